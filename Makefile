@@ -1,0 +1,45 @@
+# sweep: install, run the default sweep, print where the report is
+# test: lint, types, layers, tests with coverage        test-all: the slow statistical checks too
+# lint, format, clean: what they say
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+COVERAGE := --cov --cov-report=term
+
+.PHONY: sweep test test-all lint format clean
+
+sweep: .venv/installed
+	$(BIN)/python -m bench sweep
+
+test: lint
+	$(BIN)/python -m pytest -n 2 $(COVERAGE)
+
+test-all: lint
+	$(BIN)/python -m pytest -n 2 $(COVERAGE) -m ""
+
+lint: .venv/installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/installed-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "bench needs Python 3.11 or later; set PYTHON=")'
+	$(PYTHON) -m venv .venv
+
+.venv/installed: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) --editable .
+	touch $@
+
+.venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) --editable '.[dev]'
+	touch $@ .venv/installed

@@ -1,0 +1,1 @@
+"""Shows how sensitive the training of small neural networks is to where it starts."""

@@ -1,0 +1,204 @@
+"""Claims checked against trainings: each with what was expected, what was observed, and whether it holds."""
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.analysis.attractors import WRONG_OBSERVATION, where_they_end
+from bench.analysis.curves import halfway_iteration, recorded
+from bench.analysis.solved import wilson_interval
+from bench.experiment.claim import Bound, Claim, Comparison, Printed, Rate, Variety
+from bench.experiment.grid import PlannedClaim
+from bench.problem.outcome import Result
+from bench.tracking import columns as c
+
+HALFWAY_AT = "halfway_at"
+NO_DATA = "no such training was finished"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One row of the table of claims."""
+
+    id: str
+    source: str
+    what: str
+    expected: str
+    observed: str
+    holds: bool
+
+
+def check_claims(claims: Sequence[PlannedClaim], trainings: pd.DataFrame) -> list[Verdict]:
+    """Check every claim; a printed list gives a verdict for each of its numbers."""
+    return [verdict for planned in claims for verdict in _check(planned, trainings)]
+
+
+def verdict_rows(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
+    """Return verdicts as plain rows."""
+    return [asdict(verdict) for verdict in verdicts]
+
+
+def _check(planned: PlannedClaim, trainings: pd.DataFrame) -> Iterator[Verdict]:
+    chosen = trainings[trainings[c.TRIAL_ID].isin(planned.trials)]
+    match planned.claim:
+        case Printed() as claim:
+            yield from _printed(claim, chosen)
+        case Bound() as claim:
+            yield _bound(claim, chosen)
+        case Rate() as claim:
+            yield _rate(claim, chosen)
+        case Comparison() as claim:
+            yield _comparison(claim, chosen, trainings[trainings[c.TRIAL_ID].isin(planned.than)])
+        case Variety() as claim:
+            yield _variety(claim, chosen)
+
+
+# ------------------------------------------------------------------ one training's numbers
+
+
+def _printed(claim: Printed, chosen: pd.DataFrame) -> Iterator[Verdict]:
+    rows = chosen[chosen[c.SEED] == claim.seed]
+    at = claim.at or list(range(len(claim.printed)))
+    for place, text in zip(at, claim.printed, strict=True):
+        numbered = place if claim.of == c.LOSS else place + 1
+        alone = len(claim.printed) == 1
+        observed = _as_printed(_number(rows.iloc[0], claim.of, place), text, claim.format) if len(rows) else NO_DATA
+        yield Verdict(
+            id=claim.id if alone else f"{claim.id}-{numbered}",
+            source=claim.source,
+            what=claim.what.format(at=numbered),
+            expected=text,
+            observed=observed,
+            holds=observed == text,
+        )
+
+
+def _number(training: pd.Series, of: str, place: int) -> float:
+    """Return one number of a training: of its curve at an iteration, of a list at a place, or a scalar."""
+    if of == c.LOSS:
+        where = np.flatnonzero(recorded(training.to_frame().T) == place)
+        return float(training[c.CURVE][where[0]]) if where.size and training[c.CURVE] is not None else math.nan
+    if of == "errors":
+        return float(training[c.TARGETS][place] - training[c.PREDICTIONS][place])
+    value = training[of]
+    return float(value[place]) if isinstance(value, list | np.ndarray) else float(value)
+
+
+def _as_printed(value: float, text: str, given: str | None) -> str:
+    """Write a number with as many digits as the printed text has, in its notation."""
+    if given is not None:
+        return format(value, given)
+    digits = re.fullmatch(r"-?\d+\.?(\d*)(e[+-]\d+)?", text)
+    if digits is None:
+        raise ValueError(f"printed number {text!r} is not a decimal")
+    return format(value, f".{len(digits[1])}{'e' if digits[2] else 'f'}")
+
+
+def _bound(claim: Bound, chosen: pd.DataFrame) -> Verdict:
+    rows = chosen[chosen[c.SEED] == claim.seed]
+    bound, is_below = (claim.below, True) if claim.below is not None else (claim.above, False)
+    assert bound is not None
+    value = float(measure(rows, claim.of).iloc[0]) if len(rows) else math.nan
+    holds = value < bound if is_below else value > bound
+    return _verdict(
+        claim, f"{'<' if is_below else '>'} {bound:g}", f"{value:.4g}" if len(rows) else NO_DATA, holds=holds
+    )
+
+
+def measure(trainings: pd.DataFrame, name: str) -> pd.Series:
+    """Return one number per training; solved_at and correct_at are infinite where it never happened."""
+    if name == HALFWAY_AT:
+        return pd.Series([_halfway(row) for _, row in trainings.iterrows()], index=trainings.index, dtype=float)
+    if name not in trainings:
+        return where_they_end(trainings)[name].astype(float)
+    values = trainings[name].astype(float)
+    return values.fillna(math.inf) if name in (c.SOLVED_AT, c.CORRECT_AT) else values
+
+
+def _halfway(row: pd.Series) -> float:
+    return halfway_iteration(np.asarray(row[c.CURVE]), recorded(row.to_frame().T), float(row[c.FINAL_LOSS]))
+
+
+# ------------------------------------------------------------------ shares of trainings
+
+
+def _rate(claim: Rate, chosen: pd.DataFrame) -> Verdict:
+    begun = chosen[chosen[c.OUTCOME] != Result.UNSUPPORTED]
+    size = len(begun)
+    count = int(_events(claim, begun).sum()) if size else 0
+    low, high = wilson_interval(count, size)
+    expected, holds = _rate_bound(claim, count, size, float(low), float(high))
+    return _verdict(claim, expected, share(count, size) if size else NO_DATA, holds=bool(size) and holds)
+
+
+def _rate_bound(claim: Rate, count: int, size: int, low: float, high: float) -> tuple[str, bool]:
+    if claim.never:
+        return "never", count == 0
+    if claim.always:
+        return "always", count == size
+    if claim.above is not None:
+        return f"> {claim.above:.0%}", low > claim.above
+    assert claim.below is not None
+    return f"< {claim.below:.0%}", high < claim.below
+
+
+def _events(claim: Rate, begun: pd.DataFrame) -> pd.Series:
+    """Return which trainings have every property that the event names."""
+    known = pd.concat([begun, where_they_end(begun)], axis=1)
+    happened = pd.Series(True, index=begun.index)
+    for name, value in claim.event.items():
+        happened &= known[name].isin(value if isinstance(value, list) else [value])
+    return happened
+
+
+def share(count: float, size: int) -> str:
+    """Write a share with its Wilson interval and its counts."""
+    low, high = wilson_interval(count, size)
+    return f"{count / size:.1%} [{low:.1%}, {high:.1%}], {count:g} of {size}"
+
+
+def _variety(claim: Variety, chosen: pd.DataFrame) -> Verdict:
+    known = where_they_end(chosen)
+    values = (known[claim.varies] if claim.varies in known else chosen[claim.varies]).dropna()
+    counts = values.value_counts()
+    _, high = wilson_interval(int(counts.iloc[0]), len(values)) if len(counts) else (0.0, 1.0)
+    word = "observation " if claim.varies == WRONG_OBSERVATION else ""
+    listed = "; ".join(f"{word}{value}: {share(int(count), len(values))}" for value, count in counts.items())
+    return _verdict(claim, "no value for all seeds", listed or NO_DATA, holds=float(high) < 1)
+
+
+# ------------------------------------------------------------------ one selection against another
+
+
+def _comparison(claim: Comparison, chosen: pd.DataFrame, other: pd.DataFrame) -> Verdict:
+    """Compare by seed: the probability of being above (ties count half), and the ratio of medians."""
+    pairs = pd.DataFrame({"a": _by_seed(chosen, claim.measure), "b": _by_seed(other, claim.measure)}).dropna()
+    if pairs.empty:
+        return _verdict(claim, f"{claim.is_} for most seeds", NO_DATA, holds=False)
+    wins = (pairs["a"] > pairs["b"]) if claim.is_ == "above" else (pairs["a"] < pairs["b"])
+    count = float(wins.sum() + (pairs["a"] == pairs["b"]).sum() / 2)
+    low, _ = wilson_interval(count, len(pairs))
+    medians = f"medians {_short(pairs['a'].median())} and {_short(pairs['b'].median())}"
+    return _verdict(
+        claim,
+        f"{claim.is_} for most seeds (> 50%)",
+        f"{share(count, len(pairs))} seeds; {medians}",
+        holds=float(low) > 0.5,
+    )
+
+
+def _by_seed(trainings: pd.DataFrame, name: str) -> pd.Series:
+    return measure(trainings, name).groupby(trainings[c.SEED]).median()
+
+
+def _short(value: float) -> str:
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def _verdict(claim: Claim, expected: str, observed: str, *, holds: bool) -> Verdict:
+    return Verdict(claim.id, claim.source, claim.what, expected, observed, bool(holds))

@@ -1,0 +1,64 @@
+"""Sums up trainings for a run of MLflow: single figures, and series by iteration."""
+
+import numpy as np
+import pandas as pd
+
+from bench.analysis.curves import ITERATION, curve_quantiles
+from bench.analysis.solved import wilson_interval
+from bench.problem.outcome import Result
+from bench.tracking import columns as c
+
+Metrics = dict[str, float]
+Steps = dict[str, list[tuple[int, float]]]
+MAX_STEPS = 25
+QUARTILES = {"q25": 0.25, "median": 0.5, "q75": 0.75}
+SPREAD_COLUMNS = (c.FINAL_LOSS, c.FINAL_MSE, c.MAX_ABS_ERROR, c.SOLVED_AT, c.CORRECT_AT, c.ITERATION_US)
+
+
+def describe_trial(trainings: pd.DataFrame) -> tuple[Metrics, Steps]:
+    """Return at most 40 figures of one trial over its seeds, and series at up to 25 recorded iterations.
+
+    ``solved_at`` and ``correct_at`` are over the trainings that got there. What is not finite is left out.
+    """
+    begun = trainings[trainings[c.OUTCOME] != Result.UNSUPPORTED]
+    metrics: Metrics = {"trainings": len(trainings)}
+    metrics |= {str(result): float((trainings[c.OUTCOME] == result).sum()) for result in Result}
+    if len(begun):
+        for name in (c.SOLVED, c.CORRECT):
+            low, high = wilson_interval(int(begun[name].sum()), len(begun))
+            metrics |= {f"{name}_rate": begun[name].mean(), f"{name}_rate_low": low, f"{name}_rate_high": high}
+    for name in SPREAD_COLUMNS:
+        values = begun[name].dropna().to_numpy(dtype=np.float64)
+        if values.size:
+            found = np.quantile(values, list(QUARTILES.values()), method="closest_observation")
+            metrics |= {f"{name}_{label}": value for label, value in zip(QUARTILES, found, strict=True)}
+    times = begun[c.ITERATION_US].dropna()
+    if len(times):
+        metrics[f"{c.ITERATION_US}_p99"] = float(times.quantile(0.99))
+    return metrics, _trial_steps(begun)
+
+
+def _trial_steps(begun: pd.DataFrame) -> Steps:
+    loss, times = curve_quantiles(begun), curve_quantiles(begun, c.CURVE_US, (0.5,))
+    if loss.empty:
+        return {}
+    some = np.unique(np.linspace(0, len(loss) - 1, min(MAX_STEPS, len(loss))).astype(int))
+    series = {"loss_median": loss[0.5], "loss_q05": loss[0.05], "loss_q95": loss[0.95], c.ITERATION_US: times[0.5]}
+    return {
+        name: [(int(loss[ITERATION].iloc[place]), float(values.iloc[place])) for place in some]
+        for name, values in series.items()
+    }
+
+
+def describe_training(training: pd.DataFrame) -> tuple[Metrics, Steps]:
+    """Return one training's figures, and its whole curves; ``training`` has one row."""
+    row = training.iloc[0]
+    metrics = {name: float(row[name]) for name in (c.SOLVED, c.CORRECT, *SPREAD_COLUMNS) if not pd.isna(row[name])}
+    metrics["diverged"] = float(row[c.OUTCOME] == Result.DIVERGED)
+    if row[c.CURVE] is None:
+        return metrics, {}
+    steps: Steps = {}
+    for name, column in ((c.LOSS, c.CURVE), (c.ITERATION_US, c.CURVE_US)):
+        values = curve_quantiles(training, column, (0.5,))
+        steps[name] = [(int(at), float(value)) for at, value in zip(values[ITERATION], values[0.5], strict=True)]
+    return metrics, steps

@@ -1,0 +1,147 @@
+"""What a backend is, and the loop that the backends which train one network at a time share.
+
+Shapes: T trainings, N observations, C checkpoints, P parameters of the network.
+"""
+
+from abc import ABC, abstractmethod
+from time import perf_counter
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.problem.outcome import NEVER, Batch, Outcome
+from bench.problem.trial import Trial
+
+Array = NDArray[np.floating[Any]]
+MACHINE_US = 0.002  # microseconds for one multiply-add of a loop's arithmetic: only chunk sizes depend on it
+
+
+class Backend(Protocol):
+    """A way of training a batch. A refusal is data; exceptions are for bugs."""
+
+    name: str
+    releases_gil: bool
+
+    def unsupported(self, trial: Trial) -> str | None:
+        """Return why this trial cannot be trained here, or None if it can."""
+
+    def cost_us(self, trial: Trial) -> float:
+        """Return about how many microseconds one iteration of one training takes, for cutting work into chunks."""
+
+    def train(self, batch: Batch) -> Outcome:
+        """Train every training of the batch from its weights."""
+
+
+class Training(ABC):
+    """One network being trained by a loop: the backend's own part."""
+
+    @abstractmethod
+    def predict(self) -> Array:
+        """Return the current predictions ``[N]``."""
+
+    @abstractmethod
+    def loss(self) -> float:
+        """Return the loss of the last predictions."""
+
+    @abstractmethod
+    def step(self) -> None:
+        """Do one iteration's update: one full-batch step, or one step per observation."""
+
+    @abstractmethod
+    def weights(self) -> Array:
+        """Return the current weights ``[P]`` in the flat order of `Network`."""
+
+
+class LoopBackend(ABC):
+    """Trains one network after the other; subclasses say how one is predicted and stepped."""
+
+    name: str
+    releases_gil = False
+    overhead_us: float
+
+    @abstractmethod
+    def unsupported(self, trial: Trial) -> str | None:
+        """Return why this trial cannot be trained here, or None if it can."""
+
+    @abstractmethod
+    def start(self, batch: Batch, index: int) -> Training:
+        """Return training ``index`` of the batch, at its initial weights."""
+
+    def cost_us(self, trial: Trial) -> float:
+        """Return the interpreter's overhead per step plus the arithmetic, in microseconds."""
+        observations = len(trial.gate.targets)
+        steps = observations if trial.update == "online" else 1
+        layers = len(trial.network.layers)
+        return steps * layers * self.overhead_us + observations * trial.network.parameters * MACHINE_US
+
+    def train(self, batch: Batch) -> Outcome:
+        """Train the batch one network at a time."""
+        with np.errstate(all="ignore"):  # a diverging training is data, not a warning
+            runs = [self._run(batch, index) for index in range(len(batch))]
+        loss, predictions, weights, solved_at, correct_at, done, seconds = zip(*runs, strict=True)
+        return Outcome(
+            loss_TC=np.array(loss, dtype=np.float64),
+            predictions_TN=np.array(predictions, dtype=np.float64),
+            weights_TP=np.array(weights, dtype=np.float64),
+            solved_at_T=np.array(solved_at, dtype=np.int64),
+            correct_at_T=np.array(correct_at, dtype=np.int64),
+            iterations_T=np.array(done, dtype=np.int64),
+            seconds_TC=np.array(seconds, dtype=np.float64),
+        )
+
+    def _run(self, batch: Batch, index: int) -> tuple[Array, Array, Array, int, int, int, Array]:
+        """Train one network, watching for convergence before every update and after the last."""
+        training = self.start(batch, index)
+        watch = Watch(batch.trial)
+        stops = batch.trial.stop == "solved"
+        checkpoints = [*batch.trial.checkpoints.tolist(), batch.trial.iterations]
+        loss = np.full(len(checkpoints) - 1, np.nan)
+        seconds = np.zeros(len(checkpoints) - 1)
+        done = 0
+        for place, end in enumerate(checkpoints[1:]):
+            started = perf_counter()
+            watch.see(training.predict(), done)
+            loss[place] = training.loss()
+            while done < end and not (stops and watch.solved):
+                training.step()
+                done += 1
+                if done < end:
+                    watch.see(training.predict(), done)
+            seconds[place] = perf_counter() - started
+            if stops and watch.solved:
+                break
+        predictions = training.predict()
+        watch.see(predictions, done)
+        return loss, predictions, training.weights(), watch.solved_at, watch.correct_at, done, seconds
+
+
+class Watch:
+    """Notes the first iteration at which all predictions were correct, and at which they solved the gate."""
+
+    def __init__(self, trial: Trial) -> None:
+        """Prepare the targets and the tolerance in the trial's dtype, as `within` and `right_side` judge."""
+        dtype = np.dtype(trial.dtype)
+        self.targets = trial.gate.targets.astype(dtype)
+        self.side = self.targets > 0.5
+        self.tolerance = dtype.type(trial.tolerance)
+        self.solved_at = self.correct_at = NEVER
+        # for targets of 0 and 1, and a tolerance below 0.5, solved implies correct: the cheaper test comes first
+        self.implied = bool(np.isin(self.targets, (0, 1)).all())
+
+    @property
+    def solved(self) -> bool:
+        """Whether the gate has been solved at some iteration."""
+        return self.solved_at != NEVER
+
+    def see(self, predictions_N: Array, iteration: int) -> None:
+        """Look at the predictions before the update of that iteration."""
+        if NEVER not in (self.solved_at, self.correct_at):
+            return
+        if self.correct_at == NEVER:
+            if ((predictions_N > 0.5) == self.side).all():
+                self.correct_at = iteration
+            elif self.implied:
+                return
+        if self.solved_at == NEVER and (np.abs(predictions_N - self.targets) <= self.tolerance).all():
+            self.solved_at = iteration

@@ -1,0 +1,161 @@
+"""The commands that show what was trained: report, export, list, ui."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from bench.analysis.claims import check_claims
+from bench.errors import RequestError
+from bench.experiment.find import experiments
+from bench.experiment.grid import planned_claims
+from bench.report.page import Swept, render
+from bench.tracking.reader import SweepInfo, find_sweep, read_sweep, sweeps
+from bench.tracking.reader import export as export_table
+from bench.tracking.store import Store, tracking_uri
+
+REPORTS = Path("reports")
+TABLES = (".parquet", ".csv")
+
+
+def report(given: Sequence[str], output: Path | None, uri: str | None) -> None:
+    """Write the report of the given sweeps, or of the newest."""
+    check_output(output, ".html")
+    store = _existing(uri)
+    found = [find_sweep(store, one) for one in given] or [find_sweep(store, None)]
+    infos = {info.sweep: info for info in sweeps(store)}
+    path = output or default_report([infos[one] for one in found])
+    write_report(store, found, path)
+    click.echo(f"Report: {path.resolve()}")
+
+
+def export(given: str | None, output: Path, uri: str | None) -> None:
+    """Write one row per training of a sweep."""
+    check_output(output, *TABLES)
+    store = _existing(uri)
+    sweep = find_sweep(store, given)
+    count = export_table(store, sweep, output)
+    click.echo(f"{count:,} trainings of sweep {sweep[:8]}: {output}")
+
+
+def listing(uri: str | None, *, as_json: bool) -> None:
+    """List experiments and sweeps."""
+    import tomllib
+
+    titles = {
+        name: tomllib.loads(path.read_text(encoding="utf-8")).get("title", "") for name, path in experiments().items()
+    }
+    found = sweeps(Store(tracking_uri(uri))) if _exists(tracking_uri(uri)) else []
+    if as_json:
+        listed = [{**vars(info), "started": info.started.isoformat()} for info in found]
+        click.echo(json.dumps({"experiments": titles, "sweeps": listed}))
+        return
+    table = Table("experiment", "title", box=None, header_style="bold")
+    for name, title in titles.items():
+        table.add_row(name, title)
+    Console().print(table)
+    table = Table(
+        "sweep",
+        "experiment",
+        "started (UTC)",
+        "status",
+        "trials",
+        "trainings",
+        "command",
+        box=None,
+        header_style="bold",
+    )
+    for info in found:
+        sizes = (f"{info.trials:,}", f"{info.trainings:,}")
+        table.add_row(
+            info.sweep[:8], info.experiment, f"{info.started:%Y-%m-%d %H:%M}", info.status.lower(), *sizes, info.command
+        )
+    if found:
+        click.echo()
+        Console().print(table)
+
+
+def ui(port: int, uri: str | None) -> None:
+    """Replace this process by the MLflow UI on the store, reachable from this machine only."""
+    store = tracking_uri(uri)
+    if store.startswith("http"):
+        click.echo(f"The store is an MLflow server with a UI of its own: {store}")
+        return
+    if not _exists(store):
+        raise RequestError(f"there is no store at {store}; run a sweep first: python -m bench sweep")
+    click.echo(f"MLflow UI: http://127.0.0.1:{port} (end it with Ctrl-C)", err=True)
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "ui",
+        "--backend-store-uri",
+        store,
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
+    os.execv(  # noqa: S606 - every word of the command is written here
+        sys.executable, [*command, "--workers", "1"]
+    )
+
+
+def write_report(store: Store, found: Sequence[str], path: Path) -> None:
+    """Read sweeps back from the store and write their report."""
+    page = render([_swept(store, sweep) for sweep in found])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page, encoding="utf-8")
+
+
+def default_report(infos: Sequence[SweepInfo]) -> Path:
+    """Return where a report goes when nobody says."""
+    names = "-".join(dict.fromkeys(info.experiment for info in infos))
+    return REPORTS / f"{names}-{'-'.join(info.sweep[:8] for info in infos)}.html"
+
+
+def check_output(path: Path | None, *suffixes: str) -> None:
+    """Raise RequestError for an output file that cannot be written, before any work."""
+    if path is None:
+        return
+    if path.suffix not in suffixes:
+        raise RequestError(f"output {str(path)!r} ends in {path.suffix!r}; allowed are {', '.join(suffixes)}")
+    folder = path.parent
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise RequestError(
+            f"output {str(path)!r} cannot be written: {str(folder)!r} is not a folder that one may write to"
+        )
+
+
+def _swept(store: Store, sweep: str) -> Swept:
+    read = read_sweep(store, sweep)
+    return Swept(
+        sweep=sweep,
+        status=read.info.status,
+        started=read.info.started,
+        plan=read.plan,
+        environment=read.environment,
+        figures=read.figures,
+        trainings=read.trainings,
+        verdicts=check_claims(planned_claims(read.plan["claims"]), read.trainings),
+        claims_left_out=read.plan["claims_left_out"],
+    )
+
+
+def _exists(uri: str) -> bool:
+    return not uri.startswith("sqlite:///") or Path(uri.removeprefix("sqlite:///")).is_file()
+
+
+def _existing(uri: str | None) -> Store:
+    """Open a store that is there: looking at one must not create it."""
+    known = tracking_uri(uri)
+    if not _exists(known):
+        raise RequestError(f"there is no sweep in {known}; run one with: python -m bench sweep")
+    return Store(known)

@@ -1,0 +1,1 @@
+"""From a question to trials: the TOML file, the overrides, the grid."""

@@ -1,0 +1,190 @@
+"""From an experiment to its plan: every trial with the seeds it is to be trained with."""
+
+import hashlib
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.errors import RequestError, unknown
+from bench.experiment.claim import CLAIM, Claim, Comparison
+from bench.experiment.seeds import compact, write_seeds
+from bench.experiment.spec import Block, Experiment
+from bench.problem.network import write_hidden
+from bench.problem.parameters import ParameterError
+from bench.problem.trial import PARAMETERS, Trial, read
+
+
+@dataclass(frozen=True)
+class PlannedTrial:
+    """A trial, the blocks that name it, and its seeds: those trained together and those trained alone."""
+
+    trial: Trial
+    blocks: tuple[int, ...]
+    together: Sequence[int]
+    alone: Sequence[int]
+
+    @property
+    def trainings(self) -> int:
+        """How many trainings are planned."""
+        return len(self.together) + len(self.alone)
+
+    @property
+    def seeds(self) -> Sequence[int]:
+        """All planned seeds in order."""
+        return _union([part for part in (self.together, self.alone) if part])
+
+
+@dataclass(frozen=True)
+class PlannedClaim:
+    """A claim with the ids of the trials that it is about, and of those that it compares them with."""
+
+    claim: Claim
+    trials: tuple[str, ...]
+    than: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every training of a sweep, none left out and none twice."""
+
+    trials: tuple[PlannedTrial, ...]
+    duplicates: int
+    claims: tuple[PlannedClaim, ...] = ()
+
+    @property
+    def trainings(self) -> int:
+        """How many trainings are planned."""
+        return sum(planned.trainings for planned in self.trials)
+
+    @property
+    def iterations(self) -> int:
+        """How many iterations are planned."""
+        return sum(planned.trainings * planned.trial.iterations for planned in self.trials)
+
+    @property
+    def plan_id(self) -> str:
+        """A hash of what is to be trained: the same request gives the same, however it was written."""
+        lines = sorted(
+            f"{planned.trial.trial_id} {write_seeds(planned.together)} {write_seeds(planned.alone)}"
+            for planned in self.trials
+        )
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def make_plan(experiment: Experiment) -> Plan:
+    """Multiply out every block; trainings that several blocks or values name are planned once and counted.
+
+    A training named by an ``alone`` block is trained alone, whoever else names it.
+    """
+    named: dict[str, _Named] = {}
+    total = 0
+    for place, block in enumerate(experiment.blocks):
+        for trial in _product(block):
+            known = named.setdefault(trial.trial_id, _Named(trial))
+            known.blocks.append(place)
+            (known.alone if block.alone else known.together).append(block.seeds)
+            total += len(block.seeds)
+    planned = tuple(known.planned() for known in named.values())
+    return Plan(planned, total - sum(p.trainings for p in planned), plan_claims(experiment.claims, planned))
+
+
+@dataclass
+class _Named:
+    trial: Trial
+    blocks: list[int] = field(default_factory=list)
+    together: list[Sequence[int]] = field(default_factory=list)
+    alone: list[Sequence[int]] = field(default_factory=list)
+
+    def planned(self) -> PlannedTrial:
+        together = _minus(_union(self.together), self.alone)
+        return PlannedTrial(self.trial, tuple(self.blocks), together, _union(self.alone))
+
+
+def _union(parts: Sequence[Sequence[int]]) -> Sequence[int]:
+    """Return the seeds of all parts, sorted and distinct; one part is taken as it is."""
+    return parts[0] if len(parts) == 1 else compact(sorted({seed for part in parts for seed in part}))
+
+
+def _minus(seeds: Sequence[int], parts: Sequence[Sequence[int]]) -> Sequence[int]:
+    return compact(sorted(set(seeds).difference(*parts))) if parts else seeds
+
+
+def _product(block: Block) -> list[Trial]:
+    names = [name for name in PARAMETERS if name in block.axes]
+    return [
+        Trial(**dict(zip(names, values, strict=True)))
+        for values in itertools.product(*(block.axes[name] for name in names))
+    ]
+
+
+def plan_claims(claims: Sequence[tuple[Claim, range]], trials: Sequence[PlannedTrial]) -> tuple[PlannedClaim, ...]:
+    """Find the trials of every claim; raise RequestError for all selections that are wrong or select nothing."""
+    problems: list[str] = []
+    planned = [
+        PlannedClaim(
+            claim,
+            _chosen(claim, claim.where, own, trials, problems),
+            _chosen(claim, claim.than, own, trials, problems) if isinstance(claim, Comparison) else (),
+        )
+        for claim, own in claims
+    ]
+    if problems:
+        raise RequestError(*problems)
+    return tuple(planned)
+
+
+def _chosen(
+    claim: Claim, where: Mapping[str, Any], own: range, trials: Sequence[PlannedTrial], problems: list[str]
+) -> tuple[str, ...]:
+    """Return the ids of the trials, named by the claim's own blocks, that have the selected parameters."""
+    try:
+        wanted = canonical(where)
+    except RequestError as error:
+        problems += [f"claim {claim.id!r}: {problem}" for problem in error.problems]
+        return ()
+    chosen = [p for p in trials if not set(own).isdisjoint(p.blocks) and _matches(p.trial, wanted)]
+    seed = getattr(claim, "seed", None)
+    if not chosen:
+        problems.append(f"claim {claim.id!r} selects no trial with {dict(where)}; allowed is one that its grid has")
+    elif seed is not None and len(chosen) > 1:
+        problems.append(
+            f"claim {claim.id!r} selects {len(chosen)} trials with {dict(where)}; allowed with a seed is one"
+        )
+    elif seed is not None and seed not in chosen[0].seeds:
+        problems.append(f"claim {claim.id!r} has the seed {seed}; allowed is one of {write_seeds(chosen[0].seeds)}")
+    return tuple(p.trial.trial_id for p in chosen)
+
+
+def _matches(trial: Trial, wanted: Mapping[str, Any]) -> bool:
+    return all(
+        trial.parameters[name] in (value if isinstance(value, list) else [value]) for name, value in wanted.items()
+    )
+
+
+def canonical(where: Mapping[str, Any]) -> dict[str, Any]:
+    """Write a selection's values as `Trial.parameters` does, so that 3 and "3" select the same hidden layer."""
+    problems = [unknown("parameter", name, PARAMETERS) for name in where if name not in PARAMETERS]
+    if problems:
+        raise RequestError(*problems)
+    return {
+        name: [_canonical(name, item) for item in value] if isinstance(value, list) else _canonical(name, value)
+        for name, value in where.items()
+    }
+
+
+def _canonical(name: str, value: Any) -> Any:
+    if name == "gate":
+        return value  # a name: a .csv gate's is its file's
+    try:
+        found = read(PARAMETERS[name], value)
+    except ParameterError as problem:
+        raise RequestError(str(problem)) from problem
+    return write_hidden(found) if name == "hidden" else found
+
+
+def planned_claims(rows: Sequence[Mapping[str, Any]]) -> tuple[PlannedClaim, ...]:
+    """Return claims from the plain rows that a sweep keeps of them."""
+    return tuple(
+        PlannedClaim(CLAIM.validate_python(row["claim"]), tuple(row["trials"]), tuple(row["than"])) for row in rows
+    )

@@ -1,0 +1,122 @@
+"""Gates: the truth tables that networks learn.
+
+Shapes: N observations, I inputs.
+"""
+
+import hashlib
+import itertools
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.errors import RequestError, unknown
+
+Floats = NDArray[np.float64]
+
+MAX_INPUTS = 16
+MAX_OBSERVATIONS = 65_536
+INDEX_COLUMN = "observation"
+TARGET_COLUMN = "output"
+TWO_INPUT_TARGETS = {  # targets of (0,0), (0,1), (1,0), (1,1)
+    "or": (0, 1, 1, 1),
+    "and": (0, 0, 0, 1),
+    "xor": (0, 1, 1, 0),
+    "nand": (1, 1, 1, 0),
+    "nor": (1, 0, 0, 0),
+    "xnor": (1, 0, 0, 1),
+}
+PARITY_INPUTS = range(2, 9)
+BUILT_IN = (*TWO_INPUT_TARGETS, *(f"parity{inputs}" for inputs in PARITY_INPUTS))
+
+
+@dataclass(frozen=True, eq=False)
+class Gate:
+    """A truth table: ``inputs [N, I]`` and ``targets [N]``, the targets between 0 and 1."""
+
+    name: str
+    inputs: Floats
+    targets: Floats
+
+    def __post_init__(self) -> None:
+        """Freeze the arrays and refuse a table that no network of ours could learn."""
+        observations, inputs = self.inputs.shape
+        problems = []
+        if not 1 <= inputs <= MAX_INPUTS:
+            problems.append(f"gate {self.name!r} has {inputs} inputs; allowed are 1 to {MAX_INPUTS}")
+        if not 1 <= observations <= MAX_OBSERVATIONS:
+            problems.append(
+                f"gate {self.name!r} has {observations} observations; allowed are 1 to {MAX_OBSERVATIONS:,}"
+            )
+        if not np.isfinite(self.inputs).all():
+            problems.append(f"gate {self.name!r} has an input that is not finite; allowed are finite numbers")
+        outside = self.targets[~((self.targets >= 0) & (self.targets <= 1))]
+        if outside.size:
+            problems.append(
+                f"gate {self.name!r} has the {TARGET_COLUMN} {outside[0]:g}; allowed are numbers from 0 to 1"
+            )
+        if problems:
+            raise RequestError(*problems)
+        self.inputs.setflags(write=False)
+        self.targets.setflags(write=False)
+
+    @cached_property
+    def digest(self) -> str:
+        """The table's content as a SHA-256: two gates of one name and different tables differ here."""
+        shape = np.asarray(self.inputs.shape, dtype="<i8").tobytes()
+        content = shape + self.inputs.astype("<f8").tobytes() + self.targets.astype("<f8").tobytes()
+        return hashlib.sha256(content).hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        """Gates are equal when their name and their table are."""
+        return isinstance(other, Gate) and (self.name, self.digest) == (other.name, other.digest)
+
+    def __hash__(self) -> int:
+        """Hash by content."""
+        return hash((self.name, self.digest))
+
+
+@cache
+def built_in(name: str) -> Gate:
+    """Return the built-in gate of that name; ``parityN`` is 1 for an odd number of ones."""
+    if name in TWO_INPUT_TARGETS:
+        return Gate(name, _all_rows(2), np.array(TWO_INPUT_TARGETS[name], dtype=np.float64))
+    if name in BUILT_IN:
+        inputs = _all_rows(int(name.removeprefix("parity")))
+        return Gate(name, inputs, inputs.sum(axis=1) % 2)
+    raise RequestError(unknown("gate", name, BUILT_IN) + ", or a path to a .csv file")
+
+
+def read_csv(path: Path) -> Gate:
+    """Read a gate from a CSV file with the columns ``observation,input1,...,output``; its name is the file's."""
+    import pandas as pd  # local: only a user's own table needs it, and it takes 0.3 s to import
+
+    if not path.is_file():
+        raise RequestError(f"gate {str(path)!r} is not a file; allowed are {', '.join(BUILT_IN)}, or a .csv file")
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (ValueError, OSError) as error:  # pandas' parser errors and decoding errors are ValueErrors
+        raise RequestError(f"gate {str(path)!r} cannot be read as CSV: {str(error).strip()}") from error
+    table = table.rename(columns=str.strip)
+    columns = list(table.columns)
+    if columns[:1] != [INDEX_COLUMN] or columns[-1:] != [TARGET_COLUMN] or len(columns) < 3:
+        raise RequestError(
+            f"gate {str(path)!r} has the columns {','.join(columns)}; "
+            f"allowed is {INDEX_COLUMN},input1,...,{TARGET_COLUMN}"
+        )
+    values = table[columns[1:]].apply(pd.to_numeric, errors="coerce")
+    wrong = np.argwhere(values.isna().to_numpy())
+    if len(wrong):
+        row, column = wrong[0]
+        raise RequestError(
+            f"gate {str(path)!r}, row {row + 1}, column {columns[column + 1]!r}: "
+            f"got {table.iloc[row, column + 1]!r}; allowed are numbers"
+        )
+    numbers = values.to_numpy(dtype=np.float64)
+    return Gate(path.stem, np.ascontiguousarray(numbers[:, :-1]), np.ascontiguousarray(numbers[:, -1]))
+
+
+def _all_rows(inputs: int) -> Floats:
+    return np.array(list(itertools.product((0.0, 1.0), repeat=inputs)), dtype=np.float64)

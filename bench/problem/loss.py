@@ -1,0 +1,64 @@
+"""Losses: what a training minimises, with its slope by the prediction.
+
+Shapes: N observations on the last axis. The definitions are those of torch.nn's MSELoss, L1Loss, BCELoss and
+HuberLoss (delta = 1), their guards at the ends included.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating[Any]]
+
+LOG_FLOOR = -100.0  # torch.nn.BCELoss clamps its logarithms here
+SLOPE_FLOOR = 1e-12  # and p (1 - p) here, in the slope
+HUBER_DELTA = 1.0
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One observation's loss and its slope by the prediction; both element by element."""
+
+    value: Callable[[Array, Array], Array]
+    slope: Callable[[Array, Array], Array]
+
+
+def _bce(p: Array, t: Array) -> Array:
+    with np.errstate(divide="ignore"):
+        log_p = np.maximum(np.log(p), LOG_FLOOR)
+        log_q = np.maximum(np.log1p(-p), LOG_FLOOR)
+    return (t - 1) * log_q - t * log_p
+
+
+def _bce_slope(p: Array, t: Array) -> Array:
+    return (p - t) / np.maximum((1 - p) * p, SLOPE_FLOOR)
+
+
+def _huber(p: Array, t: Array) -> Array:
+    distance = np.abs(p - t)
+    return np.where(distance < HUBER_DELTA, distance * distance / 2, HUBER_DELTA * (distance - HUBER_DELTA / 2))
+
+
+LOSSES = {
+    "mse": Loss(lambda p, t: (p - t) ** 2, lambda p, t: 2 * (p - t)),
+    "l1": Loss(lambda p, t: np.abs(p - t), lambda p, t: np.sign(p - t)),
+    "bce": Loss(_bce, _bce_slope),
+    "huber": Loss(_huber, lambda p, t: np.clip(p - t, -HUBER_DELTA, HUBER_DELTA)),
+}
+REDUCTIONS = ("mean", "sum")
+
+
+def loss_value(loss: str, reduction: str, predictions: Array, targets: Array) -> Array:
+    """Return the loss over the last axis: ``predictions [..., N]`` and ``targets [N]`` give ``[...]``."""
+    values = LOSSES[loss].value(predictions, targets)
+    total: Array = values.mean(axis=-1) if reduction == "mean" else values.sum(axis=-1)
+    return total
+
+
+def loss_slope(loss: str, reduction: str, predictions: Array, targets: Array) -> Array:
+    """Return the slope of the loss by each prediction, ``[..., N]``."""
+    slopes = LOSSES[loss].slope(predictions, targets)
+    return slopes / predictions.shape[-1] if reduction == "mean" else slopes

@@ -1,0 +1,105 @@
+"""Networks: layer sizes, activation, biases, and where each weight lies in one flat row.
+
+Shapes: T trainings, P parameters of a network. A layer's weight is ``[fan_in, fan_out]``. A flat row holds
+layer after layer, each its weight row by row and then its bias.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating[Any]]
+
+MAX_NEURONS = 64
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One linear layer and the places of its numbers in a flat row of weights."""
+
+    fan_in: int
+    fan_out: int
+    weight: slice
+    bias: slice | None
+
+
+@dataclass(frozen=True)
+class Network:
+    """Layer sizes and which layers have biases; no hidden layer is the single perceptron."""
+
+    inputs: int
+    hidden: tuple[int, ...]
+    hidden_bias: bool
+    output_bias: bool
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The linear layers from the inputs to the one output."""
+        sizes = (self.inputs, *self.hidden, 1)
+        biases = (*(self.hidden_bias for _ in self.hidden), self.output_bias)
+        layers, start = [], 0
+        for fan_in, fan_out, has_bias in zip(sizes, sizes[1:], biases, strict=False):
+            weight = slice(start, start + fan_in * fan_out)
+            start = weight.stop + (fan_out if has_bias else 0)
+            layers.append(Layer(fan_in, fan_out, weight, slice(weight.stop, start) if has_bias else None))
+        return tuple(layers)
+
+    @property
+    def parameters(self) -> int:
+        """The number of weights and biases, P."""
+        last = self.layers[-1]
+        return int((last.bias or last.weight).stop)
+
+    def unflatten(self, weights_P: Array) -> list[tuple[Array, Array | None]]:
+        """Return each layer's ``(weight [fan_in, fan_out], bias [fan_out] or None)`` as views of one flat row."""
+        return [
+            (
+                weights_P[layer.weight].reshape(layer.fan_in, layer.fan_out),
+                None if layer.bias is None else weights_P[layer.bias],
+            )
+            for layer in self.layers
+        ]
+
+
+def read_hidden(value: object) -> tuple[int, ...]:
+    """Read ``0``, ``3`` or ``"4-4"`` as hidden layer sizes; raise ValueError for anything else."""
+    text = str(value)
+    parts = text.split("-")
+    if isinstance(value, bool) or not all(part.isascii() and part.isdigit() for part in parts):
+        raise ValueError
+    sizes = tuple(int(part) for part in parts)
+    if sizes == (0,):
+        return ()
+    if not all(1 <= size <= MAX_NEURONS for size in sizes):
+        raise ValueError
+    return sizes
+
+
+def write_hidden(hidden: tuple[int, ...]) -> str:
+    """Write hidden layer sizes as the user does: ``0``, ``3``, ``4-4``."""
+    return "-".join(map(str, hidden)) or "0"
+
+
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + e^-x); an overflowing exponential gives 0, which is right."""
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-x))
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A hidden neuron's function, and its slope written in terms of its own output."""
+
+    value: Callable[[Array], Array]
+    slope: Callable[[Array], Array]
+
+
+ACTIVATIONS = {
+    "sigmoid": Activation(sigmoid, lambda a: a * (1 - a)),
+    "tanh": Activation(np.tanh, lambda a: 1 - a * a),
+    "relu": Activation(lambda x: np.maximum(x, 0), lambda a: (a > 0).astype(a.dtype)),
+}

@@ -1,0 +1,1 @@
+"""The report: figures from frames, and one HTML page that needs nothing else."""

@@ -1,0 +1,1 @@
+"""Searching: Optuna, ask and tell."""

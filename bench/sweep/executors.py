@@ -1,0 +1,148 @@
+"""Executors: anything that is a concurrent.futures.Executor can train, here or elsewhere."""
+
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor as Threads
+from threading import Event
+from typing import Any, TypeVar
+
+from bench.errors import RequestError, unknown
+from bench.problem.outcome import Record
+from bench.sweep.plan import Chunk
+from bench.sweep.work import failed, train_chunk
+
+A = TypeVar("A")
+NAMES = ("auto", "serial", "threads", "processes")
+DASK = "dask://"
+WINDOW = 2  # chunks in flight per worker: one being trained, one waiting
+POLL_S = 0.2  # how long an interrupt may wait to be noticed
+SERIAL_S = 4.0  # below this much work, starting processes would take longer
+KILLED = "the worker process died while training this (killed, out of memory, or crashed in native code)"
+Make = Callable[[], Executor]
+
+
+class Serial(Executor):
+    """Does each chunk when it is submitted, in this process."""
+
+    def submit(self, fn: Callable[..., A], /, *args: Any, **kwargs: Any) -> "Future[A]":
+        """Call now; the future is done when it is returned."""
+        future: Future[A] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - a future carries whatever was raised
+            future.set_exception(error)
+        return future
+
+
+def available_cores() -> int:
+    """Return the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def choose(name: str, workers: int, cost_s: float, *, holds_gil: bool) -> str:
+    """Return what ``auto`` means: serial for little work, threads where the GIL is released, else processes."""
+    if name != "auto":
+        return name
+    if workers == 1 or cost_s < SERIAL_S:
+        return "serial"
+    return "processes" if holds_gil else "threads"
+
+
+def check(name: str) -> None:
+    """Raise RequestError for an executor that does not exist."""
+    if name not in NAMES and not name.startswith(DASK):
+        raise RequestError(unknown("executor", name, [*NAMES, "dask://HOST:PORT"]))
+
+
+def maker(name: str, workers: int) -> Make:
+    """Return the function that makes the executor, and makes it anew should it break."""
+    if name == "serial":
+        return Serial
+    if name == "threads":
+        return lambda: Threads(workers)
+    if name == "processes":
+        context = multiprocessing.get_context("spawn")
+        return lambda: ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupts)
+    return _dask(name)
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C reaches every process of a terminal: only the driver is to act on it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _dask(name: str) -> Make:
+    address = name.removeprefix(DASK)
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise RequestError(f"executor {name!r} needs Dask; install it with: pip install 'bench[cluster]'") from error
+    try:
+        client = Client(f"tcp://{address}", timeout="5s")
+    except (OSError, ValueError) as error:
+        raise RequestError(
+            f"executor {name!r} does not answer ({error}); allowed is a running Dask scheduler"
+        ) from error
+    return client.get_executor  # type: ignore[no-any-return]
+
+
+def run(make: Make, chunks: Iterable[Chunk], window: int, stop: Event) -> Iterator[list[Record]]:
+    """Yield the records of every chunk as they come, with at most ``window`` chunks in flight.
+
+    When a worker dies, the chunks in flight are tried again one at a time; one that is lost even then is halved,
+    down to the training at fault, which is recorded as failed. Once ``stop`` is set nothing new is begun.
+    """
+    waiting, suspects = deque(chunks), deque[Chunk]()
+    pool = make()
+    try:
+        while (waiting or suspects) and not stop.is_set():
+            alone = bool(suspects)
+            queue = deque([suspects.popleft()]) if alone else waiting
+            lost = yield from _drain(pool, queue, 1 if alone else window, stop)
+            if not lost:
+                continue
+            pool.shutdown(wait=False, cancel_futures=True)
+            pool = make()
+            if not alone:
+                suspects.extend(chunk for chunk, _ in lost)
+                continue
+            chunk, reason = lost[0]
+            if chunk.trainings == 1:
+                yield [failed(chunk.jobs[0], reason)]
+            else:
+                suspects.extendleft(reversed(chunk.halves()))
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _drain(
+    pool: Executor, queue: deque[Chunk], window: int, stop: Event
+) -> Generator[list[Record], None, list[tuple[Chunk, str]]]:
+    """Yield records until the queue is empty or a chunk is lost; return the lost ones, each with why."""
+    flying: dict[Future[list[Record]], Chunk] = {}
+    lost: list[tuple[Chunk, str]] = []
+    while flying or (queue and not stop.is_set() and not lost):
+        while queue and len(flying) < window and not stop.is_set() and not lost:
+            try:
+                flying[pool.submit(train_chunk, queue[0])] = queue[0]
+            except BrokenExecutor:
+                lost.append((queue[0], KILLED))
+            queue.popleft()
+        if stop.is_set():
+            flying = {future: chunk for future, chunk in flying.items() if not future.cancel()}
+        done, _ = wait(flying, timeout=POLL_S, return_when=FIRST_COMPLETED)
+        for future in done:
+            chunk = flying.pop(future)
+            try:
+                records = future.result()
+            except Exception as error:  # noqa: BLE001 - train_chunk itself does not raise: the way to it or back failed
+                lost.append(
+                    (chunk, KILLED if isinstance(error, BrokenExecutor) else f"{type(error).__name__}: {error}")
+                )
+            else:
+                yield records
+    return lost

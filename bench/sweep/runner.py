@@ -1,0 +1,147 @@
+"""The whole of a sweep on one page: refuse, train together, train alone, write as it comes."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import Event
+
+import pandas as pd
+import pyarrow as pa
+
+from bench.backends import load
+from bench.experiment.grid import Plan, PlannedTrial
+from bench.experiment.seeds import compact
+from bench.problem.outcome import Record, Result
+from bench.sweep.executors import Make, run
+from bench.sweep.plan import Job, cut, one_by_one
+from bench.sweep.progress import SweepProgress
+from bench.tracking import columns as c
+from bench.tracking.rows import concat, frame, rows
+from bench.tracking.writer import Summary, SweepWriter
+
+FLUSH_S = 1.0  # the most work that a kill can lose, beside what was being trained
+Describe = Callable[[pd.DataFrame], tuple[Mapping[str, float], Mapping[str, Sequence[tuple[int, float]]]]]
+
+
+@dataclass
+class Describers:
+    """How trainings are summed up for MLflow: a trial over its seeds, and one training by itself."""
+
+    trial: Describe
+    training: Describe
+
+
+@dataclass
+class _Ledger:
+    """What has come back of each trial so far."""
+
+    planned: PlannedTrial
+    tables: list[pa.Table] = field(default_factory=list)
+
+    @property
+    def missing(self) -> int:
+        return self.planned.trainings - sum(int(table.num_rows) for table in self.tables)
+
+    @property
+    def last_curve_seed(self) -> int:
+        seeds = self.planned.seeds
+        return int(seeds[min(len(seeds), c.CURVES_PER_TRIAL) - 1])
+
+
+class Runner:
+    """Trains a plan's trainings that are not yet written, and writes each."""
+
+    def __init__(
+        self, plan: Plan, writer: SweepWriter, describe: Describers, *, training_runs: bool, names: Mapping[str, str]
+    ) -> None:
+        """Take up what the writer's shards already hold; ``names`` are the child runs' names by trial id."""
+        self.writer = writer
+        self.describe = describe
+        self.training_runs = training_runs
+        self.names = names
+        self.ledger = {planned.trial.trial_id: _Ledger(planned) for planned in plan.trials}
+        self.written: set[str] = set()
+        self.unflushed: list[pa.Table] = []
+        self.flushed = time.monotonic()
+        self.seconds = {"train": 0.0, "track": 0.0}
+
+    def take_up(self) -> int:
+        """Take over the trainings of an interrupted sweep; return how many there are."""
+        table = self.writer.trained()
+        self.written = self.writer.finished_trials()
+        ids = table[c.TRIAL_ID].to_pandas()
+        for trial_id, places in ids.groupby(ids).groups.items():
+            self.ledger[str(trial_id)].tables.append(table.take(pa.array(places)))
+        for entry in self.ledger.values():
+            if not entry.missing:
+                self._close(entry)
+        return int(table.num_rows)
+
+    def run(self, make: Make, window: int, progress: SweepProgress, stop: Event) -> None:
+        """Train everything that is missing; on ``stop``, write what is finished and return."""
+        self._note(self._refusals(), progress)
+        together = cut(job for entry in self.ledger.values() for job in self._jobs(entry, alone=False))
+        alone = one_by_one([job for entry in self.ledger.values() for job in self._jobs(entry, alone=True)])
+        for chunks, in_flight in ((together, window), (alone, 1)):
+            started = time.monotonic()
+            tracked = self.seconds["track"]
+            if chunks and not stop.is_set():
+                for records in run(make, chunks, in_flight, stop):
+                    self._note(records, progress)
+            self.seconds["train"] += time.monotonic() - started - (self.seconds["track"] - tracked)
+        self._flush()
+
+    def _refusals(self) -> Iterable[Record]:
+        """Return a record for every training that its backend cannot do here."""
+        for entry in self.ledger.values():
+            trial = entry.planned.trial
+            reason = load(trial.backend).unsupported(trial)
+            for job in self._jobs(entry, alone=None) if reason else []:
+                yield Record(trial, tuple(job.seeds), job.alone, result=Result.UNSUPPORTED, reason=reason)
+
+    def _jobs(self, entry: _Ledger, *, alone: bool | None) -> list[Job]:
+        """Return what is missing of a trial: of the seeds trained alone, of the others, or (None) of both."""
+        done = {seed for table in entry.tables for seed in table[c.SEED].to_pylist()}
+        kinds = ((False, entry.planned.together), (True, entry.planned.alone))
+        wanted = [(kind, seeds) for kind, seeds in kinds if alone is None or kind is alone]
+        missing = [(kind, compact([s for s in seeds if s not in done]) if done else seeds) for kind, seeds in wanted]
+        return [Job(entry.planned.trial, seeds, kind) for kind, seeds in missing if seeds]
+
+    def _note(self, records: Iterable[Record], progress: SweepProgress) -> None:
+        """Write records that came back, and close every trial that they complete."""
+        started = time.monotonic()
+        complete = []
+        for record in records:
+            entry = self.ledger[record.trial.trial_id]
+            table = rows(record, entry.last_curve_seed)
+            entry.tables.append(table)
+            self.unflushed.append(table)
+            progress.advance(table.num_rows)
+            if not entry.missing:
+                complete.append(entry)
+        if complete or time.monotonic() - self.flushed > FLUSH_S:
+            self._flush()
+        for entry in complete:
+            self._close(entry)
+        self.seconds["track"] += time.monotonic() - started
+
+    def _flush(self) -> None:
+        if self.unflushed:
+            self.writer.shard(pa.concat_tables(self.unflushed))
+        self.unflushed = []
+        self.flushed = time.monotonic()
+
+    def _close(self, entry: _Ledger) -> None:
+        """Write a complete trial's child run, and its trainings' runs where they are wanted."""
+        trial = entry.planned.trial
+        if trial.trial_id not in self.written:
+            data = frame(
+                concat(entry.tables), [name for name in c.EXPORT if name != c.PREDICTIONS] + [c.CURVE, c.CURVE_US]
+            )
+            trainings = (
+                (int(data[c.SEED].iloc[place]), Summary(*self.describe.training(data.iloc[[place]])))
+                for place in (range(len(data)) if self.training_runs else ())
+            )
+            self.writer.trial(entry.planned, self.names[trial.trial_id], Summary(*self.describe.trial(data)), trainings)
+            self.written.add(trial.trial_id)
+        entry.tables = [table.select([c.SEED]) for table in entry.tables]  # the rest is in the shards

@@ -1,0 +1,1 @@
+"""MLflow and Parquet: only this folder knows them."""

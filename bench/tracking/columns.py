@@ -1,0 +1,71 @@
+"""The names of the columns of the training table: nothing else spells them."""
+
+from bench.problem.trial import PARAMETERS as TRIAL_PARAMETERS
+
+TRIAL_ID = "trial_id"
+SEED = "seed"
+PARAMETERS = tuple(TRIAL_PARAMETERS)
+GATE = "gate"
+HIDDEN = "hidden"
+LOSS = "loss"
+BACKEND = "backend"
+DTYPE = "dtype"
+ITERATIONS = "iterations"
+CURVE_POINTS = "curve_points"
+
+OUTCOME = "outcome"
+REASON = "reason"
+SOLVED = "solved"
+CORRECT = "correct"
+SOLVED_AT = "solved_at"
+CORRECT_AT = "correct_at"
+FINAL_LOSS = "final_loss"
+FINAL_MSE = "final_mse"
+MAX_ABS_ERROR = "max_abs_error"
+PREDICTIONS = "predictions"
+ITERATION_US = "iteration_us"
+ITERATIONS_DONE = "iterations_done"  # fewer than planned only with stop = "solved"
+ALONE = "alone"  # nothing else of ours ran meanwhile: its timing may be compared
+
+TARGETS = "targets"
+INITIAL_WEIGHTS = "initial_weights"
+WEIGHTS = "weights"
+CURVE = "curve"  # the loss at the trial's recorded iterations
+CURVE_US = "curve_us"  # microseconds per iteration from each recorded iteration to the next
+TOGETHER = "together"  # how many trainings advanced side by side while iteration_us was measured
+
+SCALARS = (  # one number or word per training
+    OUTCOME,
+    REASON,
+    SOLVED,
+    CORRECT,
+    SOLVED_AT,
+    CORRECT_AT,
+    FINAL_LOSS,
+    FINAL_MSE,
+    MAX_ABS_ERROR,
+    ITERATION_US,
+    ITERATIONS_DONE,
+    ALONE,
+    TOGETHER,
+)
+LISTS = (CURVE, CURVE_US, INITIAL_WEIGHTS, WEIGHTS)  # kept for the first CURVES_PER_TRIAL seeds of a trial
+EXPORT = (  # one row per training, a contract: scripts depend on it
+    TRIAL_ID,
+    SEED,
+    *PARAMETERS,
+    OUTCOME,
+    REASON,
+    SOLVED,
+    CORRECT,
+    SOLVED_AT,
+    CORRECT_AT,
+    FINAL_LOSS,
+    FINAL_MSE,
+    MAX_ABS_ERROR,
+    PREDICTIONS,
+    ITERATION_US,
+    ITERATIONS_DONE,
+    ALONE,
+)
+CURVES_PER_TRIAL = 10_000

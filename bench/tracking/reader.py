@@ -1,0 +1,164 @@
+"""Reads sweeps back: which there are, what was planned, and one row per training."""
+
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from mlflow.artifacts import download_artifacts
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+
+from bench.errors import RequestError
+from bench.tracking import columns as c
+from bench.tracking import store as names
+from bench.tracking.rows import concat, frame, schema
+from bench.tracking.store import Store
+
+MIN_PREFIX = 4
+
+
+@dataclass(frozen=True)
+class SweepInfo:
+    """A sweep as a listing shows it."""
+
+    sweep: str
+    experiment: str
+    status: str
+    started: datetime
+    trials: int
+    trainings: int
+    command: str
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """A sweep read back: what was planned, where it ran, and its trainings so far."""
+
+    info: SweepInfo
+    plan: dict[str, Any]
+    environment: dict[str, Any]
+    trainings: pd.DataFrame
+    figures: dict[str, float]
+
+
+def sweeps(store: Store) -> list[SweepInfo]:
+    """Return every sweep of the store, newest first."""
+    experiments = {item.experiment_id: item.name for item in store.client.search_experiments()}
+    return [_info(run, experiments[run.info.experiment_id]) for run in store.runs(names.SWEEP)]
+
+
+def find_sweep(store: Store, given: str | None) -> str:
+    """Return the id of a sweep given by its id or the beginning of it, or the newest; raise RequestError if none."""
+    known = sweeps(store)
+    if given is None:
+        if not known:
+            raise RequestError(f"there is no sweep in {store.uri}; run one with: python -m bench sweep")
+        return known[0].sweep
+    found = [info.sweep for info in known if info.sweep.startswith(given)] if len(given) >= MIN_PREFIX else []
+    if not found:
+        some = ", ".join(info.sweep[:8] for info in known[:5]) or "none yet"
+        raise RequestError(
+            f"sweep {given!r} is not in {store.uri}; choose from {some} (python -m bench list shows all)"
+        )
+    if len(found) > 1:
+        raise RequestError(f"sweep {given!r} could be {' or '.join(found)}; allowed is enough of one id")
+    return found[0]
+
+
+def unfinished(store: Store, experiment: str) -> list[Run]:
+    """Return the experiment's sweeps that have not ended, newest first."""
+    return [run for run in store.runs(names.SWEEP, experiment) if run.info.status != names.FINISHED]
+
+
+def read_sweep(store: Store, sweep: str, columns: Sequence[str] | None = None) -> Sweep:
+    """Read a sweep whole; ``columns`` limits what is read of each training."""
+    run = store.client.get_run(sweep)
+    plan = _json(store, sweep, "plan.json")
+    experiment = store.client.get_experiment(run.info.experiment_id).name
+    table = concat(read_shards(store, sweep))
+    return Sweep(
+        info=_info(run, experiment),
+        plan=plan,
+        environment=_json(store, sweep, "environment.json"),
+        trainings=_in_order(table, plan, columns),
+        figures=dict(run.data.metrics),
+    )
+
+
+def read_shards(store: Store, sweep: str) -> list[pa.Table]:
+    """Return the tables of all whole shards; one that was cut off by a kill counts as never written."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            path = download_artifacts(
+                run_id=sweep,
+                artifact_path="shards",
+                dst_path=folder if store.is_remote else None,
+                tracking_uri=store.uri,
+            )
+        except (MlflowException, OSError):
+            return []  # nothing was written yet
+        tables = [_table(file) for file in sorted(Path(path).glob("*.parquet"))]
+    return [table for table in tables if table is not None]
+
+
+def export(store: Store, sweep: str, path: Path) -> int:
+    """Write one row per training to a .parquet or .csv file; return how many."""
+    data = read_sweep(store, sweep, c.EXPORT).trainings[list(c.EXPORT)]
+    if path.suffix == ".csv":
+        data[c.PREDICTIONS] = [
+            json.dumps([float(p) for p in predictions]) if predictions is not None else ""
+            for predictions in data[c.PREDICTIONS]
+        ]
+        data.to_csv(path, index=False)
+    else:
+        data.to_parquet(path, index=False)
+    return len(data)
+
+
+def _table(path: Path) -> pa.Table | None:
+    try:
+        return pq.read_table(path, schema=schema(), memory_map=False)
+    except (pa.ArrowException, OSError):
+        return None
+
+
+def _in_order(table: pa.Table, plan: dict[str, Any], columns: Sequence[str] | None) -> pd.DataFrame:
+    """Return the trainings in the plan's order and by seed, whatever the order they were written in."""
+    place = {trial[c.TRIAL_ID]: index for index, trial in enumerate(plan["trials"])}
+    data = frame(table, columns)
+    tables = {trial[c.TRIAL_ID]: np.array(plan["gates"][trial["table"]]["targets"]) for trial in plan["trials"]}
+    data[c.TARGETS] = data[c.TRIAL_ID].map(tables)
+    order = np.lexsort((data[c.SEED], data[c.TRIAL_ID].map(place)))
+    return data.iloc[order].reset_index(drop=True)
+
+
+def _json(store: Store, sweep: str, name: str) -> dict[str, Any]:
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            path = download_artifacts(run_id=sweep, artifact_path=name, dst_path=folder, tracking_uri=store.uri)
+            content: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+            return content
+    except (MlflowException, OSError, ValueError) as error:
+        raise RequestError(
+            f"sweep {sweep} has no readable {name} in {store.uri}; allowed is a sweep of bench"
+        ) from error
+
+
+def _info(run: Run, experiment: str) -> SweepInfo:
+    return SweepInfo(
+        sweep=run.info.run_id,
+        experiment=experiment,
+        status=run.info.status,
+        started=datetime.fromtimestamp(run.info.start_time / 1000, tz=UTC),
+        trials=int(run.data.params.get("trials", 0)),
+        trainings=int(run.data.params.get("trainings", 0)),
+        command=run.data.tags.get(names.COMMAND_TAG, ""),
+    )

@@ -1,0 +1,134 @@
+"""Records to Arrow tables, and tables to frames: one row per training.
+
+Shapes: T trainings, C checkpoints, K recorded iterations.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from bench.problem.outcome import NEVER, Outcome, Record, read_outcome
+from bench.problem.trial import Trial
+from bench.tracking import columns as c
+
+TYPES: dict[str, pa.DataType] = {
+    c.TRIAL_ID: pa.string(),
+    c.SEED: pa.int64(),
+    c.OUTCOME: pa.string(),
+    c.REASON: pa.string(),
+    c.SOLVED: pa.bool_(),
+    c.CORRECT: pa.bool_(),
+    c.SOLVED_AT: pa.int64(),
+    c.CORRECT_AT: pa.int64(),
+    c.FINAL_LOSS: pa.float64(),
+    c.FINAL_MSE: pa.float64(),
+    c.MAX_ABS_ERROR: pa.float64(),
+    c.ITERATION_US: pa.float64(),
+    c.ITERATIONS_DONE: pa.int64(),
+    c.ALONE: pa.bool_(),
+    c.TOGETHER: pa.int64(),
+}
+LIST = pa.list_(pa.float64())
+
+
+def schema() -> pa.Schema:
+    """Return the schema of a shard; hidden layers are text there, since "4-4" is one."""
+    kinds = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
+    parameters = [(name, kinds[type(value)]) for name, value in Trial().parameters.items()]
+    scalars = [(name, TYPES[name]) for name in c.SCALARS]
+    lists = [(name, LIST) for name in (c.PREDICTIONS, *c.LISTS)]
+    return pa.schema([(c.TRIAL_ID, pa.string()), (c.SEED, pa.int64()), *parameters, *scalars, *lists])
+
+
+def rows(record: Record, last_curve_seed: int) -> pa.Table:
+    """Return a record's trainings as a table; lists are kept up to the last seed whose curve is wanted."""
+    size = len(record.seeds)
+    constant = {c.TRIAL_ID: record.trial.trial_id, **record.trial.parameters, c.ALONE: record.alone}
+    arrays: dict[str, Any] = {name: _repeat(value, size) for name, value in constant.items()}
+    arrays[c.SEED] = pa.array(record.seeds, pa.int64())
+    arrays |= _untrained(record, size) if record.outcome is None else _trained(record, record.outcome, last_curve_seed)
+    layout = schema()
+    return pa.table([arrays[name].cast(layout.field(name).type) for name in layout.names], schema=layout)
+
+
+def concat(tables: Sequence[pa.Table]) -> pa.Table:
+    """Return all rows once: a training that was written twice keeps its first row."""
+    table = pa.concat_tables(tables) if tables else schema().empty_table()
+    keys = table.select([c.TRIAL_ID, c.SEED]).to_pandas()
+    return table.filter(pa.array(~keys.duplicated())) if keys.duplicated().any() else table
+
+
+def frame(table: pa.Table, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return a table as a frame: missing iterations as NA, hidden as numbers where it can be."""
+    data: pd.DataFrame = table.select(list(columns or table.column_names)).to_pandas()
+    for name in (c.SOLVED_AT, c.CORRECT_AT, c.ITERATIONS_DONE, c.TOGETHER):
+        if name in data:
+            data[name] = data[name].astype("Int64")
+    if c.HIDDEN in data and data[c.HIDDEN].str.isdigit().all():
+        data[c.HIDDEN] = data[c.HIDDEN].astype(np.int64)
+    return data
+
+
+def _repeat(value: Any, size: int) -> pa.Array:
+    return pa.repeat(pa.scalar(value), size)
+
+
+def _untrained(record: Record, size: int) -> dict[str, Any]:
+    trained = (*c.SCALARS, c.PREDICTIONS, *c.LISTS)
+    nothing: dict[str, Any] = {name: pa.nulls(size) for name in trained if name != c.ALONE}
+    no = _repeat(False, size)
+    return nothing | {
+        c.OUTCOME: _repeat(str(record.result), size),
+        c.REASON: _repeat(record.reason, size),
+        c.SOLVED: no,
+        c.CORRECT: no,
+    }
+
+
+def _trained(record: Record, outcome: Outcome, last_curve_seed: int) -> dict[str, Any]:
+    trial, size = record.trial, len(record.seeds)
+    reading = read_outcome(trial, outcome)
+    kept = np.asarray(record.seeds) <= last_curve_seed
+    recorded = np.searchsorted(trial.checkpoints, trial.recorded_iterations)
+    return {
+        c.OUTCOME: pa.array(reading.result_T.astype(object), pa.string()),
+        c.REASON: pa.nulls(size, pa.string()),
+        c.SOLVED: pa.array(reading.solved_T),
+        c.CORRECT: pa.array(reading.correct_T),
+        c.SOLVED_AT: pa.array(outcome.solved_at_T, mask=outcome.solved_at_T == NEVER),
+        c.CORRECT_AT: pa.array(outcome.correct_at_T, mask=outcome.correct_at_T == NEVER),
+        c.FINAL_LOSS: pa.array(reading.final_loss_T),
+        c.FINAL_MSE: pa.array(reading.final_mse_T),
+        c.MAX_ABS_ERROR: pa.array(reading.max_abs_error_T),
+        c.ITERATION_US: pa.array(reading.iteration_us_T),
+        c.ITERATIONS_DONE: pa.array(outcome.iterations_T),
+        c.TOGETHER: _repeat(outcome.together, size),
+        c.PREDICTIONS: _lists(outcome.predictions_TN, np.full(size, True)),
+        c.CURVE: _lists(outcome.loss_TC[:, recorded], kept),
+        c.CURVE_US: _lists(_curve_us(trial, outcome, recorded), kept),
+        c.INITIAL_WEIGHTS: _lists(trial.initial_weights(record.seeds), kept),
+        c.WEIGHTS: _lists(outcome.weights_TP, kept),
+    }
+
+
+def _curve_us(trial: Trial, outcome: Outcome, recorded_K: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return microseconds per iteration ``[T, K]`` between recorded iterations; 0 where none was done."""
+    seconds = np.add.reduceat(outcome.seconds_TC, recorded_K, axis=1)
+    starts = trial.recorded_iterations
+    ends = np.append(starts[1:], trial.iterations)
+    done = np.clip(outcome.iterations_T[:, None], starts, ends) - starts
+    per_iteration: NDArray[np.float64] = np.divide(seconds * 1e6, done, out=np.zeros_like(seconds), where=done > 0)
+    return per_iteration
+
+
+def _lists(values_TX: NDArray[np.float64], kept_T: NDArray[np.bool_]) -> pa.ListArray:
+    """Return one list per training, null for those that are not kept."""
+    width = values_TX.shape[1]
+    ends = np.cumsum(kept_T) * width
+    offsets = pa.array(np.concatenate([[0], ends]).astype(np.int32))
+    flat = pa.array(np.ascontiguousarray(values_TX[kept_T]).ravel())
+    return pa.ListArray.from_arrays(offsets, flat, mask=pa.array(~kept_T))

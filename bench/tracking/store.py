@@ -1,0 +1,140 @@
+"""The MLflow store: opened once, with what SQLite needs to be fast."""
+
+import contextlib
+import logging
+import os
+import sqlite3
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from bench.errors import RequestError
+
+DEFAULT_URI = "sqlite:///mlflow.db"
+SWEEP, TRIAL, TRAINING = "sweep", "trial", "training"
+KIND, TRIAL_TAG, PLAN_TAG, COMMAND_TAG = "bench.kind", "bench.trial_id", "bench.plan_id", "bench.command"
+PARENT_TAG, NOTE_TAG = "mlflow.parentRunId", "mlflow.note.content"
+FINISHED = "FINISHED"
+REACH_TIMEOUT_S = 5.0
+
+
+def tracking_uri(given: str | None) -> str:
+    """Return the URI in use: the given one, else MLFLOW_TRACKING_URI, else SQLite in the working folder."""
+    return given or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
+
+
+class Store:
+    """An MLflow tracking store; raises RequestError if it cannot be reached."""
+
+    def __init__(self, uri: str) -> None:
+        """Reach the store now, so that a wrong URI costs no training."""
+        self.uri = uri
+        self.path = _sqlite_path(uri)
+        _quiet()
+        _check(uri, self.path)
+        try:
+            self.client = MlflowClient(tracking_uri=uri)
+            self.client.search_experiments(max_results=1)
+        except Exception as error:
+            raise RequestError(f"tracking URI {uri!r} cannot be used: {_first_line(error)}") from error
+
+    def experiment_id(self, name: str) -> str:
+        """Return the id of the experiment of that name, creating it if needed; SQLite's artifacts lie beside it."""
+        found = self.client.get_experiment_by_name(name)
+        if found is not None and found.lifecycle_stage != "active":
+            raise RequestError(
+                f"MLflow experiment {name!r} is deleted; restore it or give the experiment file another name"
+            )
+        if found is not None:
+            return str(found.experiment_id)
+        location = None if self.path is None else (self.path.parent / "mlruns" / name).as_uri()
+        try:
+            return str(self.client.create_experiment(name, artifact_location=location))
+        except MlflowException as error:
+            raise RequestError(f"MLflow experiment {name!r} cannot be created: {_first_line(error)}") from error
+
+    def runs(self, kind: str, experiment: str | None = None, parent: str | None = None) -> Iterator[Run]:
+        """Yield the runs of a kind, newest first, of one experiment or below one parent if given."""
+        if experiment is not None:
+            found = self.client.get_experiment_by_name(experiment)
+            ids = [found.experiment_id] if found is not None else []
+        else:
+            ids = [item.experiment_id for item in self.client.search_experiments()]
+        where = f"tags.`{KIND}` = '{kind}'" + (f" and tags.`{PARENT_TAG}` = '{parent}'" if parent else "")
+        token: str | None = None
+        while ids:
+            page = self.client.search_runs(
+                ids, where, order_by=["attributes.start_time DESC"], max_results=1000, page_token=token
+            )
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    @cached_property
+    def is_remote(self) -> bool:
+        """Whether an MLflow server is between us and the data."""
+        return self.uri.startswith("http")
+
+    def analyze(self) -> None:
+        """Let SQLite gather its statistics: MLflow never does, and reads of curves are 30 times slower without."""
+        if self.path is None:
+            return
+        with contextlib.closing(sqlite3.connect(self.path)) as connection:
+            connection.execute("PRAGMA analysis_limit=1000")
+            connection.execute("ANALYZE")
+            connection.commit()
+
+
+@event.listens_for(Engine, "connect")
+def _tune_sqlite(connection: Any, _record: Any) -> None:
+    """Write ahead and without a disk flush per transaction: a crash of the machine may lose the last runs."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def _sqlite_path(uri: str) -> Path | None:
+    return Path(uri.removeprefix("sqlite:///")).resolve() if uri.startswith("sqlite:///") else None
+
+
+def _quiet() -> None:
+    """MLflow and Alembic announce every table that they create."""
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _check(uri: str, path: Path | None) -> None:
+    """Fail within seconds where MLflow itself would retry for minutes."""
+    if path is not None and not path.parent.is_dir():
+        raise RequestError(
+            f"tracking URI {uri!r}: folder {str(path.parent)!r} does not exist; allowed is one that does"
+        )
+    if not uri.startswith(("http://", "https://")):
+        return
+    try:
+        with urllib.request.urlopen(  # noqa: S310 - only http and https come here
+            uri.rstrip("/") + "/health", timeout=REACH_TIMEOUT_S
+        ):
+            return
+    except urllib.error.HTTPError:
+        return  # a server answered, if only to ask for a password
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise RequestError(
+            f"tracking server {uri!r} does not answer ({reason}); allowed is a running MLflow server"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

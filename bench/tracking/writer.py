@@ -1,0 +1,186 @@
+"""Writes a sweep: shards first, then child runs, FINISHED last, so that what is written is never half true."""
+
+import json
+import math
+import tempfile
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from mlflow.entities import Metric, Param, Run
+
+from bench.experiment.grid import Plan, PlannedTrial
+from bench.experiment.seeds import write_seeds
+from bench.experiment.spec import Experiment
+from bench.tracking import columns as c
+from bench.tracking import store as names
+from bench.tracking.reader import read_shards
+from bench.tracking.rows import concat
+from bench.tracking.store import Store
+
+BATCH_LIMIT = 1000  # metrics that MLflow takes in one log_batch
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run of MLflow shows of some trainings: single figures, and series by iteration."""
+
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    steps: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
+
+
+class SweepWriter:
+    """One sweep being written: a parent run, its shards, a child run per trial."""
+
+    def __init__(self, store: Store, experiment_id: str, run_id: str) -> None:
+        """Take up a parent run that exists."""
+        self.store = store
+        self.client = store.client
+        self.experiment_id = experiment_id
+        self.run_id = run_id
+
+    @classmethod
+    def begin(
+        cls, store: Store, experiment: Experiment, plan: Plan, environment: Mapping[str, Any], name: str
+    ) -> "SweepWriter":
+        """Create the parent run with what will be needed to read or resume it."""
+        experiment_id = store.experiment_id(experiment.name)
+        tags = {
+            names.KIND: names.SWEEP,
+            names.PLAN_TAG: plan.plan_id,
+            names.COMMAND_TAG: experiment.command,
+            names.NOTE_TAG: f"**{experiment.title}**\n\n{experiment.about}\n\n`{experiment.command}`",
+        }
+        run = store.client.create_run(experiment_id, tags=tags, run_name=name)
+        writer = cls(store, experiment_id, run.info.run_id)
+        sizes = {"trials": len(plan.trials), "trainings": plan.trainings, "iterations_planned": plan.iterations}
+        writer._batch(writer.run_id, params={**sizes, **_flat(environment)})
+        writer.json("plan.json", _plan_json(experiment, plan))
+        writer.json("environment.json", environment)
+        return writer
+
+    @classmethod
+    def resume(cls, store: Store, run: Run) -> "SweepWriter":
+        """Take up an unfinished sweep; child runs that were begun and not ended are removed, to be written anew."""
+        writer = cls(store, run.info.experiment_id, run.info.run_id)
+        for child in store.runs(names.TRIAL, parent=writer.run_id):
+            if child.info.status != names.FINISHED:
+                for training in store.runs(names.TRAINING, parent=child.info.run_id):
+                    store.client.delete_run(training.info.run_id)
+                store.client.delete_run(child.info.run_id)
+        store.client.update_run(writer.run_id, status="RUNNING")
+        return writer
+
+    def trained(self) -> pa.Table:
+        """Return the rows of all whole shards."""
+        return concat(read_shards(self.store, self.run_id))
+
+    def finished_trials(self) -> set[str]:
+        """Return the ids of the trials whose child run has ended."""
+        return {run.data.tags[names.TRIAL_TAG] for run in self.store.runs(names.TRIAL, parent=self.run_id)}
+
+    def shard(self, table: pa.Table) -> None:
+        """Write finished trainings at once; from here on they are safe."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"{time.time_ns()}-{uuid.uuid4().hex[:8]}.parquet"
+            pq.write_table(table, path, compression="zstd")
+            self.client.log_artifact(self.run_id, str(path), "shards")
+
+    def trial(
+        self, planned: PlannedTrial, name: str, summary: Summary, trainings: Iterable[tuple[int, Summary]] = ()
+    ) -> None:
+        """Write a trial's child run, and below it a run for each given training; it ends when all are written."""
+        trial = planned.trial
+        tags = {names.KIND: names.TRIAL, names.TRIAL_TAG: trial.trial_id, names.PARENT_TAG: self.run_id}
+        child = self._begin(name, tags, {**trial.parameters, "seeds": write_seeds(planned.seeds)}, summary)
+        for seed, training in trainings:
+            tags = {names.KIND: names.TRAINING, names.TRIAL_TAG: trial.trial_id, names.PARENT_TAG: child}
+            run = self._begin(f"seed {seed}", tags, {**trial.parameters, c.SEED: seed}, training)
+            self.client.set_terminated(run)
+        self.client.set_terminated(child)
+
+    def json(self, name: str, content: Any) -> None:
+        """Keep a JSON document with the sweep."""
+        self.client.log_text(self.run_id, json.dumps(content, indent=1), name)
+
+    def file(self, path: Path) -> None:
+        """Keep a file with the sweep."""
+        self.client.log_artifact(self.run_id, str(path))
+
+    def figures(self, metrics: Mapping[str, float]) -> None:
+        """Note figures of the whole sweep."""
+        self._batch(self.run_id, summary=Summary(metrics))
+
+    def finish(self, status: str = names.FINISHED) -> None:
+        """End the parent run; nothing is written after this."""
+        self.client.set_terminated(self.run_id, status=status)
+        self.store.analyze()
+
+    def _begin(self, name: str, tags: Mapping[str, str], params: Mapping[str, Any], summary: Summary) -> str:
+        run = self.client.create_run(self.experiment_id, tags=dict(tags), run_name=name)
+        self._batch(run.info.run_id, params=params, summary=summary)
+        return str(run.info.run_id)
+
+    def _batch(self, run_id: str, params: Mapping[str, Any] | None = None, summary: Summary | None = None) -> None:
+        """Log everything in one batch; MLflow has no place for what is not finite, so that is left out."""
+        summary = summary or Summary()
+        now = int(time.time() * 1000)
+        points = [(name, 0, value) for name, value in summary.metrics.items()]
+        points += [(name, step, value) for name, series in summary.steps.items() for step, value in series]
+        metrics = [Metric(name, float(value), now, step) for name, step, value in points if math.isfinite(value)]
+        listed = [Param(name, str(value)) for name, value in (params or {}).items()]
+        self.client.log_batch(run_id, metrics=metrics[:BATCH_LIMIT], params=listed)
+        for start in range(BATCH_LIMIT, len(metrics), BATCH_LIMIT):
+            self.client.log_batch(run_id, metrics=metrics[start : start + BATCH_LIMIT])
+
+
+def _plan_json(experiment: Experiment, plan: Plan) -> dict[str, Any]:
+    gates = {planned.trial.gate.digest: planned.trial.gate for planned in plan.trials}
+    return {
+        "experiment": experiment.name,
+        "title": experiment.title,
+        "about": experiment.about,
+        "command": experiment.command,
+        "blocks": [block.title for block in experiment.blocks],
+        "duplicates": plan.duplicates,
+        "gates": {
+            digest: {"name": gate.name, "inputs": gate.inputs.tolist(), "targets": gate.targets.tolist()}
+            for digest, gate in gates.items()
+        },
+        "trials": [
+            {
+                c.TRIAL_ID: planned.trial.trial_id,
+                "blocks": planned.blocks,
+                "seeds": write_seeds(planned.seeds),
+                "trainings": planned.trainings,
+                "table": planned.trial.gate.digest,
+                "parameters": planned.trial.parameters,
+            }
+            for planned in plan.trials
+        ],
+        "claims_left_out": experiment.claims_left_out,
+        "claims": [
+            {
+                "claim": planned.claim.model_dump(by_alias=True, exclude_none=True),
+                "trials": planned.trials,
+                "than": planned.than,
+            }
+            for planned in plan.claims
+        ],
+    }
+
+
+def _flat(environment: Mapping[str, Any]) -> dict[str, str]:
+    """Return the environment as MLflow params, one level deep."""
+    flat: dict[str, str] = {}
+    for name, value in environment.items():
+        if isinstance(value, Mapping):
+            flat |= {f"{name}.{key}": str(item) for key, item in value.items()}
+        else:
+            flat[name] = str(value)
+    return flat
