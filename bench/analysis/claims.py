@@ -1,7 +1,6 @@
 """Claims checked against trainings: each with what was expected, what was observed, and whether it holds."""
 
 import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,7 +11,7 @@ import pandas as pd
 from bench.analysis.attractors import WRONG_OBSERVATION, where_they_end
 from bench.analysis.curves import halfway_iteration, recorded
 from bench.analysis.solved import wilson_interval
-from bench.experiment.claim import Bound, Claim, Comparison, Printed, Rate, Variety
+from bench.experiment.claim import DECIMAL, Bound, Claim, Comparison, Printed, Rate, Variety
 from bench.experiment.grid import PlannedClaim
 from bench.problem.outcome import Result
 from bench.tracking import columns as c
@@ -71,7 +70,7 @@ def _printed(claim: Printed, chosen: pd.DataFrame) -> Iterator[Verdict]:
         yield Verdict(
             id=claim.id if alone else f"{claim.id}-{numbered}",
             source=claim.source,
-            what=claim.what.format(at=numbered),
+            what=claim.what.replace("{at}", str(numbered)),
             expected=text,
             observed=observed,
             holds=observed == text,
@@ -84,18 +83,19 @@ def _number(training: pd.Series, of: str, place: int) -> float:
         where = np.flatnonzero(recorded(training.to_frame().T) == place)
         return float(training[c.CURVE][where[0]]) if where.size and training[c.CURVE] is not None else math.nan
     if of == "errors":
-        return float(training[c.TARGETS][place] - training[c.PREDICTIONS][place])
+        return _number(training, c.TARGETS, place) - _number(training, c.PREDICTIONS, place)
     value = training[of]
-    return float(value[place]) if isinstance(value, list | np.ndarray) else float(value)
+    if isinstance(value, list | np.ndarray):
+        return float(value[place]) if place < len(value) else math.nan
+    return math.nan if value is None else float(value)
 
 
 def _as_printed(value: float, text: str, given: str | None) -> str:
     """Write a number with as many digits as the printed text has, in its notation."""
     if given is not None:
         return format(value, given)
-    digits = re.fullmatch(r"-?\d+\.?(\d*)(e[+-]\d+)?", text)
-    if digits is None:
-        raise ValueError(f"printed number {text!r} is not a decimal")
+    digits = DECIMAL.fullmatch(text)
+    assert digits is not None, text
     return format(value, f".{len(digits[1])}{'e' if digits[2] else 'f'}")
 
 
@@ -111,13 +111,12 @@ def _bound(claim: Bound, chosen: pd.DataFrame) -> Verdict:
 
 
 def measure(trainings: pd.DataFrame, name: str) -> pd.Series:
-    """Return one number per training; solved_at and correct_at are infinite where it never happened."""
+    """Return one number per training; infinite where it diverged, failed, or never happened."""
     if name == HALFWAY_AT:
         return pd.Series([_halfway(row) for _, row in trainings.iterrows()], index=trainings.index, dtype=float)
     if name not in trainings:
         return where_they_end(trainings)[name].astype(float)
-    values = trainings[name].astype(float)
-    return values.fillna(math.inf) if name in (c.SOLVED_AT, c.CORRECT_AT) else values
+    return trainings[name].astype(float).fillna(math.inf)
 
 
 def _halfway(row: pd.Series) -> float:
@@ -176,7 +175,7 @@ def _variety(claim: Variety, chosen: pd.DataFrame) -> Verdict:
 
 
 def _comparison(claim: Comparison, chosen: pd.DataFrame, other: pd.DataFrame) -> Verdict:
-    """Compare by seed: the probability of being above (ties count half), and the ratio of medians."""
+    """Compare by seed: the share of seeds where it is above or below, ties counted half, and both medians."""
     pairs = pd.DataFrame({"a": _by_seed(chosen, claim.measure), "b": _by_seed(other, claim.measure)}).dropna()
     if pairs.empty:
         return _verdict(claim, f"{claim.is_} for most seeds", NO_DATA, holds=False)
@@ -193,7 +192,8 @@ def _comparison(claim: Comparison, chosen: pd.DataFrame, other: pd.DataFrame) ->
 
 
 def _by_seed(trainings: pd.DataFrame, name: str) -> pd.Series:
-    return measure(trainings, name).groupby(trainings[c.SEED]).median()
+    begun = trainings[trainings[c.OUTCOME] != Result.UNSUPPORTED]
+    return measure(begun, name).groupby(begun[c.SEED]).median()
 
 
 def _short(value: float) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.problem.outcome import Result
 from bench.problem.trial import recorded_iterations
 from bench.tracking import columns as c
 
@@ -18,9 +19,13 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def curve_matrix(trainings: pd.DataFrame, column: str = c.CURVE) -> NDArray[np.float64]:
-    """Return the curves ``[T, K]`` of one trial's trainings that have one."""
-    kept = trainings[column].dropna()
-    return np.stack(kept.to_list()) if len(kept) else np.empty((0, 0))
+    """Return the curves ``[T, K]`` of one trial's trainings that have one; a diverged loss is infinite."""
+    kept = trainings.dropna(subset=[column])
+    if kept.empty:
+        return np.empty((0, 0))
+    curves = np.stack(kept[column].to_list())
+    diverged = (kept[c.OUTCOME] == Result.DIVERGED).to_numpy()
+    return np.where(np.isnan(curves) & diverged[:, None], np.inf, curves)
 
 
 def curve_quantiles(
@@ -48,8 +53,8 @@ def recorded(trainings: pd.DataFrame) -> NDArray[np.int64]:
 
 
 def halfway_iteration(curve: NDArray[np.float64], iterations: NDArray[np.int64], final_loss: float) -> float:
-    """Return the first recorded iteration at which a loss has done half of its fall; NaN if it never fell."""
+    """Return the first recorded iteration at which a loss has done half of its fall; infinite if it never fell."""
     if not (np.isfinite(final_loss) and len(curve) and curve[0] > final_loss):
-        return float("nan")
+        return float("inf")
     below = np.flatnonzero(curve <= (curve[0] + final_loss) / 2)
     return float(iterations[below[0]]) if below.size else float(iterations[-1])

@@ -55,6 +55,8 @@ def describe_training(training: pd.DataFrame) -> tuple[Metrics, Steps]:
     row = training.iloc[0]
     metrics = {name: float(row[name]) for name in (c.SOLVED, c.CORRECT, *SPREAD_COLUMNS) if not pd.isna(row[name])}
     metrics["diverged"] = float(row[c.OUTCOME] == Result.DIVERGED)
+    if c.ITERATION_US in metrics:  # the series has this name
+        metrics[f"{c.ITERATION_US}_mean"] = metrics.pop(c.ITERATION_US)
     if row[c.CURVE] is None:
         return metrics, {}
     steps: Steps = {}

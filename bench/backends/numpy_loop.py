@@ -41,7 +41,7 @@ class NumpyTraining(Training):
     """The forward pass, the backward pass and the update of one network."""
 
     def __init__(self, batch: Batch, index: int) -> None:
-        """Copy the initial weights in the trial's dtype; the layers are views of them."""
+        """Copy the initial weights in the trial's dtype; the layers are views of them, and of their gradients."""
         trial = batch.trial
         self.trial = trial
         dtype = np.dtype(trial.dtype)
@@ -51,9 +51,10 @@ class NumpyTraining(Training):
         self.momentum = dtype.type(batch.momentum_T[index])
         self.activation = ACTIVATIONS[trial.activation]
         self.flat_P = batch.weights_TP[index].astype(dtype)
+        self.gradient_P = np.zeros_like(self.flat_P)
         self.velocity_P = np.zeros_like(self.flat_P)
         self.layers = trial.network.unflatten(self.flat_P)
-        self.velocities = trial.network.unflatten(self.velocity_P)
+        self.gradients = trial.network.unflatten(self.gradient_P)
         self.outputs: list[Array] = []
 
     def predict(self) -> Array:
@@ -80,10 +81,6 @@ class NumpyTraining(Training):
         weights: Array = self.flat_P.copy()
         return weights
 
-    def gradients(self) -> list[tuple[Array, Array | None]]:
-        """Return each layer's gradient ``(weight [I, O], bias [O] or None)`` at the last forward pass."""
-        return self._gradients(self.outputs, self.targets)
-
     def _forward(self, inputs_NI: Array) -> list[Array]:
         """Return the inputs and every layer's output, ``[N, O]`` each."""
         outputs = [inputs_NI]
@@ -95,31 +92,26 @@ class NumpyTraining(Training):
             outputs.append(sigmoid(linear) if place == last else self.activation.value(linear))
         return outputs
 
-    def _gradients(self, outputs: list[Array], targets_N1: Array) -> list[tuple[Array, Array | None]]:
-        """Propagate the loss's slope from the output layer back to the first."""
+    def _backward(self, outputs: list[Array], targets_N1: Array) -> None:
+        """Propagate the loss's slope from the output layer back to the first, leaving every layer's gradient."""
         prediction = outputs[-1]
         slope = loss_slope(self.trial.loss, self.trial.reduction, prediction[:, 0], targets_N1[:, 0])[:, None]
         delta = slope * (prediction * (1 - prediction))
-        gradients: list[tuple[Array, Array | None]] = []
         for place in range(len(self.layers) - 1, -1, -1):
-            weight, bias = self.layers[place]
-            gradients.append((np.dot(outputs[place].T, delta), None if bias is None else delta.sum(axis=0)))
+            weight, _ = self.layers[place]
+            by_weight, by_bias = self.gradients[place]
+            np.dot(outputs[place].T, delta, out=by_weight)
+            if by_bias is not None:
+                np.add.reduce(delta, axis=0, out=by_bias)
             if place:
                 delta = np.dot(delta, weight.T) * self.activation.slope(outputs[place])
-        return gradients[::-1]
 
     def _descend(self, outputs: list[Array], targets_N1: Array) -> None:
         """Do one step of gradient descent with momentum, as torch.optim.SGD does."""
-        gradients = self._gradients(outputs, targets_N1)
-        for layer, velocity, gradient in zip(self.layers, self.velocities, gradients, strict=True):
-            for value, speed, slope in zip(layer, velocity, gradient, strict=True):
-                if value is not None and speed is not None and slope is not None:
-                    self._move(value, speed, slope)
-
-    def _move(self, value: Array, speed: Array, slope: Array) -> None:
-        """Change one weight array in place: ``v = momentum v + slope; w = w - rate v``."""
+        self._backward(outputs, targets_N1)
+        step = self.gradient_P
         if self.momentum:
-            speed *= self.momentum
-            speed += slope
-            slope = speed
-        value -= self.learning_rate * slope
+            self.velocity_P *= self.momentum
+            self.velocity_P += step
+            step = self.velocity_P
+        self.flat_P -= self.learning_rate * step

@@ -79,7 +79,7 @@ def sweep(words: Sequence[str], options: Options, *, as_json: bool) -> int:
     experiment = request(words)
     status, summary, read, verdicts = carry_out(experiment, options)
     if read is not None and not as_json:
-        trials_table(read.plan["trials"], read.trainings)
+        trials_table(read.plan, read.trainings)
     if verdicts:
         missed = [verdict for verdict in verdicts if not verdict.holds]
         say(f"{len(verdicts) - len(missed)} of {len(verdicts)} claims hold")
@@ -185,7 +185,7 @@ def _executor(plan: Plan, name: str, workers: int) -> str:
 
 
 def _names(plan: Plan) -> dict[str, str]:
-    found = labels([planned.trial.parameters for planned in plan.trials])
+    found = labels([planned.trial.parameters for planned in plan.trials], [p.blocks[0] for p in plan.trials])
     return {planned.trial.trial_id: name for planned, name in zip(plan.trials, found, strict=True)}
 
 

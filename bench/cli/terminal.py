@@ -1,11 +1,12 @@
 """What the terminal shows: results on stdout, everything else on stderr."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 import pandas as pd
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from bench.analysis.claims import Verdict
@@ -16,6 +17,7 @@ from bench.problem.label import labels
 from bench.tracking import columns as c
 
 MOST_ROWS = 50
+WIDE = 200
 
 
 def say(message: str) -> None:
@@ -26,38 +28,45 @@ def say(message: str) -> None:
 def plan_table(plan: Plan) -> None:
     """Print the trials of a plan and the size of its work."""
     table = Table("trial", "configuration", "seeds", box=None, header_style="bold")
-    names = labels([planned.trial.parameters for planned in plan.trials])
+    names = labels([p.trial.parameters for p in plan.trials], [p.blocks[0] for p in plan.trials])
     for planned, name in zip(plan.trials, names, strict=True):
         alone = f" (alone: {write_seeds(planned.alone)})" if planned.alone else ""
-        table.add_row(planned.trial.trial_id, name, write_seeds(planned.seeds) + alone)
+        table.add_row(planned.trial.trial_id, escape(name), write_seeds(planned.seeds) + alone)
     _print(table)
     twice = f"; {plan.duplicates:,} named more than once and planned once" if plan.duplicates else ""
     click.echo(f"{len(plan.trials):,} trials, {plan.trainings:,} trainings, {plan.iterations:,} iterations{twice}")
 
 
-def trials_table(trials: Sequence[dict[str, Any]], trainings: pd.DataFrame) -> None:
-    """Print per trial: solved rate with Wilson's interval, and medians over the seeds."""
-    names = dict(zip([t[c.TRIAL_ID] for t in trials], labels([t["parameters"] for t in trials]), strict=True))
+def trials_table(plan: Mapping[str, Any], trainings: pd.DataFrame) -> None:
+    """Print per trial: solved rate with Wilson's interval, and medians over the seeds; a heading per block."""
+    trials = plan["trials"][:MOST_ROWS]
+    blocks = [trial["blocks"][0] for trial in trials]
     rates = solved_rates(trainings, [c.TRIAL_ID]).set_index(c.TRIAL_ID)
     medians = trainings.groupby(c.TRIAL_ID)[[c.FINAL_MSE, c.SOLVED_AT, c.ITERATION_US]].median()
-    right: dict[str, Any] = {"justify": "right", "no_wrap": True}
     table = Table("trial", box=None, header_style="bold")
     for heading in ("solved", "95 % interval", "median mse", "median solved at", "µs / iteration"):
-        table.add_column(heading, **right)
-    for trial_id, name in list(names.items())[:MOST_ROWS]:
-        row = medians.loc[trial_id]
-        rate = rates.loc[trial_id] if trial_id in rates.index else None
-        table.add_row(
-            name,
-            "–" if rate is None else f"{rate[RATE]:.0%}",
-            "–" if rate is None else f"{rate[LOW]:.0%} to {rate[HIGH]:.0%}",
-            _number(row[c.FINAL_MSE], ".3g"),
-            _number(row[c.SOLVED_AT], ",.0f"),
-            _number(row[c.ITERATION_US], ".3g"),
-        )
+        table.add_column(heading, justify="right", no_wrap=True)
+    before = None
+    for trial, block, name in zip(trials, blocks, labels([t["parameters"] for t in trials], blocks), strict=True):
+        if block != before and plan["blocks"][block]:
+            table.add_row(f"[italic]{escape(plan['blocks'][block])}[/]")
+        before = block
+        table.add_row(escape(name), *_figures(rates, medians, trial[c.TRIAL_ID]))
     _print(table)
-    if len(names) > MOST_ROWS:
-        click.echo(f"... and {len(names) - MOST_ROWS:,} more trials in the report")
+    if len(plan["trials"]) > MOST_ROWS:
+        click.echo(f"... and {len(plan['trials']) - MOST_ROWS:,} more trials in the report")
+
+
+def _figures(rates: pd.DataFrame, medians: pd.DataFrame, trial_id: str) -> list[str]:
+    rate = rates.loc[trial_id] if trial_id in rates.index else None
+    row = medians.loc[trial_id]
+    return [
+        "–" if rate is None else f"{rate[RATE]:.0%}",
+        "–" if rate is None else f"{rate[LOW]:.0%} to {rate[HIGH]:.0%}",
+        _number(row[c.FINAL_MSE], ".3g"),
+        _number(row[c.SOLVED_AT], ",.0f"),
+        _number(row[c.ITERATION_US], ".3g"),
+    ]
 
 
 def claims_table(verdicts: Sequence[Verdict]) -> None:
@@ -67,7 +76,8 @@ def claims_table(verdicts: Sequence[Verdict]) -> None:
     table = Table("", "source", "what", "expected", "observed", box=None, header_style="bold")
     for verdict in verdicts:
         mark = "[green]✓[/]" if verdict.holds else "[red]✗[/]"
-        table.add_row(mark, verdict.source, verdict.what, verdict.expected, verdict.observed)
+        words = (verdict.source, verdict.what, verdict.expected, verdict.observed)
+        table.add_row(mark, *map(escape, words))
     _print(table)
 
 
@@ -77,4 +87,6 @@ def _number(value: Any, form: str) -> str:
 
 def _print(table: Table) -> None:
     console = Console()
-    console.print(table, width=None if console.is_terminal else 160)
+    if not console.is_terminal:
+        console = Console(width=WIDE)  # a file or a pipe has no width: nothing need be broken
+    console.print(table)

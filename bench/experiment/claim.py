@@ -1,11 +1,13 @@
 """Claims: what an experiment says is true, declared in its file and checked after its sweep."""
 
+import re
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_validator
 
 C = TypeVar("C", bound="Claim")
 Where = dict[str, Any]
+DECIMAL = re.compile(r"-?\d+\.?(\d*)(e[+-]\d+)?")
 Measure = Literal[
     "final_loss", "final_mse", "max_abs_error", "solved_at", "correct_at", "iteration_us", "halfway_at", "wrong"
 ]
@@ -38,6 +40,9 @@ class Printed(Claim):
 
     @model_validator(mode="after")
     def _matching(self) -> "Printed":
+        wrong = [text for text in self.printed if not DECIMAL.fullmatch(text)]
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is printed nowhere like that; allowed are decimals such as 1.5 and 1.5e-03")
         if self.at and len(self.at) != len(self.printed):
             raise ValueError(f"'at' has {len(self.at)} entries and 'printed' {len(self.printed)}; allowed is one each")
         if not self.at and (self.of == "loss" or (self.of == "final_loss" and len(self.printed) > 1)):

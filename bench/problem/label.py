@@ -13,10 +13,16 @@ def varying(trials: Sequence[Mapping[str, Scalar]]) -> list[str]:
     return [name for name in PARAMETERS if len({trial[name] for trial in trials}) > 1]
 
 
-def labels(trials: Sequence[Mapping[str, Scalar]]) -> list[str]:
-    """Return a label for each trial: the values that vary among them, or the usual ones if none does."""
-    names = varying(trials) or USUAL
-    return [" ".join(word(name, trial[name]) for name in names) for trial in trials]
+def labels(trials: Sequence[Mapping[str, Scalar]], groups: Sequence[int] | None = None) -> list[str]:
+    """Return a label for each trial: the values that vary within its group, or the usual ones if none does."""
+    groups = groups or [0] * len(trials)
+    names = {
+        group: varying([trial for trial, its in zip(trials, groups, strict=True) if its == group]) or USUAL
+        for group in set(groups)
+    }
+    return [
+        " ".join(word(name, trial[name]) for name in names[group]) for trial, group in zip(trials, groups, strict=True)
+    ]
 
 
 def word(name: str, value: Scalar) -> str:

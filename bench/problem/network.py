@@ -85,9 +85,8 @@ def write_hidden(hidden: tuple[int, ...]) -> str:
 
 
 def sigmoid(x: Array) -> Array:
-    """1 / (1 + e^-x); an overflowing exponential gives 0, which is right."""
-    with np.errstate(over="ignore"):
-        return 1 / (1 + np.exp(-x))
+    """Return 1 / (1 + e^-x); where the exponential overflows that is 0, which is right: callers ignore the warning."""
+    return 1 / (1 + np.exp(-x))
 
 
 @dataclass(frozen=True)

@@ -82,18 +82,20 @@ def curve_bands(curves: pd.DataFrame, rest: Sequence[str]) -> Figure:
             axes.plot(rows[ITERATION], rows[0.5], color=colour, label=hidden)
             axes.fill_between(rows[ITERATION], rows[0.05], rows[0.95], color=colour, alpha=0.15, linewidth=0)
         axes.set(yscale="log", xlabel="iteration")
+        axes.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
     panels[0][0].set_ylabel("loss")
-    return _finish(figure, panels, "hidden")
+    return _finish(figure, panels, "hidden neurons")
 
 
 def single_curves(curves: pd.DataFrame, rest: Sequence[str]) -> Figure:
     """Draw every training's own loss curve, log axis, a panel for the rest; ``label`` names the lines."""
-    figure, panels = _panels(curves, rest, width=1.5)
+    figure, panels = _panels(curves, rest, width=1.5, share_x=False)
     for axes, panel in panels:
         for place, (label, rows) in enumerate(panel.groupby(LABEL, sort=False)):
             dashes = "-" if place < len(PALETTE) else "--"
             axes.plot(rows[ITERATION], rows[c.CURVE], dashes, color=PALETTE[place % 8], label=label, linewidth=1.4)
         axes.set(yscale="log", xlabel="iteration")
+        axes.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
         axes.legend(fontsize="x-small", loc="lower left", framealpha=0.9)
     panels[0][0].set_ylabel("loss")
     return _finish(figure, panels, None)
@@ -119,7 +121,7 @@ def final_errors(trainings: pd.DataFrame, rest: Sequence[str]) -> tuple[Figure, 
 
 def iteration_times(times: pd.DataFrame) -> Figure:
     """Draw the median time per iteration with its quartiles, a row per trial, a colour per backend, log axis."""
-    figure = Figure(figsize=(7.2, 0.9 + 0.34 * len(times)), layout="constrained")
+    figure = Figure(figsize=(7.2, 0.9 + 0.34 * len(times)))
     axes = figure.subplots()
     backends = sorted(times[c.BACKEND].unique())
     for place, (_, row) in enumerate(times.iterrows()):
@@ -128,24 +130,27 @@ def iteration_times(times: pd.DataFrame) -> Figure:
         axes.plot(row[timing.MEDIAN], place, "o", color=colour)
     axes.set(xscale="log", xlabel="microseconds per iteration", yticks=range(len(times)), yticklabels=times[LABEL])
     axes.xaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
+    axes.xaxis.set_minor_formatter(mpl.ticker.FormatStrFormatter("%g"))
+    axes.tick_params(axis="x", which="minor", labelsize="x-small")
     axes.invert_yaxis()
     sns.despine(figure)
     return figure
 
 
 def _panels(
-    data: pd.DataFrame, rest: Sequence[str], width: float = 1.0
+    data: pd.DataFrame, rest: Sequence[str], *, width: float = 1.0, share_x: bool = True
 ) -> tuple[Figure, list[tuple[Axes, pd.DataFrame]]]:
     """Return a figure with one panel for each combination of the remaining parameters, all on the same axes."""
     groups: list[tuple[Any, pd.DataFrame]] = [("", data)] if not rest else list(data.groupby(list(rest), sort=False))
-    columns = min(len(groups), PANELS_PER_ROW)
+    columns = 2 if len(groups) == 4 else min(len(groups), PANELS_PER_ROW)
     lines = -(-len(groups) // columns)
     size = (PANEL[0] * width * columns + 0.8, PANEL[1] * lines + 0.5)
     figure = Figure(figsize=size, layout="constrained")
-    grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    grid = figure.subplots(lines, columns, sharex=share_x, sharey=True, squeeze=False).ravel()
     for axes in grid[len(groups) :]:
         axes.set_visible(False)
-    for axes, (values, _) in zip(grid, groups, strict=False):
+    for place, (axes, (values, _)) in enumerate(zip(grid, groups, strict=False)):
+        axes.tick_params(labelbottom=place + columns >= len(groups))
         axes.set_title(" ".join(word(name, value) for name, value in zip(rest, values, strict=True)) if rest else "")
     return figure, [(axes, panel) for axes, (_, panel) in zip(grid, groups, strict=False)]
 
@@ -157,6 +162,9 @@ def _finish(figure: Figure, panels: list[tuple[Axes, pd.DataFrame]], legend: str
             handles, names = axes.get_legend_handles_labels()
             entries |= dict(zip(map(str, names), handles, strict=True))
         figure.legend(entries.values(), entries.keys(), title=legend, loc="outside right upper", frameon=False)
+    for axes, _ in panels:
+        if not axes.xaxis.get_tick_params()["labelbottom"]:
+            axes.set_xlabel("")
     sns.despine(figure)
     return figure
 

@@ -14,12 +14,13 @@ from bench.analysis import timing
 from bench.analysis.claims import Verdict
 from bench.analysis.curves import ITERATION, curve_quantiles, recorded
 from bench.analysis.solved import outcome_ledger, solved_rates
-from bench.problem.label import labels, varying
+from bench.problem.label import labels, varying, word
 from bench.problem.outcome import Result
 from bench.report import figures
 from bench.tracking import columns as c
 
 FEW_SEEDS = 3  # up to here a trial's curves are drawn one by one, and no rate is drawn
+MANY_CURVES = 24  # single curves in one figure
 MANY_TRIALS = 60  # beyond this a block's figures would be unreadable: the table has them all
 PLACES = (c.GATE, c.HIDDEN, c.LOSS)
 
@@ -60,7 +61,7 @@ def render(swept: Sequence[Swept]) -> str:
         lstrip_blocks=True,
     )
     with figures.style():
-        return jinja.get_template("report.html").render(sections=[_section(one) for one in swept], results=list(Result))
+        return jinja.get_template("report.html").render(sections=[_section(one) for one in swept])
 
 
 def _section(swept: Swept) -> dict[str, Any]:
@@ -70,11 +71,15 @@ def _section(swept: Swept) -> dict[str, Any]:
         **{c.TRIAL_ID: swept.trainings[c.TRIAL_ID], c.HIDDEN: swept.trainings[c.HIDDEN].astype(str)}
     )
     first = {trial[c.TRIAL_ID]: trial["blocks"][0] for trial in trials}
-    name_of = dict(zip([t[c.TRIAL_ID] for t in trials], labels([t["parameters"] for t in trials]), strict=True))
+    found = labels([t["parameters"] for t in trials], [t["blocks"][0] for t in trials])
+    name_of = dict(zip([t[c.TRIAL_ID] for t in trials], found, strict=True))
     blocks = [
         {"title": title or "The grid", "pictures": _pictures(data[data[c.TRIAL_ID].map(first) == place])}
         for place, title in enumerate(swept.plan["blocks"])
     ]
+    few = _few_seeds(data)
+    if not few.empty:
+        blocks.append({"title": "Trainings drawn one by one", "pictures": [_single_curves(few)]})
     trained = data.dropna(subset=[c.ITERATION_US])
     done = len(data)
     planned = sum(trial["trainings"] for trial in trials)
@@ -86,6 +91,7 @@ def _section(swept: Swept) -> dict[str, Any]:
         "varying": _varying(trials),
         "fixed": _fixed(trials),
         "outcomes": {str(r): int((data[c.OUTCOME] == r).sum()) for r in Result},
+        "occurred": [str(r) for r in Result if (data[c.OUTCOME] == r).any()],
         "colours": figures.OUTCOME_COLOURS,
         "trials": _trial_rows(data, trials, name_of),
         "blocks": [block for block in blocks if block["pictures"]],
@@ -112,6 +118,7 @@ def _trial_rows(data: pd.DataFrame, trials: Sequence[dict[str, Any]], names: dic
     return [
         {
             "id": trial_id,
+            "block": trial["blocks"][0],
             "name": names[trial_id],
             "seeds": trial["seeds"],
             "planned": trial["trainings"],
@@ -126,15 +133,22 @@ def _trial_rows(data: pd.DataFrame, trials: Sequence[dict[str, Any]], names: dic
 
 
 def _pictures(block: pd.DataFrame) -> list[Picture]:
-    """Return the figures of one block of the grid."""
+    """Return the figures of one block of the grid: none where there are too few seeds, or too many trials."""
     trained = block[~block[c.OUTCOME].isin([Result.FAILED, Result.UNSUPPORTED])]
     trials = trained.drop_duplicates(c.TRIAL_ID)
-    if trained.empty or len(trials) > MANY_TRIALS:
+    seeds = trained.groupby(c.TRIAL_ID).size()
+    if trained.empty or len(trials) > MANY_TRIALS or seeds.max() <= FEW_SEEDS or trained[c.ALONE].all():
         return []
     rest = [name for name in varying(_parameters(trials)) if name not in PLACES[1:]]
-    if trained.groupby(c.TRIAL_ID).size().max() <= FEW_SEEDS:
-        return [_single_curves(trained)]
     return [_rates(block, rest), _bands(trained, rest), _errors(trained, rest)]
+
+
+def _few_seeds(data: pd.DataFrame) -> pd.DataFrame:
+    """Return the trainings of trials that have so few seeds that each curve can be drawn by itself."""
+    curved = data.dropna(subset=[c.CURVE])
+    sizes = curved.groupby(c.TRIAL_ID)[c.SEED].transform("size")
+    few = curved[(sizes <= FEW_SEEDS) & ~curved[c.ALONE].astype(bool)]
+    return few if len(few) <= MANY_CURVES else few.iloc[:0]
 
 
 def _parameters(trials: pd.DataFrame) -> list[dict[str, Any]]:
@@ -146,10 +160,15 @@ def _rates(block: pd.DataFrame, rest: list[str]) -> Picture:
     return Picture(
         "How surely does it learn?",
         "Share of seeds whose every prediction ends within the tolerance of its target, with Wilson's 95 % interval. "
-        f"{int(rates['trainings'].min())} to {int(rates['trainings'].max())} seeds per point.",
+        f"Seeds per point: {_from_to(rates['trainings'])}.",
         f"Solved rate by hidden neurons and loss; the highest is {rates['rate'].max():.0%}.",
         figures.data_uri(figures.solved_rates(rates, rest)),
     )
+
+
+def _from_to(counts: pd.Series) -> str:
+    low, high = int(counts.min()), int(counts.max())
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def _bands(trained: pd.DataFrame, rest: list[str]) -> Picture:
@@ -187,14 +206,14 @@ def _with_loss(trained: pd.DataFrame, rest: list[str]) -> list[str]:
 
 
 def _single_curves(trained: pd.DataFrame) -> Picture:
-    trials = trained.drop_duplicates(c.TRIAL_ID)
-    names = dict(zip(trials[c.TRIAL_ID], labels(_parameters(trials)), strict=True))
-    parts = [
-        pd.DataFrame({ITERATION: recorded(rows.to_frame().T), c.CURVE: rows[c.CURVE]}).assign(
-            **{figures.LABEL: f"{names[rows[c.TRIAL_ID]]}, seed {rows[c.SEED]}", c.GATE: rows[c.GATE]}
-        )
-        for _, rows in trained.iterrows()
-    ]
+    parts = []
+    for _, panel in trained.groupby(c.GATE, sort=False):
+        varied = varying(_parameters(panel.drop_duplicates(c.TRIAL_ID)))
+        names = [name for name in (c.HIDDEN, c.LOSS, c.BACKEND) if name in varied]
+        for _, row in panel.iterrows():
+            words = " ".join(word(name, row[name]) for name in names)
+            curve = pd.DataFrame({ITERATION: recorded(row.to_frame().T), c.CURVE: row[c.CURVE]})
+            parts.append(curve.assign(**{figures.LABEL: f"{words} seed {row[c.SEED]}".strip(), c.GATE: row[c.GATE]}))
     return Picture(
         "How does the loss fall?",
         "The loss of each training before each iteration, on a logarithmic axis; one line is one seed.",

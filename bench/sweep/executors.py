@@ -19,6 +19,7 @@ A = TypeVar("A")
 NAMES = ("auto", "serial", "threads", "processes")
 DASK = "dask://"
 WINDOW = 2  # chunks in flight per worker: one being trained, one waiting
+DASK_TIMEOUT_S = 5.0
 POLL_S = 0.2  # how long an interrupt may wait to be noticed
 SERIAL_S = 4.0  # below this much work, starting processes would take longer
 KILLED = "the worker process died while training this (killed, out of memory, or crashed in native code)"
@@ -76,18 +77,37 @@ def _ignore_interrupts() -> None:
 
 
 def _dask(name: str) -> Make:
-    address = name.removeprefix(DASK)
+    """Reach the scheduler once now, so that a wrong address costs no training."""
     try:
-        from distributed import Client
+        import distributed
     except ImportError as error:
         raise RequestError(f"executor {name!r} needs Dask; install it with: pip install 'bench[cluster]'") from error
+    address = f"tcp://{name.removeprefix(DASK)}"
     try:
-        client = Client(f"tcp://{address}", timeout="5s")
+        distributed.Client(address, timeout=DASK_TIMEOUT_S, set_as_default=False).close()
     except (OSError, ValueError) as error:
-        raise RequestError(
-            f"executor {name!r} does not answer ({error}); allowed is a running Dask scheduler"
-        ) from error
-    return client.get_executor  # type: ignore[no-any-return]
+        problem = f"executor {name!r} does not answer ({error}); allowed is a running Dask scheduler"
+        raise RequestError(problem) from error
+    return lambda: Dask(distributed.Client(address, set_as_default=False))
+
+
+class Dask(Executor):
+    """Trains on a Dask cluster; its connection ends with it."""
+
+    def __init__(self, client: Any) -> None:
+        """Take over a connected client."""
+        self._client = client
+        self._pool = client.get_executor()
+
+    def submit(self, fn: Callable[..., A], /, *args: Any, **kwargs: Any) -> "Future[A]":
+        """Send the work to any of the cluster's workers."""
+        future: Future[A] = self._pool.submit(fn, *args, **kwargs)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - Executor's
+        """Cancel what has not begun, and leave the cluster."""
+        self._pool.shutdown(wait=wait and not cancel_futures)  # not waiting cancels
+        self._client.close()
 
 
 def run(make: Make, chunks: Iterable[Chunk], window: int, stop: Event) -> Iterator[list[Record]]:

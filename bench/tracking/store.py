@@ -23,7 +23,8 @@ from bench.errors import RequestError
 DEFAULT_URI = "sqlite:///mlflow.db"
 SWEEP, TRIAL, TRAINING = "sweep", "trial", "training"
 KIND, TRIAL_TAG, PLAN_TAG, COMMAND_TAG = "bench.kind", "bench.trial_id", "bench.plan_id", "bench.command"
-PARENT_TAG, NOTE_TAG = "mlflow.parentRunId", "mlflow.note.content"
+PARENT_TAG, NOTE_TAG, SOURCE_TAG = "mlflow.parentRunId", "mlflow.note.content", "mlflow.source.name"
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on runs, not on chats
 FINISHED = "FINISHED"
 REACH_TIMEOUT_S = 5.0
 
@@ -38,12 +39,13 @@ class Store:
 
     def __init__(self, uri: str) -> None:
         """Reach the store now, so that a wrong URI costs no training."""
-        self.uri = uri
         self.path = _sqlite_path(uri)
+        # MLflow keeps one engine per URI for the whole process: a relative path must not change its meaning
+        self.uri = uri if self.path is None else f"sqlite:///{self.path}"
         _quiet()
         _check(uri, self.path)
         try:
-            self.client = MlflowClient(tracking_uri=uri)
+            self.client = MlflowClient(tracking_uri=self.uri)
             self.client.search_experiments(max_results=1)
         except Exception as error:
             raise RequestError(f"tracking URI {uri!r} cannot be used: {_first_line(error)}") from error
@@ -59,7 +61,7 @@ class Store:
             return str(found.experiment_id)
         location = None if self.path is None else (self.path.parent / "mlruns" / name).as_uri()
         try:
-            return str(self.client.create_experiment(name, artifact_location=location))
+            return str(self.client.create_experiment(name, artifact_location=location, tags=EXPERIMENT_TAGS))
         except MlflowException as error:
             raise RequestError(f"MLflow experiment {name!r} cannot be created: {_first_line(error)}") from error
 
@@ -109,7 +111,8 @@ def _sqlite_path(uri: str) -> Path | None:
 
 
 def _quiet() -> None:
-    """MLflow and Alembic announce every table that they create."""
+    """Keep MLflow and Alembic from announcing every table that they create, and bars for every file."""
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
 

@@ -54,6 +54,7 @@ class SweepWriter:
             names.KIND: names.SWEEP,
             names.PLAN_TAG: plan.plan_id,
             names.COMMAND_TAG: experiment.command,
+            names.SOURCE_TAG: experiment.command,
             names.NOTE_TAG: f"**{experiment.title}**\n\n{experiment.about}\n\n`{experiment.command}`",
         }
         run = store.client.create_run(experiment_id, tags=tags, run_name=name)

@@ -1,0 +1,167 @@
+"""What every MLflow store must do: SQLite on this machine, and a server across HTTP."""
+
+import contextlib
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.experiment.grid import make_plan
+from bench.experiment.spec import adhoc, read_overrides
+from bench.problem.outcome import Batch, Record
+from bench.tracking import columns as c
+from bench.tracking import store as names
+from bench.tracking.reader import export, find_sweep, read_sweep, sweeps, unfinished
+from bench.tracking.rows import rows
+from bench.tracking.store import Store
+from bench.tracking.writer import Summary, SweepWriter
+
+
+def free_port():
+    with contextlib.closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory, blank_store):
+    """An MLflow server that keeps its artifacts itself."""
+    folder = tmp_path_factory.mktemp("server")
+    (folder / "mlflow.db").write_bytes(blank_store.read_bytes())
+    port = free_port()
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
+    command += ["--artifacts-destination", str(folder / "artifacts"), "--host", "127.0.0.1", "--port", str(port)]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([*command, "--workers", "1"], cwd=folder, stdout=log, stderr=log)
+    uri = f"http://127.0.0.1:{port}"
+    for _ in range(600):
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(f"{uri}/health", timeout=1).close()
+            break
+        assert process.poll() is None, (folder / "log").read_text()
+        time.sleep(0.1)
+    yield uri
+    process.terminate()
+    process.wait(30)
+
+
+@pytest.fixture(params=["sqlite", "http"])
+def store(request, folder):
+    """Every kind of store."""
+    return Store("sqlite:///mlflow.db" if request.param == "sqlite" else request.getfixturevalue("server"))
+
+
+@pytest.fixture
+def plan():
+    """Two trials with three seeds each."""
+    return make_plan(experiment())
+
+
+def experiment():
+    words = ["hidden=0,2", "iterations=30", "seeds=0:3"]
+    return adhoc(read_overrides(words), words, None)
+
+
+def begin(store, plan):
+    return SweepWriter.begin(store, experiment(), plan, {"cpu": "a", "versions": {"numpy": "2"}}, "a sweep")
+
+
+def record(planned, seeds):
+    batch = Batch.of(planned.trial, seeds)
+    from bench.backends import load
+
+    return Record(planned.trial, tuple(seeds), outcome=load("numpy").train(batch))
+
+
+def test_what_is_written_is_read_back(store, plan):
+    """Rows come back whole and in the plan's order, whatever the order they were written in."""
+    writer = begin(store, plan)
+    first, second = plan.trials
+    table = rows(record(second, [2, 0, 1]), 10)
+    writer.shard(table)
+    writer.shard(rows(record(first, [0, 1, 2]), 10))
+    read = read_sweep(store, writer.run_id)
+    found = read.trainings
+    assert list(found[c.SEED]) == [0, 1, 2, 0, 1, 2]
+    assert list(found[c.TRIAL_ID].unique()) == [first.trial.trial_id, second.trial.trial_id]
+    expected = table.to_pandas().sort_values(c.SEED)[c.FINAL_MSE].to_numpy()
+    np.testing.assert_array_equal(found[c.FINAL_MSE][3:], expected)
+    assert all(len(curve) == 30 for curve in found[c.CURVE])
+    assert read.environment == {"cpu": "a", "versions": {"numpy": "2"}}
+
+
+def test_a_training_written_twice_counts_once(store, plan):
+    """A chunk that was done again after a crash adds no rows."""
+    writer = begin(store, plan)
+    for _ in range(2):
+        writer.shard(rows(record(plan.trials[0], [0, 1]), 10))
+    assert len(read_sweep(store, writer.run_id).trainings) == 2
+
+
+def test_a_trials_run_has_params_figures_and_series(store, plan):
+    """MLflow's UI finds what it compares and plots."""
+    writer = begin(store, plan)
+    series = {"loss_median": [(0, 0.3), (10, 0.2)], c.ITERATION_US: [(0, 11.0)]}
+    writer.trial(plan.trials[0], "hidden=0", Summary({"solved_rate": 0.5, "bad": float("inf")}, series))
+    run = next(store.runs(names.TRIAL, parent=writer.run_id))
+    assert run.data.params["hidden"] == "0"
+    assert run.data.params["seeds"] == "0:3"
+    assert run.data.metrics["solved_rate"] == 0.5
+    assert "bad" not in run.data.metrics
+    assert run.info.status == "FINISHED"
+    history = store.client.get_metric_history(run.info.run_id, "loss_median")
+    assert sorted((point.step, point.value) for point in history) == [(0, 0.3), (10, 0.2)]
+
+
+def test_more_figures_than_one_batch_takes_are_all_kept(store, plan):
+    """A long curve is logged in several batches."""
+    writer = begin(store, plan)
+    writer.trial(plan.trials[0], "t", Summary({}, {"loss": [(step, 1.0) for step in range(1500)]}))
+    run = next(store.runs(names.TRIAL, parent=writer.run_id))
+    assert len(store.client.get_metric_history(run.info.run_id, "loss")) == 1500
+
+
+def test_a_begun_and_unended_trial_is_written_anew_on_resume(store, plan):
+    """Its half-written run and its trainings' runs go; the ended ones stay."""
+    writer = begin(store, plan)
+    writer.trial(plan.trials[0], "whole", Summary())
+
+    def cut_off():
+        yield 0, Summary()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        writer.trial(plan.trials[1], "half", Summary(), cut_off())
+    before = {run.info.run_name: run for run in store.runs(names.TRIAL, parent=writer.run_id)}
+    resumed = SweepWriter.resume(store, store.client.get_run(writer.run_id))
+    assert resumed.finished_trials() == {plan.trials[0].trial.trial_id}
+    assert [run.info.run_name for run in store.runs(names.TRIAL, parent=writer.run_id)] == ["whole"]
+    assert list(store.runs(names.TRAINING, parent=before["half"].info.run_id)) == []
+
+
+def test_unfinished_sweeps_are_found_and_finished_ones_are_not(store, plan):
+    """Only what has not ended can be resumed."""
+    one, two = begin(store, plan), begin(store, plan)
+    two.finish()
+    ids = [run.info.run_id for run in unfinished(store, "adhoc")]
+    assert one.run_id in ids
+    assert two.run_id not in ids
+    assert sweeps(store)[0].sweep in {one.run_id, two.run_id}
+    assert find_sweep(store, one.run_id[:12]) == one.run_id
+
+
+def test_an_export_is_one_row_per_training(store, plan, folder):
+    """Parquet and CSV hold the same."""
+    writer = begin(store, plan)
+    for planned in plan.trials:
+        writer.shard(rows(record(planned, [0, 1, 2]), 10))
+    assert export(store, writer.run_id, folder / "x.parquet") == 6
+    assert export(store, writer.run_id, folder / "x.csv") == 6
+    one, other = pd.read_parquet(folder / "x.parquet"), pd.read_csv(folder / "x.csv")
+    assert list(one.columns) == list(other.columns) == list(c.EXPORT)
+    np.testing.assert_allclose(one[c.FINAL_LOSS], other[c.FINAL_LOSS], rtol=1e-12)

@@ -1,0 +1,71 @@
+"""Cutting work into chunks."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.problem.trial import Trial
+from bench.sweep.plan import CHUNK_S, Chunk, Job, cut, one_by_one
+
+JOB = st.builds(
+    lambda hidden, iterations, start, size: Job(
+        Trial(hidden=hidden, iterations=iterations), range(start, start + size)
+    ),
+    st.integers(0, 8),
+    st.sampled_from([10, 10_000, 200_000]),
+    st.integers(0, 5),
+    st.integers(1, 60),
+)
+
+
+def pairs(chunks):
+    return [(job.trial.trial_id, seed) for chunk in chunks for job in chunk.jobs for seed in job.seeds]
+
+
+@given(st.lists(JOB, max_size=6))
+def test_cutting_loses_nothing_and_repeats_nothing(jobs):
+    """Every training of the jobs is in exactly one chunk."""
+    expected = [(job.trial.trial_id, seed) for job in jobs for seed in job.seeds]
+    assert sorted(pairs(cut(jobs))) == sorted(expected)
+    assert sorted(pairs(one_by_one(jobs))) == sorted(expected)
+
+
+@given(st.lists(JOB, min_size=1, max_size=6))
+def test_a_chunk_is_about_a_second_of_work_or_a_single_training(jobs):
+    """No chunk is much longer than it must be."""
+    for chunk in cut(jobs):
+        assert chunk.cost_s <= 1.01 * CHUNK_S or chunk.trainings == 1
+
+
+def test_small_trials_share_a_chunk():
+    """A hundred tiny trials are not a hundred round trips to a worker."""
+    jobs = [Job(Trial(iterations=10, hidden=hidden), range(3)) for hidden in range(1, 60)]
+    assert len(cut(jobs)) == 1
+
+
+def test_the_longest_trainings_come_first():
+    """No worker is left with a long one at the end."""
+    short, long = Job(Trial(iterations=1000), range(3)), Job(Trial(iterations=10**6), range(2))
+    assert [chunk.jobs[0].trial.iterations for chunk in cut([short, long])][:2] == [10**6, 10**6]
+
+
+def test_trainings_alone_take_turns_by_seed():
+    """Whatever drifts on the machine hits all trials alike."""
+    one, other = Trial(hidden=2), Trial(hidden=3)
+    turns = one_by_one([Job(one, range(2), alone=True), Job(other, range(2), alone=True)])
+    assert pairs(turns) == [(trial.trial_id, seed) for seed in range(2) for trial in (one, other)]
+    assert all(job.alone for chunk in turns for job in chunk.jobs)
+
+
+@given(JOB)
+def test_halving_ends_at_single_trainings(job):
+    """Halves hold the same trainings as the whole."""
+    chunks = [Chunk((job,))]
+    while any(chunk.trainings > 1 for chunk in chunks):
+        chunks = [half for chunk in chunks for half in chunk.halves()]
+    assert pairs(chunks) == [(job.trial.trial_id, seed) for seed in job.seeds]
+
+
+def test_several_jobs_are_halved_between_jobs():
+    """A chunk of two jobs gives one job each."""
+    chunk = Chunk((Job(Trial(), range(3)), Job(Trial(hidden=2), range(3))))
+    assert [half.jobs for half in chunk.halves()] == [(chunk.jobs[0],), (chunk.jobs[1],)]

@@ -1,0 +1,256 @@
+"""The command line, from the request to the exit status."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.tracking import columns as c
+
+TINY = ("gate=xor", "hidden=0,3", "loss=mse,l1", "seeds=0:5", "iterations=60")
+
+
+def test_a_sweep_accounts_for_every_training(bench):
+    """The JSON of a sweep counts its trials, its trainings and their outcomes."""
+    ran = bench("sweep", *TINY, "backend=numpy,torch", "--json", "--no-report")
+    assert ran.status == 0, ran.err
+    assert (ran.json["trials"], ran.json["trainings"], sum(ran.json["outcomes"].values())) == (8, 40, 40)
+    assert ran.json["experiment"] == "adhoc"
+    assert ran.json["report"] is None
+    assert set(ran.json) == {"sweep", "experiment", "trials", "trainings", "outcomes", "seconds", "report"}
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_an_export_has_the_contracts_columns(bench, folder, suffix):
+    """One row per training, with every column that scripts depend on, in either format."""
+    bench("sweep", *TINY, "backend=numpy,torch", "--no-report")
+    assert bench("export", "-o", f"x.{suffix}").status == 0
+    data = pd.read_parquet("x.parquet") if suffix == "parquet" else pd.read_csv("x.csv")
+    assert list(data.columns) == list(c.EXPORT)
+    assert len(data) == 40
+    assert not data.duplicated([c.TRIAL_ID, c.SEED]).any()
+    assert set(data[c.HIDDEN]) == {0, 3}
+
+
+def test_numpy_and_torch_rows_agree(bench, folder):
+    """The same configuration and seed give the same errors whichever backend trained it."""
+    bench("sweep", *TINY, "backend=numpy,torch", "--no-report")
+    bench("export", "-o", "x.parquet")
+    rows = pd.read_parquet("x.parquet").set_index([c.HIDDEN, c.LOSS, c.SEED])
+    ours, theirs = (rows[rows[c.BACKEND] == name].sort_index() for name in ("numpy", "torch"))
+    np.testing.assert_allclose(ours[c.FINAL_MSE], theirs[c.FINAL_MSE], rtol=1e-5)
+    np.testing.assert_allclose(np.stack(ours[c.PREDICTIONS]), np.stack(theirs[c.PREDICTIONS]), atol=1e-6)
+    assert (ours[c.OUTCOME] == theirs[c.OUTCOME]).all()
+
+
+def test_the_table_shows_rates_with_their_intervals(bench):
+    """Without --json, the trials are printed with solved rate, Wilson interval and medians."""
+    ran = bench("sweep", "gate=or", "hidden=0", "learning_rate=5", "iterations=300", "seeds=0:4", "--no-report")
+    assert "100%" in ran.out
+    assert "51% to 100%" in ran.out
+
+
+def test_the_report_is_written_where_it_was_asked_for(bench, folder):
+    """-o says where the report goes; its path is printed."""
+    ran = bench("sweep", "iterations=20", "seeds=0:3", "-o", "here/r.html")
+    assert ran.status == 0
+    assert str(folder / "here" / "r.html") in ran.out
+    assert "<html" in (folder / "here" / "r.html").read_text()
+
+
+def test_a_dry_run_lists_trials_and_trains_nothing(bench, folder):
+    """--dry-run prints every trial and the sums, and leaves no sweep behind."""
+    ran = bench("sweep", *TINY, "--dry-run")
+    assert ran.status == 0
+    assert "4 trials, 20 trainings, 1,200 iterations" in ran.out
+    assert bench("list", "--json").json["sweeps"] == []
+
+
+def test_a_dry_run_in_json_lists_the_same(bench):
+    """--dry-run --json is one object with a list of trials."""
+    found = bench("sweep", *TINY, "--dry-run", "--json").json
+    assert (found["trials"], found["trainings"], found["iterations"], len(found["list"])) == (4, 20, 1200, 4)
+
+
+WRONG = {
+    "an unknown parameter": (["hiden=3"], "did you mean 'hidden'?"),
+    "an unknown value": (["backend=nunpy"], "did you mean 'numpy'?"),
+    "no seeds": (["seeds=5:5"], "holds no seed"),
+    "an empty value": (["hidden="], "empty value"),
+    "a key given twice": (["hidden=2", "hidden=3"], "given twice"),
+    "an unknown experiment": (["sensitivty"], "did you mean 'sensitivity'?"),
+    "a file that is not there": (["nowhere/x.toml"], "does not exist"),
+    "two experiments": (["printed", "documents"], "allowed is one"),
+    "a gate with text in it": (["gate=text.csv"], "allowed are numbers"),
+    "a gate that is not there": (["gate=nowhere.csv"], "is not a file"),
+    "a server that does not answer": (["--tracking-uri", "http://127.0.0.1:9"], "does not answer"),
+    "a store in no folder": (["--tracking-uri", "sqlite:////nowhere/at/all.db"], "does not exist"),
+    "a store of no kind": (["--tracking-uri", "gopher://x"], "cannot be used"),
+    "an unknown executor": (["--executor", "proceses"], "did you mean 'processes'?"),
+    "a report of no kind": (["-o", "report.pdf"], "allowed are .html"),
+    "nothing to resume": (["--resume"], "nothing to resume"),
+    "a cluster that does not answer": (["--executor", "dask://127.0.0.1:9"], "does not answer"),
+}
+
+
+@pytest.mark.parametrize(("words", "said"), WRONG.values(), ids=WRONG.keys())
+def test_a_wrong_request_is_one_clear_message(bench, folder, words, said):
+    """What, got, allowed on stderr; exit status 2; nothing on stdout; no sweep begun."""
+    (folder / "text.csv").write_text("observation,input1,output\n1,0,0\n2,many,1\n")
+    ran = bench("sweep", "iterations=20", "seeds=0:2" if not words[0].startswith("seeds") else "curve_points=5", *words)
+    assert ran.status == 2
+    assert said in ran.err
+    assert ran.err.startswith("bench: ")
+    assert "Traceback" not in ran.err
+    assert ran.out == ""
+    assert bench("list", "--json").json["sweeps"] == []
+
+
+def test_all_mistakes_of_a_request_are_told_at_once(bench):
+    """Two wrong values give two sentences."""
+    ran = bench("sweep", "loss=mce", "hidden=99")
+    assert "mce" in ran.err
+    assert "99" in ran.err
+
+
+def test_a_wrong_option_has_the_exit_status_of_a_wrong_request(bench):
+    """Options are requests too."""
+    assert bench("sweep", "--wrokers", 2).status == 2
+
+
+def test_a_failed_claim_gives_exit_status_one(bench, folder):
+    """A claim that does not hold is said, and is the exit status."""
+    (folder / "wrong.toml").write_text(
+        """
+        title = "Wrong"
+        [[grid]]
+        gate = "xor"
+        hidden = 0
+        iterations = 50
+        seeds = "0:5"
+        [[claim]]
+        id = "a"
+        source = "me"
+        what = "a perceptron solves XOR"
+        where = { gate = "xor" }
+        event = { outcome = "solved" }
+        always = true
+        """
+    )
+    ran = bench("sweep", "wrong.toml")
+    assert ran.status == 1
+    assert "0 of 1 claims hold" in ran.err
+    assert "a perceptron solves XOR" in ran.out
+
+
+def test_a_failed_training_gives_exit_status_one(bench, monkeypatch):
+    """A training that crashed is kept with its reason, and is the exit status."""
+    from bench.backends import numpy_loop
+
+    def crash(self, batch, index):
+        raise RuntimeError("the floor is lava")
+
+    monkeypatch.setattr(numpy_loop.NumpyLoop, "start", crash)
+    ran = bench("sweep", "iterations=20", "seeds=0:3", "--json", "--no-report", "--executor", "serial")
+    assert ran.status == 1
+    assert ran.json["outcomes"]["failed"] == 3
+
+
+def test_unsupported_trainings_are_data(bench, folder):
+    """A backend's refusal is an outcome with its reason, not an error."""
+    ran = bench("sweep", "iterations=20", "seeds=0:2", "summation=library,fma", "--json")
+    assert ran.status == 0
+    assert ran.json["outcomes"]["unsupported"] == 2
+    bench("export", "-o", "x.parquet")
+    rows = pd.read_parquet("x.parquet")
+    assert rows[c.REASON].dropna().unique().tolist() == ["backend numpy has no summation 'fma'; it has library"]
+    assert not rows.loc[rows[c.OUTCOME] == "unsupported", c.SOLVED].any()
+
+
+def test_a_gate_of_ones_own_is_trained_and_named(bench, folder):
+    """A CSV gate appears under its file's name, in the export and the report."""
+    rows = [(a, b, d, int(a + b + d >= 2)) for a in (0, 1) for b in (0, 1) for d in (0, 1)]
+    lines = [f"{i},{a},{b},{d},{t}" for i, (a, b, d, t) in enumerate(rows, 1)]
+    (folder / "majority.csv").write_text("observation,input1,input2,input3,output\n" + "\n".join(lines))
+    ran = bench(
+        "sweep", "gate=majority.csv", "learning_rate=5", "iterations=500", "seeds=0:4", "-o", "r.html", "--json"
+    )
+    assert ran.json["outcomes"]["solved"] == 4
+    assert "majority" in (folder / "r.html").read_text()
+    bench("export", "-o", "x.csv")
+    assert set(pd.read_csv("x.csv")[c.GATE]) == {"majority"}
+
+
+def test_list_shows_experiments_and_sweeps(bench):
+    """Both are listed, for people and for scripts."""
+    bench("sweep", "iterations=20", "seeds=0:2", "--no-report")
+    listed = bench("list", "--json").json
+    assert {"documents", "printed", "sensitivity"} <= set(listed["experiments"])
+    assert listed["sweeps"][0]["command"] == "python -m bench sweep iterations=20 seeds=0:2"
+    shown = bench("list").out
+    assert "sensitivity" in shown
+    assert listed["sweeps"][0]["sweep"][:8] in shown
+
+
+def test_list_does_not_create_a_store(bench, folder):
+    """Looking leaves nothing behind."""
+    (folder / "mlflow.db").unlink()
+    assert bench("list").status == 0
+    assert not (folder / "mlflow.db").exists()
+
+
+@pytest.mark.parametrize("words", [["report"], ["export", "-o", "x.csv"], ["ui"]])
+def test_nothing_can_be_shown_of_a_store_that_is_not_there(bench, folder, words):
+    """report, export and ui say what to do first."""
+    (folder / "mlflow.db").unlink()
+    ran = bench(*words)
+    assert ran.status == 2
+    assert "python -m bench sweep" in ran.err
+
+
+def test_a_report_can_be_written_again_and_of_several_sweeps(bench, folder):
+    """Report takes sweeps by the beginnings of their ids."""
+    first = bench("sweep", "iterations=20", "seeds=0:2", "--json").json["sweep"]
+    second = bench("sweep", "gate=or", "iterations=20", "seeds=0:2", "--json").json["sweep"]
+    assert bench("report", first[:8], second[:8], "-o", "both.html").status == 0
+    page = (folder / "both.html").read_text()
+    assert first[:8] in page
+    assert second[:8] in page
+
+
+@pytest.mark.parametrize(("given", "said"), [("zzzzzzzz", "is not in"), ("ab", "is not in")])
+def test_a_sweep_that_does_not_exist_is_said(bench, given, said):
+    """The message names some that do."""
+    bench("sweep", "iterations=20", "seeds=0:2", "--no-report")
+    ran = bench("export", given, "-o", "x.csv")
+    assert ran.status == 2
+    assert said in ran.err
+
+
+def test_help_imports_nothing_heavy():
+    """--help answers without torch, MLflow, pandas or matplotlib."""
+    code = (
+        "import sys; sys.argv = ['bench', '--help']\n"
+        "import runpy\n"
+        "try: runpy.run_module('bench', run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'mlflow', 'pandas', 'numpy', 'matplotlib', 'optuna', 'pydantic'} & set(sys.modules)\n"
+        "print(sorted(heavy), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+    assert "sweep" in done.stdout
+
+
+def test_ui_serves_the_store_to_this_machine_only(bench, folder, monkeypatch):
+    """The UI is MLflow's own, on the loopback address."""
+    import os
+
+    seen = []
+    monkeypatch.setattr(os, "execv", lambda _, words: seen.append(words))
+    bench("ui", "--port", 5123)
+    assert seen[0][1:4] == ["-m", "mlflow", "ui"]
+    assert seen[0][seen[0].index("--host") + 1] == "127.0.0.1"
+    assert seen[0][seen[0].index("--backend-store-uri") + 1] == "sqlite:///mlflow.db"
