@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,15 @@ from bench.errors import RequestError
 from bench.experiment.find import find_experiment
 from bench.experiment.grid import Plan, make_plan
 from bench.experiment.spec import Experiment, adhoc, read_experiment, read_overrides
-from bench.problem.label import labels
 from bench.problem.outcome import Result
+from bench.problem.trial import Trial
 from bench.sweep import executors
 from bench.sweep.environment import environment
 from bench.sweep.interrupt import interrupts
 from bench.sweep.plan import Job
 from bench.sweep.progress import SweepProgress
 from bench.sweep.runner import Describers, Runner
+from bench.sweep.searching import search
 from bench.tracking import columns as c
 from bench.tracking.reader import Sweep, read_sweep, unfinished
 from bench.tracking.store import COMMAND_TAG, PLAN_TAG, Store, tracking_uri
@@ -65,7 +67,7 @@ def dry(words: Sequence[str], *, as_json: bool) -> None:
     """List the trials of a request and count its work."""
     experiment = request(words)
     plan = make_plan(experiment)
-    counts = {"trials": len(plan.trials), "trainings": plan.trainings, "iterations": plan.iterations}
+    counts = {"trials": plan.expected_trials, "trainings": plan.expected_trainings, "iterations": plan.iterations}
     if as_json:
         listed = [{c.TRIAL_ID: p.trial.trial_id, "trainings": p.trainings, **p.trial.parameters} for p in plan.trials]
         content = {"experiment": experiment.name, **counts, "duplicates": plan.duplicates, "list": listed}
@@ -114,29 +116,28 @@ def carry_out(experiment: Experiment, options: Options) -> tuple[int, dict[str, 
     uri = tracking_uri(options.tracking_uri)
     store = Store(uri)
     writer = _resumed(store, experiment, plan) if options.resume else _begun(store, experiment, plan, kind, cores)
-    runner = Runner(
-        plan,
-        writer,
-        Describers(describe_trial, describe_training),
-        training_runs=options.runs == "training" or (options.runs == "auto" and plan.trainings <= FEW_TRAININGS),
-        names=_names(plan),
-    )
+    trainings = plan.expected_trainings
+    training_runs = options.runs == "training" or (options.runs == "auto" and trainings <= FEW_TRAININGS)
+    describers = Describers(describe_trial, describe_training)
+    runner = Runner(experiment, plan, writer, describers, training_runs=training_runs)
     already = runner.take_up() if options.resume else 0
-    missing = plan.trainings - already
-    say(f"sweep {writer.run_id[:8]}: {missing:,} trainings of {len(plan.trials):,} trials, {kind} on {cores}")
+    missing = trainings - already
+    say(f"sweep {writer.run_id[:8]}: {missing:,} trainings of {plan.expected_trials:,} trials, {kind} on {cores}")
     window = 1 if kind == "serial" else executors.WINDOW * cores
     prepared = time.monotonic() - started
-    with interrupts() as stop, SweepProgress(plan.trainings, already) as progress:
-        runner.run(make, window, progress, stop)
+    with interrupts() as stop, SweepProgress(trainings, already) as progress:
+        train = partial(runner.run, make, window, progress, stop)
+        train()
+        if experiment.search and not stop.is_set():
+            search(experiment.search, len(experiment.blocks), runner, train, stop)
     if stop.is_set():
         writer.finish("KILLED")
         say(f"interrupted; what was finished is safe. Go on with: {experiment.command} --resume{_uri_option(options)}")
         return INTERRUPTED, {"report": None}, None, []
-    return _conclude(experiment, plan, options, store, writer, runner, {"prepare": prepared}, started)
+    return _conclude(runner.plan, options, store, writer, runner, {"prepare": prepared}, started)
 
 
 def _conclude(
-    experiment: Experiment,
     plan: Plan,
     options: Options,
     store: Store,
@@ -161,7 +162,7 @@ def _conclude(
     now = time.monotonic()
     summary = {
         "sweep": writer.run_id,
-        "experiment": experiment.name,
+        "experiment": read.info.experiment,
         "trials": len(plan.trials),
         "trainings": plan.trainings,
         "outcomes": outcomes,
@@ -179,14 +180,12 @@ def _conclude(
 def _executor(plan: Plan, name: str, workers: int) -> str:
     from bench.backends import load
 
-    cost_s = sum(Job(p.trial, p.seeds).cost_s for p in plan.trials)
-    holds_gil = any(not load(p.trial.backend).releases_gil for p in plan.trials)
+    jobs = [Job(planned.trial, planned.seeds) for planned in plan.trials]
+    if plan.search:
+        jobs.append(Job(Trial(**plan.search.fixed), range(plan.search.trials * len(plan.search.seeds))))
+    cost_s = sum(job.cost_s for job in jobs)
+    holds_gil = any(not load(job.trial.backend).releases_gil for job in jobs)
     return executors.choose(name, workers, cost_s, holds_gil=holds_gil)
-
-
-def _names(plan: Plan) -> dict[str, str]:
-    found = labels([planned.trial.parameters for planned in plan.trials], [p.blocks[0] for p in plan.trials])
-    return {planned.trial.trial_id: name for planned, name in zip(plan.trials, found, strict=True)}
 
 
 def _begun(store: Store, experiment: Experiment, plan: Plan, kind: str, workers: int) -> SweepWriter:

@@ -34,6 +34,8 @@ def plan_table(plan: Plan) -> None:
         table.add_row(planned.trial.trial_id, escape(name), write_seeds(planned.seeds) + alone)
     _print(table)
     twice = f"; {plan.duplicates:,} named more than once and planned once" if plan.duplicates else ""
+    if plan.search:
+        click.echo(f"and {plan.search.trials:,} trials of a search over {', '.join(plan.search.space)}, to be proposed")
     click.echo(f"{len(plan.trials):,} trials, {plan.trainings:,} trainings, {plan.iterations:,} iterations{twice}")
 
 

@@ -3,11 +3,12 @@
 import hashlib
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bench.errors import RequestError, unknown
 from bench.experiment.claim import CLAIM, Claim, Comparison
+from bench.experiment.search import Search
 from bench.experiment.seeds import compact, write_seeds
 from bench.experiment.spec import Block, Experiment
 from bench.problem.network import write_hidden
@@ -51,6 +52,7 @@ class Plan:
     trials: tuple[PlannedTrial, ...]
     duplicates: int
     claims: tuple[PlannedClaim, ...] = ()
+    search: Search | None = None
 
     @property
     def trainings(self) -> int:
@@ -58,14 +60,31 @@ class Plan:
         return sum(planned.trainings for planned in self.trials)
 
     @property
+    def expected_trials(self) -> int:
+        """How many trials there will be once a search has proposed its own."""
+        return len(self.trials) + (self.search.trials if self.search else 0)
+
+    @property
+    def expected_trainings(self) -> int:
+        """How many trainings there will be once a search has proposed its trials."""
+        return self.trainings + (self.search.trials * len(self.search.seeds) if self.search else 0)
+
+    @property
     def iterations(self) -> int:
         """How many iterations are planned."""
         return sum(planned.trainings * planned.trial.iterations for planned in self.trials)
 
+    def extended(self, more: "Plan") -> "Plan":
+        """Return this plan with the trials of another that it has not yet."""
+        known = {planned.trial.trial_id for planned in self.trials}
+        new = {p.trial.trial_id: p for p in more.trials if p.trial.trial_id not in known}
+        return replace(self, trials=(*self.trials, *new.values()))
+
     @property
     def plan_id(self) -> str:
         """A hash of what is to be trained: the same request gives the same, however it was written."""
-        lines = sorted(
+        searched = [self.search.digest] if self.search else []
+        lines = searched + sorted(
             f"{planned.trial.trial_id} {write_seeds(planned.together)} {write_seeds(planned.alone)}"
             for planned in self.trials
         )
@@ -86,7 +105,8 @@ def make_plan(experiment: Experiment) -> Plan:
             (known.alone if block.alone else known.together).append(block.seeds)
             total += len(block.seeds)
     planned = tuple(known.planned() for known in named.values())
-    return Plan(planned, total - sum(p.trainings for p in planned), plan_claims(experiment.claims, planned))
+    duplicates = total - sum(p.trainings for p in planned)
+    return Plan(planned, duplicates, plan_claims(experiment.claims, planned), experiment.search)
 
 
 @dataclass

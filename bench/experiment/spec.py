@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.errors import RequestError, unknown
 from bench.experiment.claim import AnyClaim, Claim
+from bench.experiment.search import Search, read_search
 from bench.experiment.seeds import read_seeds
 from bench.problem.gate import read_csv
 from bench.problem.parameters import ParameterError, flag
@@ -43,6 +44,7 @@ class Experiment:
     claims: tuple[tuple[Claim, range], ...]  # each with the places of the blocks that it speaks of: its file's own
     request: tuple[str, ...]
     claims_left_out: bool = False
+    search: Search | None = None
 
     @property
     def command(self) -> str:
@@ -61,6 +63,7 @@ class _File(BaseModel):
     defaults: dict[str, Any] = {}
     grid: list[dict[str, Any]] = Field(default_factory=list)
     claim: list[AnyClaim] = Field(default_factory=list)
+    search: dict[str, Any] = {}
 
 
 def read_experiment(path: Path, overrides: Mapping[str, list[Any]], request: Sequence[str]) -> Experiment:
@@ -77,8 +80,9 @@ def read_experiment(path: Path, overrides: Mapping[str, list[Any]], request: Seq
         start = len(blocks)
         claims += [(claim, range(start + own.start, start + own.stop)) for claim, own in included.claims]
         blocks += included.blocks
-    if not blocks and not problems:
-        problems.append("there is no [[grid]]; allowed is at least one")
+    search = read_search(file.search, file.defaults, overrides, problems)
+    if not blocks and not search and not problems:
+        problems.append("there is no [[grid]] and no [search]; allowed is at least one of them")
     ids = Counter(claim.id for claim, _ in claims)
     problems += [
         f"claim id {name!r} is used {count} times; allowed is once" for name, count in ids.items() if count > 1
@@ -93,6 +97,7 @@ def read_experiment(path: Path, overrides: Mapping[str, list[Any]], request: Seq
         claims=() if overrides else tuple(claims),
         request=tuple(request),
         claims_left_out=bool(overrides and claims),
+        search=search,
     )
 
 

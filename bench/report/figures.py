@@ -59,6 +59,8 @@ def solved_rates(rates: pd.DataFrame, rest: Sequence[str]) -> Figure:
     for axes, panel in panels:
         for place, loss in enumerate(losses):
             rows = panel[panel[c.LOSS] == loss]
+            if rows.empty:
+                continue
             x = rows[c.HIDDEN].map(order.index) + (place - (len(losses) - 1) / 2) * 0.18
             errors = np.clip([rows[RATE] - rows[LOW], rows[HIGH] - rows[RATE]], 0, None)
             axes.errorbar(x, rows[RATE], yerr=errors, fmt="o", color=PALETTE[place % 8], capsize=3, label=loss)

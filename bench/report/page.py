@@ -21,6 +21,7 @@ from bench.tracking import columns as c
 
 FEW_SEEDS = 3  # up to here a trial's curves are drawn one by one, and no rate is drawn
 MANY_CURVES = 24  # single curves in one figure
+MANY_PANELS = 16
 MANY_TRIALS = 60  # beyond this a block's figures would be unreadable: the table has them all
 PLACES = (c.GATE, c.HIDDEN, c.LOSS)
 
@@ -140,6 +141,8 @@ def _pictures(block: pd.DataFrame) -> list[Picture]:
     if trained.empty or len(trials) > MANY_TRIALS or seeds.max() <= FEW_SEEDS or trained[c.ALONE].all():
         return []
     rest = [name for name in varying(_parameters(trials)) if name not in PLACES[1:]]
+    if len(trials.drop_duplicates(rest)) > MANY_PANELS:
+        return []
     return [_rates(block, rest), _bands(trained, rest), _errors(trained, rest)]
 
 

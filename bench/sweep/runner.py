@@ -7,10 +7,13 @@ from threading import Event
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from bench.backends import load
 from bench.experiment.grid import Plan, PlannedTrial
 from bench.experiment.seeds import compact
+from bench.experiment.spec import Experiment
+from bench.problem.label import labels
 from bench.problem.outcome import Record, Result
 from bench.sweep.executors import Make, run
 from bench.sweep.plan import Job, cut, one_by_one
@@ -37,10 +40,17 @@ class _Ledger:
 
     planned: PlannedTrial
     tables: list[pa.Table] = field(default_factory=list)
+    trained: int = 0
+    solved: int = 0
+
+    def add(self, table: pa.Table) -> None:
+        self.tables.append(table)
+        self.trained += table.num_rows
+        self.solved += pc.sum(table[c.SOLVED]).as_py() or 0
 
     @property
     def missing(self) -> int:
-        return self.planned.trainings - sum(int(table.num_rows) for table in self.tables)
+        return self.planned.trainings - self.trained
 
     @property
     def last_curve_seed(self) -> int:
@@ -52,14 +62,17 @@ class Runner:
     """Trains a plan's trainings that are not yet written, and writes each."""
 
     def __init__(
-        self, plan: Plan, writer: SweepWriter, describe: Describers, *, training_runs: bool, names: Mapping[str, str]
+        self, experiment: Experiment, plan: Plan, writer: SweepWriter, describe: Describers, *, training_runs: bool
     ) -> None:
-        """Take up what the writer's shards already hold; ``names`` are the child runs' names by trial id."""
+        """Prepare to train a plan; ``training_runs`` asks for an MLflow run per training as well."""
+        self.experiment = experiment
+        self.plan = plan
         self.writer = writer
         self.describe = describe
         self.training_runs = training_runs
-        self.names = names
         self.ledger = {planned.trial.trial_id: _Ledger(planned) for planned in plan.trials}
+        self.names = _names(plan.trials)
+        self.found: dict[str, pa.Table] = {}  # of an interrupted sweep, by trial
         self.written: set[str] = set()
         self.unflushed: list[pa.Table] = []
         self.flushed = time.monotonic()
@@ -70,12 +83,29 @@ class Runner:
         table = self.writer.trained()
         self.written = self.writer.finished_trials()
         ids = table[c.TRIAL_ID].to_pandas()
-        for trial_id, places in ids.groupby(ids).groups.items():
-            self.ledger[str(trial_id)].tables.append(table.take(pa.array(places)))
-        for entry in self.ledger.values():
+        self.found = {str(i): table.take(pa.array(places)) for i, places in ids.groupby(ids).groups.items()}
+        self._take_over(list(self.ledger.values()))
+        return int(table.num_rows)
+
+    def extend(self, more: Plan) -> None:
+        """Plan further trials; the written plan has them before the first of them is trained."""
+        self.plan = self.plan.extended(more)
+        new = [planned for planned in self.plan.trials if planned.trial.trial_id not in self.ledger]
+        self.names |= _names(new)
+        self.ledger |= {planned.trial.trial_id: _Ledger(planned) for planned in new}
+        self.writer.plan(self.experiment, self.plan)
+        self._take_over([self.ledger[planned.trial.trial_id] for planned in new])
+
+    def solved_rate(self, trial_id: str) -> float:
+        """Return the share of a complete trial's trainings that solved their gate; one never begun did not."""
+        return self.ledger[trial_id].solved / self.ledger[trial_id].planned.trainings
+
+    def _take_over(self, entries: Sequence[_Ledger]) -> None:
+        for entry in entries:
+            if (table := self.found.pop(entry.planned.trial.trial_id, None)) is not None:
+                entry.add(table)
             if not entry.missing:
                 self._close(entry)
-        return int(table.num_rows)
 
     def run(self, make: Make, window: int, progress: SweepProgress, stop: Event) -> None:
         """Train everything that is missing; on ``stop``, write what is finished and return."""
@@ -114,7 +144,7 @@ class Runner:
         for record in records:
             entry = self.ledger[record.trial.trial_id]
             table = rows(record, entry.last_curve_seed)
-            entry.tables.append(table)
+            entry.add(table)
             self.unflushed.append(table)
             progress.advance(table.num_rows)
             if not entry.missing:
@@ -145,3 +175,9 @@ class Runner:
             self.writer.trial(entry.planned, self.names[trial.trial_id], Summary(*self.describe.trial(data)), trainings)
             self.written.add(trial.trial_id)
         entry.tables = [table.select([c.SEED]) for table in entry.tables]  # the rest is in the shards
+
+
+def _names(trials: Sequence[PlannedTrial]) -> dict[str, str]:
+    """Return what the trials' runs are called: what distinguishes each within its block."""
+    found = labels([planned.trial.parameters for planned in trials], [planned.blocks[0] for planned in trials])
+    return {planned.trial.trial_id: name for planned, name in zip(trials, found, strict=True)}

@@ -59,9 +59,9 @@ class SweepWriter:
         }
         run = store.client.create_run(experiment_id, tags=tags, run_name=name)
         writer = cls(store, experiment_id, run.info.run_id)
-        sizes = {"trials": len(plan.trials), "trainings": plan.trainings, "iterations_planned": plan.iterations}
+        sizes = {"trials": plan.expected_trials, "trainings": plan.expected_trainings}
         writer._batch(writer.run_id, params={**sizes, **_flat(environment)})
-        writer.json("plan.json", _plan_json(experiment, plan))
+        writer.plan(experiment, plan)
         writer.json("environment.json", environment)
         return writer
 
@@ -105,6 +105,10 @@ class SweepWriter:
             self.client.set_terminated(run)
         self.client.set_terminated(child)
 
+    def plan(self, experiment: Experiment, plan: Plan) -> None:
+        """Keep what is planned, in place of what was."""
+        self.json("plan.json", _plan_json(experiment, plan))
+
     def json(self, name: str, content: Any) -> None:
         """Keep a JSON document with the sweep."""
         self.client.log_text(self.run_id, json.dumps(content, indent=1), name)
@@ -147,7 +151,7 @@ def _plan_json(experiment: Experiment, plan: Plan) -> dict[str, Any]:
         "title": experiment.title,
         "about": experiment.about,
         "command": experiment.command,
-        "blocks": [block.title for block in experiment.blocks],
+        "blocks": [*(block.title for block in experiment.blocks), *(["Search"] if experiment.search else [])],
         "duplicates": plan.duplicates,
         "gates": {
             digest: {"name": gate.name, "inputs": gate.inputs.tolist(), "targets": gate.targets.tolist()}

@@ -1,0 +1,138 @@
+"""The ``[search]`` of an experiment file: ranges and choices of trial parameters, and how many trials to spend."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from bench.errors import unknown
+from bench.experiment.seeds import read_seeds, write_seeds
+from bench.problem.parameters import ParameterError, Reader, choice, whole
+from bench.problem.trial import PARAMETERS, Trial, read
+
+SAMPLERS = ("tpe", "random")
+BOUNDS = ("low", "high", "log", "step")
+OPTIONS: dict[str, tuple[Reader, Any]] = {  # beside the parameters: how to read each, and its default
+    "trials": (whole(1, 100_000), 100),
+    "batch": (whole(1, 10_000), 10),
+    "sampler": (choice(*SAMPLERS), "tpe"),
+    "seed": (whole(0, 2**32 - 1), 0),
+    "seeds": (lambda _what, value: read_seeds(value), "0:20"),
+}
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from low to high, both included; ``whole`` for parameters that count."""
+
+    low: float
+    high: float
+    log: bool
+    step: float | None
+    whole: bool
+
+
+@dataclass(frozen=True)
+class Search:
+    """A space of trials and how it is searched: for the highest solved rate over the same seeds.
+
+    ``space`` maps parameters to ranges, or to choices by their names; ``fixed`` holds all other parameters.
+    """
+
+    space: Mapping[str, Range | Mapping[str, Any]]
+    fixed: Mapping[str, Any]
+    trials: int
+    batch: int
+    sampler: str
+    seed: int
+    seeds: Sequence[int]
+
+    def trial(self, values: Mapping[str, Any]) -> Trial:
+        """Return the trial with these values of the space: numbers of ranges, names of choices."""
+        chosen = {
+            name: values[name] if isinstance(dimension, Range) else dimension[values[name]]
+            for name, dimension in self.space.items()
+        }
+        return Trial(**{**self.fixed, **chosen})
+
+    @property
+    def digest(self) -> str:
+        """What makes two searches the same, as text."""
+        space = {name: list(d) if isinstance(d, Mapping) else vars(d) for name, d in self.space.items()}
+        fixed = Trial(**self.fixed)
+        rest = [self.trials, self.batch, self.sampler, self.seed, write_seeds(self.seeds), fixed.trial_id]
+        return json.dumps([space, rest], sort_keys=True)
+
+
+def read_search(
+    table: Mapping[str, Any], defaults: Mapping[str, Any], overrides: Mapping[str, list[Any]], problems: list[str]
+) -> Search | None:
+    """Read a ``[search]`` table over the defaults; overrides fix parameters, or change what they may be."""
+    if not table:
+        return None
+    values = {**defaults, **table, **overrides}
+    options: dict[str, Any] = {}
+    for name, (reader, default) in OPTIONS.items():
+        options[name] = _try(partial(reader, name, _single(values.get(name, default))), problems)
+    dimensions = {
+        name: _try(partial(_dimension, name, _single(value)), problems)
+        for name, value in values.items()
+        if name not in OPTIONS
+    }
+    if problems:
+        return None
+    space = {name: found for name, found in dimensions.items() if isinstance(found, Range | dict)}
+    if not space:
+        problems.append("search: there is nothing to search; allowed is at least one range or list of values")
+    if options["batch"] > options["trials"]:
+        problems.append(f"search: batch is {options['batch']}; allowed is at most trials, {options['trials']}")
+    fixed = {name: found for name, found in dimensions.items() if name not in space}
+    return Search(space=space, fixed=fixed, **options)
+
+
+def _single(value: Any) -> Any:
+    """Return the one value of a list of one, as overrides arrive; anything else as it is."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
+def _try(reading: Callable[[], Any], problems: list[str]) -> Any:
+    try:
+        return reading()
+    except ParameterError as problem:
+        problems.append(f"search: {problem}")
+        return None
+
+
+def _dimension(name: str, value: Any) -> Any:
+    """Return a range, the choices of a list by their names, or one fixed value."""
+    if name not in PARAMETERS:
+        raise ParameterError(unknown("parameter", name, [*PARAMETERS, *OPTIONS]))
+    if isinstance(value, Mapping):
+        return _range(name, value)
+    if isinstance(value, list):
+        return {str(item): read(PARAMETERS[name], item) for item in value}
+    return read(PARAMETERS[name], value)
+
+
+def _range(name: str, bounds: Mapping[str, Any]) -> Range:
+    """Read ``{low, high, log, step}``; both ends must be values of the parameter."""
+    for key in bounds:
+        if key not in BOUNDS:
+            raise ParameterError(f"{name}: {unknown('key', key, BOUNDS)}")
+    if not {"low", "high"} <= set(bounds):
+        raise ParameterError(f"{name} is {dict(bounds)}; allowed is a range with low and high")
+    default = Trial().parameters[name]
+    if isinstance(default, bool) or (isinstance(default, str) and name != "hidden"):
+        raise ParameterError(f"{name} is {dict(bounds)}; allowed is a list of its values: it is no number")
+    low, high = bounds["low"], bounds["high"]
+    for end in (low, high):
+        read(PARAMETERS[name], end)
+    log, step = bounds.get("log", False), bounds.get("step")
+    if not low < high:
+        raise ParameterError(f"{name} has low {low} and high {high}; allowed is low below high")
+    if log and low <= 0:
+        raise ParameterError(f"{name} has low {low} on a logarithmic range; allowed are numbers above 0")
+    if log and step is not None:
+        raise ParameterError(f"{name} has both log and step; allowed is one of them")
+    return Range(low, high, bool(log), step, whole=name == "hidden" or isinstance(default, int))
