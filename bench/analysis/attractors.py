@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.problem.outcome import Result
 from bench.tracking import columns as c
 
 ENDS = {"0": 0.0, "1": 1.0}
@@ -33,22 +34,20 @@ def _name(prediction: float) -> str:
 def where_they_end(trainings: pd.DataFrame) -> pd.DataFrame:
     """Return per training: how many observations are on the wrong side of 0.5, which one if it is one, the pattern.
 
-    Observations are counted from 1, as the tables do. Trainings without predictions have missing values.
+    Observations are counted from 1, as the tables do. What diverged, or has no predictions, has missing values.
     """
-    trained = trainings[c.PREDICTIONS].notna()
+    ended = trainings[c.PREDICTIONS].notna() & (trainings[c.OUTCOME] != Result.DIVERGED)
+    predictions = [np.asarray(p) if ok else None for p, ok in zip(trainings[c.PREDICTIONS], ended, strict=True)]
     wrong = [
-        (np.asarray(p) > 0.5) != (np.asarray(t) > 0.5) if p is not None else None
-        for p, t in zip(trainings[c.PREDICTIONS], trainings[c.TARGETS], strict=True)
+        None if p is None else (p > 0.5) != (np.asarray(t) > 0.5)
+        for p, t in zip(predictions, trainings[c.TARGETS], strict=True)
     ]
     single = [int(np.flatnonzero(w)[0]) + 1 if w is not None and w.sum() == 1 else pd.NA for w in wrong]
     return pd.DataFrame(
         {
             WRONG: pd.array([pd.NA if w is None else int(w.sum()) for w in wrong], dtype="Int64"),
             WRONG_OBSERVATION: pd.array(single, dtype="Int64"),
-            PATTERN: [
-                name_pattern(np.asarray(p)) if ok else None
-                for p, ok in zip(trainings[c.PREDICTIONS], trained, strict=True)
-            ],
+            PATTERN: [None if p is None else name_pattern(p) for p in predictions],
         },
         index=trainings.index,
     )

@@ -101,6 +101,7 @@ def _as_printed(value: float, text: str, given: str | None) -> str:
 
 def _bound(claim: Bound, chosen: pd.DataFrame) -> Verdict:
     rows = chosen[chosen[c.SEED] == claim.seed]
+    rows = rows[~rows[c.OUTCOME].isin([Result.FAILED, Result.UNSUPPORTED])]
     bound, is_below = (claim.below, True) if claim.below is not None else (claim.above, False)
     assert bound is not None
     value = float(measure(rows, claim.of).iloc[0]) if len(rows) else math.nan
@@ -113,14 +114,21 @@ def _bound(claim: Bound, chosen: pd.DataFrame) -> Verdict:
 def measure(trainings: pd.DataFrame, name: str) -> pd.Series:
     """Return one number per training; infinite where it diverged, failed, or never happened."""
     if name == HALFWAY_AT:
-        return pd.Series([_halfway(row) for _, row in trainings.iterrows()], index=trainings.index, dtype=float)
-    if name not in trainings:
-        return where_they_end(trainings)[name].astype(float)
-    return trainings[name].astype(float).fillna(math.inf)
+        values = pd.Series([_halfway(row) for _, row in trainings.iterrows()], index=trainings.index, dtype=float)
+    elif name in trainings:
+        values = trainings[name].astype(float)
+    else:
+        values = where_they_end(trainings)[name].astype(float)
+    lost = trainings[c.OUTCOME].isin([Result.DIVERGED, Result.FAILED])
+    return values.where(~lost, math.inf) if name == HALFWAY_AT else values.where(~lost, math.inf).fillna(math.inf)
 
 
 def _halfway(row: pd.Series) -> float:
-    return halfway_iteration(np.asarray(row[c.CURVE]), recorded(row.to_frame().T), float(row[c.FINAL_LOSS]))
+    """Return NaN where the curve was not kept: such a training says nothing either way."""
+    if row[c.CURVE] is None:
+        return math.nan
+    done = int(row[c.ITERATIONS_DONE])
+    return halfway_iteration(np.asarray(row[c.CURVE]), recorded(row.to_frame().T), float(row[c.FINAL_LOSS]), done)
 
 
 # ------------------------------------------------------------------ shares of trainings
@@ -141,9 +149,9 @@ def _rate_bound(claim: Rate, count: int, size: int, low: float, high: float) -> 
     if claim.always:
         return "always", count == size
     if claim.above is not None:
-        return f"> {claim.above:.0%}", low > claim.above
+        return f"> {100 * claim.above:g}%", low > claim.above
     assert claim.below is not None
-    return f"< {claim.below:.0%}", high < claim.below
+    return f"< {100 * claim.below:g}%", high < claim.below
 
 
 def _events(claim: Rate, begun: pd.DataFrame) -> pd.Series:
@@ -162,6 +170,7 @@ def share(count: float, size: int) -> str:
 
 
 def _variety(claim: Variety, chosen: pd.DataFrame) -> Verdict:
+    chosen = chosen[chosen[c.OUTCOME] != Result.UNSUPPORTED]
     known = where_they_end(chosen)
     values = (known[claim.varies] if claim.varies in known else chosen[claim.varies]).dropna()
     counts = values.value_counts()
@@ -193,6 +202,8 @@ def _comparison(claim: Comparison, chosen: pd.DataFrame, other: pd.DataFrame) ->
 
 def _by_seed(trainings: pd.DataFrame, name: str) -> pd.Series:
     begun = trainings[trainings[c.OUTCOME] != Result.UNSUPPORTED]
+    if name == c.ITERATION_US:
+        begun = begun[begun[c.ALONE]]  # timings taken beside other work are not compared
     return measure(begun, name).groupby(begun[c.SEED]).median()
 
 

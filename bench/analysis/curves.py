@@ -40,7 +40,7 @@ def curve_quantiles(
         return pd.DataFrame(columns=[ITERATION, *quantiles])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # columns after every training has stopped are all NaN
-        values = np.nanquantile(curves, quantiles, axis=0, method="closest_observation")
+        values = np.nanquantile(curves, quantiles, axis=0, method="inverted_cdf")
     table = pd.DataFrame(values.T, columns=list(quantiles))
     table.insert(0, ITERATION, recorded(trainings))
     return table
@@ -52,9 +52,12 @@ def recorded(trainings: pd.DataFrame) -> NDArray[np.int64]:
     return recorded_iterations(int(first[c.ITERATIONS]), int(first[c.CURVE_POINTS]))
 
 
-def halfway_iteration(curve: NDArray[np.float64], iterations: NDArray[np.int64], final_loss: float) -> float:
-    """Return the first recorded iteration at which a loss has done half of its fall; infinite if it never fell."""
+def halfway_iteration(curve: NDArray[np.float64], iterations: NDArray[np.int64], final_loss: float, done: int) -> float:
+    """Return the first recorded iteration at which a loss has done half of its fall; infinite if it never fell.
+
+    ``done`` is where the training ended: a fall between two recorded iterations is noticed at the next.
+    """
     if not (np.isfinite(final_loss) and len(curve) and curve[0] > final_loss):
         return float("inf")
     below = np.flatnonzero(curve <= (curve[0] + final_loss) / 2)
-    return float(iterations[below[0]]) if below.size else float(iterations[-1])
+    return float(iterations[below[0]]) if below.size else float(done)

@@ -19,7 +19,10 @@ def wilson_interval(successes: ArrayLike, trainings: ArrayLike) -> tuple[Any, An
     """Return the ends of Wilson's 95 % score interval (Wilson 1927); 0 and 1 where there are no trainings."""
     with np.errstate(invalid="ignore", divide="ignore"):
         low, high = proportion_confint(successes, trainings, alpha=1 - CONFIDENCE, method="wilson")
-    return np.nan_to_num(low, nan=0.0), np.nan_to_num(high, nan=1.0)
+    # the formula's ends are 0 and 1 for none and for all; rounding leaves them a hair beside
+    low = np.where(np.asarray(successes) == 0, 0.0, np.nan_to_num(low, nan=0.0))
+    high = np.where(np.asarray(successes) == np.asarray(trainings), 1.0, np.nan_to_num(high, nan=1.0))
+    return low, high
 
 
 def solved_rates(trainings: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:

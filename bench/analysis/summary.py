@@ -30,7 +30,7 @@ def describe_trial(trainings: pd.DataFrame) -> tuple[Metrics, Steps]:
     for name in SPREAD_COLUMNS:
         values = begun[name].dropna().to_numpy(dtype=np.float64)
         if values.size:
-            found = np.quantile(values, list(QUARTILES.values()), method="closest_observation")
+            found = np.quantile(values, list(QUARTILES.values()), method="inverted_cdf")
             metrics |= {f"{name}_{label}": value for label, value in zip(QUARTILES, found, strict=True)}
     times = begun[c.ITERATION_US].dropna()
     if len(times):

@@ -127,7 +127,7 @@ class Watch:
         self.tolerance = dtype.type(trial.tolerance)
         self.solved_at = self.correct_at = NEVER
         # for targets of 0 and 1, and a tolerance below 0.5, solved implies correct: the cheaper test comes first
-        self.implied = bool(np.isin(self.targets, (0, 1)).all())
+        self.implied = bool(np.isin(self.targets, (0, 1)).all() and self.tolerance < 0.5)
 
     @property
     def solved(self) -> bool:
@@ -139,7 +139,7 @@ class Watch:
         if NEVER not in (self.solved_at, self.correct_at):
             return
         if self.correct_at == NEVER:
-            if ((predictions_N > 0.5) == self.side).all():
+            if ((predictions_N > 0.5) == self.side).all() and not np.isnan(predictions_N).any():
                 self.correct_at = iteration
             elif self.implied:
                 return

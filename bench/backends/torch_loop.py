@@ -57,9 +57,11 @@ class TorchTraining(Training):
         self._put(trial, batch.weights_TP[index])
         self.loss_function = LOSSES[trial.loss](reduction=trial.reduction)
         self.guarded = trial.loss == "bce"  # nn.BCELoss raises on NaN; here a diverged training is data
-        self.optimiser = torch.optim.SGD(
-            self.model.parameters(), lr=float(batch.learning_rate_T[index]), momentum=float(batch.momentum_T[index])
+        # in the trial's dtype, where a rate may be infinite: torch raises on a float64 that does not fit a float32
+        rate, momentum = (
+            float(np.dtype(trial.dtype).type(values[index])) for values in (batch.learning_rate_T, batch.momentum_T)
         )
+        self.optimiser = torch.optim.SGD(self.model.parameters(), lr=rate, momentum=momentum)
         self.predictions = self.targets
 
     def predict(self) -> NDArray[np.floating[Any]]:
@@ -151,9 +153,10 @@ class FusedProduct(torch.autograd.Function):
 
 
 def fused_product(left: Tensor, right: Tensor) -> Tensor:
-    """Return ``left [M, K] @ right [K, N]`` in float32, each step ``round(a * b + sum)`` with one rounding.
+    """Return ``left [M, K] @ right [K, N]`` in float32, summed in order, each step ``round(a * b + sum)``.
 
-    A float64 holds the product of two float32 exactly, so one conversion back is the fused step's rounding.
+    A float64 holds the product of two float32 exactly. Its sum is rounded to float64 before float32, which differs
+    from a true fused step only where the first rounding makes a tie: about once in 2**29 steps.
     """
     left64, right64 = left.double(), right.double()
     total = (left64[:, :1] * right64[:1]).float()

@@ -16,6 +16,7 @@ from bench.analysis.summary import describe_training, describe_trial
 from bench.cli.show import check_output, default_report, write_report
 from bench.cli.terminal import claims_table, plan_table, say, trials_table
 from bench.errors import RequestError
+from bench.experiment.block import Values
 from bench.experiment.find import find_experiment
 from bench.experiment.grid import Plan, make_plan
 from bench.experiment.spec import Experiment, adhoc, read_experiment, read_overrides
@@ -55,11 +56,11 @@ class Options:
 def request(words: Sequence[str]) -> Experiment:
     """Return the experiment that the command line asks for; raise RequestError for a wrong one."""
     named = [word for word in words if "=" not in word or Path(word).is_file()]
-    overrides = read_overrides([word for word in words if word not in named])
+    overrides = read_overrides([word for word in words if word not in named], Path.cwd())
     if len(named) > 1:
         raise RequestError(f"got the experiments {', '.join(named)}; allowed is one")
     if not named and overrides:
-        return adhoc(overrides, words, Path.cwd())
+        return adhoc(overrides, words)
     return read_experiment(find_experiment(named[0] if named else DEFAULT_EXPERIMENT), overrides, words)
 
 
@@ -95,7 +96,9 @@ def sweep(words: Sequence[str], options: Options, *, as_json: bool) -> int:
 
 def reproduce(options: Options, *, as_json: bool) -> int:
     """Train what the documents train and print every figure, expected beside observed; return the exit status."""
-    status, summary, _, verdicts = carry_out(read_experiment(find_experiment(DOCUMENTS), {}, [DOCUMENTS]), options)
+    status, summary, _, verdicts = carry_out(
+        read_experiment(find_experiment(DOCUMENTS), Values(), [DOCUMENTS]), options
+    )
     if as_json:
         click.echo(json.dumps(verdict_rows(verdicts), ensure_ascii=False))
     else:

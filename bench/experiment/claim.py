@@ -5,9 +5,13 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_validator
 
+from bench.errors import unknown
+from bench.problem.outcome import Result
+
 C = TypeVar("C", bound="Claim")
 Where = dict[str, Any]
-DECIMAL = re.compile(r"-?\d+\.?(\d*)(e[+-]\d+)?")
+DECIMAL = re.compile(r"-?\d+\.?(\d*)(e[+-]\d\d+)?")
+FORMAT = re.compile(r"\.\d{1,2}[efg]")
 Measure = Literal[
     "final_loss", "final_mse", "max_abs_error", "solved_at", "correct_at", "iteration_us", "halfway_at", "wrong"
 ]
@@ -34,13 +38,15 @@ class Printed(Claim):
 
     seed: int = Field(ge=0)
     of: Literal["loss", "predictions", "errors", "weights", "initial_weights", "final_loss"]
-    at: list[int] = []
+    at: list[Annotated[int, Field(ge=0)]] = []
     printed: list[str] = Field(min_length=1)
     format: str | None = None
 
     @model_validator(mode="after")
     def _matching(self) -> "Printed":
         wrong = [text for text in self.printed if not DECIMAL.fullmatch(text)]
+        if self.format is not None and not FORMAT.fullmatch(self.format):
+            raise ValueError(f"format is {self.format!r}; allowed are Python's for numbers, such as .2g and .6e")
         if wrong:
             raise ValueError(f"{wrong[0]!r} is printed nowhere like that; allowed are decimals such as 1.5 and 1.5e-03")
         if self.at and len(self.at) != len(self.printed):
@@ -63,6 +69,21 @@ class Bound(Claim):
         return _one_of(self, "above", "below")
 
 
+def _read_event(name: str, value: Any) -> Any:
+    """Check one property of an event, or a list of them; raise ValueError for what can never happen."""
+    items = value if isinstance(value, list) else [value]
+    for item in items:
+        if name == "outcome" and item not in list(Result):
+            raise ValueError(unknown("outcome", item, Result))
+        if name in ("solved", "correct") and not isinstance(item, bool):
+            raise ValueError(f"{name} is {item!r}; allowed are true and false")
+        if name.startswith("wrong") and (not isinstance(item, int) or isinstance(item, bool) or item < 0):
+            raise ValueError(f"{name} is {item!r}; allowed are whole numbers from 0")
+        if name == "pattern" and not isinstance(item, str):
+            raise ValueError(f"{name} is {item!r}; allowed are texts such as '0 1 1 0'")
+    return value
+
+
 class Rate(Claim):
     """The share of trainings with an event: its Wilson interval above or below a bound, or never, or always."""
 
@@ -71,6 +92,12 @@ class Rate(Claim):
     below: float | None = Field(default=None, gt=0, le=1)
     never: Literal[True] | None = None
     always: Literal[True] | None = None
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Rate":
+        for name, value in self.event.items():
+            _read_event(name, value)
+        return self
 
     @model_validator(mode="after")
     def _one_bound(self) -> "Rate":
@@ -99,10 +126,26 @@ def _one_of(claim: C, *names: str) -> C:
 
 
 def _kind(claim: Any) -> str:
+    if not isinstance(claim, dict):
+        return "bound"  # whose own check says that a table is wanted
     for key in ("printed", "event", "than", "varies"):
         if key in claim:
             return key
     return "bound"
+
+
+KINDS: dict[str, type[Claim]] = {
+    "printed": Printed,
+    "event": Rate,
+    "than": Comparison,
+    "varies": Variety,
+    "bound": Bound,
+}
+
+
+def fields_of(claim: Any) -> list[str]:
+    """Return the keys that a claim of this kind may have."""
+    return [found.alias or name for name, found in KINDS[_kind(claim)].model_fields.items()]
 
 
 AnyClaim = Annotated[

@@ -4,15 +4,15 @@ import hashlib
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from bench.errors import RequestError, unknown
+from bench.experiment.block import Block, attempt, written
 from bench.experiment.claim import CLAIM, Claim, Comparison
 from bench.experiment.search import Search
 from bench.experiment.seeds import compact, write_seeds
-from bench.experiment.spec import Block, Experiment
-from bench.problem.network import write_hidden
-from bench.problem.parameters import ParameterError
+from bench.experiment.spec import Experiment
 from bench.problem.trial import PARAMETERS, Trial, read
 
 
@@ -97,13 +97,16 @@ def make_plan(experiment: Experiment) -> Plan:
     A training named by an ``alone`` block is trained alone, whoever else names it.
     """
     named: dict[str, _Named] = {}
+    problems: list[str] = []
     total = 0
     for place, block in enumerate(experiment.blocks):
-        for trial in _product(block):
+        for trial in _product(block, f"grid {place + 1}", problems):
             known = named.setdefault(trial.trial_id, _Named(trial))
-            known.blocks.append(place)
+            known.blocks[place] = None
             (known.alone if block.alone else known.together).append(block.seeds)
             total += len(block.seeds)
+    if problems:
+        raise RequestError(*dict.fromkeys(problems))
     planned = tuple(known.planned() for known in named.values())
     duplicates = total - sum(p.trainings for p in planned)
     return Plan(planned, duplicates, plan_claims(experiment.claims, planned), experiment.search)
@@ -112,7 +115,7 @@ def make_plan(experiment: Experiment) -> Plan:
 @dataclass
 class _Named:
     trial: Trial
-    blocks: list[int] = field(default_factory=list)
+    blocks: dict[int, None] = field(default_factory=dict)  # ordered, each once
     together: list[Sequence[int]] = field(default_factory=list)
     alone: list[Sequence[int]] = field(default_factory=list)
 
@@ -130,12 +133,16 @@ def _minus(seeds: Sequence[int], parts: Sequence[Sequence[int]]) -> Sequence[int
     return compact(sorted(set(seeds).difference(*parts))) if parts else seeds
 
 
-def _product(block: Block) -> list[Trial]:
+def _product(block: Block, what: str, problems: list[str]) -> list[Trial]:
+    """Return every combination of the block's values, noting those that do not go together."""
     names = [name for name in PARAMETERS if name in block.axes]
-    return [
-        Trial(**dict(zip(names, values, strict=True)))
-        for values in itertools.product(*(block.axes[name] for name in names))
-    ]
+    combinations = itertools.product(*(block.axes[name] for name in names))
+    found = [attempt(partial(_trial, names, values), what, problems) for values in combinations]
+    return [trial for trial in found if trial is not None]
+
+
+def _trial(names: Sequence[str], values: Sequence[Any]) -> Trial:
+    return Trial(**dict(zip(names, values, strict=True)))
 
 
 def plan_claims(claims: Sequence[tuple[Claim, range]], trials: Sequence[PlannedTrial]) -> tuple[PlannedClaim, ...]:
@@ -184,23 +191,22 @@ def _matches(trial: Trial, wanted: Mapping[str, Any]) -> bool:
 
 def canonical(where: Mapping[str, Any]) -> dict[str, Any]:
     """Write a selection's values as `Trial.parameters` does, so that 3 and "3" select the same hidden layer."""
-    problems = [unknown("parameter", name, PARAMETERS) for name in where if name not in PARAMETERS]
+    problems: list[str] = []
+    found = {name: attempt(partial(_canonical, name, value), "", problems) for name, value in where.items()}
     if problems:
         raise RequestError(*problems)
-    return {
-        name: [_canonical(name, item) for item in value] if isinstance(value, list) else _canonical(name, value)
-        for name, value in where.items()
-    }
+    return found
 
 
 def _canonical(name: str, value: Any) -> Any:
+    if name not in PARAMETERS:
+        raise RequestError(unknown("parameter", name, PARAMETERS))
+    if isinstance(value, list):
+        return [_canonical(name, item) for item in value]
     if name == "gate":
         return value  # a name: a .csv gate's is its file's
-    try:
-        found = read(PARAMETERS[name], value)
-    except ParameterError as problem:
-        raise RequestError(str(problem)) from problem
-    return write_hidden(found) if name == "hidden" else found
+    found = read(PARAMETERS[name], value)
+    return written(found) if name == "hidden" else found
 
 
 def planned_claims(rows: Sequence[Mapping[str, Any]]) -> tuple[PlannedClaim, ...]:

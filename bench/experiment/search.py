@@ -1,12 +1,14 @@
 """The ``[search]`` of an experiment file: ranges and choices of trial parameters, and how many trials to spend."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from bench.errors import unknown
+from bench.experiment.block import DEFAULT_SEEDS, Values, attempt, read_axis, written
 from bench.experiment.seeds import read_seeds, write_seeds
 from bench.problem.parameters import ParameterError, Reader, choice, whole
 from bench.problem.trial import PARAMETERS, Trial, read
@@ -18,7 +20,7 @@ OPTIONS: dict[str, tuple[Reader, Any]] = {  # beside the parameters: how to read
     "batch": (whole(1, 10_000), 10),
     "sampler": (choice(*SAMPLERS), "tpe"),
     "seed": (whole(0, 2**32 - 1), 0),
-    "seeds": (lambda _what, value: read_seeds(value), "0:20"),
+    "seeds": (lambda _what, value: read_seeds(value), None),  # those of the defaults
 }
 
 
@@ -66,53 +68,47 @@ class Search:
 
 
 def read_search(
-    table: Mapping[str, Any], defaults: Mapping[str, Any], overrides: Mapping[str, list[Any]], problems: list[str]
+    table: Mapping[str, Any], defaults: Values, overrides: Values, folder: Path, problems: list[str]
 ) -> Search | None:
     """Read a ``[search]`` table over the defaults; overrides fix parameters, or change what they may be."""
     if not table:
         return None
-    values = {**defaults, **table, **overrides}
-    options: dict[str, Any] = {}
+    before = len(problems)
+    options: dict[str, Any] = {"seeds": defaults.seeds or DEFAULT_SEEDS}
     for name, (reader, default) in OPTIONS.items():
-        options[name] = _try(partial(reader, name, _single(values.get(name, default))), problems)
-    dimensions = {
-        name: _try(partial(_dimension, name, _single(value)), problems)
-        for name, value in values.items()
+        if name in table or default is not None:
+            options[name] = attempt(partial(reader, name, table.get(name, default)), "search", problems)
+    own = {
+        name: attempt(partial(_dimension, name, value, folder), "search", problems)
+        for name, value in table.items()
         if name not in OPTIONS
     }
-    if problems:
+    if len(problems) > before:
         return None
-    space = {name: found for name, found in dimensions.items() if isinstance(found, Range | dict)}
-    if not space:
-        problems.append("search: there is nothing to search; allowed is at least one range or list of values")
     if options["batch"] > options["trials"]:
         problems.append(f"search: batch is {options['batch']}; allowed is at most trials, {options['trials']}")
-    fixed = {name: found for name, found in dimensions.items() if name not in space}
+    dimensions = {**defaults.axes, **own, **overrides.axes}
+    ranges = {name: found for name, found in dimensions.items() if isinstance(found, Range)}
+    choices = {
+        name: {written(value): value for value in found}
+        for name, found in dimensions.items()
+        if name not in ranges and len(found) > 1
+    }
+    if not ranges and not choices:
+        problems.append("search: there is nothing to search; allowed is at least one range or list of values")
+    fixed = {name: found[0] for name, found in dimensions.items() if name not in ranges and len(found) == 1}
+    options["seeds"] = overrides.seeds or options["seeds"]
+    space = {name: ranges.get(name) or choices[name] for name in dimensions if name in ranges or name in choices}
     return Search(space=space, fixed=fixed, **options)
 
 
-def _single(value: Any) -> Any:
-    """Return the one value of a list of one, as overrides arrive; anything else as it is."""
-    return value[0] if isinstance(value, list) and len(value) == 1 else value
-
-
-def _try(reading: Callable[[], Any], problems: list[str]) -> Any:
-    try:
-        return reading()
-    except ParameterError as problem:
-        problems.append(f"search: {problem}")
-        return None
-
-
-def _dimension(name: str, value: Any) -> Any:
-    """Return a range, the choices of a list by their names, or one fixed value."""
+def _dimension(name: str, value: Any, folder: Path) -> Any:
+    """Return a range, or the list of a parameter's values."""
+    if isinstance(value, Mapping) and name in PARAMETERS:
+        return _range(name, value)
     if name not in PARAMETERS:
         raise ParameterError(unknown("parameter", name, [*PARAMETERS, *OPTIONS]))
-    if isinstance(value, Mapping):
-        return _range(name, value)
-    if isinstance(value, list):
-        return {str(item): read(PARAMETERS[name], item) for item in value}
-    return read(PARAMETERS[name], value)
+    return read_axis(name, value, folder)
 
 
 def _range(name: str, bounds: Mapping[str, Any]) -> Range:

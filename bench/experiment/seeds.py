@@ -6,12 +6,15 @@ from itertools import pairwise
 from bench.problem.initial import MAX_SEED
 from bench.problem.parameters import ParameterError
 
+DIGITS = 12  # more than any seed has
 ALLOWED = f"0:200, 7 or 0,3,5 with seeds from 0 to {MAX_SEED}"
 
 
 def read_seeds(value: object) -> Sequence[int]:
     """Return the distinct seeds in order, as a range where they are one; raise ParameterError for anything else."""
     parts = value if isinstance(value, list) else str(value).split(",")
+    if not parts:
+        raise ParameterError(f"seeds is {value!r}, which holds no seed; allowed are {ALLOWED}")
     ranges = [_read_part(value, str(part).strip()) for part in parts]
     if len(ranges) == 1:
         return ranges[0]
@@ -20,7 +23,10 @@ def read_seeds(value: object) -> Sequence[int]:
 
 def _read_part(value: object, text: str) -> range:
     start, colon, stop = text.partition(":")
-    if not all(number.isascii() and number.isdigit() for number in ([start, stop] if colon else [start])):
+    if not all(
+        number.isascii() and number.isdigit() and len(number) <= DIGITS
+        for number in ([start, stop] if colon else [start])
+    ):
         raise ParameterError(f"seeds is {value!r}; allowed are {ALLOWED}")
     seeds = range(int(start), int(stop)) if colon else range(int(start), int(start) + 1)
     if not seeds:
@@ -38,7 +44,7 @@ def compact(seeds: Sequence[int]) -> Sequence[int]:
 
 
 def write_seeds(seeds: Sequence[int]) -> str:
-    """Write sorted distinct seeds as users do; runs of three or more as ``start:end``."""
+    """Write sorted distinct seeds as users do; those that follow each other as ``start:end``."""
     seeds = compact(seeds)
     if not seeds:
         return ""

@@ -44,6 +44,8 @@ class Gate:
         """Freeze the arrays and refuse a table that no network of ours could learn."""
         observations, inputs = self.inputs.shape
         problems = []
+        if self.targets.shape != (observations,):
+            problems.append(f"gate {self.name!r} has {self.targets.shape} targets; allowed is one per observation")
         if not 1 <= inputs <= MAX_INPUTS:
             problems.append(f"gate {self.name!r} has {inputs} inputs; allowed are 1 to {MAX_INPUTS}")
         if not 1 <= observations <= MAX_OBSERVATIONS:
@@ -96,23 +98,25 @@ def read_csv(path: Path) -> Gate:
     if not path.is_file():
         raise RequestError(f"gate {str(path)!r} is not a file; allowed are {', '.join(BUILT_IN)}, or a .csv file")
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        # no header for pandas: with one, it takes a row that is too long for a row with an index
+        cells = pd.read_csv(path, dtype=str, header=None, keep_default_na=False, encoding="utf-8-sig")
     except (ValueError, OSError) as error:  # pandas' parser errors and decoding errors are ValueErrors
         raise RequestError(f"gate {str(path)!r} cannot be read as CSV: {str(error).strip()}") from error
-    table = table.rename(columns=str.strip)
-    columns = list(table.columns)
-    if columns[:1] != [INDEX_COLUMN] or columns[-1:] != [TARGET_COLUMN] or len(columns) < 3:
+    columns = [str(name).strip() for name in cells.iloc[0]]
+    named = columns[:1] == [INDEX_COLUMN] and columns[-1:] == [TARGET_COLUMN] and len(columns) >= 3
+    if not named or len(set(columns)) < len(columns):
         raise RequestError(
             f"gate {str(path)!r} has the columns {','.join(columns)}; "
-            f"allowed is {INDEX_COLUMN},input1,...,{TARGET_COLUMN}"
+            f"allowed is {INDEX_COLUMN},input1,...,{TARGET_COLUMN}, each once"
         )
-    values = table[columns[1:]].apply(pd.to_numeric, errors="coerce")
+    table = cells.iloc[1:, 1:]
+    values = table.apply(pd.to_numeric, errors="coerce")
     wrong = np.argwhere(values.isna().to_numpy())
     if len(wrong):
         row, column = wrong[0]
         raise RequestError(
             f"gate {str(path)!r}, row {row + 1}, column {columns[column + 1]!r}: "
-            f"got {table.iloc[row, column + 1]!r}; allowed are numbers"
+            f"got {table.iloc[row, column]!r}; allowed are numbers"
         )
     numbers = values.to_numpy(dtype=np.float64)
     return Gate(path.stem, np.ascontiguousarray(numbers[:, :-1]), np.ascontiguousarray(numbers[:, -1]))

@@ -45,7 +45,8 @@ def initial_weights(
             draw(draws_before)
         for layer in network.layers:
             _fill(row, layer, init, draw, zero_bias=init_bias == "zeros")
-    return rows if init_scale == 1.0 else rows * init_scale
+    with np.errstate(over="ignore"):  # a training that starts at infinity is recorded as diverged
+        return rows if init_scale == 1.0 else rows * init_scale
 
 
 def _fill(row: Floats, layer: Layer, init: str, draw: Draw, *, zero_bias: bool) -> None:

@@ -27,5 +27,7 @@ def labels(trials: Sequence[Mapping[str, Scalar]], groups: Sequence[int] | None 
 
 def word(name: str, value: Scalar) -> str:
     """Return one parameter's value in words: bare where the value says what it is, else with its name."""
-    text = str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, float):
+        text = f"{value:g}" if float(f"{value:g}") == value else repr(value)
     return text if name in BARE else f"{name}={text}"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.floating[Any]]
 
 LOG_FLOOR = -100.0  # torch.nn.BCELoss clamps its logarithms here
-SLOPE_FLOOR = 1e-12  # and p (1 - p) here, in the slope
+SLOPE_FLOOR = float(np.float32(1e-12))  # and p (1 - p) here, in the slope: a float32 even in float64
 HUBER_DELTA = 1.0
 
 

@@ -142,5 +142,6 @@ def within(predictions_TN: NDArray[Any], targets_N: NDArray[Any], trial: Trial) 
 
 def right_side(predictions_TN: NDArray[Any], targets_N: NDArray[Any]) -> NDArray[np.bool_]:
     """Return which trainings have every prediction on its target's side of 0.5."""
-    same: NDArray[np.bool_] = ((predictions_TN > 0.5) == (targets_N > 0.5)).all(axis=-1)
-    return same
+    same = (predictions_TN > 0.5) == (targets_N > 0.5)
+    right: NDArray[np.bool_] = (same & ~np.isnan(predictions_TN)).all(axis=-1)
+    return right

@@ -1,6 +1,7 @@
 """Readers of parameter values: each takes what a user wrote and returns the value, or says what is allowed."""
 
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import field
 from typing import Any
@@ -47,7 +48,7 @@ def number(low: float = -math.inf, high: float = math.inf, *, above: bool = Fals
         inside = (
             isinstance(value, int | float)
             and not isinstance(value, bool)
-            and math.isfinite(value)
+            and abs(value) <= sys.float_info.max  # false for NaN, and for whole numbers that no float can hold
             and (low < value if above else low <= value)
             and (value < high if below else value <= high)
         )

@@ -141,7 +141,7 @@ def _pictures(block: pd.DataFrame) -> list[Picture]:
     if trained.empty or len(trials) > MANY_TRIALS or seeds.max() <= FEW_SEEDS or trained[c.ALONE].all():
         return []
     rest = [name for name in varying(_parameters(trials)) if name not in PLACES[1:]]
-    if len(trials.drop_duplicates(rest)) > MANY_PANELS:
+    if rest and len(trials.drop_duplicates(rest)) > MANY_PANELS:
         return []
     return [_rates(block, rest), _bands(trained, rest), _errors(trained, rest)]
 

@@ -116,12 +116,14 @@ def _trained(record: Record, outcome: Outcome, last_curve_seed: int) -> dict[str
 
 
 def _curve_us(trial: Trial, outcome: Outcome, recorded_K: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Return microseconds per iteration ``[T, K]`` between recorded iterations; 0 where none was done."""
+    """Return microseconds per iteration ``[T, K]`` between recorded iterations; NaN where none was done."""
     seconds = np.add.reduceat(outcome.seconds_TC, recorded_K, axis=1)
     starts = trial.recorded_iterations
     ends = np.append(starts[1:], trial.iterations)
     done = np.clip(outcome.iterations_T[:, None], starts, ends) - starts
-    per_iteration: NDArray[np.float64] = np.divide(seconds * 1e6, done, out=np.zeros_like(seconds), where=done > 0)
+    per_iteration: NDArray[np.float64] = np.divide(
+        seconds * 1e6, done, out=np.full_like(seconds, np.nan), where=done > 0
+    )
     return per_iteration
 
 

@@ -15,8 +15,9 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
-from sqlalchemy import event
+from sqlalchemy import create_engine, event, inspect, text
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from bench.errors import RequestError
 
@@ -26,6 +27,7 @@ KIND, TRIAL_TAG, PLAN_TAG, COMMAND_TAG = "bench.kind", "bench.trial_id", "bench.
 PARENT_TAG, NOTE_TAG, SOURCE_TAG = "mlflow.parentRunId", "mlflow.note.content", "mlflow.source.name"
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on runs, not on chats
 FINISHED = "FINISHED"
+DATABASES = ("sqlite", "postgresql", "mysql", "mssql")  # that MLflow knows
 REACH_TIMEOUT_S = 5.0
 
 
@@ -124,6 +126,7 @@ def _check(uri: str, path: Path | None) -> None:
             f"tracking URI {uri!r}: folder {str(path.parent)!r} does not exist; allowed is one that does"
         )
     if not uri.startswith(("http://", "https://")):
+        _check_database(uri, path)
         return
     try:
         with urllib.request.urlopen(  # noqa: S310 - only http and https come here
@@ -137,6 +140,20 @@ def _check(uri: str, path: Path | None) -> None:
         raise RequestError(
             f"tracking server {uri!r} does not answer ({reason}); allowed is a running MLflow server"
         ) from error
+
+
+def _check_database(uri: str, path: Path | None) -> None:
+    """Connect once to a database, where MLflow would try for minutes."""
+    if not uri.startswith(DATABASES) or (path is not None and not path.exists()):
+        return  # another kind of store, or SQLite's file that is yet to be made
+    try:
+        engine = create_engine(uri)
+        with engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+        inspect(engine).get_table_names()
+        engine.dispose()
+    except (SQLAlchemyError, ImportError) as error:
+        raise RequestError(f"tracking URI {uri!r} cannot be used: {_first_line(error)}") from error
 
 
 def _first_line(error: Exception) -> str:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -64,7 +65,7 @@ def plan():
 
 def experiment():
     words = ["hidden=0,2", "iterations=30", "seeds=0:3"]
-    return adhoc(read_overrides(words), words, None)
+    return adhoc(read_overrides(words, Path.cwd()), words)
 
 
 def begin(store, plan):

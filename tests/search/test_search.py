@@ -1,8 +1,11 @@
 """A search: what it may ask, and that it is the same however it is run."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
+from bench.experiment.block import Values
 from bench.experiment.search import Range, read_search
 from bench.search.study import Study
 from bench.tracking import columns as c
@@ -25,7 +28,7 @@ seed = 3
 
 def spec(**table):
     problems = []
-    found = read_search({"hidden": {"low": 2, "high": 6}, **table}, {}, {}, problems)
+    found = read_search({"hidden": {"low": 2, "high": 6}, **table}, Values(), Values(), Path(), problems)
     return found, problems
 
 

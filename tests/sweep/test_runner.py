@@ -13,7 +13,7 @@ from bench.tracking import columns as c
 from bench.tracking import store as names
 from bench.tracking.store import Store
 
-REQUEST = ("gate=xor", "hidden=2,3", "seeds=0:12", "iterations=15000", "--executor", "serial")
+REQUEST = ("gate=xor", "hidden=2,3", "seeds=0:16", "iterations=6000", "--executor", "serial")
 TIMING = [c.ITERATION_US]
 
 

@@ -1,0 +1,111 @@
+"""A block of the grid, and the reading of its values: one source at a time, so that each mistake is told once."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from bench.errors import RequestError, unknown
+from bench.experiment.seeds import read_seeds
+from bench.problem.gate import Gate, read_csv
+from bench.problem.network import write_hidden
+from bench.problem.parameters import ParameterError, flag
+from bench.problem.trial import PARAMETERS, read
+
+DEFAULT_SEEDS = range(20)
+KEYS = ("seeds", "alone", "title")  # beside the trial parameters
+
+
+@dataclass(frozen=True)
+class Block:
+    """One ``[[grid]]``: lists of values whose cross product are trials, and the seeds each is trained with."""
+
+    title: str
+    axes: Mapping[str, Sequence[Any]]
+    seeds: Sequence[int]
+    alone: bool
+
+
+@dataclass(frozen=True)
+class Values:
+    """What one source says (the defaults, a block, the command line), every value read."""
+
+    axes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    seeds: Sequence[int] | None = None
+    alone: bool | None = None
+    title: str = ""
+
+    def __bool__(self) -> bool:
+        """Whether it says anything."""
+        return bool(self.axes) or self.seeds is not None or self.alone is not None
+
+    def over(self, other: "Values") -> "Values":
+        """Return these values, and the other's where these say nothing."""
+        return Values(
+            {**other.axes, **self.axes},
+            other.seeds if self.seeds is None else self.seeds,
+            other.alone if self.alone is None else self.alone,
+            self.title or other.title,
+        )
+
+    def block(self) -> Block:
+        """Return the block that these values describe."""
+        return Block(self.title, self.axes, DEFAULT_SEEDS if self.seeds is None else self.seeds, bool(self.alone))
+
+
+def read_values(table: Mapping[str, Any], what: str, folder: Path, problems: list[str]) -> Values:
+    """Read one source's values; gates in .csv files are looked for in the folder, then in the working folder."""
+    axes = {
+        name: attempt(partial(read_axis, name, value, folder), what, problems) or []
+        for name, value in table.items()
+        if name not in KEYS
+    }
+    seeds = attempt(lambda: read_seeds(table["seeds"]), what, problems) if "seeds" in table else None
+    alone = attempt(lambda: flag("alone", _single(table["alone"])), what, problems) if "alone" in table else None
+    return Values(axes, seeds, alone, str(table.get("title", "")))
+
+
+def read_axis(name: str, value: Any, folder: Path) -> list[Any]:
+    """Return the values of one parameter; raise RequestError with every one that is wrong."""
+    if name not in PARAMETERS:
+        raise ParameterError(unknown("parameter", name, [*PARAMETERS, *KEYS]))
+    listed = value if isinstance(value, list) else [value]
+    if not listed:
+        raise ParameterError(f"{name} is an empty list; allowed is at least one value")
+    problems: list[str] = []
+    found = [attempt(partial(_read_one, name, item, folder), "", problems) for item in listed]
+    if problems:
+        raise RequestError(*problems)
+    return found
+
+
+def _read_one(name: str, value: Any, folder: Path) -> Any:
+    if name == "gate" and str(value).lower().endswith(".csv"):
+        beside = folder / str(value)
+        return read_csv(beside if beside.is_file() else Path(str(value)))
+    return read(PARAMETERS[name], value)
+
+
+def written(value: Any) -> str:
+    """Write a value that was read as its user would: a gate by its name, hidden layers as 4-4."""
+    if isinstance(value, Gate):
+        return value.name
+    return write_hidden(value) if isinstance(value, tuple) else str(value)
+
+
+def attempt(reading: Callable[[], Any], what: str, problems: list[str]) -> Any:
+    """Return what is read, or note the problems, each after ``what``, and return None."""
+    prefix = f"{what}: " if what else ""
+    try:
+        return reading()
+    except ParameterError as problem:
+        problems.append(f"{prefix}{problem}")
+    except RequestError as error:
+        problems += [f"{prefix}{problem}" for problem in error.problems]
+    return None
+
+
+def _single(value: Any) -> Any:
+    """Return the one value of a list of one, as the command line gives it; anything else as it is."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
