@@ -12,8 +12,11 @@ from typing import Any
 
 import matplotlib as mpl
 import pytest
+from hypothesis import settings
 
 mpl.use("agg")
+settings.register_profile("patient", deadline=None)  # other tests may hold the cores
+settings.load_profile("patient")
 
 
 @dataclass(frozen=True)

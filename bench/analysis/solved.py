@@ -22,7 +22,7 @@ def wilson_interval(successes: ArrayLike, trainings: ArrayLike) -> tuple[Any, An
     # the formula's ends are 0 and 1 for none and for all; rounding leaves them a hair beside
     low = np.where(np.asarray(successes) == 0, 0.0, np.nan_to_num(low, nan=0.0))
     high = np.where(np.asarray(successes) == np.asarray(trainings), 1.0, np.nan_to_num(high, nan=1.0))
-    return low, high
+    return low[()], high[()]
 
 
 def solved_rates(trainings: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:

@@ -55,7 +55,7 @@ class Options:
 
 def request(words: Sequence[str]) -> Experiment:
     """Return the experiment that the command line asks for; raise RequestError for a wrong one."""
-    named = [word for word in words if "=" not in word or Path(word).is_file()]
+    named = [word for word in words if "=" not in word]
     overrides = read_overrides([word for word in words if word not in named], Path.cwd())
     if len(named) > 1:
         raise RequestError(f"got the experiments {', '.join(named)}; allowed is one")

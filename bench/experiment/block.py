@@ -25,6 +25,7 @@ class Block:
     axes: Mapping[str, Sequence[Any]]
     seeds: Sequence[int]
     alone: bool
+    source: str = ""  # the file and the place in it, for messages
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,10 @@ class Values:
             self.title or other.title,
         )
 
-    def block(self) -> Block:
+    def block(self, source: str = "") -> Block:
         """Return the block that these values describe."""
-        return Block(self.title, self.axes, DEFAULT_SEEDS if self.seeds is None else self.seeds, bool(self.alone))
+        seeds = DEFAULT_SEEDS if self.seeds is None else self.seeds
+        return Block(self.title, self.axes, seeds, bool(self.alone), source)
 
 
 def read_values(table: Mapping[str, Any], what: str, folder: Path, problems: list[str]) -> Values:

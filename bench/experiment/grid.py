@@ -100,7 +100,7 @@ def make_plan(experiment: Experiment) -> Plan:
     problems: list[str] = []
     total = 0
     for place, block in enumerate(experiment.blocks):
-        for trial in _product(block, f"grid {place + 1}", problems):
+        for trial in _product(block, problems):
             known = named.setdefault(trial.trial_id, _Named(trial))
             known.blocks[place] = None
             (known.alone if block.alone else known.together).append(block.seeds)
@@ -133,11 +133,11 @@ def _minus(seeds: Sequence[int], parts: Sequence[Sequence[int]]) -> Sequence[int
     return compact(sorted(set(seeds).difference(*parts))) if parts else seeds
 
 
-def _product(block: Block, what: str, problems: list[str]) -> list[Trial]:
+def _product(block: Block, problems: list[str]) -> list[Trial]:
     """Return every combination of the block's values, noting those that do not go together."""
     names = [name for name in PARAMETERS if name in block.axes]
     combinations = itertools.product(*(block.axes[name] for name in names))
-    found = [attempt(partial(_trial, names, values), what, problems) for values in combinations]
+    found = [attempt(partial(_trial, names, values), block.source, problems) for values in combinations]
     return [trial for trial in found if trial is not None]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bench.errors import RequestError, unknown
+from bench.errors import unknown
 from bench.experiment.claim import AnyClaim, fields_of
 
 
@@ -29,8 +29,9 @@ def parse(path: Path, problems: list[str]) -> File:
     """Read a file, noting what is wrong with its shape; the keys that are wrong are left out of what is returned."""
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise RequestError(f"{path.name}: not a TOML file: {error}") from error
+    except (ValueError, OSError) as error:  # tomllib's and Unicode's errors are ValueErrors
+        problems.append(f"{path.name}: not a TOML file: {error}")
+        return File()
     try:
         return File.model_validate(content)
     except ValidationError as error:

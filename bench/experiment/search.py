@@ -10,7 +10,7 @@ from typing import Any
 from bench.errors import unknown
 from bench.experiment.block import DEFAULT_SEEDS, Values, attempt, read_axis, written
 from bench.experiment.seeds import read_seeds, write_seeds
-from bench.problem.parameters import ParameterError, Reader, choice, whole
+from bench.problem.parameters import ParameterError, Reader, choice, flag, whole
 from bench.problem.trial import PARAMETERS, Trial, read
 
 SAMPLERS = ("tpe", "random")
@@ -113,22 +113,39 @@ def _dimension(name: str, value: Any, folder: Path) -> Any:
 
 def _range(name: str, bounds: Mapping[str, Any]) -> Range:
     """Read ``{low, high, log, step}``; both ends must be values of the parameter."""
-    for key in bounds:
-        if key not in BOUNDS:
-            raise ParameterError(f"{name}: {unknown('key', key, BOUNDS)}")
-    if not {"low", "high"} <= set(bounds):
-        raise ParameterError(f"{name} is {dict(bounds)}; allowed is a range with low and high")
-    default = Trial().parameters[name]
-    if isinstance(default, bool) or (isinstance(default, str) and name != "hidden"):
-        raise ParameterError(f"{name} is {dict(bounds)}; allowed is a list of its values: it is no number")
-    low, high = bounds["low"], bounds["high"]
+    _check_kinds(name, bounds)
+    low, high, log, step = (bounds.get(key) for key in BOUNDS)
+    assert low is not None
+    assert high is not None
     for end in (low, high):
         read(PARAMETERS[name], end)
-    log, step = bounds.get("log", False), bounds.get("step")
     if not low < high:
         raise ParameterError(f"{name} has low {low} and high {high}; allowed is low below high")
     if log and low <= 0:
         raise ParameterError(f"{name} has low {low} on a logarithmic range; allowed are numbers above 0")
     if log and step is not None:
         raise ParameterError(f"{name} has both log and step; allowed is one of them")
-    return Range(low, high, bool(log), step, whole=name == "hidden" or isinstance(default, int))
+    if step is not None and step <= 0:
+        raise ParameterError(f"{name} has the step {step}; allowed are numbers above 0")
+    return Range(low, high, bool(log), step, whole=_counts(name))
+
+
+def _check_kinds(name: str, bounds: Mapping[str, Any]) -> None:
+    """Refuse a range of what is no number, and ends, steps and flags of a wrong kind."""
+    default = Trial().parameters[name]
+    if not _counts(name) and not isinstance(default, float):
+        raise ParameterError(f"{name} is {dict(bounds)}; allowed is a list of its values: it is no number")
+    if not {"low", "high"} <= set(bounds):
+        raise ParameterError(f"{name} is {dict(bounds)}; allowed is a range with low and high")
+    for key, value in bounds.items():
+        if key not in BOUNDS:
+            raise ParameterError(f"{name}: {unknown('key', key, BOUNDS)}")
+        if key == "log":
+            flag(f"{name}: log", value)
+        elif not isinstance(value, int | float) or isinstance(value, bool):
+            raise ParameterError(f"{name}: {key} is {value!r}; allowed are numbers")
+
+
+def _counts(name: str) -> bool:
+    default = Trial().parameters[name]
+    return name == "hidden" or (isinstance(default, int) and not isinstance(default, bool))

@@ -45,6 +45,7 @@ class _Gathered:
     blocks: list[Block] = field(default_factory=list)
     claims: list[tuple[Claim, range]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    seen: set[Path] = field(default_factory=set)
 
 
 def read_experiment(path: Path, overrides: Values, request: Sequence[str]) -> Experiment:
@@ -82,12 +83,13 @@ def _gather(
 ) -> tuple[str, str, Search | None]:
     """Add a file's blocks and claims, and those of the files that it includes; return its words and its search."""
     problems: list[str] = []
+    gathered.seen.add(path.resolve())
     file = parse(path, gathered.problems)
     defaults = read_values(file.defaults, "defaults", path.parent, problems)
     start = len(gathered.blocks)
     for place, table in enumerate(file.grid, 1):
         own = read_values(table, f"grid {place}", path.parent, problems)
-        gathered.blocks.append(overrides.over(own.over(defaults)).block())
+        gathered.blocks.append(overrides.over(own.over(defaults)).block(f"{path.name}: grid {place}"))
     gathered.claims += [(claim, range(start, len(gathered.blocks))) for claim in file.claim]
     search = read_search(file.search, defaults, overrides, path.parent, problems)
     if search and above:
@@ -98,7 +100,7 @@ def _gather(
             problems.append(f"include {name!r} is not a file; allowed are names of files beside it")
         elif included.resolve() in (path.resolve(), *above):
             problems.append(f"include {name!r} includes this file; allowed is one that does not")
-        else:
+        elif included.resolve() not in gathered.seen:
             _gather(included, overrides, gathered, (path.resolve(), *above))
     gathered.problems += [f"{path.name}: {problem}" for problem in problems]
     return file.title, file.about, search
@@ -131,8 +133,10 @@ def read_overrides(words: Sequence[str], folder: Path) -> Values:
 
 def _literal(text: str) -> Any:
     """Read a TOML literal (0.05, 50_000, true); anything else is a string."""
+    if "#" in text or "\n" in text:
+        return text  # TOML would drop what follows
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, KeyError):
+    except (ValueError, KeyError):
         return text
     return value if isinstance(value, bool | int | float | str) else text

@@ -5,18 +5,17 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import settings
 
+from bench.analysis.claims import Verdict, check_claims
 from bench.backends.numpy_loop import NumpyLoop
+from bench.experiment.claim import CLAIM
+from bench.experiment.grid import PlannedClaim
 from bench.problem.initial import MAX_SEED
 from bench.problem.loss import loss_value
-from bench.problem.outcome import NEVER, Batch, Outcome, Record
+from bench.problem.outcome import NEVER, Batch, Outcome, Record, Result
 from bench.problem.trial import Trial
 from bench.tracking import columns as c
 from bench.tracking.rows import concat, frame, rows
-
-settings.register_profile("patient", deadline=None)  # other tests may hold the cores
-settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
@@ -85,3 +84,44 @@ def table() -> Callable[..., pd.DataFrame]:
         return data.assign(**{c.TARGETS: data[c.TRIAL_ID].map(targets)})
 
     return read
+
+
+@pytest.fixture(scope="session")
+def failed() -> Callable[[Trial, Sequence[int]], Record]:
+    """Make up trainings that crashed."""
+    return lambda trial, seeds: Record(trial, tuple(seeds), result=Result.FAILED, reason="ValueError: no")
+
+
+@pytest.fixture(scope="session")
+def refused() -> Callable[[Trial, Sequence[int]], Record]:
+    """Make up trainings that the backend refused."""
+    return lambda trial, seeds: Record(trial, tuple(seeds), result=Result.UNSUPPORTED, reason="no such device")
+
+
+@pytest.fixture(scope="session")
+def check() -> Callable[..., list[Verdict]]:
+    """Return the verdicts on a claim about some trials, and others that it compares them with."""
+
+    def verdicts(data: pd.DataFrame, chosen: Sequence[Trial], other: Sequence[Trial] = (), **claim: object):
+        read = CLAIM.validate_python({"id": "a", "source": "s", "what": "w", "where": {}} | claim)
+        trials, others = (tuple(one.trial_id for one in some) for some in (chosen, other))
+        return check_claims([PlannedClaim(read, trials, others)], data)
+
+    return verdicts
+
+
+@pytest.fixture(scope="session")
+def sides(trial: Callable[..., Trial]) -> tuple[Trial, Trial]:
+    """Two trials to be compared."""
+    return trial(hidden=2), trial(hidden=8)
+
+
+@pytest.fixture(scope="session")
+def compared(check: Callable[..., list[Verdict]], sides: tuple[Trial, Trial]) -> Callable[..., Verdict]:
+    """Return the verdict on whether the first side's squared error, or another measure, is above the other side's."""
+
+    def verdict(data: pd.DataFrame, **claim: object) -> Verdict:
+        (found,) = check(data, sides[:1], sides[1:], than={}, **{"measure": "final_mse", "is": "above"} | claim)
+        return found
+
+    return verdict

@@ -68,6 +68,15 @@ def test_a_training_without_predictions_ends_nowhere(trial, ended, table, result
     assert ends(data) == [(0, None, "0 1 1 0"), (None, None, None)]
 
 
+@pytest.mark.parametrize("weights", [0.0, np.inf])
+def test_a_diverged_training_predicts_nothing(trial, ended, table, weights):
+    """What is not a number is on no side of 0.5, and infinite weights end nowhere whatever they predict."""
+    predictions = [np.nan] * 4 if weights == 0 else [0, 1, 0, 0]
+    data = table(ended(trial(gate="and"), [predictions], weights=weights))
+    assert data[c.OUTCOME].tolist() == [Result.DIVERGED]
+    assert ends(data) == [(None, None, None)]
+
+
 def test_gates_of_different_sizes_stand_in_one_table(trial, ended, table):
     """Every training is held against its own gate's targets."""
     data = table(ended(trial(gate="or"), [[0, 1, 1, 0]]), ended(trial(gate="parity3"), [[0, 1, 1, 0, 1, 0, 0, 0]]))

@@ -32,6 +32,24 @@ def test_quantiles_are_losses_of_single_trainings(trial, ended, table, curves):
 
 
 @settings(max_examples=30)
+@given(CURVES)
+def test_quantiles_lie_where_numpy_says(trial, ended, table, curves):
+    """Each is one of the losses, between the two that are nearest to NumPy's interpolated quantile."""
+    quantiles = curve_quantiles(table(ended(trial(), [STUCK] * len(curves), loss=curves)))
+    found = quantiles[list(QUANTILES)].to_numpy().T
+    assert all(np.isin(found[:, place], curves[:, place]).all() for place in range(10))
+    assert (found >= np.quantile(curves, QUANTILES, axis=0, method="lower")).all()
+    assert (found <= np.quantile(curves, QUANTILES, axis=0, method="higher")).all()
+
+
+@pytest.mark.parametrize("size", [1, 3, 5, 9, 21])
+def test_the_median_of_an_odd_number_of_curves_is_the_middle_one(trial, ended, table, size):
+    """As many seeds are below it as above."""
+    loss = np.repeat(np.arange(size)[:, None], 10, axis=1)
+    assert (curve_quantiles(table(ended(trial(), [STUCK] * size, loss=loss)))[0.5] == size // 2).all()
+
+
+@settings(max_examples=30)
 @given(CURVES, st.randoms())
 def test_the_order_of_the_trainings_never_matters(trial, ended, table, curves, random):
     """Quantiles are over the seeds, whatever order they come in."""
@@ -80,6 +98,15 @@ def test_a_training_that_stopped_early_keeps_no_points(trial, ended, table):
     assert quantiles[0.95].tolist() == [0.4] * 10
 
 
+def test_a_stopped_training_takes_no_time_from_where_it_stopped(trial, ended, table):
+    """The time of an iteration that was never done is missing, not nothing."""
+    one = trial(stop="solved")
+    data = table(ended(one, [SOLVED, SOLVED, STUCK], iterations=[5, 5, 100], us=7))
+    times = curve_quantiles(data, c.CURVE_US)
+    assert (times[0.05] > 0).all()
+    assert times[0.5].iloc[1:].tolist() == data[c.CURVE_US][2][1:].tolist()
+
+
 def test_where_every_training_has_stopped_there_is_no_quantile(trial, trained, table):
     """A gate that all seeds learn at once leaves missing values, and no warning."""
     data = table(trained(trial(gate="or", hidden=0, learning_rate=20, stop="solved", curve_points=2), range(4)))
@@ -93,6 +120,12 @@ def test_trainings_without_a_curve_have_no_quantiles(trial, table, result):
     quantiles = curve_quantiles(table(Record(trial(), (0, 1), result=result, reason="no")))
     assert quantiles.empty
     assert list(quantiles.columns) == [ITERATION, *QUANTILES]
+
+
+def test_a_sweep_without_trainings_has_no_quantiles(table):
+    """A sweep that was interrupted at once has an empty table."""
+    assert curve_quantiles(table()).empty
+    assert list(curve_quantiles(table()).columns) == [ITERATION, *QUANTILES]
 
 
 def test_trainings_without_a_curve_leave_the_others_quantiles_alone(trial, ended, table):
@@ -130,7 +163,8 @@ def test_recorded_iterations_are_those_of_the_trial(trial, ended, table, iterati
         ([1.0, 0.5, 0.4, 0.2], 0.0, 10),
         ([1.0, 0.9, 0.8, 0.7], 0.6, 20),
         ([1.0, 0.4, 0.9, 0.2], 0.0, 10),
-        ([1.0, 1.0, 1.0, 1.0], 0.0, 30),
+        ([1.0, 1.0, 1.0, 1.0], 0.0, 35),
+        ([1.0, 0.9, NAN, NAN], 0.0, 35),
         ([1.0, 1.0, 1.0, 1.0], 1.0, INF),
         ([1.0, 0.9, 0.8, 0.7], 2.0, INF),
         ([1.0, 0.9, NAN, NAN], NAN, INF),
@@ -139,5 +173,5 @@ def test_recorded_iterations_are_those_of_the_trial(trial, ended, table, iterati
     ],
 )
 def test_half_of_the_fall_is_where_the_curve_first_gets_there(curve, final, halfway):
-    """It is the first recorded iteration at or below the middle of start and end, and never without a fall."""
-    assert halfway_iteration(np.array(curve), np.array([0, 10, 20, 30]), final) == halfway
+    """It is the first recorded iteration at or below the middle of start and end, or else where the training ended."""
+    assert halfway_iteration(np.array(curve), np.array([0, 10, 20, 30]), final, 35) == halfway

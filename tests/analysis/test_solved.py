@@ -43,6 +43,13 @@ def test_the_interval_is_the_published_one(count, size, low, high):
     assert wilson_interval(count, size) == pytest.approx((low, high), abs=0.00005)
 
 
+@pytest.mark.parametrize("size", [*range(1, 50), 100, 200, 1000, 10_000])
+def test_the_interval_of_none_begins_at_zero_and_that_of_all_ends_at_one(size):
+    """Rounding must not make an event certain that never happened, or uncertain that always did."""
+    assert wilson_interval(0, size)[0] == 0
+    assert wilson_interval(size, size)[1] == 1
+
+
 def test_many_intervals_are_those_of_each():
     """Arrays of counts give arrays of ends."""
     lows, highs = wilson_interval([0, 3, 9], [10, 10, 20])

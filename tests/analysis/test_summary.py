@@ -95,14 +95,21 @@ def test_a_trial_is_summed_up_over_its_seeds(trial, ended, table):
         "failed": 1,
         "unsupported": 1,
         "solved_rate": 0.6,
-        "solved_rate_low": low,
-        "solved_rate_high": high,
+        "solved_rate_low": float(low),
+        "solved_rate_high": float(high),
         "correct_rate": 0.6,
         "solved_at_median": 20,
         "correct_at_median": 2,
         "iteration_us_p99": np.quantile([5, 6, 7, 8], 0.99),
     }
-    assert {name: metrics[name] for name in expected} == pytest.approx(expected)
+    assert {name: float(metrics[name]) for name in expected} == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("size", [1, 3, 5, 9, 21])
+def test_the_median_of_an_odd_number_of_seeds_is_the_middle_one(trial, ended, table, size):
+    """As many seeds are below it as above."""
+    data = table(ended(trial(), [[error] * 4 for error in np.linspace(0.2, 0.4, size)]))
+    assert describe_trial(data)[0]["max_abs_error_median"] == data[c.MAX_ABS_ERROR].median()
 
 
 def test_spreads_lie_between_the_smallest_and_the_largest(trial, ended, table):

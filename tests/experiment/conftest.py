@@ -4,13 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from bench.experiment.grid import Plan, make_plan
 from bench.experiment.spec import Experiment, read_experiment, read_overrides
-
-settings.register_profile("patient", deadline=None)  # other tests may hold the cores
-settings.load_profile("patient")
 
 
 @pytest.fixture
@@ -30,7 +26,7 @@ def read(write: Callable[..., Path]) -> Callable[..., Experiment]:
     """Read the text of an experiment file with ``key=value`` words in place."""
 
     def experiment(text: str, *words: str, **others: str) -> Experiment:
-        return read_experiment(write(text, **others), read_overrides(words), words)
+        return read_experiment(write(text, **others), read_overrides(words, Path.cwd()), words)
 
     return experiment
 

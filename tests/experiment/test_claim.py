@@ -46,7 +46,7 @@ def test_a_claim_is_of_the_kind_that_its_keys_say(body, kind):
         (COMPARISON, "is is missing"),
         (COMPARISON + 'is = "over"', "is is 'over': input should be 'above' or 'below'"),
         ('varies = "colour"', "varies is 'colour': input should be 'wrong_observation', 'outcome' or 'pattern'"),
-        (RATE + "never = true\nseed = 3", "seed is not a key of this kind of claim"),
+        (RATE + "never = true\nseed = 3", "key 'seed' is not known; choose from above, always, below, event"),
     ],
 )
 def test_a_mistake_in_a_claim_is_told_in_words(read, claim, body, words):
@@ -54,7 +54,7 @@ def test_a_mistake_in_a_claim_is_told_in_words(read, claim, body, words):
     with pytest.raises(RequestError) as caught:
         read("[[grid]]\n" + claim("fine") + claim(body=body))
     (problem,) = caught.value.problems
-    assert problem.startswith("question.toml: claim.2.")
+    assert problem.startswith("question.toml: claim 2: ")
     assert words in problem
 
 
@@ -78,3 +78,30 @@ def test_a_claim_says_what_it_says_for_ever():
     claim = CLAIM.validate_python(WORDS | {"varies": "outcome"})
     with pytest.raises(ValueError, match="frozen"):
         claim.what = "something else"
+
+
+@pytest.mark.parametrize("value", ["3", '"text"', "[1]"])
+def test_a_claim_that_is_no_table_is_refused(read, value):
+    """Whatever stands where a claim should is told in words."""
+    with pytest.raises(RequestError, match=r"question\.toml: claim 1"):
+        read(f"claim = [{value}]\n[[grid]]\n")
+
+
+def test_a_key_that_a_claim_does_not_have_gets_the_nearest_that_it_has(read, claim):
+    """A near miss in a claim is answered as one in the grid is."""
+    with pytest.raises(RequestError, match="key 'belw' is not known; did you mean 'below'"):
+        read("[[grid]]\n" + claim(body='seed = 0\nof = "final_mse"\nbelw = 1'))
+
+
+@pytest.mark.parametrize("body", [{"format": "zz"}, {"at": [-1]}])
+def test_a_printed_number_that_can_never_be_checked_is_refused(body):
+    """A format that Python does not know and a place before the first are mistakes of the file."""
+    with pytest.raises(ValueError, match="1 validation error"):
+        CLAIM.validate_python(WORDS | {"seed": 0, "of": "predictions", "printed": ["0.5"]} | body)
+
+
+@pytest.mark.parametrize("event", [{"outcome": "sloved"}, {"solved": "yes"}, {"wrong": "one"}])
+def test_an_event_that_can_never_happen_is_refused(event):
+    """A misspelt outcome would make a claim of never true for ever."""
+    with pytest.raises(ValueError, match="1 validation error"):
+        CLAIM.validate_python(WORDS | {"event": event, "never": True})

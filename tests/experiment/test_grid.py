@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.errors import RequestError
+from bench.experiment.block import Block, Values
 from bench.experiment.grid import make_plan, planned_claims
-from bench.experiment.spec import Block, Experiment, read_experiment
+from bench.experiment.spec import Experiment, read_experiment
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
@@ -160,6 +161,21 @@ def test_the_plan_id_tells_what_is_trained_alone(plan):
     assert len(ids) == 2
 
 
+def test_a_trial_named_twice_by_a_block_has_that_block_once(plan):
+    """The blocks of a trial are distinct."""
+    (planned,) = plan('[[grid]]\ngate = ["xor", "xor"]\n').trials
+    assert planned.blocks == (0,)
+
+
+def test_combinations_that_no_trial_allows_are_reported_at_once_with_their_blocks(read):
+    """Values that do not go together are mistakes like any other."""
+    with pytest.raises(RequestError) as caught:
+        make_plan(read("[[grid]]\ninit_low = 2\n[[grid]]\ninit_low = 3\n"))
+    first, second = caught.value.problems
+    assert "grid 1: init_low is 2; allowed are numbers below init_high, 1" in first
+    assert "grid 2: init_low is 3; allowed are numbers below init_high, 1" in second
+
+
 # ------------------------------------------------------------------ claims find their trials
 
 
@@ -244,10 +260,17 @@ def test_all_claims_that_cannot_be_checked_are_reported_at_once(plan, claim):
         assert words in problem
 
 
+def test_all_wrong_values_of_a_selection_are_reported_at_once(plan, claim):
+    """A selection with three mistakes is answered with three sentences."""
+    with pytest.raises(RequestError) as caught:
+        plan("[[grid]]\n" + claim(where='{ loss = "mes", activation = "sigmod", hiddn = 3 }'))
+    assert len(caught.value.problems) == 3
+
+
 @pytest.mark.parametrize("path", sorted(EXPERIMENTS.glob("*.toml")), ids=lambda path: path.stem)
 def test_claims_come_back_from_the_rows_that_a_sweep_keeps_of_them(path):
     """Claims of every kind survive JSON, each with its trials."""
-    claims = make_plan(read_experiment(path, {}, [])).claims
+    claims = make_plan(read_experiment(path, Values(), [])).claims
     rows = [
         {
             "claim": one.claim.model_dump(by_alias=True, exclude_none=True),

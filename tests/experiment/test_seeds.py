@@ -68,6 +68,18 @@ def test_a_range_without_a_seed_is_refused(given):
         read_seeds(given)
 
 
+def test_an_empty_list_of_seeds_is_refused():
+    """A grid without seeds would train nothing and say nothing."""
+    with pytest.raises(ParameterError, match=r"seeds is \[\], which holds no seed"):
+        read_seeds([])
+
+
+def test_a_number_of_thousands_of_digits_is_refused():
+    """Python itself refuses to read it; the message is still ours."""
+    with pytest.raises(ParameterError, match="allowed are 0:200, 7 or 0,3,5"):
+        read_seeds("9" * 5000)
+
+
 @pytest.mark.parametrize("given", [2**32, str(2**32), f"{2**32 - 1}:{2**32 + 1}", f"0,{2**32}", [2**40]])
 def test_a_seed_over_the_largest_is_refused(given):
     """Seeds beyond 32 bits are refused, and the message says which is the largest."""

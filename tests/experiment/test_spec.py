@@ -1,12 +1,8 @@
-import shlex
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bench.errors import RequestError
-from bench.experiment.grid import make_plan
-from bench.experiment.spec import adhoc, read_experiment, read_overrides
+from bench.experiment.block import Values
+from bench.experiment.spec import read_experiment
 
 XNOR = "observation,input1,input2,output\n1,0,0,1\n2,0,1,0\n3,1,0,0\n4,1,1,1\n"
 
@@ -75,21 +71,38 @@ def test_all_mistakes_of_a_grid_are_reported_at_once(read):
     with pytest.raises(RequestError) as caught:
         read(text)
     expected = [
-        ("grid 1", "activation 'sigmod' is not known; did you mean 'sigmoid'?"),
+        ("defaults", "activation 'sigmod' is not known; did you mean 'sigmoid'?"),
         ("grid 1", "parameter 'hiddn' is not known; did you mean 'hidden'?"),
         ("grid 1", "loss 'hubr' is not known; did you mean 'huber'?"),
         ("grid 1", "iterations is -1; allowed are whole numbers from 1"),
         ("grid 1", "seeds is '5:5', which holds no seed"),
         ("grid 1", "alone is 'yes'; allowed are true and false"),
-        ("grid 2", "activation 'sigmod' is not known"),
         ("grid 2", "gate 'xorr' is not known; did you mean 'xor'?"),
         ("grid 2", "hidden is 65; allowed are 0 to 64"),
         ("grid 2", "learning_rate is an empty list; allowed is at least one value"),
     ]
     problems = caught.value.problems
-    found = [[problem for problem in problems if block in problem and words in problem] for block, words in expected]
+    found = [
+        [problem for problem in problems if problem.startswith(f"question.toml: {source}: {words}")]
+        for source, words in expected
+    ]
     assert [len(some) for some in found] == [1] * len(expected)
     assert len(problems) == len(expected)
+
+
+def test_a_mistake_in_the_defaults_is_reported_once(read):
+    """Five blocks do not make five mistakes of one."""
+    with pytest.raises(RequestError) as caught:
+        read("[defaults]\nhiddn = 3\n" + "[[grid]]\n" * 5)
+    (problem,) = caught.value.problems
+    assert problem.startswith("question.toml: defaults: parameter 'hiddn' is not known; did you mean 'hidden'?")
+
+
+def test_mistakes_at_the_top_and_in_the_grid_come_together(read):
+    """A wrong key does not hide a wrong parameter."""
+    with pytest.raises(RequestError) as caught:
+        read('titel = "a"\n[[grid]]\nhiddn = 3\n')
+    assert len(caught.value.problems) == 2
 
 
 def test_every_mistake_begins_with_the_name_of_its_file(read):
@@ -128,133 +141,13 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
     path = tmp_path / "latin.toml"
     path.write_bytes('title = "caf\xe9"'.encode("latin-1"))
     with pytest.raises(RequestError, match=r"latin\.toml: not a TOML file"):
-        read_experiment(path, {}, [])
+        read_experiment(path, Values(), [])
 
 
 def test_a_file_without_a_grid_asks_nothing(read):
     """An experiment without a single block is a mistake."""
     with pytest.raises(RequestError, match=r"there is no \[\[grid\]\].*; allowed is at least one"):
         read('title = "a"\n')
-
-
-# ------------------------------------------------------------------ overrides
-
-
-def test_an_override_replaces_the_defaults_and_every_block(plan):
-    """What the command line says goes before the defaults and before what any block says."""
-    text = '[defaults]\nloss = "l1"\n[[grid]]\nhidden = 2\n[[grid]]\nloss = ["mse", "bce"]\nhidden = 3\n'
-    assert set(values(plan(text, "loss=huber"), "loss")) == {"huber"}
-
-
-def test_an_override_with_several_values_multiplies_every_block(plan):
-    """Values separated by commas are an axis of every block."""
-    planned = plan("[[grid]]\nhidden = 2\n[[grid]]\nhidden = 3\n", "loss=mse,bce", "seeds=0:5")
-    assert list(zip(values(planned, "hidden"), values(planned, "loss"), strict=True)) == [
-        ("2", "mse"),
-        ("2", "bce"),
-        ("3", "mse"),
-        ("3", "bce"),
-    ]
-    assert planned.trainings == 20
-
-
-@pytest.mark.parametrize(("words", "seeds"), [("0,3,5", [0, 3, 5]), ("7", [7]), ("2:4", [2, 3])])
-def test_seeds_can_be_overridden_in_every_way_of_writing_them(plan, words, seeds):
-    """Commas in seeds separate seeds, not values of an axis."""
-    (planned,) = plan('[[grid]]\nseeds = "0:200"\n', f"seeds={words}").trials
-    assert list(planned.seeds) == seeds
-
-
-def test_alone_can_be_overridden(plan):
-    """A sweep can be asked to train one after the other from the command line."""
-    (planned,) = plan('[[grid]]\nseeds = "0:2"\n', "alone=true").trials
-    assert (planned.together, planned.alone) == ((), range(2))
-
-
-def test_a_wrong_value_of_an_override_is_reported_in_words(read):
-    """Overrides are checked by the same readers as the file."""
-    with pytest.raises(RequestError, match="loss 'mes' is not known; did you mean 'mse'"):
-        read("[[grid]]\n", "loss=mes")
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("true", True),
-        ("false", False),
-        ("50_000", 50_000),
-        ("7", 7),
-        ("0.05", 0.05),
-        ("1e-3", 0.001),
-        ("4-4", "4-4"),
-        ("xor", "xor"),
-        ('"xor"', "xor"),
-        ("my gate.csv", "my gate.csv"),
-        ("2024-01-01", "2024-01-01"),
-        ("[1", "[1"),
-        ("{}", "{}"),
-    ],
-)
-def test_the_value_of_an_override_is_a_toml_literal_or_a_word(text, value):
-    """Booleans and numbers are read as TOML does; anything else is text."""
-    (read,) = read_overrides([f"hidden={text}"])["hidden"]
-    assert read == value
-    assert type(read) is type(value)
-
-
-@given(st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.booleans()))
-def test_numbers_on_the_command_line_keep_every_digit(value):
-    """A number or boolean that is written as TOML does is read back exactly."""
-    word = str(value).lower() if isinstance(value, bool) else repr(value)
-    assert read_overrides([f"learning_rate={word}"]) == {"learning_rate": [value]}
-
-
-def test_values_of_an_override_are_separated_by_commas():
-    """Numbers, and hidden layers that look like none, can stand in one list."""
-    assert read_overrides(["hidden=2, 3,4-4"]) == {"hidden": [2, 3, "4-4"]}
-
-
-def test_all_malformed_overrides_are_reported_at_once():
-    """Unknown names, missing values and repetitions come in one message, with the nearest valid name."""
-    with pytest.raises(RequestError) as caught:
-        read_overrides(["hiddn=3", "loss", "momentum=", "gate=or,,xor", "dtype=float32", "dtype=float64", "title=a"])
-    expected = [
-        "parameter 'hiddn' is not known; did you mean 'hidden'?",
-        "'loss' has an empty value; allowed is key=value[,value...]",
-        "'momentum=' has an empty value",
-        "'gate=or,,xor' has an empty value",
-        "dtype is given twice; allowed is once",
-        "parameter 'title' is not known",
-    ]
-    assert [problem.startswith(words) for problem, words in zip(caught.value.problems, expected, strict=True)] == (
-        [True] * len(expected)
-    )
-
-
-# ------------------------------------------------------------------ without a file
-
-
-def test_overrides_alone_describe_an_experiment(tmp_path):
-    """The grid of the command line is the product of its values with its seeds."""
-    words = ["gate=xor", "hidden=2,3,4", "loss=mse,bce", "seeds=0:1000"]
-    experiment = adhoc(read_overrides(words), words, tmp_path)
-    planned = make_plan(experiment)
-    assert (experiment.name, len(planned.trials), planned.trainings) == ("adhoc", 6, 6000)
-
-
-def test_all_mistakes_of_overrides_alone_are_reported_at_once(tmp_path):
-    """An ad hoc sweep collects its mistakes as a file does."""
-    with pytest.raises(RequestError) as caught:
-        adhoc(read_overrides(["loss=mes", "hidden=99", "seeds=x"]), [], tmp_path)
-    assert len(caught.value.problems) == 3
-
-
-def test_the_command_of_an_experiment_asks_it_again(tmp_path):
-    """A command with spaces in it is quoted so that a shell gives back the same words."""
-    (tmp_path / "my gate.csv").write_text(XNOR)
-    words = ["gate=my gate.csv", "seeds=0:2"]
-    experiment = adhoc(read_overrides(words), words, tmp_path)
-    assert shlex.split(experiment.command) == ["python", "-m", "bench", "sweep", *words]
 
 
 # ------------------------------------------------------------------ include
@@ -298,6 +191,19 @@ def test_a_mistake_in_an_included_file_is_reported_under_its_name(read):
         read('include = ["other"]\n[[grid]]\n', other="[[grid]]\nhiddn = 3\n")
 
 
+def test_files_that_include_each_other_are_refused(read):
+    """A circle is a mistake, told in words."""
+    with pytest.raises(RequestError, match="include 'question' includes this file; allowed is one that does not"):
+        read('include = ["other"]\n[[grid]]\n', other='include = ["question"]\n[[grid]]\n')
+
+
+def test_mistakes_of_a_file_and_of_what_it_includes_come_together(read):
+    """Every file is checked before anything is reported."""
+    with pytest.raises(RequestError) as caught:
+        read('include = ["nowhere", "other"]\n[[grid]]\nhiddn = 3\n', other="[[grid]]\nlos = 3\n")
+    assert len(caught.value.problems) == 3
+
+
 # ------------------------------------------------------------------ claims
 
 
@@ -333,6 +239,12 @@ def test_claims_stay_when_nothing_is_overridden(read, claim):
     """A file that is swept as written has its claims checked."""
     experiment = read("[[grid]]\n" + claim())
     assert (len(experiment.claims), experiment.claims_left_out) == (1, False)
+
+
+def test_claims_of_included_files_are_said_to_be_left_out(read, claim):
+    """A file whose claims are all included warns like any other when they are left out."""
+    experiment = read('include = ["other"]\n[[grid]]\n', "hidden=2", other="[[grid]]\n" + claim())
+    assert (experiment.claims, experiment.claims_left_out) == ((), True)
 
 
 # ------------------------------------------------------------------ gates in CSV files
