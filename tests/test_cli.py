@@ -224,6 +224,20 @@ def test_a_report_can_be_written_again_and_of_several_sweeps(bench, folder):
     page = (folder / "both.html").read_text()
     assert first[:8] in page
     assert second[:8] in page
+    assert "2 sweeps side by side" in page
+    assert "no trial in common" in page
+
+
+def test_sweeps_of_the_same_trials_are_compared_by_their_rates(bench, folder):
+    """A trial that both have has both rates, each with its own n."""
+    for seeds in ("0:2", "0:4"):
+        bench("sweep", "iterations=20", f"seeds={seeds}", "--no-report")
+    one, other = (sweep["sweep"] for sweep in bench("list", "--json").json["sweeps"])
+    bench("report", one, other, "-o", "both.html")
+    page = (folder / "both.html").read_text()
+    assert "Solved rate of the trials that all have" in page
+    assert "n = 2" in page
+    assert "n = 4" in page
 
 
 @pytest.mark.parametrize(("given", "said"), [("zzzzzzzz", "is not in"), ("ab", "is not in")])

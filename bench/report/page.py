@@ -44,7 +44,8 @@ def render(swept: Sequence[Swept]) -> str:
         lstrip_blocks=True,
     )
     with figures.style():
-        return jinja.get_template("report.html").render(sections=[_section(one) for one in swept])
+        sections = [_section(one) for one in swept]
+        return jinja.get_template("report.html").render(sections=sections, comparison=_comparison(swept))
 
 
 def _section(swept: Swept) -> dict[str, Any]:
@@ -77,6 +78,29 @@ def _section(swept: Swept) -> dict[str, Any]:
         "times": times(trained, name_of),
         "warnings": _warnings(swept, data, planned),
     }
+
+
+def _comparison(swept: Sequence[Swept]) -> dict[str, Any]:
+    """Return what differs between sweeps, and the solved rates of the trials that all of them have."""
+    facts = [{"command": one.plan["command"], **_flat(one.environment)} for one in swept]
+    differing = [name for name in facts[0] if len({str(fact.get(name)) for fact in facts}) > 1]
+    shared = set.intersection(*({t[c.TRIAL_ID] for t in one.plan["trials"]} for one in swept))
+    trials = [trial for trial in swept[0].plan["trials"] if trial[c.TRIAL_ID] in shared]
+    names = labels([t["parameters"] for t in trials], [t["blocks"][0] for t in trials])
+    rates = [solved_rates(one.trainings, [c.TRIAL_ID]).set_index(c.TRIAL_ID).to_dict("index") for one in swept]
+    return {
+        "differing": {name: [fact.get(name) for fact in facts] for name in differing},
+        "trials": [
+            {"name": name, "rates": [rate.get(trial[c.TRIAL_ID]) for rate in rates]}
+            for trial, name in zip(trials, names, strict=True)
+        ],
+    }
+
+
+def _flat(environment: dict[str, Any]) -> dict[str, Any]:
+    """Return the environment one level deep."""
+    nested = {name: value if isinstance(value, dict) else {"": value} for name, value in environment.items()}
+    return {f"{name} {key}".strip(): item for name, values in nested.items() for key, item in values.items()}
 
 
 def _varying(trials: Sequence[dict[str, Any]]) -> dict[str, str]:
