@@ -1,19 +1,19 @@
 """Initial weights: where a training starts, drawn once and outside the backends.
 
-Shapes: T trainings (one per seed), P parameters of the network. Every draw comes from MT19937 seeded as NumPy's
-legacy ``RandomState(seed)``, which is also how torch seeds its CPU generator.
+Shapes: T trainings (one per seed), P parameters of the network, D numbers drawn. Every draw comes from MT19937 seeded
+as NumPy's legacy ``RandomState(seed)``, which is also how torch seeds its CPU generator.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.problem.mersenne import doubles, floats, words
 from bench.problem.network import Layer, Network
 
 Floats = NDArray[np.float64]
-Draw = Callable[[int], Floats]
 
 SCHEMES = ("torch", "uniform", "normal", "truncated_normal", "xavier")
 BIAS_SCHEMES = ("same", "zeros")
@@ -37,40 +37,36 @@ def initial_weights(
     ``torch`` equals ``torch.manual_seed(seed)`` and then ``nn.Linear`` for layer after layer, bit for bit (its
     weights are float32, and are returned as such in float64). ``init_scale`` multiplies everything drawn.
     """
-    rows = np.empty((len(seeds), network.parameters))
-    for row, seed in zip(rows, seeds, strict=True):
-        stream = np.random.RandomState(seed)
-        draw = _stream(init, stream, init_low, init_high)
-        if draws_before:  # RandomState.bytes(0) would take a number all the same
-            draw(draws_before)
-        for layer in network.layers:
-            _fill(row, layer, init, draw, zero_bias=init_bias == "zeros")
+    weights = np.zeros((len(seeds), network.parameters))
+    biased = [layer.bias is not None and init_bias == "same" for layer in network.layers]
+    sizes = [
+        layer.fan_in * layer.fan_out + layer.fan_out * own for layer, own in zip(network.layers, biased, strict=True)
+    ]
+    drawn = _draw(init, seeds, draws_before + sum(sizes))
+    start = draws_before
+    for layer, own, size in zip(network.layers, biased, sizes, strict=True):
+        weight, bias = np.split(drawn[:, start : start + size], [layer.fan_in * layer.fan_out], axis=1)
+        weight_bound, bias_bound = _bounds(init, layer)
+        weight = _scaled(init, weight, weight_bound, init_low, init_high)
+        if init == "torch":  # nn.Linear draws its weight as [out, in]; the other schemes as NumPy users write it
+            weight = weight.reshape(-1, layer.fan_out, layer.fan_in).transpose(0, 2, 1).reshape(len(seeds), -1)
+        weights[:, layer.weight] = weight
+        if own:
+            weights[:, layer.bias] = _scaled(init, bias, bias_bound, init_low, init_high)
+        start += size
     with np.errstate(over="ignore"):  # a training that starts at infinity is recorded as diverged
-        return rows if init_scale == 1.0 else rows * init_scale
+        return weights if init_scale == 1.0 else weights * init_scale
 
 
-def _fill(row: Floats, layer: Layer, init: str, draw: Draw, *, zero_bias: bool) -> None:
-    weight_bound, bias_bound = _bounds(init, layer)
-    weight = _scaled(init, draw(layer.fan_in * layer.fan_out), weight_bound)
-    # nn.Linear draws its weight as [out, in]; the other schemes draw as NumPy users write it, [in, out]
-    row[layer.weight] = weight.reshape(layer.fan_out, layer.fan_in).T.ravel() if init == "torch" else weight
-    if layer.bias is not None:
-        row[layer.bias] = 0.0 if zero_bias else _scaled(init, draw(layer.fan_out), bias_bound)
-
-
-def _stream(init: str, stream: np.random.RandomState, low: float, high: float) -> Draw:
-    """Return the function that takes the next n numbers of the scheme's distribution from the seed's stream."""
-    match init:
-        case "torch":
-            return lambda n: (np.frombuffer(stream.bytes(4 * n), dtype="<u4") & 0xFFFFFF).astype(np.float64) * 2.0**-24
-        case "uniform":
-            return lambda n: low + (high - low) * np.asarray(stream.random_sample(n))
-        case "xavier":
-            return lambda n: 2 * np.asarray(stream.random_sample(n)) - 1
-        case "normal":
-            return lambda n: np.asarray(stream.standard_normal(n), dtype=np.float64)
-        case _:
-            return lambda n: _truncated_normal(stream, n)
+def _draw(init: str, seeds: Sequence[int], count: int) -> Floats:
+    """Return the first numbers ``[T, D]`` of the scheme's distribution from each seed's stream, unscaled."""
+    if init == "torch":
+        return floats(words(seeds, count)).T
+    if init in ("uniform", "xavier"):
+        return doubles(words(seeds, 2 * count)).T
+    # normal numbers are drawn by rejection, a different number of draws for each seed
+    draw = _truncated_normal if init == "truncated_normal" else np.random.RandomState.standard_normal
+    return np.array([draw(np.random.RandomState(seed), count) for seed in seeds]).reshape(len(seeds), count)
 
 
 def _bounds(init: str, layer: Layer) -> tuple[float, float]:
@@ -83,14 +79,16 @@ def _bounds(init: str, layer: Layer) -> tuple[float, float]:
     return math.sqrt(3.0) * (gain / math.sqrt(layer.fan_in)), 1 / math.sqrt(layer.fan_in)
 
 
-def _scaled(init: str, drawn: Floats, bound: float) -> Floats:
+def _scaled(init: str, drawn: Floats, bound: float, low: float, high: float) -> Floats:
+    if init == "uniform":
+        return low + (high - low) * drawn
     if init == "xavier":
-        return drawn * bound
+        return (2 * drawn - 1) * bound
     if init != "torch":
         return drawn
-    # torch: x * (high - low) + low in float32 with one rounding (a fused multiply-add): 24 + 24 bits fit a float64
-    low, high = np.float32(-bound), np.float32(bound)
-    scaled = drawn * np.float64(high - low) + np.float64(low)
+    # torch: x * (to - from) + from in float32 with one rounding (a fused multiply-add): 24 + 24 bits fit a float64
+    start, end = np.float32(-bound), np.float32(bound)
+    scaled = drawn * np.float64(end - start) + np.float64(start)
     return scaled.astype(np.float32).astype(np.float64)
 
 

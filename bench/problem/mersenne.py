@@ -1,0 +1,71 @@
+"""MT19937 for many seeds at once: the stream of NumPy's legacy ``RandomState(seed)``, and of torch's CPU generator.
+
+Shapes: T seeds, D draws. Matsumoto and Nishimura 1998, seeded by their init_genrand of 2002. A `RandomState` for each
+of a million seeds takes many times as long, since seeding alone is 624 steps: here a step is one for all seeds.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Words = NDArray[np.uint32]
+
+STATE = 624
+SHIFT = 397
+UPPER, LOWER = np.uint32(0x80000000), np.uint32(0x7FFFFFFF)
+MATRIX = np.uint32(0x9908B0DF)
+MULTIPLIER = np.uint32(1812433253)
+SEEDS_AT_ONCE = 2048  # 5 MB of state: more falls out of the cache
+
+
+def words(seeds: Sequence[int], draws: int) -> Words:
+    """Return the first draws ``[D, T]`` of each seed's stream, 32 bits each."""
+    out = np.empty((draws, len(seeds)), dtype=np.uint32)
+    for start in range(0, len(seeds), SEEDS_AT_ONCE):
+        part = np.asarray(seeds[start : start + SEEDS_AT_ONCE], dtype=np.uint32)
+        out[:, start : start + len(part)] = _words(part, draws)
+    return out
+
+
+def doubles(words_DT: Words) -> NDArray[np.float64]:
+    """Return the numbers ``[D / 2, T]`` from 0 to below 1 that NumPy makes of two draws each: 53 bits."""
+    high, low = words_DT[0::2] >> np.uint32(5), words_DT[1::2] >> np.uint32(6)
+    return (high * 67108864.0 + low) / 9007199254740992.0
+
+
+def floats(words_DT: Words) -> NDArray[np.float64]:
+    """Return the numbers ``[D, T]`` from 0 to below 1 that torch makes of one draw each for a float32: 24 bits."""
+    return (words_DT & np.uint32(0xFFFFFF)).astype(np.float64) * 2.0**-24
+
+
+def _words(seeds_T: Words, draws: int) -> Words:
+    # the first draws need no more of the state than this; all of it comes into play after STATE - SHIFT
+    size = min(STATE, draws + SHIFT) if draws <= STATE - SHIFT else STATE
+    state = _seeded(seeds_T, size)
+    out = np.empty((draws, len(seeds_T)), dtype=np.uint32)
+    for draw in range(draws):
+        place = draw % STATE
+        y = (state[place] & UPPER) | (state[(place + 1) % STATE] & LOWER)
+        state[place] = state[(place + SHIFT) % STATE] ^ (y >> np.uint32(1)) ^ (y & np.uint32(1)) * MATRIX
+        out[draw] = state[place]
+    return _tempered(out)
+
+
+def _seeded(seeds_T: Words, size: int) -> Words:
+    state = np.empty((size, len(seeds_T)), dtype=np.uint32)
+    state[0] = seeds_T
+    for place in range(1, size):
+        np.right_shift(state[place - 1], np.uint32(30), out=state[place])
+        state[place] ^= state[place - 1]
+        state[place] *= MULTIPLIER
+        state[place] += np.uint32(place)
+    return state
+
+
+def _tempered(y: Words) -> Words:
+    y ^= y >> np.uint32(11)
+    y ^= (y << np.uint32(7)) & np.uint32(0x9D2C5680)
+    y ^= (y << np.uint32(15)) & np.uint32(0xEFC60000)
+    y ^= y >> np.uint32(18)
+    return y
