@@ -86,11 +86,16 @@ WRONG = {
     "a gate with text in it": (["gate=text.csv"], "allowed are numbers"),
     "a gate that is not there": (["gate=nowhere.csv"], "is not a file"),
     "a server that does not answer": (["--tracking-uri", "http://127.0.0.1:9"], "does not answer"),
-    "a store in no folder": (["--tracking-uri", "sqlite:////nowhere/at/all.db"], "does not exist"),
+    "a store in no folder": (["--tracking-uri", "sqlite:////nowhere/at/all.db"], "is not a folder"),
     "a store of no kind": (["--tracking-uri", "gopher://x"], "cannot be used"),
     "an unknown executor": (["--executor", "proceses"], "did you mean 'processes'?"),
     "a report of no kind": (["-o", "report.pdf"], "allowed are .html"),
     "nothing to resume": (["--resume"], "nothing to resume"),
+    "a name too long for a file": (["x" * 5000], "is not known"),
+    "a gate whose name has two tables": (["gate=a/t.csv,b/t.csv"], "names 2 tables"),
+    "more than could be accounted for": (["seeds=0:4294967296"], "allowed in one sweep"),
+    "a store whose name a URI would change": (["--tracking-uri", "sqlite:///a%41.db"], "allowed are paths without"),
+    "artifacts where a file is": (["--tracking-uri", "sqlite:///b/x.db"], "allowed is one for artifacts"),
     "a cluster that does not answer": (["--executor", "dask://127.0.0.1:9"], "does not answer"),
 }
 
@@ -99,6 +104,10 @@ WRONG = {
 def test_a_wrong_request_is_one_clear_message(bench, folder, words, said):
     """What, got, allowed on stderr; exit status 2; nothing on stdout; no sweep begun."""
     (folder / "text.csv").write_text("observation,input1,output\n1,0,0\n2,many,1\n")
+    for place, output in (("a", 0), ("b", 1)):
+        (folder / place).mkdir()
+        (folder / place / "t.csv").write_text(f"observation,input1,output\n1,0,{output}\n")
+    (folder / "b" / "mlruns").write_text("")
     ran = bench("sweep", "iterations=20", "seeds=0:2" if not words[0].startswith("seeds") else "curve_points=5", *words)
     assert ran.status == 2
     assert said in ran.err
@@ -274,3 +283,57 @@ def test_ui_serves_the_store_to_this_machine_only(bench, folder, monkeypatch):
     assert seen[0][1:4] == ["-m", "mlflow", "ui"]
     assert seen[0][seen[0].index("--host") + 1] == "127.0.0.1"
     assert seen[0][seen[0].index("--backend-store-uri") + 1] == "sqlite:///mlflow.db"
+
+
+def test_a_report_that_could_not_be_written_is_told_before_training(bench, folder):
+    """Where reports/ is a file, nothing is trained."""
+    (folder / "reports").write_text("")
+    ran = bench("sweep", "iterations=20", "seeds=0:2")
+    assert ran.status == 2
+    assert "is not a folder" in ran.err
+    assert bench("list", "--json").json["sweeps"] == []
+
+
+def test_list_tells_of_a_file_that_it_cannot_read(bench, folder):
+    """One bad file hides none of the others; titles are text."""
+    (folder / "experiments").mkdir()
+    (folder / "experiments" / "broken.toml").write_text("title = = 1")
+    (folder / "experiments" / "odd.toml").write_text('title = "[/red] oops"\n[[grid]]\n')
+    ran = bench("list")
+    assert ran.status == 0
+    assert "cannot be read" in ran.out
+    assert "[/red] oops" in ran.out
+
+
+def test_an_export_makes_its_folder(bench, folder):
+    """As a report does."""
+    bench("sweep", "iterations=20", "seeds=0:2", "--no-report")
+    assert bench("export", "-o", "new/x.csv").status == 0
+    assert (folder / "new" / "x.csv").is_file()
+
+
+def test_a_store_that_fails_midway_is_one_message(bench, monkeypatch):
+    """What was written is safe, and the message says how to go on; no traceback."""
+    from bench.tracking.store import StoreError
+    from bench.tracking.writer import SweepWriter
+
+    def fail(self, table):
+        raise StoreError("the server is gone")
+
+    monkeypatch.setattr(SweepWriter, "shard", fail)
+    ran = bench("sweep", "iterations=20", "seeds=0:2", "--json")
+    assert ran.status == 1
+    assert "the server is gone" in ran.err
+    assert "--resume" in ran.err
+    assert ran.json["sweep"]
+
+
+def test_trainings_that_cannot_be_read_back_leave_the_sweep_unfinished(bench, monkeypatch):
+    """FINISHED says that all is there."""
+    from bench.tracking.writer import SweepWriter
+
+    monkeypatch.setattr(SweepWriter, "shard", lambda self, table: None)
+    ran = bench("sweep", "iterations=20", "seeds=0:2", "--no-report", "--json")
+    assert ran.status == 1
+    assert "only 0 of 2" in ran.err
+    monkeypatch.undo()

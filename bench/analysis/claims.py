@@ -119,6 +119,8 @@ def measure(trainings: pd.DataFrame, name: str) -> pd.Series:
         values = trainings[name].astype(float)
     else:
         values = where_they_end(trainings)[name].astype(float)
+    if name == c.ITERATION_US:
+        return values  # what it took, whatever came of it
     lost = trainings[c.OUTCOME].isin([Result.DIVERGED, Result.FAILED])
     return values.where(~lost, math.inf) if name == HALFWAY_AT else values.where(~lost, math.inf).fillna(math.inf)
 

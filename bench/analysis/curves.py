@@ -19,13 +19,19 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def curve_matrix(trainings: pd.DataFrame, column: str = c.CURVE) -> NDArray[np.float64]:
-    """Return the curves ``[T, K]`` of one trial's trainings that have one; a diverged loss is infinite."""
+    """Return the curves ``[T, K]`` of one trial's trainings that have one.
+
+    The loss of a diverged training is infinite, and that of one that stopped early stays what it was.
+    """
     kept = trainings.dropna(subset=[column])
     if kept.empty:
         return np.empty((0, 0))
     curves = np.stack(kept[column].to_list())
     diverged = (kept[c.OUTCOME] == Result.DIVERGED).to_numpy()
-    return np.where(np.isnan(curves) & diverged[:, None], np.inf, curves)
+    if column == c.CURVE:
+        last = np.where(diverged, np.inf, kept[c.FINAL_LOSS].to_numpy(dtype=np.float64))
+        return np.where(np.isnan(curves), last[:, None], curves)
+    return curves
 
 
 def curve_quantiles(
@@ -33,7 +39,8 @@ def curve_quantiles(
 ) -> pd.DataFrame:
     """Return quantiles over the seeds of one trial: a row per recorded iteration, a column per quantile.
 
-    A diverged training counts as infinitely bad from where it diverged; one that stopped early keeps no points.
+    A diverged training counts as infinitely bad from where it diverged; one that stopped early keeps its last loss,
+    and has no time per iteration from there on.
     """
     curves = curve_matrix(trainings, column)
     if not curves.size:

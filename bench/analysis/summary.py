@@ -12,13 +12,32 @@ Metrics = dict[str, float]
 Steps = dict[str, list[tuple[int, float]]]
 MAX_STEPS = 25
 QUARTILES = {"q25": 0.25, "median": 0.5, "q75": 0.75}
-SPREAD_COLUMNS = (c.FINAL_LOSS, c.FINAL_MSE, c.MAX_ABS_ERROR, c.SOLVED_AT, c.CORRECT_AT, c.ITERATION_US)
+ERRORS = (c.FINAL_LOSS, c.FINAL_MSE, c.MAX_ABS_ERROR)
+SPREAD_COLUMNS = (*ERRORS, c.SOLVED_AT, c.CORRECT_AT, c.ITERATION_US)
+
+
+def worst_first(trainings: pd.DataFrame, name: str) -> pd.Series:
+    """Return a measure of every training that was begun: an error is infinite where the training diverged or failed.
+
+    ``solved_at``, ``correct_at`` and times have no such worst value: they are missing where there is none.
+    """
+    begun = trainings[trainings[c.OUTCOME] != Result.UNSUPPORTED]
+    values = begun[name].astype(float)
+    lost = begun[c.OUTCOME].isin([Result.DIVERGED, Result.FAILED])
+    return values.mask(lost, np.inf) if name in ERRORS else values
+
+
+def trial_medians(trainings: pd.DataFrame) -> pd.DataFrame:
+    """Return the medians of error, solved_at and iteration_us per trial, as `worst_first` has them."""
+    names = (c.FINAL_MSE, c.SOLVED_AT, c.ITERATION_US)
+    return pd.DataFrame({n: worst_first(trainings, n).groupby(trainings[c.TRIAL_ID]).median() for n in names})
 
 
 def describe_trial(trainings: pd.DataFrame) -> tuple[Metrics, Steps]:
     """Return at most 40 figures of one trial over its seeds, and series at up to 25 recorded iterations.
 
-    ``solved_at`` and ``correct_at`` are over the trainings that got there. What is not finite is left out.
+    ``solved_at`` and ``correct_at`` are over the trainings that got there; an error is infinite where one diverged,
+    and what comes out infinite is left out: MLflow has no place for it.
     """
     begun = trainings[trainings[c.OUTCOME] != Result.UNSUPPORTED]
     metrics: Metrics = {"trainings": len(trainings)}
@@ -28,10 +47,11 @@ def describe_trial(trainings: pd.DataFrame) -> tuple[Metrics, Steps]:
             low, high = wilson_interval(int(begun[name].sum()), len(begun))
             metrics |= {f"{name}_rate": begun[name].mean(), f"{name}_rate_low": low, f"{name}_rate_high": high}
     for name in SPREAD_COLUMNS:
-        values = begun[name].dropna().to_numpy(dtype=np.float64)
+        values = worst_first(begun, name).dropna().to_numpy(dtype=np.float64)
         if values.size:
             found = np.quantile(values, list(QUARTILES.values()), method="inverted_cdf")
-            metrics |= {f"{name}_{label}": value for label, value in zip(QUARTILES, found, strict=True)}
+            named = zip(QUARTILES, found, strict=True)
+            metrics |= {f"{name}_{label}": float(value) for label, value in named if np.isfinite(value)}
     times = begun[c.ITERATION_US].dropna()
     if len(times):
         metrics[f"{c.ITERATION_US}_p99"] = float(times.quantile(0.99))

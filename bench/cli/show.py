@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from bench.analysis.claims import check_claims
+from bench.cli.terminal import print_table
 from bench.errors import RequestError
 from bench.experiment.find import experiments
 from bench.experiment.grid import planned_claims
+from bench.experiment.schema import parse
 from bench.report.page import Swept, render
 from bench.tracking.reader import SweepInfo, find_sweep, read_sweep, sweeps
 from bench.tracking.reader import export as export_table
@@ -27,7 +29,7 @@ def report(given: Sequence[str], output: Path | None, uri: str | None) -> None:
     """Write the report of the given sweeps, or of the newest."""
     check_output(output, ".html")
     store = _existing(uri)
-    found = [find_sweep(store, one) for one in given] or [find_sweep(store, None)]
+    found = list(dict.fromkeys(find_sweep(store, one) for one in given)) or [find_sweep(store, None)]
     infos = {info.sweep: info for info in sweeps(store)}
     path = output or default_report([infos[one] for one in found])
     write_report(store, found, path)
@@ -45,11 +47,7 @@ def export(given: str | None, output: Path, uri: str | None) -> None:
 
 def listing(uri: str | None, *, as_json: bool) -> None:
     """List experiments and sweeps."""
-    import tomllib
-
-    titles = {
-        name: tomllib.loads(path.read_text(encoding="utf-8")).get("title", "") for name, path in experiments().items()
-    }
+    titles = {name: _title(path) for name, path in experiments().items()}
     found = sweeps(Store(tracking_uri(uri))) if _exists(tracking_uri(uri)) else []
     if as_json:
         listed = [{**vars(info), "started": info.started.isoformat()} for info in found]
@@ -57,27 +55,23 @@ def listing(uri: str | None, *, as_json: bool) -> None:
         return
     table = Table("experiment", "title", box=None, header_style="bold")
     for name, title in titles.items():
-        table.add_row(name, title)
-    Console().print(table)
-    table = Table(
-        "sweep",
-        "experiment",
-        "started (UTC)",
-        "status",
-        "trials",
-        "trainings",
-        "command",
-        box=None,
-        header_style="bold",
-    )
+        table.add_row(escape(name), escape(title))
+    print_table(table)
+    headings = ("sweep", "experiment", "started (UTC)", "status", "trials", "trainings", "command")
+    table = Table(*headings, box=None, header_style="bold")
     for info in found:
         sizes = (f"{info.trials:,}", f"{info.trainings:,}")
-        table.add_row(
-            info.sweep[:8], info.experiment, f"{info.started:%Y-%m-%d %H:%M}", info.status.lower(), *sizes, info.command
-        )
+        started = f"{info.started:%Y-%m-%d %H:%M}"
+        table.add_row(info.sweep[:8], info.experiment, started, info.status.lower(), *sizes, escape(info.command))
     if found:
         click.echo()
-        Console().print(table)
+        print_table(table)
+
+
+def _title(path: Path) -> str:
+    problems: list[str] = []
+    title = parse(path, problems).title
+    return f"(cannot be read: {problems[0]})" if problems else title
 
 
 def ui(port: int, uri: str | None) -> None:
@@ -125,13 +119,15 @@ def check_output(path: Path | None, *suffixes: str) -> None:
         return
     if path.suffix not in suffixes:
         raise RequestError(f"output {str(path)!r} ends in {path.suffix!r}; allowed are {', '.join(suffixes)}")
-    folder = path.parent
+    check_folder(path.parent, f"output {str(path)!r}")
+
+
+def check_folder(folder: Path, what: str) -> None:
+    """Raise RequestError unless a file can be written there, or the folder made."""
     while not folder.exists():
         folder = folder.parent
     if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise RequestError(
-            f"output {str(path)!r} cannot be written: {str(folder)!r} is not a folder that one may write to"
-        )
+        raise RequestError(f"{what} cannot be written: {str(folder)!r} is not a folder that one may write to")
 
 
 def _swept(store: Store, sweep: str) -> Swept:

@@ -1,19 +1,21 @@
 """The commands that train: they pick the parts and hand them to each other."""
 
 import json
+import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import click
 
 from bench.analysis.claims import Verdict, check_claims, verdict_rows
 from bench.analysis.summary import describe_training, describe_trial
-from bench.cli.show import check_output, default_report, write_report
+from bench.cli.show import REPORTS, check_folder, check_output, default_report, write_report
 from bench.cli.terminal import claims_table, plan_table, say, trials_table
 from bench.errors import RequestError
 from bench.experiment.block import Values
@@ -31,13 +33,14 @@ from bench.sweep.runner import Describers, Runner
 from bench.sweep.searching import search
 from bench.tracking import columns as c
 from bench.tracking.reader import Sweep, read_sweep, unfinished
-from bench.tracking.store import COMMAND_TAG, PLAN_TAG, Store, tracking_uri
+from bench.tracking.store import COMMAND_TAG, PLAN_TAG, Store, StoreError, tracking_uri
 from bench.tracking.writer import SweepWriter
 
 DEFAULT_EXPERIMENT = "sensitivity"
 DOCUMENTS = "documents"
 FEW_TRAININGS = 100  # up to here every training has an MLflow run of its own
 DONE, FAILED, INTERRUPTED = 0, 1, 130
+KILLED = "KILLED"
 
 
 @dataclass(frozen=True)
@@ -79,105 +82,139 @@ def dry(words: Sequence[str], *, as_json: bool) -> None:
 
 def sweep(words: Sequence[str], options: Options, *, as_json: bool) -> int:
     """Carry out a sweep and print what came of it; return the exit status."""
-    experiment = request(words)
-    status, summary, read, verdicts = carry_out(experiment, options)
-    if read is not None and not as_json:
-        trials_table(read.plan, read.trainings)
-    if verdicts:
-        missed = [verdict for verdict in verdicts if not verdict.holds]
-        say(f"{len(verdicts) - len(missed)} of {len(verdicts)} claims hold")
-        claims_table(missed)
+    done = carry_out(request(words), options)
+    if done.sweep is not None and not as_json:
+        trials_table(done.sweep.plan, done.sweep.trainings)
+    if done.verdicts:
+        missed = [verdict for verdict in done.verdicts if not verdict.holds]
+        say(f"{len(done.verdicts) - len(missed)} of {len(done.verdicts)} claims hold")
+        claims_table(missed, on_stderr=as_json)
     if as_json:
-        click.echo(json.dumps(summary))
-    elif summary["report"]:
-        click.echo(f"Report: {summary['report']}")
-    return status
+        click.echo(json.dumps(done.summary))
+    elif done.summary["report"]:
+        click.echo(f"Report: {done.summary['report']}")
+    return done.status
 
 
 def reproduce(options: Options, *, as_json: bool) -> int:
     """Train what the documents train and print every figure, expected beside observed; return the exit status."""
-    status, summary, _, verdicts = carry_out(
-        read_experiment(find_experiment(DOCUMENTS), Values(), [DOCUMENTS]), options
-    )
+    done = carry_out(read_experiment(find_experiment(DOCUMENTS), Values(), [DOCUMENTS]), options)
     if as_json:
-        click.echo(json.dumps(verdict_rows(verdicts), ensure_ascii=False))
-    else:
-        claims_table(verdicts)
-        click.echo(f"{sum(v.holds for v in verdicts)} of {len(verdicts)} hold. Report: {summary['report']}")
-    return status
+        click.echo(json.dumps(verdict_rows(done.verdicts), ensure_ascii=False))
+    elif done.verdicts:
+        claims_table(done.verdicts)
+        click.echo(
+            f"{sum(v.holds for v in done.verdicts)} of {len(done.verdicts)} hold. Report: {done.summary['report']}"
+        )
+    return done.status
 
 
-def carry_out(experiment: Experiment, options: Options) -> tuple[int, dict[str, Any], Sweep | None, list[Verdict]]:
-    """Plan, train, track, check and report; return the exit status and what there is to print."""
+@dataclass(frozen=True)
+class Carried:
+    """What a sweep that was carried out left: its exit status, and what there is to print."""
+
+    status: int
+    summary: dict[str, Any]
+    sweep: Sweep | None = None
+    verdicts: Sequence[Verdict] = ()
+
+
+def carry_out(experiment: Experiment, options: Options) -> Carried:
+    """Plan, train, track, check and report."""
     started = time.monotonic()
     plan = make_plan(experiment)
-    executors.check(options.executor)
-    check_output(options.output, ".html")
     cores = options.workers or executors.available_cores()
     kind = _executor(plan, options.executor, cores)
-    make = executors.maker(kind, cores)
-    uri = tracking_uri(options.tracking_uri)
-    store = Store(uri)
+    make = _checked(options, kind, cores)
+    store = Store(tracking_uri(options.tracking_uri))
     writer = _resumed(store, experiment, plan) if options.resume else _begun(store, experiment, plan, kind, cores)
-    trainings = plan.expected_trainings
-    training_runs = options.runs == "training" or (options.runs == "auto" and trainings <= FEW_TRAININGS)
+    training_runs = plan.expected_trainings <= FEW_TRAININGS if options.runs == "auto" else options.runs == "training"
     describers = Describers(describe_trial, describe_training)
     runner = Runner(experiment, plan, writer, describers, training_runs=training_runs)
-    already = runner.take_up() if options.resume else 0
-    missing = trainings - already
-    say(f"sweep {writer.run_id[:8]}: {missing:,} trainings of {plan.expected_trials:,} trials, {kind} on {cores}")
-    window = 1 if kind == "serial" else executors.WINDOW * cores
-    prepared = time.monotonic() - started
-    with interrupts() as stop, SweepProgress(trainings, already) as progress:
-        train = partial(runner.run, make, window, progress, stop)
+    again = f"Go on with: {experiment.command} --resume{_uri_option(options)}"
+    try:
+        already = runner.take_up() if options.resume else 0
+        say(f"sweep {writer.run_id[:8]}: {_work(plan, already)}, {kind if kind == 'serial' else f'{kind} on {cores}'}")
+        runner.seconds["prepare"] = time.monotonic() - started
+        window = 1 if kind == "serial" else executors.WINDOW * cores
+        if _train(runner, partial(runner.run, make, window), already):
+            return _conclude(runner, options, store, started)
+        writer.finish(KILLED)
+        say(f"interrupted; what was written is safe. {again}")
+        return Carried(INTERRUPTED, _summary(runner, read_sweep(store, writer.run_id), None, started))
+    except StoreError as error:
+        say(f"the store failed: {str(error).splitlines()[0]}\nWhat was written is safe. {again}")
+        return Carried(FAILED, _summary(runner, None, None, started))
+    except KeyboardInterrupt:
+        say(again)
+        raise
+
+
+def _checked(options: Options, kind: str, cores: int) -> executors.Make:
+    """Check whatever can be wrong before any work, and return what makes the executor."""
+    executors.check(options.executor)
+    check_output(options.output, ".html")
+    if not (options.output or options.no_report):
+        check_folder(REPORTS, f"folder {str(REPORTS)!r}")
+    return executors.maker(kind, cores)
+
+
+def _work(plan: Plan, already: int) -> str:
+    done = f" ({already:,} more are done)" if already else ""
+    return f"{plan.expected_trainings - already:,} trainings of {plan.expected_trials:,} trials{done}"
+
+
+def _train(runner: Runner, run: Callable[[SweepProgress, Event], None], already: int) -> bool:
+    """Train the grid, then the search; return whether all of it was done."""
+    spec = runner.experiment.search
+    with interrupts() as stop, SweepProgress(runner.plan.expected_trainings, already) as progress:
+        train = partial(run, progress, stop)
         train()
-        if experiment.search and not stop.is_set():
-            search(experiment.search, len(experiment.blocks), runner, train, stop)
-    if stop.is_set():
-        writer.finish("KILLED")
-        say(f"interrupted; what was finished is safe. Go on with: {experiment.command} --resume{_uri_option(options)}")
-        return INTERRUPTED, {"report": None}, None, []
-    return _conclude(runner.plan, options, store, writer, runner, {"prepare": prepared}, started)
+        if spec and not stop.is_set():
+            search(spec, len(runner.experiment.blocks), runner, train, stop)
+    return not stop.is_set()
 
 
-def _conclude(
-    plan: Plan,
-    options: Options,
-    store: Store,
-    writer: SweepWriter,
-    runner: Runner,
-    seconds: Mapping[str, float],
-    started: float,
-) -> tuple[int, dict[str, Any], Sweep, list[Verdict]]:
+def _conclude(runner: Runner, options: Options, store: Store, started: float) -> Carried:
     """Check the claims, write the report, and end the sweep, in this order: FINISHED says that all is there."""
     reporting = time.monotonic()
+    writer, plan = runner.writer, runner.plan
     read = read_sweep(store, writer.run_id)
     verdicts = check_claims(plan.claims, read.trainings)
-    outcomes = {str(r): int((read.trainings[c.OUTCOME] == r).sum()) for r in Result}
     writer.json("claims.json", verdict_rows(verdicts))
-    writer.figures({**outcomes, "total_seconds": time.monotonic() - started})
+    sizes = {"trials": len(plan.trials), "trainings": plan.trainings}
+    writer.figures({**_outcomes(read), **sizes, "total_seconds": time.monotonic() - started})
     path = None
     if not options.no_report:
         path = options.output or default_report([read.info])
         write_report(store, [writer.run_id], path)
         writer.file(path)
+    runner.seconds["report"] = time.monotonic() - reporting
+    summary = _summary(runner, read, path, started)
+    if len(read.trainings) < plan.trainings:
+        say(f"only {len(read.trainings):,} of {plan.trainings:,} trainings could be read back; --resume does the rest")
+        return Carried(FAILED, summary, read, verdicts)
     writer.finish()
-    now = time.monotonic()
-    summary = {
-        "sweep": writer.run_id,
-        "experiment": read.info.experiment,
-        "trials": len(plan.trials),
-        "trainings": plan.trainings,
-        "outcomes": outcomes,
-        "seconds": {
-            **{name: round(value, 3) for name, value in {**seconds, **runner.seconds}.items()},
-            "report": round(now - reporting, 3),
-            "total": round(now - started, 3),
-        },
-        "report": str(path.resolve()) if path else None,
+    bad = summary["outcomes"][Result.FAILED] or not all(verdict.holds for verdict in verdicts)
+    return Carried(FAILED if bad else DONE, summary, read, verdicts)
+
+
+def _outcomes(read: Sweep) -> dict[str, int]:
+    return {str(result): int((read.trainings[c.OUTCOME] == result).sum()) for result in Result}
+
+
+def _summary(runner: Runner, read: Sweep | None, report: Path | None, started: float) -> dict[str, Any]:
+    """Return what --json prints."""
+    seconds = {**runner.seconds, "total": time.monotonic() - started}
+    return {
+        "sweep": runner.writer.run_id,
+        "experiment": runner.experiment.name,
+        "trials": len(runner.plan.trials),
+        "trainings": runner.plan.trainings,
+        "outcomes": _outcomes(read) if read else {},
+        "seconds": {name: round(value, 3) for name, value in seconds.items()},
+        "report": str(report.resolve()) if report else None,
     }
-    bad = outcomes[Result.FAILED] or not all(verdict.holds for verdict in verdicts)
-    return FAILED if bad else DONE, summary, read, verdicts
 
 
 def _executor(plan: Plan, name: str, workers: int) -> str:
@@ -201,11 +238,11 @@ def _resumed(store: Store, experiment: Experiment, plan: Plan) -> SweepWriter:
     found = unfinished(store, experiment.name)
     for run in found:
         if run.data.tags.get(PLAN_TAG) == plan.plan_id:
-            return SweepWriter.resume(store, run)
+            return SweepWriter.resume(store, run, experiment, plan)
     others = "; ".join(f"{run.data.tags.get(COMMAND_TAG, '?')} --resume" for run in found[:5])
     hint = f"unfinished sweeps of {experiment.name} that asked something else: {others}" if others else "there is none"
     raise RequestError(f"nothing to resume: no unfinished sweep of this request in {store.uri}; {hint}")
 
 
 def _uri_option(options: Options) -> str:
-    return f" --tracking-uri {options.tracking_uri}" if options.tracking_uri else ""
+    return f" --tracking-uri {shlex.quote(options.tracking_uri)}" if options.tracking_uri else ""

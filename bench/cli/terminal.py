@@ -11,6 +11,7 @@ from rich.table import Table
 
 from bench.analysis.claims import Verdict
 from bench.analysis.solved import HIGH, LOW, RATE, solved_rates
+from bench.analysis.summary import trial_medians
 from bench.experiment.grid import Plan
 from bench.experiment.seeds import write_seeds
 from bench.problem.label import labels
@@ -32,7 +33,7 @@ def plan_table(plan: Plan) -> None:
     for planned, name in zip(plan.trials, names, strict=True):
         alone = f" (alone: {write_seeds(planned.alone)})" if planned.alone else ""
         table.add_row(planned.trial.trial_id, escape(name), write_seeds(planned.seeds) + alone)
-    _print(table)
+    print_table(table)
     twice = f"; {plan.duplicates:,} named more than once and planned once" if plan.duplicates else ""
     if plan.search:
         click.echo(f"and {plan.search.trials:,} trials of a search over {', '.join(plan.search.space)}, to be proposed")
@@ -44,7 +45,7 @@ def trials_table(plan: Mapping[str, Any], trainings: pd.DataFrame) -> None:
     trials = plan["trials"][:MOST_ROWS]
     blocks = [trial["blocks"][0] for trial in trials]
     rates = solved_rates(trainings, [c.TRIAL_ID]).set_index(c.TRIAL_ID)
-    medians = trainings.groupby(c.TRIAL_ID)[[c.FINAL_MSE, c.SOLVED_AT, c.ITERATION_US]].median()
+    medians = trial_medians(trainings)
     table = Table("trial", box=None, header_style="bold")
     for heading in ("solved", "95 % interval", "median mse", "median solved at", "µs / iteration"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -54,14 +55,14 @@ def trials_table(plan: Mapping[str, Any], trainings: pd.DataFrame) -> None:
             table.add_row(f"[italic]{escape(plan['blocks'][block])}[/]")
         before = block
         table.add_row(escape(name), *_figures(rates, medians, trial[c.TRIAL_ID]))
-    _print(table)
+    print_table(table)
     if len(plan["trials"]) > MOST_ROWS:
         click.echo(f"... and {len(plan['trials']) - MOST_ROWS:,} more trials in the report")
 
 
 def _figures(rates: pd.DataFrame, medians: pd.DataFrame, trial_id: str) -> list[str]:
     rate = rates.loc[trial_id] if trial_id in rates.index else None
-    row = medians.loc[trial_id]
+    row = medians.loc[trial_id] if trial_id in medians.index else dict.fromkeys(medians.columns)
     return [
         "–" if rate is None else f"{rate[RATE]:.0%}",
         "–" if rate is None else f"{rate[LOW]:.0%} to {rate[HIGH]:.0%}",
@@ -71,7 +72,7 @@ def _figures(rates: pd.DataFrame, medians: pd.DataFrame, trial_id: str) -> list[
     ]
 
 
-def claims_table(verdicts: Sequence[Verdict]) -> None:
+def claims_table(verdicts: Sequence[Verdict], *, on_stderr: bool = False) -> None:
     """Print claims, expected beside observed."""
     if not verdicts:
         return
@@ -80,15 +81,16 @@ def claims_table(verdicts: Sequence[Verdict]) -> None:
         mark = "[green]✓[/]" if verdict.holds else "[red]✗[/]"
         words = (verdict.source, verdict.what, verdict.expected, verdict.observed)
         table.add_row(mark, *map(escape, words))
-    _print(table)
+    print_table(table, on_stderr=on_stderr)
 
 
 def _number(value: Any, form: str) -> str:
     return "–" if pd.isna(value) else format(float(value), form)
 
 
-def _print(table: Table) -> None:
-    console = Console()
+def print_table(table: Table, *, on_stderr: bool = False) -> None:
+    """Print a table, unbroken where there is no terminal to fit it to."""
+    console = Console(stderr=on_stderr)
     if not console.is_terminal:
-        console = Console(width=WIDE)  # a file or a pipe has no width: nothing need be broken
+        console = Console(stderr=on_stderr, width=WIDE)
     console.print(table)

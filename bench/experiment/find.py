@@ -1,5 +1,6 @@
 """Where experiment files are: a path, ``./experiments/``, or those that come with bench."""
 
+import contextlib
 from pathlib import Path
 
 from bench.errors import RequestError, unknown
@@ -19,8 +20,9 @@ def experiments() -> dict[str, Path]:
 
 def find_experiment(name: str) -> Path:
     """Return the file of an experiment given by name or path; raise RequestError if there is none."""
-    if Path(name).is_file():
-        return Path(name)
+    with contextlib.suppress(OSError):  # a name too long for any file
+        if Path(name).is_file():
+            return Path(name)
     known = experiments()
     if name in known:
         return known[name]

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -14,6 +15,8 @@ from bench.experiment.search import Search
 from bench.experiment.seeds import compact, write_seeds
 from bench.experiment.spec import Experiment
 from bench.problem.trial import PARAMETERS, Trial, read
+
+MOST_TRAININGS = 100_000_000  # more would not fit the memory that accounts for them
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,9 @@ def make_plan(experiment: Experiment) -> Plan:
     named: dict[str, _Named] = {}
     problems: list[str] = []
     total = 0
+    size = sum(math.prod(map(len, block.axes.values())) * len(block.seeds) for block in experiment.blocks)
+    if size > MOST_TRAININGS:
+        raise RequestError(f"{size:,} trainings are asked for; allowed in one sweep are {MOST_TRAININGS:,}")
     for place, block in enumerate(experiment.blocks):
         for trial in _product(block, problems):
             known = named.setdefault(trial.trial_id, _Named(trial))
@@ -107,6 +113,7 @@ def make_plan(experiment: Experiment) -> Plan:
             total += len(block.seeds)
     if problems:
         raise RequestError(*dict.fromkeys(problems))
+    _check_gates([known.trial for known in named.values()])
     planned = tuple(known.planned() for known in named.values())
     duplicates = total - sum(p.trainings for p in planned)
     return Plan(planned, duplicates, plan_claims(experiment.claims, planned), experiment.search)
@@ -122,6 +129,16 @@ class _Named:
     def planned(self) -> PlannedTrial:
         together = _minus(_union(self.together), self.alone)
         return PlannedTrial(self.trial, tuple(self.blocks), together, _union(self.alone))
+
+
+def _check_gates(trials: Sequence[Trial]) -> None:
+    """Raise RequestError where one name stands for two tables: nothing could tell their trials apart."""
+    tables: dict[str, set[str]] = {}
+    for trial in trials:
+        tables.setdefault(trial.gate.name, set()).add(trial.gate.digest)
+    doubled = [name for name, found in tables.items() if len(found) > 1]
+    if doubled:
+        raise RequestError(*(f"gate {name!r} names {len(tables[name])} tables; allowed is one" for name in doubled))
 
 
 def _union(parts: Sequence[Sequence[int]]) -> Sequence[int]:
@@ -172,6 +189,8 @@ def _chosen(
         return ()
     chosen = [p for p in trials if not set(own).isdisjoint(p.blocks) and _matches(p.trial, wanted)]
     seed = getattr(claim, "seed", None)
+    if isinstance(claim, Comparison) and claim.measure == "iteration_us" and any(p.together for p in chosen):
+        problems.append(f"claim {claim.id!r} compares iteration_us; allowed are trials of a grid with alone = true")
     if not chosen:
         problems.append(f"claim {claim.id!r} selects no trial with {dict(where)}; allowed is one that its grid has")
     elif seed is not None and len(chosen) > 1:

@@ -98,6 +98,13 @@ def read_search(
         problems.append("search: there is nothing to search; allowed is at least one range or list of values")
     fixed = {name: found[0] for name, found in dimensions.items() if name not in ranges and len(found) == 1}
     options["seeds"] = overrides.seeds or options["seeds"]
+    low, high = ranges.get("init_low"), ranges.get("init_high")
+    highest = low.high if low else fixed.get("init_low", Trial().init_low)
+    lowest = high.low if high else fixed.get("init_high", Trial().init_high)
+    if (low or high) and highest >= lowest:
+        problems.append(
+            f"search: init_low may be {highest} and init_high {lowest}; allowed are ranges that do not meet"
+        )
     space = {name: ranges.get(name) or choices[name] for name in dimensions if name in ranges or name in choices}
     return Search(space=space, fixed=fixed, **options)
 
@@ -125,8 +132,9 @@ def _range(name: str, bounds: Mapping[str, Any]) -> Range:
         raise ParameterError(f"{name} has low {low} on a logarithmic range; allowed are numbers above 0")
     if log and step is not None:
         raise ParameterError(f"{name} has both log and step; allowed is one of them")
-    if step is not None and step <= 0:
-        raise ParameterError(f"{name} has the step {step}; allowed are numbers above 0")
+    if step is not None and (step <= 0 or (_counts(name) and step != int(step))):
+        kind = "whole numbers" if _counts(name) else "numbers"
+        raise ParameterError(f"{name} has the step {step}; allowed are {kind} above 0")
     return Range(low, high, bool(log), step, whole=_counts(name))
 
 

@@ -95,7 +95,9 @@ def single_curves(curves: pd.DataFrame, rest: Sequence[str]) -> Figure:
     for axes, panel in panels:
         for place, (label, rows) in enumerate(panel.groupby(LABEL, sort=False)):
             dashes = "-" if place < len(PALETTE) else "--"
-            axes.plot(rows[ITERATION], rows[c.CURVE], dashes, color=PALETTE[place % 8], label=label, linewidth=1.4)
+            axes.plot(
+                rows[ITERATION], rows[c.CURVE], dashes, color=PALETTE[place % 8], label=plain(str(label)), linewidth=1.4
+            )
         axes.set(yscale="log", xlabel="iteration")
         axes.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
         axes.legend(fontsize="x-small", loc="lower left", framealpha=0.9)
@@ -130,7 +132,9 @@ def iteration_times(times: pd.DataFrame) -> Figure:
         colour = PALETTE[backends.index(row[c.BACKEND]) % 8]
         axes.plot([row[timing.LOW], row[timing.HIGH]], [place, place], color=colour, linewidth=3, alpha=0.5)
         axes.plot(row[timing.MEDIAN], place, "o", color=colour)
-    axes.set(xscale="log", xlabel="microseconds per iteration", yticks=range(len(times)), yticklabels=times[LABEL])
+    axes.set(
+        xscale="log", xlabel="microseconds per iteration", yticks=range(len(times)), yticklabels=times[LABEL].map(plain)
+    )
     axes.xaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
     axes.xaxis.set_minor_formatter(mpl.ticker.FormatStrFormatter("%g"))
     axes.tick_params(axis="x", which="minor", labelsize="x-small")
@@ -153,7 +157,7 @@ def _panels(
         axes.set_visible(False)
     for place, (axes, (values, _)) in enumerate(zip(grid, groups, strict=False)):
         axes.tick_params(labelbottom=place + columns >= len(groups))
-        axes.set_title(" ".join(word(name, value) for name, value in zip(rest, values, strict=True)) if rest else "")
+        axes.set_title(plain(" ".join(word(n, v) for n, v in zip(rest, values, strict=True))) if rest else "")
     return figure, [(axes, panel) for axes, (_, panel) in zip(grid, groups, strict=False)]
 
 
@@ -169,6 +173,11 @@ def _finish(figure: Figure, panels: list[tuple[Axes, pd.DataFrame]], legend: str
             axes.set_xlabel("")
     sns.despine(figure)
     return figure
+
+
+def plain(text: str) -> str:
+    """Return text that matplotlib does not take for mathematics."""
+    return text.replace("$", r"\$")
 
 
 def _hidden_order(hidden: pd.Series) -> list[Any]:

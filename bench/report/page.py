@@ -11,6 +11,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined, select_autoescape
 
 from bench.analysis.claims import Verdict
 from bench.analysis.solved import outcome_ledger, solved_rates
+from bench.analysis.summary import trial_medians
 from bench.problem.label import labels, varying
 from bench.problem.outcome import Result
 from bench.report import figures
@@ -56,10 +57,11 @@ def _section(swept: Swept) -> dict[str, Any]:
     found = labels([t["parameters"] for t in trials], [t["blocks"][0] for t in trials])
     name_of = dict(zip([t[c.TRIAL_ID] for t in trials], found, strict=True))
     blocks = [
-        {"title": title or "The grid", "pictures": block_pictures(data[data[c.TRIAL_ID].map(first) == place])}
+        dict(zip(("pictures", "note"), block_pictures(data[data[c.TRIAL_ID].map(first) == place]), strict=True))
+        | {"title": title or "The grid"}
         for place, title in enumerate(swept.plan["blocks"])
     ]
-    blocks.append({"title": "Trainings drawn one by one", "pictures": single_pictures(data)})
+    blocks.append({"title": "Trainings drawn one by one", "pictures": single_pictures(data), "note": ""})
     trained = data.dropna(subset=[c.ITERATION_US])
     done = len(data)
     planned = sum(trial["trainings"] for trial in trials)
@@ -74,7 +76,7 @@ def _section(swept: Swept) -> dict[str, Any]:
         "occurred": [str(r) for r in Result if (data[c.OUTCOME] == r).any()],
         "colours": figures.OUTCOME_COLOURS,
         "trials": _trial_rows(data, trials, name_of),
-        "blocks": [block for block in blocks if block["pictures"]],
+        "blocks": [block for block in blocks if block["pictures"] or block["note"]],
         "times": times(trained, name_of),
         "warnings": _warnings(swept, data, planned),
     }
@@ -117,7 +119,7 @@ def _trial_rows(data: pd.DataFrame, trials: Sequence[dict[str, Any]], names: dic
     """Return a row for every planned trial, those without a finished training included."""
     rates = solved_rates(data, [c.TRIAL_ID]).set_index(c.TRIAL_ID)
     counts = outcome_ledger(data)
-    medians = data.groupby(c.TRIAL_ID)[[c.FINAL_MSE, c.SOLVED_AT, c.ITERATION_US]].median()
+    medians = trial_medians(data)
     return [
         {
             "id": trial_id,

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis import timing
-from bench.analysis.curves import ITERATION, curve_quantiles, recorded
+from bench.analysis.curves import ITERATION, QUANTILES, curve_quantiles, recorded
 from bench.analysis.solved import solved_rates
 from bench.problem.label import varying, word
 from bench.problem.outcome import Result
@@ -31,17 +31,23 @@ class Picture:
     uri: str
 
 
-def block_pictures(block: pd.DataFrame) -> list[Picture]:
-    """Return the figures of one block of the grid: none where there are too few seeds, or too many trials."""
+def block_pictures(block: pd.DataFrame) -> tuple[list[Picture], str]:
+    """Return the figures of one block of the grid, and why there are none where there are too many trials for any."""
     trained = block[~block[c.OUTCOME].isin([Result.FAILED, Result.UNSUPPORTED])]
     trials = trained.drop_duplicates(c.TRIAL_ID)
-    seeds = trained.groupby(c.TRIAL_ID).size()
-    if trained.empty or len(trials) > MANY_TRIALS or seeds.max() <= FEW_SEEDS or trained[c.ALONE].all():
-        return []
+    if trained.empty or trained.groupby(c.TRIAL_ID).size().max() <= FEW_SEEDS or trained[c.ALONE].all():
+        return [], ""
     rest = [name for name in varying(_parameters(trials)) if name not in PLACES[1:]]
-    if rest and len(trials.drop_duplicates(rest)) > MANY_PANELS:
-        return []
-    return [_rates(block, rest), _bands(trained, rest), _errors(trained, rest)]
+    if len(trials) > MANY_TRIALS or (rest and len(trials.drop_duplicates(rest)) > MANY_PANELS):
+        return [], f"{len(trials)} trials are too many for legible figures. The table above has them all."
+    found = [_rates(block, rest), _bands(trained, rest), _errors(trained, rest)]
+    return [picture for picture in found if picture is not None], ""
+
+
+def _drawable(values: pd.DataFrame | pd.Series) -> bool:
+    """Whether a logarithmic axis can show any of these numbers."""
+    numbers = values.to_numpy(dtype=np.float64)
+    return bool((np.isfinite(numbers) & (numbers > 0)).any())
 
 
 def single_pictures(data: pd.DataFrame) -> list[Picture]:
@@ -49,7 +55,8 @@ def single_pictures(data: pd.DataFrame) -> list[Picture]:
     curved = data.dropna(subset=[c.CURVE])
     sizes = curved.groupby(c.TRIAL_ID)[c.SEED].transform("size")
     few = curved[(sizes <= FEW_SEEDS) & ~curved[c.ALONE].astype(bool)]
-    return [_single_curves(few)] if 0 < len(few) <= MANY_CURVES else []
+    drawable = [_drawable(pd.Series(curve)) for curve in few[c.CURVE]]
+    return [_single_curves(few[drawable])] if any(drawable) and len(few) <= MANY_CURVES else []
 
 
 def _parameters(trials: pd.DataFrame) -> list[dict[str, Any]]:
@@ -72,25 +79,30 @@ def _from_to(counts: pd.Series) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
-def _bands(trained: pd.DataFrame, rest: list[str]) -> Picture:
+def _bands(trained: pd.DataFrame, rest: list[str]) -> Picture | None:
     parts = []
     for _, rows in trained.groupby(c.TRIAL_ID, sort=False):
         table = curve_quantiles(rows)
         first = rows.iloc[0]
         parts.append(table.assign(**{name: first[name] for name in c.PARAMETERS}))
     panels = _with_loss(trained, rest)
+    curves = pd.concat(parts).replace(np.inf, np.nan)
+    if not _drawable(curves[list(QUANTILES)]):
+        return None
     return Picture(
         "How does the loss fall?",
         "Median over the seeds of the loss before each iteration, with a band from the 5 % to the 95 % quantile; "
         "logarithmic axis. Different losses have different units: compare within a panel.",
         "Training curves: loss against iteration, a colour for each hidden layer.",
-        figures.data_uri(figures.curve_bands(pd.concat(parts), panels)),
+        figures.data_uri(figures.curve_bands(curves, panels)),
     )
 
 
-def _errors(trained: pd.DataFrame, rest: list[str]) -> Picture:
+def _errors(trained: pd.DataFrame, rest: list[str]) -> Picture | None:
     finite = trained[np.isfinite(trained[c.FINAL_MSE])]
     panels = _with_loss(trained, rest)
+    if not _drawable(finite[c.FINAL_MSE]):
+        return None
     figure, raster = figures.final_errors(finite, panels)
     return Picture(
         "Where do they end up?",
@@ -109,8 +121,7 @@ def _with_loss(trained: pd.DataFrame, rest: list[str]) -> list[str]:
 def _single_curves(trained: pd.DataFrame) -> Picture:
     parts = []
     for _, panel in trained.groupby(c.GATE, sort=False):
-        varied = varying(_parameters(panel.drop_duplicates(c.TRIAL_ID)))
-        names = [name for name in (c.HIDDEN, c.LOSS, c.BACKEND) if name in varied]
+        names = _telling(panel.drop_duplicates(c.TRIAL_ID))
         for _, row in panel.iterrows():
             words = " ".join(word(name, row[name]) for name in names)
             curve = pd.DataFrame({ITERATION: recorded(row.to_frame().T), c.CURVE: row[c.CURVE]})
@@ -121,6 +132,13 @@ def _single_curves(trained: pd.DataFrame) -> Picture:
         "Training curves of single trainings: loss against iteration.",
         figures.data_uri(figures.single_curves(pd.concat(parts), [c.GATE])),
     )
+
+
+def _telling(trials: pd.DataFrame) -> list[str]:
+    """Return the parameters that tell trials apart: the usual ones if they do, else all that vary."""
+    varied = varying(_parameters(trials))
+    usual = [name for name in (c.HIDDEN, c.LOSS, c.BACKEND) if name in varied]
+    return usual if usual and not trials.duplicated(usual).any() else varied
 
 
 def times(trained: pd.DataFrame, names: dict[str, str]) -> dict[str, Any] | None:

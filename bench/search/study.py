@@ -29,11 +29,6 @@ class Study:
         """Note what became of a proposal."""
         self._study.tell(number, value)
 
-    @property
-    def best(self) -> dict[str, Any]:
-        """The values of the best proposal so far."""
-        return dict(self._study.best_params)
-
 
 def distribution(dimension: Any) -> BaseDistribution:
     """Return a range or the names of choices as Optuna's distribution."""

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from threading import Event
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from bench.backends import load
 from bench.experiment.grid import Plan, PlannedTrial
@@ -19,7 +17,7 @@ from bench.sweep.executors import Make, run
 from bench.sweep.plan import Job, cut, one_by_one
 from bench.sweep.progress import SweepProgress
 from bench.tracking import columns as c
-from bench.tracking.rows import concat, frame, rows
+from bench.tracking.rows import Table, by_trial, concat, frame, rows, seeds_of, seeds_only, solved_count
 from bench.tracking.writer import Summary, SweepWriter
 
 FLUSH_S = 1.0  # the most work that a kill can lose, beside what was being trained
@@ -39,14 +37,14 @@ class _Ledger:
     """What has come back of each trial so far."""
 
     planned: PlannedTrial
-    tables: list[pa.Table] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
     trained: int = 0
     solved: int = 0
 
-    def add(self, table: pa.Table) -> None:
+    def add(self, table: Table) -> None:
         self.tables.append(table)
         self.trained += table.num_rows
-        self.solved += pc.sum(table[c.SOLVED]).as_py() or 0
+        self.solved += solved_count(table)
 
     @property
     def missing(self) -> int:
@@ -72,18 +70,17 @@ class Runner:
         self.training_runs = training_runs
         self.ledger = {planned.trial.trial_id: _Ledger(planned) for planned in plan.trials}
         self.names = _names(plan.trials)
-        self.found: dict[str, pa.Table] = {}  # of an interrupted sweep, by trial
+        self.found: dict[str, Table] = {}  # of an interrupted sweep, by trial
         self.written: set[str] = set()
-        self.unflushed: list[pa.Table] = []
+        self.unflushed: list[Table] = []
         self.flushed = time.monotonic()
-        self.seconds = {"train": 0.0, "track": 0.0}
+        self.seconds = {"prepare": 0.0, "train": 0.0, "track": 0.0}
 
     def take_up(self) -> int:
         """Take over the trainings of an interrupted sweep; return how many there are."""
         table = self.writer.trained()
         self.written = self.writer.finished_trials()
-        ids = table[c.TRIAL_ID].to_pandas()
-        self.found = {str(i): table.take(pa.array(places)) for i, places in ids.groupby(ids).groups.items()}
+        self.found = by_trial(table)
         self._take_over(list(self.ledger.values()))
         return int(table.num_rows)
 
@@ -131,7 +128,7 @@ class Runner:
 
     def _jobs(self, entry: _Ledger, *, alone: bool | None) -> list[Job]:
         """Return what is missing of a trial: of the seeds trained alone, of the others, or (None) of both."""
-        done = {seed for table in entry.tables for seed in table[c.SEED].to_pylist()}
+        done = {seed for table in entry.tables for seed in seeds_of(table)}
         kinds = ((False, entry.planned.together), (True, entry.planned.alone))
         wanted = [(kind, seeds) for kind, seeds in kinds if alone is None or kind is alone]
         missing = [(kind, compact([s for s in seeds if s not in done]) if done else seeds) for kind, seeds in wanted]
@@ -157,7 +154,7 @@ class Runner:
 
     def _flush(self) -> None:
         if self.unflushed:
-            self.writer.shard(pa.concat_tables(self.unflushed))
+            self.writer.shard(concat(self.unflushed))
         self.unflushed = []
         self.flushed = time.monotonic()
 
@@ -174,7 +171,7 @@ class Runner:
             )
             self.writer.trial(entry.planned, self.names[trial.trial_id], Summary(*self.describe.trial(data)), trainings)
             self.written.add(trial.trial_id)
-        entry.tables = [table.select([c.SEED]) for table in entry.tables]  # the rest is in the shards
+        entry.tables = [seeds_only(table) for table in entry.tables]  # the rest is in the shards
 
 
 def _names(trials: Sequence[PlannedTrial]) -> dict[str, str]:

@@ -95,16 +95,11 @@ def read_sweep(store: Store, sweep: str, columns: Sequence[str] | None = None) -
 
 def read_shards(store: Store, sweep: str) -> list[pa.Table]:
     """Return the tables of all whole shards; one that was cut off by a kill counts as never written."""
+    if not store.client.list_artifacts(sweep, "shards"):
+        return []  # nothing was written yet
     with tempfile.TemporaryDirectory() as folder:
-        try:
-            path = download_artifacts(
-                run_id=sweep,
-                artifact_path="shards",
-                dst_path=folder if store.is_remote else None,
-                tracking_uri=store.uri,
-            )
-        except (MlflowException, OSError):
-            return []  # nothing was written yet
+        destination = folder if store.is_remote else None
+        path = download_artifacts(run_id=sweep, artifact_path="shards", dst_path=destination, tracking_uri=store.uri)
         tables = [_table(file) for file in sorted(Path(path).glob("*.parquet"))]
     return [table for table in tables if table is not None]
 
@@ -112,6 +107,7 @@ def read_shards(store: Store, sweep: str) -> list[pa.Table]:
 def export(store: Store, sweep: str, path: Path) -> int:
     """Write one row per training to a .parquet or .csv file; return how many."""
     data = read_sweep(store, sweep, c.EXPORT).trainings[list(c.EXPORT)]
+    path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".csv":
         data[c.PREDICTIONS] = [
             json.dumps([float(p) for p in predictions]) if predictions is not None else ""
@@ -158,7 +154,7 @@ def _info(run: Run, experiment: str) -> SweepInfo:
         experiment=experiment,
         status=run.info.status,
         started=datetime.fromtimestamp(run.info.start_time / 1000, tz=UTC),
-        trials=int(run.data.params.get("trials", 0)),
-        trainings=int(run.data.params.get("trainings", 0)),
+        trials=int(run.data.metrics.get("trials", run.data.params.get("trials", 0))),
+        trainings=int(run.data.metrics.get("trainings", run.data.params.get("trainings", 0))),
         command=run.data.tags.get(names.COMMAND_TAG, ""),
     )

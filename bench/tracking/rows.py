@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from bench.problem.outcome import NEVER, Outcome, Record, read_outcome
@@ -33,6 +34,7 @@ TYPES: dict[str, pa.DataType] = {
     c.TOGETHER: pa.int64(),
 }
 LIST = pa.list_(pa.float64())
+Table = pa.Table
 
 
 def schema() -> pa.Schema:
@@ -60,6 +62,27 @@ def concat(tables: Sequence[pa.Table]) -> pa.Table:
     table = pa.concat_tables(tables) if tables else schema().empty_table()
     keys = table.select([c.TRIAL_ID, c.SEED]).to_pandas()
     return table.filter(pa.array(~keys.duplicated())) if keys.duplicated().any() else table
+
+
+def solved_count(table: pa.Table) -> int:
+    """Return how many trainings of a table solved their gate."""
+    return int(pc.sum(table[c.SOLVED]).as_py() or 0)
+
+
+def seeds_of(table: pa.Table) -> list[int]:
+    """Return the seeds of a table's trainings."""
+    return [int(seed) for seed in table[c.SEED].to_pylist()]
+
+
+def seeds_only(table: pa.Table) -> pa.Table:
+    """Return a table that only says which seeds there are: the rest is safe elsewhere."""
+    return table.select([c.SEED])
+
+
+def by_trial(table: pa.Table) -> dict[str, pa.Table]:
+    """Return a table for each trial."""
+    ids = table[c.TRIAL_ID].to_pandas()
+    return {str(name): table.take(pa.array(places)) for name, places in ids.groupby(ids).groups.items()}
 
 
 def frame(table: pa.Table, columns: Sequence[str] | None = None) -> pd.DataFrame:

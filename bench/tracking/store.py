@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
@@ -23,6 +24,8 @@ from bench.errors import RequestError
 
 DEFAULT_URI = "sqlite:///mlflow.db"
 SWEEP, TRIAL, TRAINING = "sweep", "trial", "training"
+StoreError = MlflowException  # what a store raises that was reached and then failed
+OWNER_TAG = "bench.owner"
 KIND, TRIAL_TAG, PLAN_TAG, COMMAND_TAG = "bench.kind", "bench.trial_id", "bench.plan_id", "bench.command"
 PARENT_TAG, NOTE_TAG, SOURCE_TAG = "mlflow.parentRunId", "mlflow.note.content", "mlflow.source.name"
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on runs, not on chats
@@ -47,10 +50,14 @@ class Store:
         _quiet()
         _check(uri, self.path)
         try:
-            self.client = MlflowClient(tracking_uri=self.uri)
-            self.client.search_experiments(max_results=1)
+            with self._lock():  # MLflow makes its tables on first sight, and two at once get in each other's way
+                self.client = MlflowClient(tracking_uri=self.uri)
+                self.client.search_experiments(max_results=1)
         except Exception as error:
             raise RequestError(f"tracking URI {uri!r} cannot be used: {_first_line(error)}") from error
+
+    def _lock(self) -> contextlib.AbstractContextManager[Any]:
+        return contextlib.nullcontext() if self.path is None else FileLock(f"{self.path}.lock")
 
     def experiment_id(self, name: str) -> str:
         """Return the id of the experiment of that name, creating it if needed; SQLite's artifacts lie beside it."""
@@ -65,7 +72,10 @@ class Store:
         try:
             return str(self.client.create_experiment(name, artifact_location=location, tags=EXPERIMENT_TAGS))
         except MlflowException as error:
-            raise RequestError(f"MLflow experiment {name!r} cannot be created: {_first_line(error)}") from error
+            found = self.client.get_experiment_by_name(name)  # another sweep may have made it meanwhile
+            if found is None:
+                raise RequestError(f"MLflow experiment {name!r} cannot be created: {_first_line(error)}") from error
+            return str(found.experiment_id)
 
     def runs(self, kind: str, experiment: str | None = None, parent: str | None = None) -> Iterator[Run]:
         """Yield the runs of a kind, newest first, of one experiment or below one parent if given."""
@@ -109,22 +119,30 @@ def _tune_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _sqlite_path(uri: str) -> Path | None:
-    return Path(uri.removeprefix("sqlite:///")).resolve() if uri.startswith("sqlite:///") else None
+    """Return the database's file; raise RequestError for a path that a URI would not carry unchanged."""
+    if not uri.startswith("sqlite:///"):
+        return None
+    path = Path(uri.removeprefix("sqlite:///")).resolve()
+    strange = sorted(set("?#%") & set(str(path)))
+    if strange:
+        raise RequestError(
+            f"tracking URI {uri!r} is the file {str(path)!r}; allowed are paths without {' '.join(strange)}"
+        )
+    return path
 
 
 def _quiet() -> None:
     """Keep MLflow and Alembic from announcing every table that they create, and bars for every file."""
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # stdout is for results
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _check(uri: str, path: Path | None) -> None:
     """Fail within seconds where MLflow itself would retry for minutes."""
-    if path is not None and not path.parent.is_dir():
-        raise RequestError(
-            f"tracking URI {uri!r}: folder {str(path.parent)!r} does not exist; allowed is one that does"
-        )
+    if path is not None:
+        _check_files(uri, path)
     if not uri.startswith(("http://", "https://")):
         _check_database(uri, path)
         return
@@ -140,6 +158,18 @@ def _check(uri: str, path: Path | None) -> None:
         raise RequestError(
             f"tracking server {uri!r} does not answer ({reason}); allowed is a running MLflow server"
         ) from error
+
+
+def _check_files(uri: str, path: Path) -> None:
+    """Raise RequestError where SQLite or the artifacts beside it could not be written."""
+    if not path.parent.is_dir():
+        raise RequestError(f"tracking URI {uri!r}: {str(path.parent)!r} is not a folder; allowed is one that exists")
+    artifacts = path.parent / "mlruns"
+    for place in (path.parent, *(p for p in (path, artifacts) if p.exists())):
+        if not os.access(place, os.W_OK):
+            raise RequestError(f"tracking URI {uri!r}: {str(place)!r} cannot be written; allowed is a place that can")
+    if artifacts.exists() and not artifacts.is_dir():
+        raise RequestError(f"tracking URI {uri!r}: {str(artifacts)!r} is not a folder; allowed is one for artifacts")
 
 
 def _check_database(uri: str, path: Path | None) -> None:

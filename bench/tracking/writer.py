@@ -2,6 +2,9 @@
 
 import json
 import math
+import os
+import platform
+import re
 import tempfile
 import time
 import uuid
@@ -14,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from mlflow.entities import Metric, Param, Run
 
+from bench.errors import RequestError
 from bench.experiment.grid import Plan, PlannedTrial
 from bench.experiment.seeds import write_seeds
 from bench.experiment.spec import Experiment
@@ -23,6 +27,7 @@ from bench.tracking.reader import read_shards
 from bench.tracking.rows import concat
 from bench.tracking.store import Store
 
+LONGEST_PARAM = 500
 BATCH_LIMIT = 1000  # metrics that MLflow takes in one log_batch
 
 
@@ -55,6 +60,7 @@ class SweepWriter:
             names.PLAN_TAG: plan.plan_id,
             names.COMMAND_TAG: experiment.command,
             names.SOURCE_TAG: experiment.command,
+            names.OWNER_TAG: _owner(),
             names.NOTE_TAG: f"**{experiment.title}**\n\n{experiment.about}\n\n`{experiment.command}`",
         }
         run = store.client.create_run(experiment_id, tags=tags, run_name=name)
@@ -66,9 +72,17 @@ class SweepWriter:
         return writer
 
     @classmethod
-    def resume(cls, store: Store, run: Run) -> "SweepWriter":
-        """Take up an unfinished sweep; child runs that were begun and not ended are removed, to be written anew."""
+    def resume(cls, store: Store, run: Run, experiment: Experiment, plan: Plan) -> "SweepWriter":
+        """Take up an unfinished sweep; child runs that were begun and not ended are removed, to be written anew.
+
+        Raise RequestError if the process that began it is still at it, as far as this machine can tell.
+        """
         writer = cls(store, run.info.experiment_id, run.info.run_id)
+        owner = run.data.tags.get(names.OWNER_TAG, "")
+        if run.info.status == "RUNNING" and _is_alive(owner):
+            raise RequestError(f"sweep {writer.run_id[:8]} is still running as {owner}; allowed is one that has ended")
+        store.client.set_tag(writer.run_id, names.OWNER_TAG, _owner())
+        writer.plan(experiment, plan)
         for child in store.runs(names.TRIAL, parent=writer.run_id):
             if child.info.status != names.FINISHED:
                 for training in store.runs(names.TRAINING, parent=child.info.run_id):
@@ -98,7 +112,7 @@ class SweepWriter:
         """Write a trial's child run, and below it a run for each given training; it ends when all are written."""
         trial = planned.trial
         tags = {names.KIND: names.TRIAL, names.TRIAL_TAG: trial.trial_id, names.PARENT_TAG: self.run_id}
-        child = self._begin(name, tags, {**trial.parameters, "seeds": write_seeds(planned.seeds)}, summary)
+        child = self._begin(name, tags, {**trial.parameters, "seeds": _seeds(planned)}, summary)
         for seed, training in trainings:
             tags = {names.KIND: names.TRAINING, names.TRIAL_TAG: trial.trial_id, names.PARENT_TAG: child}
             run = self._begin(f"seed {seed}", tags, {**trial.parameters, c.SEED: seed}, training)
@@ -142,6 +156,31 @@ class SweepWriter:
         self.client.log_batch(run_id, metrics=metrics[:BATCH_LIMIT], params=listed)
         for start in range(BATCH_LIMIT, len(metrics), BATCH_LIMIT):
             self.client.log_batch(run_id, metrics=metrics[start : start + BATCH_LIMIT])
+
+
+def _owner() -> str:
+    return f"process {os.getpid()} on {platform.node()}"
+
+
+def _is_alive(owner: str) -> bool:
+    """Whether that process runs on this machine, and is not this one; elsewhere nobody can tell."""
+    found = re.fullmatch(r"process (\d+) on (.*)", owner)
+    if found is None or found[2] != platform.node() or int(found[1]) == os.getpid():
+        return False
+    command = Path(f"/proc/{found[1]}/cmdline")
+    if command.parent.parent.joinpath("self").exists():
+        return command.is_file() and b"bench" in command.read_bytes()  # the number may be another program's by now
+    try:
+        os.kill(int(found[1]), 0)
+    except OSError:
+        return False
+    return True
+
+
+def _seeds(planned: PlannedTrial) -> str:
+    """Return the seeds as a param: MLflow cuts long texts, so a long list is described instead."""
+    text = write_seeds(planned.seeds)
+    return text if len(text) <= LONGEST_PARAM else f"{planned.trainings} from {planned.seeds[0]} to {planned.seeds[-1]}"
 
 
 def _plan_json(experiment: Experiment, plan: Plan) -> dict[str, Any]:

@@ -139,7 +139,7 @@ def test_a_begun_and_unended_trial_is_written_anew_on_resume(store, plan):
     with pytest.raises(KeyboardInterrupt):
         writer.trial(plan.trials[1], "half", Summary(), cut_off())
     before = {run.info.run_name: run for run in store.runs(names.TRIAL, parent=writer.run_id)}
-    resumed = SweepWriter.resume(store, store.client.get_run(writer.run_id))
+    resumed = SweepWriter.resume(store, store.client.get_run(writer.run_id), experiment(), plan)
     assert resumed.finished_trials() == {plan.trials[0].trial.trial_id}
     assert [run.info.run_name for run in store.runs(names.TRIAL, parent=writer.run_id)] == ["whole"]
     assert list(store.runs(names.TRAINING, parent=before["half"].info.run_id)) == []
@@ -154,6 +154,14 @@ def test_unfinished_sweeps_are_found_and_finished_ones_are_not(store, plan):
     assert two.run_id not in ids
     assert sweeps(store)[0].sweep in {one.run_id, two.run_id}
     assert find_sweep(store, one.run_id[:12]) == one.run_id
+
+
+def test_nothing_but_results_is_printed(store, plan, capsys):
+    """MLflow's own words would break --json."""
+    writer = begin(store, plan)
+    writer.trial(plan.trials[0], "t", Summary({"solved_rate": 0.5}))
+    writer.finish()
+    assert capsys.readouterr().out == ""
 
 
 def test_an_export_is_one_row_per_training(store, plan, folder):

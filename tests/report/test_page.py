@@ -62,7 +62,8 @@ def test_html_in_names_and_titles_appears_as_text(bench, folder):
 
 
 CASES = {
-    "everything diverged": ["activation=relu", "learning_rate=1e9", "hidden=8", "iterations=300", "seeds=0:5"],
+    "everything diverged": ["activation=relu", "hidden=8-8-8", "init_scale=1e30", "iterations=100", "seeds=0:5"],
+    "single trainings that diverged": ["activation=relu", "hidden=8-8-8", "init_scale=1e30", "seeds=0:2"],
     "everything unsupported": ["summation=fma", "seeds=0:5"],
     "a single training": ["seeds=3", "iterations=60"],
     "one trial": ["seeds=0:6", "iterations=60"],
@@ -80,6 +81,39 @@ def test_every_kind_of_sweep_has_a_report(bench, folder, words):
     assert ran.status == 0, ran.err
     assert "What became of every training" in html
     assert "Warning" not in ran.err
+
+
+def test_a_dollar_in_a_name_is_no_mathematics(bench, folder):
+    """A gate's file may be called anything that a file may."""
+    (folder / r"$\foo$.csv").write_text("observation,input1,output\n1,0,0\n2,1,1\n")
+    ran, _ = page(bench, folder, r"gate=$\foo$.csv,or", "iterations=60", "seeds=0:5")
+    assert ran.status == 0, ran.err
+
+
+def test_single_curves_of_different_trials_are_different_lines(bench, folder, monkeypatch):
+    """Every parameter that tells two trials apart is in the label."""
+    from bench.report import figures
+
+    seen = []
+    draw = figures.single_curves
+    monkeypatch.setattr(figures, "single_curves", lambda curves, rest: seen.append(curves) or draw(curves, rest))
+    page(bench, folder, "learning_rate=0.01,5", "iterations=60", "seeds=0:2")
+    assert seen[0][figures.LABEL].nunique() == 4
+
+
+def test_a_median_over_diverged_trainings_is_not_that_of_the_others(bench, folder):
+    """Where more than half diverged, the median error is infinite."""
+    words = ("activation=relu", "hidden=8-8-8", "init_scale=1e30", "iterations=100", "seeds=0:5", "--json")
+    ran, html = page(bench, folder, *words)
+    assert ran.json["outcomes"]["diverged"] == 5
+    assert "∞" in html
+
+
+def test_figures_that_are_left_out_are_said(bench, folder):
+    """More trials than a figure can show are in the table, and the page says so."""
+    rates = ",".join(f"{rate / 10}" for rate in range(1, 63))
+    _, html = page(bench, folder, f"learning_rate={rates}", "iterations=5", "seeds=0:4")
+    assert "62 trials are too many for legible figures" in html
 
 
 def test_an_unfinished_sweep_says_so(bench, folder):

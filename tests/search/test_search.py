@@ -49,6 +49,8 @@ WRONG = {
     "a range without an end": ({"momentum": {"low": 0.1}}, "low and high"),
     "an unknown word in a range": ({"momentum": {"low": 0.1, "high": 0.2, "stpe": 1}}, "did you mean 'step'"),
     "an end that is no number": ({"momentum": {"low": 0.1, "high": "4-4"}}, "allowed are numbers"),
+    "a step between whole numbers": ({"hidden": {"low": 1, "high": 5, "step": 0.5}}, "whole numbers above 0"),
+    "ends that could cross": ({"init_low": {"low": 0.0, "high": 3.0}}, "do not meet"),
     "a step of nothing": ({"momentum": {"low": 0.1, "high": 0.2, "step": 0}}, "above 0"),
     "a logarithm that is no flag": ({"momentum": {"low": 0.1, "high": 0.2, "log": 1}}, "true and false"),
     "an unknown parameter": ({"momemtum": {"low": 0.1, "high": 0.2}}, "did you mean 'momentum'"),
@@ -80,10 +82,9 @@ def test_the_same_answers_give_the_same_questions():
             asked.append(proposals)
             for number, values in proposals.items():
                 study.tell(number, values["hidden"] / 10)
-        return asked, study.best
+        return asked
 
     assert play() == play()
-    assert play()[1]["hidden"] == 6
 
 
 def test_every_proposal_is_a_trial_within_its_space():

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -69,6 +70,35 @@ def test_an_interrupted_sweep_says_how_to_go_on(bench, folder, number):
     assert "Traceback" not in err
     assert bench("list", "--json").json["sweeps"][0]["status"] == "KILLED"
     resumed_equals_uninterrupted(bench, folder)
+
+
+def test_a_sweep_that_is_still_running_is_not_taken_over(bench, folder):
+    """Two processes never write one sweep."""
+    process = start(folder)
+    wait_for_a_shard(folder, process)
+    ran = bench("sweep", *REQUEST, "--no-report", "--resume")
+    process.kill()
+    process.communicate()
+    assert ran.status == 2
+    assert f"still running as process {process.pid}" in ran.err
+
+
+def test_workers_end_with_a_driver_that_was_killed(folder):
+    """No process is left behind to train for nobody."""
+    command = [sys.executable, "-m", "bench", "sweep", *REQUEST[:4], "--no-report"]
+    command += ["--executor", "processes", "--workers", "2"]
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_for_a_shard(folder, process)
+    workers = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+    assert len(workers) >= 2
+    process.kill()
+    process.wait()
+    for _ in range(100):
+        if not any(Path(f"/proc/{worker}").exists() for worker in workers):
+            break
+        time.sleep(0.1)
+    assert not [worker for worker in workers if Path(f"/proc/{worker}").exists()]
+    process.communicate()
 
 
 def test_another_request_is_not_resumed(bench, folder):

@@ -2,6 +2,8 @@
 
 import contextlib
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 
@@ -48,3 +50,10 @@ def test_a_file_that_is_no_database_is_refused(folder):
     (folder / "text.db").write_text("not a database, but long enough to be taken for one" * 100)
     with pytest.raises(RequestError, match="cannot be used"):
         Store("sqlite:///text.db")
+
+
+def test_sweeps_that_start_at_once_share_a_new_store(tmp_path):
+    """MLflow makes its tables on first sight; four processes do not get in each other's way."""
+    code = "from bench.tracking.store import Store; Store('sqlite:///new.db').experiment_id('x')"
+    processes = [subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path) for _ in range(4)]
+    assert [process.wait(120) for process in processes] == [0, 0, 0, 0]
