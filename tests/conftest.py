@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import shutil
 import sqlite3
 import sys
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import settings
 
 mpl.use("agg")
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 settings.register_profile("patient", deadline=None)  # other tests may hold the cores
 settings.load_profile("patient")
 

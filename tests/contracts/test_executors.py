@@ -20,7 +20,7 @@ TRIAL = Trial(iterations=50)
 JOBS = [Job(TRIAL, range(6)), Job(Trial(iterations=50, hidden=2), range(4))]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def dask():
     """A Dask scheduler with a worker of its own on this machine."""
     distributed = pytest.importorskip("distributed")
