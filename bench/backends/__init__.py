@@ -7,6 +7,10 @@ from bench.problem.trial import BACKENDS
 def load(name: str) -> Backend:
     """Return the backend of that name, importing its library only now."""
     match name:
+        case "numba":
+            from bench.backends.numba_lanes import NumbaLanes
+
+            return NumbaLanes()
         case "numpy":
             from bench.backends.numpy_loop import NumpyLoop
 

@@ -6,7 +6,7 @@ Shapes: T trainings, N observations, K recorded iterations, P parameters of the 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +77,16 @@ class Outcome:
     seconds_TC: Floats
     together: int = 1
     compile_seconds: float = 0.0
+
+    PER_TRAINING: ClassVar = (
+        "loss_TC",
+        "predictions_TN",
+        "weights_TP",
+        "solved_at_T",
+        "correct_at_T",
+        "iterations_T",
+        "seconds_TC",
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,239 @@
+"""Every training in its own SIMD lane, compiled by Numba: all seeds at the speed of the arithmetic.
+
+Shapes: T trainings, B blocks of L lanes each (B * L >= T; the lanes left over are idle), N observations, C checkpoints,
+P weights of the network, F weights of the same network with every bias.
+"""
+
+from collections.abc import Callable
+from itertools import pairwise
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.backends import numba_kernels as kernels
+from bench.problem.loss import loss_value
+from bench.problem.network import Network
+from bench.problem.outcome import NEVER, Batch, Outcome
+from bench.problem.trial import Trial
+
+Array = NDArray[np.floating[Any]]
+Advance = Callable[[int, int], None]
+
+BLOCK = 256  # lanes: enough to hide the loops' overhead, few enough for the first cache
+GROUP_BYTES = 2**28  # what a group of trainings that advance together may take
+TILE_BYTES = 2**18  # of outputs and slopes: they stay in the second cache
+ALIGNMENT = 64  # bytes, a cache line and a vector of 512 bits: loads across two lines cost a fifth of the speed
+UNROLLED = {"inputs": 4, "observations": 16}  # tables up to here get code of their own
+ACTIVATIONS = {"sigmoid": kernels.SIGMOID, "tanh": kernels.TANH, "relu": kernels.RELU}
+LOSSES = {"mse": kernels.MSE, "l1": kernels.L1, "bce": kernels.BCE, "huber": kernels.HUBER}
+
+
+class NumbaLanes:
+    """All trainings of a batch at once, a lane each, in the calling thread."""
+
+    name = "numba"
+    releases_gil = True
+
+    def unsupported(self, trial: Trial) -> str | None:
+        """Refuse a GPU, and sums as another library rounds them."""
+        if trial.device != "cpu":
+            return f"backend numba has no device {trial.device!r}; it has cpu"
+        if trial.summation != "library":
+            return f"backend numba has no summation {trial.summation!r}; it has library"
+        return None
+
+    def cost_us(self, trial: Trial) -> float:
+        """Return what an iteration of one lane takes: its exponentials and its multiply-adds, in microseconds."""
+        passes = 2 if trial.update == "online" else 1
+        width = 1.0 if trial.dtype == "float32" else 2.5
+        overhead = 1.0 if is_shallow(trial) else 2.0
+        observations, neurons = len(trial.gate.targets), sum(trial.hidden) + 1
+        arithmetic_us = observations * (neurons * 2e-4 + trial.network.parameters * 2e-5)
+        return passes * width * overhead * arithmetic_us
+
+    def train(self, batch: Batch) -> Outcome:
+        """Train the batch in groups that fit the memory; each training comes out the same in any group."""
+        size = max(GROUP_BYTES // _bytes_per_training(batch.trial) // BLOCK, 1) * BLOCK
+        parts = [Group(batch, slice(start, start + size)).train() for start in range(0, len(batch), size)]
+        if len(parts) == 1:
+            return parts[0]
+        joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in Outcome.PER_TRAINING}
+        return Outcome(**joined, together=parts[0].together, compile_seconds=sum(p.compile_seconds for p in parts))
+
+
+def is_shallow(trial: Trial) -> bool:
+    """Whether the kernel for one hidden layer and few observations trains this."""
+    observations, inputs = trial.gate.inputs.shape
+    small = inputs <= UNROLLED["inputs"] and observations <= UNROLLED["observations"]
+    return small and len(trial.hidden) == 1 and trial.update == "full"
+
+
+class Group:
+    """Trainings that advance together: their lanes, and the kernel bound to them."""
+
+    def __init__(self, batch: Batch, part: slice) -> None:
+        """Put each training's weights into its lane."""
+        self.trial = trial = batch.trial
+        self.dtype = np.dtype(trial.dtype)
+        weights_TP = batch.weights_TP[part]
+        self.size = len(weights_TP)
+        self.blocks = -(-self.size // BLOCK)
+        self.width = -(-self.size // (self.blocks * kernels.LANES)) * kernels.LANES
+        self.network = Network(trial.network.inputs, trial.hidden, hidden_bias=True, output_bias=True)
+        self.places = _places(trial.network, self.network)
+        self.moving = bool(batch.momentum_T[part].any())
+        with np.errstate(over="ignore"):  # a number beyond the precision is infinite there
+            self.lanes = self._lanes(weights_TP, batch.learning_rate_T[part], batch.momentum_T[part])
+
+    def train(self) -> Outcome:
+        """Advance from checkpoint to checkpoint, with the clock running only while the kernel does."""
+        advance = self._shallow() if is_shallow(self.trial) else self._deep()
+        compile_seconds = _timed(advance, 0, 0)  # no iteration: compiles, or loads what was compiled before
+        ends = [*self.trial.checkpoints.tolist(), self.trial.iterations]
+        losses, seconds = np.empty((self.size, len(ends) - 1)), np.zeros(len(ends) - 1)
+        seconds[0] = _timed(advance, -1, 0)
+        for place, (start, end) in enumerate(pairwise(ends)):
+            losses[:, place] = self._losses()
+            seconds[place] += _timed(advance, start, end)
+        return self._outcome(losses, seconds, compile_seconds)
+
+    def _lanes(self, weights_TP: Array, rate_T: Array, momentum_T: Array) -> kernels.Lanes:
+        """Return the lanes before the first iteration; those left over stand still, and count as solved."""
+        observations = len(self.trial.gate.targets)
+        weights_TF = np.zeros((self.size, self.network.parameters), self.dtype)
+        weights_TF[:, self.places] = weights_TP
+        weights = self._spread(weights_TF.T)
+        return kernels.Lanes(
+            weights=weights,
+            velocities=_aligned((*weights.shape[:1], len(weights[0]) if self.moving else 0, self.width), self.dtype),
+            rate=self._spread(rate_T[None])[:, 0],
+            momentum=self._spread(momentum_T[None])[:, 0],
+            predictions=_aligned((self.blocks, observations, self.width), self.dtype),
+            solved_at=self._spread(np.full((1, self.size), NEVER), np.int32)[:, 0],
+            correct_at=self._spread(np.full((1, self.size), NEVER), np.int32)[:, 0],
+        )
+
+    def _spread(self, values_XT: NDArray[Any], dtype: Any = None) -> NDArray[Any]:
+        """Return values ``[X, T]`` as lanes ``[B, X, L]``, zeros in those left over."""
+        spread = np.zeros((len(values_XT), self.blocks * self.width), dtype or self.dtype)
+        spread[:, : self.size] = values_XT
+        lanes = _aligned((self.blocks, len(values_XT), self.width), spread.dtype)
+        lanes[...] = spread.reshape(-1, self.blocks, self.width).swapaxes(0, 1)
+        return lanes
+
+    def _gathered(self, lanes_BXL: NDArray[Any]) -> NDArray[Any]:
+        """Return what lies in lanes as ``[T, X]``: the opposite of spreading."""
+        return lanes_BXL.swapaxes(1, 2).reshape(self.blocks * self.width, -1)[: self.size]
+
+    def _shallow(self) -> Advance:
+        """Return the kernel for one hidden layer, bound to these lanes."""
+        trial = self.trial
+        observations, inputs = trial.gate.inputs.shape
+        compiled = kernels.shallow(inputs, observations, ACTIVATIONS[trial.activation], self.moving)
+        outputs = _aligned((self.blocks, trial.hidden[0] * observations, self.width), self.dtype)
+        slopes = _aligned((self.blocks, observations, self.width), self.dtype)
+        return lambda start, end: compiled(start, end, self._rules(), self._table(), self.lanes, outputs, slopes)
+
+    def _deep(self) -> Advance:
+        """Return the kernel for any network, bound to these lanes."""
+        layers, neurons = [], 0
+        for layer in self.network.layers:
+            layers.append([layer.fan_in, layer.fan_out, layer.weight.start, layer.weight.stop, neurons])
+            neurons += layer.fan_out
+        trained = np.zeros(self.network.parameters, np.bool_)
+        trained[self.places] = True
+        row_bytes = 2 * neurons * self.width * self.dtype.itemsize
+        tile = int(np.clip(TILE_BYTES // row_bytes, 1, len(self.trial.gate.targets)))
+        scratch = (_aligned((neurons * tile, self.width), self.dtype) for _ in range(2))
+        flags = (np.empty(self.width, np.bool_) for _ in range(2))
+        gradients = np.zeros_like(self.lanes.weights)
+        rest = (np.array(layers), trained, gradients, *scratch, *flags)
+        compiled = kernels.deep(ACTIVATIONS[self.trial.activation])
+        return lambda start, end: compiled(start, end, self._rules(), self._table(), self.lanes, *rest)
+
+    def _rules(self) -> kernels.Rules:
+        trial, real = self.trial, self.dtype.type
+        together = 1 if trial.update == "online" else len(trial.gate.targets)
+        return kernels.Rules(
+            loss=LOSSES[trial.loss],
+            scale=real(1 / together if trial.reduction == "mean" else 1),
+            tolerance=real(trial.tolerance),
+            hidden_bias=trial.hidden_bias,
+            output_bias=trial.output_bias,
+            moving=self.moving,
+            online=trial.update == "online",
+            stop=trial.stop == "solved",
+        )
+
+    def _table(self) -> kernels.Table:
+        """Return the gate; a prediction is on the side of a 1 above a half, and of a 0 up to a half."""
+        gate, half = self.trial.gate, self.dtype.type(0.5)
+        targets = gate.targets.astype(self.dtype)
+        above = targets > half
+        return kernels.Table(
+            inputs=gate.inputs.astype(self.dtype),
+            targets=targets,
+            lowest=np.where(above, np.nextafter(half, self.dtype.type(1)), -np.inf).astype(self.dtype),
+            highest=np.where(above, np.inf, half).astype(self.dtype),
+        )
+
+    def _losses(self) -> Array:
+        """Return each training's loss ``[T]`` in the precision of the training."""
+        trial = self.trial
+        with np.errstate(all="ignore"):  # a diverging training is data, not a warning
+            predictions = self._gathered(self.lanes.predictions)
+            return loss_value(trial.loss, trial.reduction, predictions, trial.gate.targets.astype(self.dtype))
+
+    def _outcome(self, losses_TC: Array, seconds_C: Array, compile_seconds: float) -> Outcome:
+        """Read the lanes: every training shares its group's time equally."""
+        trial = self.trial
+        solved_at = self._gathered(self.lanes.solved_at[:, None])[:, 0].astype(np.int64)
+        stopped = (solved_at != NEVER) & (trial.stop == "solved")
+        done = np.where(stopped, solved_at, trial.iterations)
+        losses_TC[trial.checkpoints > done[:, None]] = np.nan
+        return Outcome(
+            loss_TC=losses_TC,
+            predictions_TN=self._gathered(self.lanes.predictions).astype(np.float64),
+            weights_TP=self._gathered(self.lanes.weights)[:, self.places].astype(np.float64),
+            solved_at_T=solved_at,
+            correct_at_T=self._gathered(self.lanes.correct_at[:, None])[:, 0].astype(np.int64),
+            iterations_T=done,
+            seconds_TC=np.broadcast_to(seconds_C / self.size, losses_TC.shape),
+            together=self.size,
+            compile_seconds=compile_seconds,
+        )
+
+
+def _places(network: Network, full: Network) -> NDArray[np.int64]:
+    """Return where each weight of a network lies in the flat row of the same network with every bias."""
+    pairs = zip(network.layers, full.layers, strict=True)
+    ranges = [
+        np.r_[whole.weight, whole.bias if layer.bias is not None else slice(0)]  # type: ignore[misc]
+        for layer, whole in pairs
+    ]
+    return np.concatenate(ranges).astype(np.int64)
+
+
+def _bytes_per_training(trial: Trial) -> int:
+    """Return what a lane needs in memory, about: weights, velocities, gradients, and what it keeps per observation."""
+    observations = len(trial.gate.targets)
+    kept = trial.hidden[0] if is_shallow(trial) else 0
+    numbers = 3 * trial.network.parameters + observations * (kept + 3)
+    return numbers * np.dtype(trial.dtype).itemsize
+
+
+def _aligned(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    """Return zeros that begin at a cache line."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    raw = np.zeros(size + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + size].view(dtype).reshape(shape)
+
+
+def _timed(advance: Advance, start: int, end: int) -> float:
+    """Return the seconds that it takes to advance."""
+    began = perf_counter()
+    advance(start, end)
+    return perf_counter() - began
