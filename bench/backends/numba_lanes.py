@@ -12,7 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.backends import numba_kernels as kernels
+from bench.backends.lanes import arithmetic, rows
+from bench.backends.lanes.deep import deep
+from bench.backends.lanes.rows import LANES, Lanes, Rules, Table
+from bench.backends.lanes.shallow import MOST_INPUTS, MOST_OBSERVATIONS, shallow
 from bench.problem.loss import loss_value
 from bench.problem.network import Network
 from bench.problem.outcome import NEVER, Batch, Outcome
@@ -21,13 +24,11 @@ from bench.problem.trial import Trial
 Array = NDArray[np.floating[Any]]
 Advance = Callable[[int, int], None]
 
-BLOCK = 256  # lanes: enough to hide the loops' overhead, few enough for the first cache
 GROUP_BYTES = 2**28  # what a group of trainings that advance together may take
 TILE_BYTES = 2**18  # of outputs and slopes: they stay in the second cache
 ALIGNMENT = 64  # bytes, a cache line and a vector of 512 bits: loads across two lines cost a fifth of the speed
-UNROLLED = {"inputs": 4, "observations": 16}  # tables up to here get code of their own
-ACTIVATIONS = {"sigmoid": kernels.SIGMOID, "tanh": kernels.TANH, "relu": kernels.RELU}
-LOSSES = {"mse": kernels.MSE, "l1": kernels.L1, "bce": kernels.BCE, "huber": kernels.HUBER}
+ACTIVATIONS = {"sigmoid": arithmetic.SIGMOID, "tanh": arithmetic.TANH, "relu": arithmetic.RELU}
+LOSSES = {"mse": rows.MSE, "l1": rows.L1, "bce": rows.BCE, "huber": rows.HUBER}
 
 
 class NumbaLanes:
@@ -48,14 +49,14 @@ class NumbaLanes:
         """Return what an iteration of one lane takes: its exponentials and its multiply-adds, in microseconds."""
         passes = 2 if trial.update == "online" else 1
         width = 1.0 if trial.dtype == "float32" else 2.5
-        overhead = 1.0 if is_shallow(trial) else 2.0
-        observations, neurons = len(trial.gate.targets), sum(trial.hidden) + 1
-        arithmetic_us = observations * (neurons * 2e-4 + trial.network.parameters * 2e-5)
-        return passes * width * overhead * arithmetic_us
+        neuron_us, weight_us = (2e-4, 2e-5) if is_shallow(trial) else (5e-4, 1.8e-4)
+        neurons, weights = sum(trial.hidden) + 1, trial.network.parameters
+        return passes * width * len(trial.gate.targets) * (neurons * neuron_us + weights * weight_us)
 
     def train(self, batch: Batch) -> Outcome:
         """Train the batch in groups that fit the memory; each training comes out the same in any group."""
-        size = max(GROUP_BYTES // _bytes_per_training(batch.trial) // BLOCK, 1) * BLOCK
+        blocks = max(GROUP_BYTES // _bytes_per_training(batch.trial) // LANES, 1)
+        size = blocks * LANES
         parts = [Group(batch, slice(start, start + size)).train() for start in range(0, len(batch), size)]
         if len(parts) == 1:
             return parts[0]
@@ -66,7 +67,7 @@ class NumbaLanes:
 def is_shallow(trial: Trial) -> bool:
     """Whether the kernel for one hidden layer and few observations trains this."""
     observations, inputs = trial.gate.inputs.shape
-    small = inputs <= UNROLLED["inputs"] and observations <= UNROLLED["observations"]
+    small = inputs <= MOST_INPUTS and observations <= MOST_OBSERVATIONS
     return small and len(trial.hidden) == 1 and trial.update == "full"
 
 
@@ -79,10 +80,11 @@ class Group:
         self.dtype = np.dtype(trial.dtype)
         weights_TP = batch.weights_TP[part]
         self.size = len(weights_TP)
-        self.blocks = -(-self.size // BLOCK)
-        self.width = -(-self.size // (self.blocks * kernels.LANES)) * kernels.LANES
+        self.blocks = -(-self.size // LANES)
         self.network = Network(trial.network.inputs, trial.hidden, hidden_bias=True, output_bias=True)
         self.places = _places(trial.network, self.network)
+        if is_shallow(trial):
+            self.places = _neuron_rows(trial.network.inputs, trial.hidden[0])[self.places]
         self.moving = bool(batch.momentum_T[part].any())
         with np.errstate(over="ignore"):  # a number beyond the precision is infinite there
             self.lanes = self._lanes(weights_TP, batch.learning_rate_T[part], batch.momentum_T[part])
@@ -99,64 +101,69 @@ class Group:
             seconds[place] += _timed(advance, start, end)
         return self._outcome(losses, seconds, compile_seconds)
 
-    def _lanes(self, weights_TP: Array, rate_T: Array, momentum_T: Array) -> kernels.Lanes:
+    def _lanes(self, weights_TP: Array, rate_T: Array, momentum_T: Array) -> Lanes:
         """Return the lanes before the first iteration; those left over stand still, and count as solved."""
         observations = len(self.trial.gate.targets)
         weights_TF = np.zeros((self.size, self.network.parameters), self.dtype)
         weights_TF[:, self.places] = weights_TP
         weights = self._spread(weights_TF.T)
-        return kernels.Lanes(
+        return Lanes(
             weights=weights,
-            velocities=_aligned((*weights.shape[:1], len(weights[0]) if self.moving else 0, self.width), self.dtype),
+            velocities=_aligned((*weights.shape[:1], len(weights[0]) if self.moving else 0, LANES), self.dtype),
             rate=self._spread(rate_T[None])[:, 0],
             momentum=self._spread(momentum_T[None])[:, 0],
-            predictions=_aligned((self.blocks, observations, self.width), self.dtype),
+            predictions=_aligned((self.blocks, observations, LANES), self.dtype),
             solved_at=self._spread(np.full((1, self.size), NEVER), np.int32)[:, 0],
             correct_at=self._spread(np.full((1, self.size), NEVER), np.int32)[:, 0],
         )
 
     def _spread(self, values_XT: NDArray[Any], dtype: Any = None) -> NDArray[Any]:
         """Return values ``[X, T]`` as lanes ``[B, X, L]``, zeros in those left over."""
-        spread = np.zeros((len(values_XT), self.blocks * self.width), dtype or self.dtype)
+        spread = np.zeros((len(values_XT), self.blocks * LANES), dtype or self.dtype)
         spread[:, : self.size] = values_XT
-        lanes = _aligned((self.blocks, len(values_XT), self.width), spread.dtype)
-        lanes[...] = spread.reshape(-1, self.blocks, self.width).swapaxes(0, 1)
+        lanes = _aligned((self.blocks, len(values_XT), LANES), spread.dtype)
+        lanes[...] = spread.reshape(-1, self.blocks, LANES).swapaxes(0, 1)
         return lanes
 
     def _gathered(self, lanes_BXL: NDArray[Any]) -> NDArray[Any]:
         """Return what lies in lanes as ``[T, X]``: the opposite of spreading."""
-        return lanes_BXL.swapaxes(1, 2).reshape(self.blocks * self.width, -1)[: self.size]
+        return lanes_BXL.swapaxes(1, 2).reshape(self.blocks * LANES, -1)[: self.size]
 
     def _shallow(self) -> Advance:
         """Return the kernel for one hidden layer, bound to these lanes."""
         trial = self.trial
         observations, inputs = trial.gate.inputs.shape
-        compiled = kernels.shallow(inputs, observations, ACTIVATIONS[trial.activation], self.moving)
-        outputs = _aligned((self.blocks, trial.hidden[0] * observations, self.width), self.dtype)
-        slopes = _aligned((self.blocks, observations, self.width), self.dtype)
+        compiled = shallow(inputs, observations, ACTIVATIONS[trial.activation], self.moving)
+        outputs = _aligned((self.blocks, trial.hidden[0] * observations, LANES), self.dtype)
+        slopes = _aligned((self.blocks, observations, LANES), self.dtype)
         return lambda start, end: compiled(start, end, self._rules(), self._table(), self.lanes, outputs, slopes)
 
     def _deep(self) -> Advance:
         """Return the kernel for any network, bound to these lanes."""
-        layers, neurons = [], 0
+        # neurons: the inputs and each layer's, all but the last followed by one that is always 1
+        layers, before = [], 0
         for layer in self.network.layers:
-            layers.append([layer.fan_in, layer.fan_out, layer.weight.start, layer.weight.stop, neurons])
-            neurons += layer.fan_out
+            inputs = layer.fan_in + 1
+            layers.append([inputs, layer.fan_out, layer.weight.start, before, before + inputs])
+            before += inputs
+        neurons = before + 1
         trained = np.zeros(self.network.parameters, np.bool_)
         trained[self.places] = True
-        row_bytes = 2 * neurons * self.width * self.dtype.itemsize
+        row_bytes = 2 * neurons * LANES * self.dtype.itemsize
         tile = int(np.clip(TILE_BYTES // row_bytes, 1, len(self.trial.gate.targets)))
-        scratch = (_aligned((neurons * tile, self.width), self.dtype) for _ in range(2))
-        flags = (np.empty(self.width, np.bool_) for _ in range(2))
+        outputs, slopes = (_aligned((neurons * tile, LANES), self.dtype) for _ in range(2))
+        for _, _, _, _, neuron in layers:
+            outputs[(neuron - 1) * tile : neuron * tile] = 1
+        flags = (np.empty(LANES, np.bool_) for _ in range(2))
         gradients = np.zeros_like(self.lanes.weights)
-        rest = (np.array(layers), trained, gradients, *scratch, *flags)
-        compiled = kernels.deep(ACTIVATIONS[self.trial.activation])
-        return lambda start, end: compiled(start, end, self._rules(), self._table(), self.lanes, *rest)
+        rest = (np.array(layers), trained, gradients, outputs, slopes, *flags)
+        return lambda start, end: deep(start, end, self._rules(), self._table(), self.lanes, *rest)
 
-    def _rules(self) -> kernels.Rules:
+    def _rules(self) -> Rules:
         trial, real = self.trial, self.dtype.type
         together = 1 if trial.update == "online" else len(trial.gate.targets)
-        return kernels.Rules(
+        return Rules(
+            activation=ACTIVATIONS[trial.activation],
             loss=LOSSES[trial.loss],
             scale=real(1 / together if trial.reduction == "mean" else 1),
             tolerance=real(trial.tolerance),
@@ -167,12 +174,12 @@ class Group:
             stop=trial.stop == "solved",
         )
 
-    def _table(self) -> kernels.Table:
+    def _table(self) -> Table:
         """Return the gate; a prediction is on the side of a 1 above a half, and of a 0 up to a half."""
         gate, half = self.trial.gate, self.dtype.type(0.5)
         targets = gate.targets.astype(self.dtype)
         above = targets > half
-        return kernels.Table(
+        return Table(
             inputs=gate.inputs.astype(self.dtype),
             targets=targets,
             lowest=np.where(above, np.nextafter(half, self.dtype.type(1)), -np.inf).astype(self.dtype),
@@ -186,7 +193,9 @@ class Group:
             predictions = self._gathered(self.lanes.predictions)
             return loss_value(trial.loss, trial.reduction, predictions, trial.gate.targets.astype(self.dtype))
 
-    def _outcome(self, losses_TC: Array, seconds_C: Array, compile_seconds: float) -> Outcome:
+    def _outcome(
+        self, losses_TC: NDArray[np.float64], seconds_C: NDArray[np.float64], compile_seconds: float
+    ) -> Outcome:
         """Read the lanes: every training shares its group's time equally."""
         trial = self.trial
         solved_at = self._gathered(self.lanes.solved_at[:, None])[:, 0].astype(np.int64)
@@ -208,12 +217,19 @@ class Group:
 
 def _places(network: Network, full: Network) -> NDArray[np.int64]:
     """Return where each weight of a network lies in the flat row of the same network with every bias."""
-    pairs = zip(network.layers, full.layers, strict=True)
-    ranges = [
-        np.r_[whole.weight, whole.bias if layer.bias is not None else slice(0)]  # type: ignore[misc]
-        for layer, whole in pairs
-    ]
-    return np.concatenate(ranges).astype(np.int64)
+    places = np.arange(full.parameters)
+    parts = []
+    for layer, whole in zip(network.layers, full.layers, strict=True):
+        assert whole.bias is not None
+        parts += [places[whole.weight], places[whole.bias] if layer.bias is not None else places[:0]]
+    return np.concatenate(parts)
+
+
+def _neuron_rows(inputs: int, hidden: int) -> NDArray[np.int64]:
+    """Return the row of each weight of a network with one hidden layer and every bias, neuron by neuron."""
+    first = np.arange(hidden) * (inputs + 2)
+    weight = first + np.arange(inputs)[:, None]
+    return np.concatenate([weight.ravel(), first + inputs, first + inputs + 1, [hidden * (inputs + 2)]])
 
 
 def _bytes_per_training(trial: Trial) -> int:
@@ -229,7 +245,8 @@ def _aligned(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     raw = np.zeros(size + ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % ALIGNMENT
-    return raw[start : start + size].view(dtype).reshape(shape)
+    found: NDArray[Any] = raw[start : start + size].view(dtype).reshape(shape)
+    return found
 
 
 def _timed(advance: Advance, start: int, end: int) -> float:

@@ -1,0 +1,49 @@
+"""How the kernels are compiled, and where their code is kept."""
+
+import hashlib
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import llvmlite.binding as llvm
+import numba
+from numba import config
+from numba.misc.appdirs import AppDirs
+
+# no nnan or ninf: a lane that diverged must stay so; no reassoc: sums keep their order; contract: fused multiply-add
+FLAGS = {"contract", "nsz", "arcp"}
+COMPILED = {"nogil": True, "fastmath": FLAGS, "error_model": "numpy"}
+INLINE = COMPILED | {"forceinline": True}
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Return the function, compiled when first called; its code is kept on disk where there is a place to write."""
+    try:
+        return numba.njit(cache=True, **COMPILED)(function)
+    except RuntimeError:  # Numba found no folder that it may write to
+        logging.getLogger(__name__).info("compiled code cannot be kept on disk: every process compiles anew")
+        return numba.njit(**COMPILED)(function)
+
+
+def _edition() -> str:
+    """Return a hash of the kernels' sources: Numba itself would notice a change of one file, not of what it calls."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
+
+
+def _keep_apart() -> None:
+    """Keep compiled code in a folder of this edition, in the user's cache or where NUMBA_CACHE_DIR says."""
+    base = config.CACHE_DIR or AppDirs(appname="bench", appauthor=False).user_cache_dir
+    config.CACHE_DIR = str(Path(base) / f"lanes-{_edition()}")
+
+
+def _widen() -> None:
+    """Let LLVM use 512-bit vectors where the processor has them: for some it prefers half of that."""
+    if config.CPU_NAME is None and config.CPU_FEATURES is None:
+        config.CPU_NAME = llvm.get_host_cpu_name()
+        config.CPU_FEATURES = f"{llvm.get_host_cpu_features().flatten()},-prefer-256-bit"
+
+
+_keep_apart()
+_widen()

@@ -1,0 +1,131 @@
+"""What the kernels are given, and what both do to rows of lanes.
+
+Shapes: L lanes (the last axis of every array, always LANES), B blocks of them, N observations, P rows of weights.
+A lane goes through the same instructions wherever it lies and whatever lies beside it: loops over lanes have no
+remainder. So a training's numbers do not depend on its batch.
+"""
+
+from typing import Any, NamedTuple
+
+import numba
+from numba import types
+from numba.core import cgutils
+from numba.core.imputils import impl_ret_borrowed
+from numba.extending import intrinsic
+
+from bench.backends.lanes.arithmetic import sigmoid
+from bench.backends.lanes.compiling import INLINE
+from bench.problem.loss import SLOPE_FLOOR
+
+LANES = 64  # four vectors of 16 float32 in flight
+CHECK = 64  # iterations between two looks at whether every lane of a block has stopped
+MSE, L1, BCE, HUBER = range(4)
+
+
+class Rules(NamedTuple):
+    """What is the same for all trainings and all observations."""
+
+    activation: int
+    loss: int
+    scale: Any  # 1 / N for the mean over the observations, 1 for the sum
+    tolerance: Any
+    hidden_bias: bool
+    output_bias: bool
+    moving: bool  # some momentum is not zero
+    online: bool
+    stop: bool
+
+
+class Table(NamedTuple):
+    """What is learned: ``inputs [N, I]``, ``targets [N]``, and between which predictions ``[N]`` one is correct."""
+
+    inputs: Any
+    targets: Any
+    lowest: Any
+    highest: Any
+
+
+class Lanes(NamedTuple):
+    """Trainings in blocks of lanes: weights and velocities ``[B, P, L]``, predictions ``[B, N, L]``, else ``[B, L]``."""
+
+    weights: Any
+    velocities: Any
+    rate: Any
+    momentum: Any
+    predictions: Any
+    solved_at: Any
+    correct_at: Any
+
+
+@intrinsic
+def fixed(_context: Any, rows: Any) -> Any:
+    """Return an array whose last axis is known to be LANES long: the compiler sees which rows are apart."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = signature.return_type
+        array = context.make_array(kind)(context, builder, value=args[0])
+        sizes = cgutils.unpack_tuple(builder, array.shape)[:-1]
+        array.shape = cgutils.pack_array(builder, [*sizes, context.get_constant(types.intp, LANES)])
+        return impl_ret_borrowed(context, builder, kind, array._getvalue())  # noqa: SLF001 - so do Numba's own
+
+    return rows(rows), generate
+
+
+@numba.njit(**INLINE)
+def deltas(S: Any, D: Any, n: int, target: Any, loss: int, scale: Any) -> None:
+    """Replace the logits ``S[n]`` by predictions, and write the loss's slopes by the logits into ``D[n]``."""
+    real = type(target)
+    one = real(1)
+    floor = real(SLOPE_FLOOR)
+    for lane in range(S.shape[1]):
+        S[n, lane] = sigmoid(S[n, lane])
+    if loss == MSE:
+        for lane in range(S.shape[1]):
+            p = S[n, lane]
+            D[n, lane] = (scale + scale) * (p - target) * (p * (one - p))
+    elif loss == L1:
+        for lane in range(S.shape[1]):
+            p = S[n, lane]
+            sign = one if p > target else (-one if p < target else real(0))
+            D[n, lane] = scale * sign * (p * (one - p))
+    elif loss == BCE:
+        for lane in range(S.shape[1]):
+            p = S[n, lane]
+            q = p * (one - p)
+            D[n, lane] = scale * (p - target) * (one if q >= floor else q / floor)
+    else:
+        for lane in range(S.shape[1]):
+            p = S[n, lane]
+            e = p - target
+            e = one if e > one else (-one if e < -one else e)
+            D[n, lane] = scale * e * (p * (one - p))
+
+
+@numba.njit(**INLINE)
+def clear(rows: Any, row: int) -> None:
+    """Set a row to zero."""
+    for lane in range(rows.shape[1]):
+        rows[row, lane] = 0
+
+
+@numba.njit(**INLINE)
+def descend(W: Any, V: Any, w: int, g: Any, lane: int, rate: Any, momentum: Any, moving: bool) -> None:
+    """Move one weight of one lane down its gradient, as torch.optim.SGD does."""
+    if moving:
+        g = momentum[lane] * V[w, lane] + g
+        V[w, lane] = g
+    W[w, lane] -= rate[lane] * g
+
+
+@numba.njit(**INLINE)
+def note(close: Any, right: Any, iteration: Any, solved_at: Any, correct_at: Any, lane: int) -> None:
+    """Note in one lane the first iteration that solves the gate, and the first that is correct."""
+    solved_at[lane] = iteration if close & (solved_at[lane] < 0) else solved_at[lane]
+    correct_at[lane] = iteration if right & (correct_at[lane] < 0) else correct_at[lane]
+
+
+@numba.njit(**INLINE)
+def hold(rate: Any, solved_at: Any, zero: Any) -> None:
+    """Hold every lane that has solved its gate where it is."""
+    for lane in range(len(rate) // LANES * LANES):
+        rate[lane] = rate[lane] if solved_at[lane] < 0 else zero

@@ -1,0 +1,102 @@
+"""The kernel for one hidden layer and few observations: all sums in registers.
+
+Shapes: L lanes, B blocks of them, N observations, I inputs, H hidden neurons, P rows of weights.
+"""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from bench.backends.lanes.arithmetic import activated, slope
+from bench.backends.lanes.compiling import compiled
+from bench.backends.lanes.rows import CHECK, LANES, Lanes, Rules, Table, deltas, descend, fixed, hold, note
+
+MOST_INPUTS = 4
+MOST_OBSERVATIONS = 8  # loops over more are not unrolled, and then not vectorised
+
+
+@cache
+def shallow(inputs: int, observations: int, activation: int, moving: bool) -> Any:
+    """Return the kernel for one hidden layer of any size: three passes per iteration, their sums in registers.
+
+    The sizes are constants of the compilation: loops over inputs and observations are unrolled within a lane.
+    """
+
+    @compiled
+    def advance(start: int, end: int, rules: Rules, table: Table, lanes: Lanes, outputs: Any, slopes: Any) -> None:
+        """Go on from the predictions of iteration ``start`` (-1: there are none yet) to those of ``end``.
+
+        A hidden neuron has ``I + 2`` rows of ``W``: its weights, its bias, and its weight in the output; the last row
+        is the output's bias. ``outputs [B, H * N, L]`` of the hidden neurons and ``slopes [B, N, L]`` of the loss by
+        the output's logit are kept from one call to the next.
+        """
+        X, targets = table.inputs, table.targets
+        zero = type(rules.scale)(0)
+        hidden = outputs.shape[1] // observations
+        for block in range(len(lanes.weights)):
+            W, V, S = fixed(lanes.weights[block]), fixed(lanes.velocities[block]), fixed(lanes.predictions[block])
+            A, D = fixed(outputs[block]), fixed(slopes[block])
+            rate, momentum = lanes.rate[block], lanes.momentum[block]
+            solved_at, correct_at = lanes.solved_at[block], lanes.correct_at[block]
+            for now in range(start + 1, end + 1):
+                if rules.stop and now % CHECK == 0 and solved_at.min() >= 0:
+                    break
+                if now > 0:
+                    if rules.output_bias:
+                        for lane in range(LANES):
+                            by_bias = zero
+                            for n in range(observations):
+                                by_bias += D[n, lane]
+                            descend(W, V, hidden * (inputs + 2), by_bias, lane, rate, momentum, moving)
+                    for h in range(hidden):
+                        first = h * (inputs + 2)
+                        for lane in range(LANES):
+                            w = W[first + inputs + 1, lane]
+                            by_weight = by_bias = by_0 = by_1 = by_2 = by_3 = zero
+                            for n in range(observations):
+                                a = A[h * observations + n, lane]
+                                by_weight += a * D[n, lane]
+                                d = D[n, lane] * w * slope(activation, a)
+                                by_bias += d
+                                by_0 += d * X[n, 0]
+                                if inputs > 1:
+                                    by_1 += d * X[n, 1]
+                                if inputs > 2:
+                                    by_2 += d * X[n, 2]
+                                if inputs > 3:
+                                    by_3 += d * X[n, 3]
+                            descend(W, V, first, by_0, lane, rate, momentum, moving)
+                            if inputs > 1:
+                                descend(W, V, first + 1, by_1, lane, rate, momentum, moving)
+                            if inputs > 2:
+                                descend(W, V, first + 2, by_2, lane, rate, momentum, moving)
+                            if inputs > 3:
+                                descend(W, V, first + 3, by_3, lane, rate, momentum, moving)
+                            if rules.hidden_bias:
+                                descend(W, V, first + inputs, by_bias, lane, rate, momentum, moving)
+                            descend(W, V, first + inputs + 1, by_weight, lane, rate, momentum, moving)
+                for h in range(hidden):
+                    first = h * (inputs + 2)
+                    for n in range(observations):
+                        for lane in range(LANES):
+                            z = W[first + inputs, lane]
+                            for i in range(inputs):
+                                z += W[first + i, lane] * X[n, i]
+                            a = activated(activation, z)
+                            A[h * observations + n, lane] = a
+                            begun = W[hidden * (inputs + 2), lane] if h == 0 else S[n, lane]
+                            S[n, lane] = a * W[first + inputs + 1, lane] + begun
+                for n in range(observations):
+                    deltas(S, D, n, targets[n], rules.loss, rules.scale)
+                iteration = np.int32(now)
+                for lane in range(LANES):
+                    close = right = True
+                    for n in range(observations):
+                        close &= abs(S[n, lane] - targets[n]) <= rules.tolerance
+                        right &= (S[n, lane] >= table.lowest[n]) & (S[n, lane] <= table.highest[n])
+                    note(close, right, iteration, solved_at, correct_at, lane)
+                if rules.stop:
+                    hold(rate, solved_at, zero)
+
+    return advance
