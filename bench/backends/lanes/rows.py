@@ -46,7 +46,7 @@ class Table(NamedTuple):
 
 
 class Lanes(NamedTuple):
-    """Trainings in blocks of lanes: weights and velocities ``[B, P, L]``, predictions ``[B, N, L]``, else ``[B, L]``."""
+    """Trainings in lanes: weights and velocities ``[B, P, L]``, predictions ``[B, N, L]``, else ``[B, L]``."""
 
     weights: Any
     velocities: Any
