@@ -168,7 +168,7 @@ def test_a_failed_training_gives_exit_status_one(bench, monkeypatch):
         raise RuntimeError("the floor is lava")
 
     monkeypatch.setattr(numpy_loop.NumpyLoop, "start", crash)
-    ran = bench("sweep", "iterations=20", "seeds=0:3", "--json", "--no-report", "--executor", "serial")
+    ran = bench("sweep", "backend=numpy", "iterations=20", "seeds=0:3", "--json", "--no-report", "--executor", "serial")
     assert ran.status == 1
     assert ran.json["outcomes"]["failed"] == 3
 
@@ -180,7 +180,7 @@ def test_unsupported_trainings_are_data(bench, folder):
     assert ran.json["outcomes"]["unsupported"] == 2
     bench("export", "-o", "x.parquet")
     rows = pd.read_parquet("x.parquet")
-    assert rows[c.REASON].dropna().unique().tolist() == ["backend numpy has no summation 'fma'; it has library"]
+    assert rows[c.REASON].dropna().unique().tolist() == ["backend numba has no summation 'fma'; it has library"]
     assert not rows.loc[rows[c.OUTCOME] == "unsupported", c.SOLVED].any()
 
 

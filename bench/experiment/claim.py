@@ -29,14 +29,40 @@ class Claim(BaseModel):
     where: Where
 
 
-class Printed(Claim):
+class OfOne(Claim):
+    """What is said of one training; ``also`` names backends that must give the same, each in a row of its own.
+
+    ``carried`` asks only for the digits that the training's precision carries to its end: so it is for those backends.
+    """
+
+    seed: int = Field(ge=0)
+    also: list[str] = []
+    carried: bool = False
+
+    def variants(self) -> "list[OfOne]":
+        """Return the claim for its own backend, and for each of the others."""
+        others = [
+            self.model_copy(
+                update={
+                    "id": f"{self.id}-{backend}",
+                    "what": f"{self.what}; with {backend}",
+                    "where": {**self.where, "backend": backend},
+                    "also": [],
+                    "carried": True,
+                }
+            )
+            for backend in self.also
+        ]
+        return [self, *others]
+
+
+class Printed(OfOne):
     """Numbers printed somewhere, which one training must give to every printed digit.
 
     ``at`` says which numbers: iterations for ``loss``, places (from 0) for lists, nothing for a single number.
     ``format`` is a Python format for digits that the text itself does not show, such as ``.2g``.
     """
 
-    seed: int = Field(ge=0)
     of: Literal["loss", "predictions", "errors", "weights", "initial_weights", "final_loss"]
     at: list[Annotated[int, Field(ge=0)]] = []
     printed: list[str] = Field(min_length=1)
@@ -56,10 +82,9 @@ class Printed(Claim):
         return self
 
 
-class Bound(Claim):
+class Bound(OfOne):
     """One training's number below or above a bound."""
 
-    seed: int = Field(ge=0)
     of: Measure
     above: float | None = None
     below: float | None = None

@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.errors import RequestError, unknown
 from bench.experiment.block import Block, Values, read_values
-from bench.experiment.claim import Claim
+from bench.experiment.claim import Claim, OfOne
 from bench.experiment.schema import parse
 from bench.experiment.search import Search, read_search
 from bench.problem.trial import PARAMETERS
@@ -90,7 +90,10 @@ def _gather(
     for place, table in enumerate(file.grid, 1):
         own = read_values(table, f"grid {place}", path.parent, problems)
         gathered.blocks.append(overrides.over(own.over(defaults)).block(f"{path.name}: grid {place}"))
-    gathered.claims += [(claim, range(start, len(gathered.blocks))) for claim in file.claim]
+    own = range(start, len(gathered.blocks))
+    gathered.claims += [
+        (each, own) for claim in file.claim for each in (claim.variants() if isinstance(claim, OfOne) else [claim])
+    ]
     search = read_search(file.search, defaults, overrides, path.parent, problems)
     if search and above:
         problems.append("there is a [search]; allowed in an included file are [[grid]] and [[claim]]")

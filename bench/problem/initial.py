@@ -49,7 +49,7 @@ def initial_weights(
         weight_bound, bias_bound = _bounds(init, layer)
         weight = _scaled(init, weight, weight_bound, init_low, init_high)
         if init == "torch":  # nn.Linear draws its weight as [out, in]; the other schemes as NumPy users write it
-            weight = weight.reshape(-1, layer.fan_out, layer.fan_in).transpose(0, 2, 1).reshape(len(seeds), -1)
+            weight = weight.reshape(-1, layer.fan_out, layer.fan_in).transpose(0, 2, 1).reshape(weight.shape)
         weights[:, layer.weight] = weight
         if own:
             weights[:, layer.bias] = _scaled(init, bias, bias_bound, init_low, init_high)

@@ -71,7 +71,7 @@ class Trial:
         choice("library", "fma"),
         "dot products: as the library's BLAS does, or in order with fused multiply-add",
     )
-    backend: str = parameter("numpy", choice(*BACKENDS), "what trains")
+    backend: str = parameter("numba", choice(*BACKENDS), "what trains")
     device: str = parameter("cpu", choice("cpu", "cuda"), "where it trains")
 
     def __post_init__(self) -> None:

@@ -1,6 +1,6 @@
 """Records to Arrow tables, and tables to frames: one row per training.
 
-Shapes: T trainings, C checkpoints, K recorded iterations.
+Shapes: T trainings, S of them with curves, C checkpoints, K recorded iterations.
 """
 
 from collections.abc import Sequence
@@ -116,6 +116,7 @@ def _trained(record: Record, outcome: Outcome, last_curve_seed: int) -> dict[str
     trial, size = record.trial, len(record.seeds)
     reading = read_outcome(trial, outcome)
     kept = np.asarray(record.seeds) <= last_curve_seed
+    kept_seeds = [seed for seed in record.seeds if seed <= last_curve_seed]
     recorded = np.searchsorted(trial.checkpoints, trial.recorded_iterations)
     return {
         c.OUTCOME: pa.array(reading.result_T.astype(object), pa.string()),
@@ -131,29 +132,30 @@ def _trained(record: Record, outcome: Outcome, last_curve_seed: int) -> dict[str
         c.ITERATIONS_DONE: pa.array(outcome.iterations_T),
         c.TOGETHER: _repeat(outcome.together, size),
         c.PREDICTIONS: _lists(outcome.predictions_TN, np.full(size, True)),
-        c.CURVE: _lists(outcome.loss_TC[:, recorded], kept),
-        c.CURVE_US: _lists(_curve_us(trial, outcome, recorded), kept),
-        c.INITIAL_WEIGHTS: _lists(trial.initial_weights(record.seeds), kept),
-        c.WEIGHTS: _lists(outcome.weights_TP, kept),
+        c.CURVE: _lists(outcome.loss_TC[kept][:, recorded], kept),
+        c.CURVE_US: _lists(_curve_us(trial, outcome.seconds_TC[kept], outcome.iterations_T[kept], recorded), kept),
+        c.INITIAL_WEIGHTS: _lists(trial.initial_weights(kept_seeds), kept),
+        c.WEIGHTS: _lists(outcome.weights_TP[kept], kept),
     }
 
 
-def _curve_us(trial: Trial, outcome: Outcome, recorded_K: NDArray[np.intp]) -> NDArray[np.float64]:
+def _curve_us(
+    trial: Trial, seconds_TC: NDArray[np.float64], iterations_T: NDArray[np.int64], recorded_K: NDArray[np.intp]
+) -> NDArray[np.float64]:
     """Return microseconds per iteration ``[T, K]`` between recorded iterations; NaN where none was done."""
-    seconds = np.add.reduceat(outcome.seconds_TC, recorded_K, axis=1)
+    seconds = np.add.reduceat(seconds_TC, recorded_K, axis=1)
     starts = trial.recorded_iterations
     ends = np.append(starts[1:], trial.iterations)
-    done = np.clip(outcome.iterations_T[:, None], starts, ends) - starts
+    done = np.clip(iterations_T[:, None], starts, ends) - starts
     per_iteration: NDArray[np.float64] = np.divide(
         seconds * 1e6, done, out=np.full_like(seconds, np.nan), where=done > 0
     )
     return per_iteration
 
 
-def _lists(values_TX: NDArray[np.float64], kept_T: NDArray[np.bool_]) -> pa.ListArray:
-    """Return one list per training, null for those that are not kept."""
-    width = values_TX.shape[1]
-    ends = np.cumsum(kept_T) * width
+def _lists(values_SX: NDArray[np.float64], kept_T: NDArray[np.bool_]) -> pa.ListArray:
+    """Return one list per training: those that are kept, in order, from the values' rows; null for the others."""
+    ends = np.cumsum(kept_T) * values_SX.shape[1]
     offsets = pa.array(np.concatenate([[0], ends]).astype(np.int32))
-    flat = pa.array(np.ascontiguousarray(values_TX[kept_T]).ravel())
+    flat = pa.array(np.ascontiguousarray(values_SX).ravel())
     return pa.ListArray.from_arrays(offsets, flat, mask=pa.array(~kept_T))

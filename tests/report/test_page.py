@@ -13,7 +13,7 @@ def test_the_ledger_accounts_for_every_training(bench, folder):
     _, html = page(bench, folder, "hidden=0,3", "iterations=60", "seeds=0:6", "summation=library,fma")
     assert "24 planned" in html
     assert "12 unsupported" in html
-    assert "12 trainings unsupported: backend numpy has no summation" in html
+    assert "12 trainings unsupported: backend numba has no summation" in html
 
 
 def test_the_page_needs_nothing_from_elsewhere(bench, folder):

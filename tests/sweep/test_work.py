@@ -26,7 +26,7 @@ def _seven_crashes(monkeypatch):
 @pytest.mark.usefixtures("_seven_crashes")
 def test_a_training_that_raises_costs_itself_only():
     """It becomes failed, with its reason; its neighbours are trained."""
-    records = train_chunk(Chunk((Job(Trial(iterations=20), range(12)),)))
+    records = train_chunk(Chunk((Job(Trial(backend="numpy", iterations=20), range(12)),)))
     failed = [record for record in records if record.result == Result.FAILED]
     assert [(record.seeds, record.reason) for record in failed] == [((7,), "MemoryError: no room for seven")]
     trained = {seed for record in records if record.outcome is not None for seed in record.seeds}
