@@ -1,0 +1,192 @@
+"""The compiled backend beyond the contract: its functions, its two kernels, its blocks and tiles, its cache."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bench.backends import numba_lanes
+from bench.backends.lanes import arithmetic, compiling
+from bench.backends.numba_lanes import NumbaLanes
+from bench.backends.numpy_loop import NumpyLoop
+from bench.problem.gate import Gate
+from bench.problem.outcome import NEVER, Batch, Outcome
+from bench.problem.trial import Trial
+
+NUMBERS = [name for name in Outcome.PER_TRAINING if name != "seconds_TC"]
+PRECISE = np.longdouble
+
+
+def train(trial, seeds, **varied):
+    """Train with the lanes."""
+    return NumbaLanes().train(replace(Batch.of(trial, seeds), **varied))
+
+
+def plain(trial, seeds):
+    """Train with the plain loop."""
+    return NumpyLoop().train(Batch.of(replace(trial, backend="numpy"), seeds))
+
+
+def same(one, other):
+    """Assert that two outcomes are equal to the bit, times apart."""
+    for name in NUMBERS:
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+
+
+def some(outcome, places):
+    """Return the outcome of some of the trainings."""
+    return replace(outcome, **{name: getattr(outcome, name)[places] for name in Outcome.PER_TRAINING})
+
+
+def table(observations, inputs, seed=0):
+    """Return a gate of random numbers and random bits."""
+    rng = np.random.default_rng(seed)
+    return Gate("random", rng.normal(size=(observations, inputs)), rng.integers(0, 2, observations).astype(float))
+
+
+# ---------------------------------------------------------------- functions of one number
+
+
+@pytest.fixture(scope="module")
+def on_array():
+    """Return what applies a compiled function to every number of an array."""
+    import numba
+
+    def vectorised(function):
+        return numba.vectorize(lambda x: function(x))  # noqa: PLW0108 - a compiled function cannot be vectorised itself
+
+    return vectorised
+
+
+@pytest.mark.parametrize(("dtype", "reach", "error"), [("float32", 87, 4e-7), ("float64", 708, 1e-15)])
+def test_the_sigmoid_is_right_to_its_last_digits_in_both_tails(on_array, dtype, reach, error):
+    """The relative error stays near the precision's own, down to the smallest normal number."""
+    z = np.linspace(-reach, reach, 40_001).astype(dtype)
+    found = on_array(arithmetic.sigmoid)(z)
+    expected = 1 / (1 + np.exp(-z.astype(PRECISE)))
+    assert found.dtype == dtype
+    assert (abs(found - expected) / expected).max() < error * 4
+
+
+@pytest.mark.parametrize(("dtype", "error"), [("float32", 3e-7), ("float64", 1e-15)])
+def test_the_hyperbolic_tangent_is_right_near_zero_too(on_array, dtype, error):
+    """A difference of exponentials would lose every digit there."""
+    z = np.concatenate([np.geomspace(1e-6, 30, 20_000), -np.geomspace(1e-6, 30, 20_000)]).astype(dtype)
+    found = on_array(arithmetic.tanh)(z)
+    expected = np.tanh(z.astype(PRECISE))
+    assert (abs(found - expected) / abs(expected)).max() < error * 4
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_functions_have_their_limits_and_keep_what_is_no_number(on_array, dtype):
+    """Infinite logits saturate; NaN stays NaN."""
+    z = np.array([-np.inf, -1e30, 1e30, np.inf, np.nan], dtype)
+    np.testing.assert_array_equal(on_array(arithmetic.sigmoid)(z), [0, 0, 1, 1, np.nan])
+    np.testing.assert_array_equal(on_array(arithmetic.tanh)(z), [-1, -1, 1, 1, np.nan])
+
+
+# ---------------------------------------------------------------- blocks of lanes
+
+
+@pytest.mark.parametrize("hidden", ["3", "3-2"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_numbers_do_not_depend_on_the_block(hidden, dtype):
+    """In batches of 7, of 4,096, or with a diverging training beside it: the same to the bit."""
+    trial = Trial(hidden=hidden, dtype=dtype, iterations=60, learning_rate=1.0, momentum=0.5)
+    whole = train(trial, range(4096))
+    for start in (0, 63, 4089):
+        same(train(trial, range(start, start + 7)), some(whole, slice(start, start + 7)))
+    rates = np.full(100, 1.0)
+    rates[50] = np.inf
+    beside = train(trial, range(100), learning_rate_T=rates)
+    assert not np.isfinite(beside.weights_TP[50]).all()
+    others = np.arange(100) != 50
+    same(some(beside, others), some(whole, np.flatnonzero(others)))
+
+
+def test_a_batch_too_large_for_the_memory_is_trained_in_groups(monkeypatch):
+    """They are joined as if nothing had happened; each group has its own time."""
+    trial = Trial(iterations=30)
+    whole = train(trial, range(300))
+    monkeypatch.setattr(numba_lanes, "GROUP_BYTES", 1)
+    parts = train(trial, range(300))
+    same(parts, whole)
+    assert (whole.together, parts.together) == (300, 64)
+    assert len(np.unique(parts.seconds_TC[:, 0])) > 1
+
+
+def test_idle_lanes_do_not_keep_a_block_going():
+    """Seven trainings that are all solved end the block, though it has room for more."""
+    trial = Trial(gate="or", hidden=0, learning_rate=5.0, iterations=100_000_000, stop="solved")
+    found = train(trial, range(7))  # would take hours
+    assert (found.solved_at_T != NEVER).all()
+    assert found.iterations_T.tolist() == found.solved_at_T.tolist()
+
+
+# ---------------------------------------------------------------- kernels
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_both_kernels_train_alike(monkeypatch, activation, momentum):
+    """What the one does for small tables, the other does for any."""
+    trial = Trial(hidden=3, activation=activation, momentum=momentum, dtype="float64", iterations=400)
+    shallow = train(trial, range(70))
+    monkeypatch.setattr(numba_lanes, "is_shallow", lambda trial: False)
+    deep = train(trial, range(70))
+    for name in NUMBERS:
+        np.testing.assert_allclose(getattr(deep, name), getattr(shallow, name), rtol=1e-9, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("gate", "hidden", "update"),
+    [
+        (table(300, 7), "64", "full"),
+        (table(300, 7), "64-64", "full"),
+        (table(37, 5), "1-64-3", "online"),
+        (table(9, 4), "0", "full"),
+        (table(1, 1), "2", "full"),
+        (table(8, 4), "5", "full"),
+        (table(9, 2), "5", "full"),
+    ],
+    ids=lambda value: f"{len(value.targets)}x{value.inputs.shape[1]}" if isinstance(value, Gate) else str(value),
+)
+def test_any_table_and_network_agrees_with_the_plain_loop(gate, hidden, update):
+    """More observations than a tile holds, more inputs than are unrolled, the widest layers."""
+    trial = Trial(gate=gate, hidden=hidden, update=update, dtype="float64", iterations=12, learning_rate=0.5)
+    found, expected = train(trial, range(3)), plain(trial, range(3))
+    for name in NUMBERS:
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-9, atol=1e-12, err_msg=name)
+
+
+def test_the_largest_table_is_trained():
+    """65,536 observations: the sums run over hundreds of tiles."""
+    trial = Trial(gate=table(65_536, 3), hidden=4, dtype="float64", iterations=2, learning_rate=5.0)
+    found, expected = train(trial, [0]), plain(trial, [0])
+    np.testing.assert_allclose(found.weights_TP, expected.weights_TP, rtol=1e-10)
+    np.testing.assert_allclose(found.predictions_TN, expected.predictions_TN, rtol=1e-10)
+
+
+# ---------------------------------------------------------------- compiled code
+
+
+def test_compilation_is_told_apart_from_training():
+    """The first batch of a new shape says how long it took to compile; its seconds are those of a second batch."""
+    gate = Gate("one input", np.array([[0.0], [1.0], [2.0]]), np.array([0.0, 1.0, 0.0]))
+    trial = Trial(gate=gate, hidden=2, iterations=1)
+    first, second = (train(trial, [0]) for _ in range(2))
+    assert first.compile_seconds > 10 * first.seconds_TC.sum()
+    assert second.compile_seconds < first.compile_seconds
+
+
+def test_a_machine_that_cannot_keep_compiled_code_still_works(monkeypatch):
+    """Where Numba finds no place for its cache, every process compiles anew."""
+    njit = compiling.numba.njit
+
+    def nowhere(*, cache=False, **options):
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return njit(**options)
+
+    monkeypatch.setattr(compiling.numba, "njit", nowhere)
+    assert compiling.compiled(lambda x: x + 1)(1) == 2
