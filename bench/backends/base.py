@@ -22,12 +22,13 @@ class Backend(Protocol):
 
     name: str
     releases_gil: bool
+    least: int  # as many trainings take about as long as one: fewer are not worth a batch of their own
 
     def unsupported(self, trial: Trial) -> str | None:
         """Return why this trial cannot be trained here, or None if it can."""
 
     def cost_us(self, trial: Trial) -> float:
-        """Return about how many microseconds one iteration of one training takes, for cutting work into chunks."""
+        """Return about how many microseconds an iteration of one training takes, among at least ``least`` of them."""
 
     def train(self, batch: Batch) -> Outcome:
         """Train every training of the batch from its weights."""
@@ -58,6 +59,7 @@ class LoopBackend(ABC):
 
     name: str
     releases_gil = False
+    least = 1
     overhead_us: float
 
     @abstractmethod

@@ -36,6 +36,7 @@ class NumbaLanes:
 
     name = "numba"
     releases_gil = True
+    least = LANES
 
     def unsupported(self, trial: Trial) -> str | None:
         """Refuse a GPU, and sums as another library rounds them."""

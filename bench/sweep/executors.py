@@ -46,10 +46,10 @@ def available_cores() -> int:
 
 
 def choose(name: str, workers: int, cost_s: float, *, holds_gil: bool) -> str:
-    """Return what ``auto`` means: serial for little work, threads where the GIL is released, else processes."""
+    """Return what ``auto`` means: threads where the GIL is released, else processes if the work is worth their start."""
     if name != "auto":
         return name
-    if workers == 1 or cost_s < SERIAL_S:
+    if workers == 1 or (holds_gil and cost_s < SERIAL_S):
         return "serial"
     return "processes" if holds_gil else "threads"
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from bench.backends import load
 from bench.problem.trial import Trial
 
-CHUNK_S = 1.0
+CHUNK_S = 0.5
+CHUNK_NUMBERS = 4_000_000  # that a chunk's trainings return, at most: a few chunks are in memory at a time
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,19 @@ class Job:
     @property
     def cost_s(self) -> float:
         """About how many seconds of one core the job takes; only the cutting depends on it."""
-        return load(self.trial.backend).cost_us(self.trial) * self.trial.iterations * len(self.seeds) / 1e6
+        return max(self.trainings, load(self.trial.backend).least) * self.training_s
+
+    @property
+    def training_s(self) -> float:
+        """About how many seconds of one core each of many trainings takes."""
+        return load(self.trial.backend).cost_us(self.trial) * self.trial.iterations / 1e6
+
+    @property
+    def most(self) -> int:
+        """How many trainings one chunk may hold."""
+        trial = self.trial
+        numbers = 2 * (len(trial.checkpoints) + trial.network.parameters + len(trial.gate.targets))
+        return max(CHUNK_NUMBERS // numbers, 1)
 
 
 @dataclass(frozen=True)
@@ -74,19 +87,18 @@ def _fill(jobs: Iterable[Job]) -> Iterator[list[Job]]:
     filled: list[Job] = []
     room_s = CHUNK_S
     for job in jobs:
-        training_s = job.cost_s / max(job.trainings, 1)
         start = 0
         while start < job.trainings:
-            size = max(int(room_s / training_s), 1) if filled or room_s >= CHUNK_S else 1
-            taken = job.seeds[start : start + size]
-            if filled and training_s > room_s:
+            size = min(max(int(room_s / job.training_s), load(job.trial.backend).least), job.most)
+            part = Job(job.trial, job.seeds[start : start + size], job.alone)
+            if filled and part.cost_s > room_s:
                 yield filled
                 filled, room_s = [], CHUNK_S
                 continue
-            filled.append(Job(job.trial, taken, job.alone))
-            room_s -= training_s * len(taken)
-            start += len(taken)
-            if room_s <= 0:
+            filled.append(part)
+            room_s -= part.cost_s
+            start += part.trainings
+            if room_s <= 0 or part.trainings == job.most:
                 yield filled
                 filled, room_s = [], CHUNK_S
     if filled:
