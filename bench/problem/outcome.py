@@ -4,7 +4,7 @@ Shapes: T trainings, N observations, K recorded iterations, P parameters of the 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Any
 
@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 NEVER = -1  # in solved_at and correct_at: it never happened
+AXES = ("_T", "_TC", "_TN", "_TP")  # the suffixes of arrays with a row per training
 LEARNING = 0.01  # a slow training's loss still falls by more than this share in the last tenth of its budget
 
 
@@ -77,6 +78,12 @@ class Outcome:
     seconds_TC: Floats
     together: int = 1
     compile_seconds: float = 0.0
+
+    def take(self, places: Ints) -> "Outcome":
+        """Return what became of some of the trainings, by their places in the batch."""
+        by_training = {declared.name: getattr(self, declared.name) for declared in fields(self)}
+        chosen = {name: values[places] for name, values in by_training.items() if name.endswith(AXES)}
+        return replace(self, **chosen)
 
 
 @dataclass(frozen=True, eq=False)
