@@ -9,10 +9,11 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from mlflow.entities import Metric, Param, Run
@@ -21,11 +22,13 @@ from bench.errors import RequestError
 from bench.experiment.grid import Plan, PlannedTrial
 from bench.experiment.seeds import write_seeds
 from bench.experiment.spec import Experiment
+from bench.problem.timing import ColdStart, Sample
 from bench.tracking import columns as c
 from bench.tracking import store as names
-from bench.tracking.reader import read_shards
+from bench.tracking.reader import read_cold_starts, read_shards, read_timings
 from bench.tracking.rows import concat
 from bench.tracking.store import Store
+from bench.tracking.timings import timing_rows
 
 LONGEST_PARAM = 500
 BATCH_LIMIT = 1000  # metrics that MLflow takes in one log_batch
@@ -99,12 +102,29 @@ class SweepWriter:
         """Return the ids of the trials whose child run has ended."""
         return {run.data.tags[names.TRIAL_TAG] for run in self.store.runs(names.TRIAL, parent=self.run_id)}
 
+    def timed(self) -> pd.DataFrame:
+        """Return the samples of all timings that were written."""
+        return read_timings(self.store, self.run_id)
+
     def shard(self, table: pa.Table) -> None:
         """Write finished trainings at once; from here on they are safe."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"{time.time_ns()}-{uuid.uuid4().hex[:8]}.parquet"
+        self._table(table, names.SHARDS)
+
+    def timings(self, samples: Sequence[Sample]) -> None:
+        """Write what timings took at once; from here on they are not taken again."""
+        self._table(timing_rows(samples), names.TIMINGS)
+
+    def _table(self, table: pa.Table, folder: str) -> None:
+        with tempfile.TemporaryDirectory() as here:
+            path = Path(here) / f"{time.time_ns()}-{uuid.uuid4().hex[:8]}.parquet"
             pq.write_table(table, path, compression="zstd")
-            self.client.log_artifact(self.run_id, str(path), "shards")
+            self.client.log_artifact(self.run_id, str(path), folder)
+
+    def cold_starts(self, measured: Sequence[ColdStart] | None = None) -> list[ColdStart]:
+        """Keep cold starts, if any are given; return those that are kept."""
+        if measured is not None:
+            self.json(names.COLD_STARTS, [asdict(one) for one in measured])
+        return [ColdStart(**row) for row in read_cold_starts(self.store, self.run_id)]
 
     def trial(
         self, planned: PlannedTrial, name: str, summary: Summary, trainings: Iterable[tuple[int, Summary]] = ()
@@ -206,6 +226,15 @@ def _plan_json(experiment: Experiment, plan: Plan) -> dict[str, Any]:
                 "parameters": planned.trial.parameters,
             }
             for planned in plan.trials
+        ],
+        "timings": [
+            {
+                c.TRIAL_ID: timing.trial.trial_id,
+                c.SEEDS: write_seeds(timing.seeds),
+                c.TOGETHER: len(timing.seeds),
+                "rounds": timing.rounds,
+            }
+            for timing in plan.timings
         ],
         "claims_left_out": experiment.claims_left_out,
         "claims": [
