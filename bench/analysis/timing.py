@@ -17,7 +17,7 @@ MEDIAN, LOW, HIGH, SPREAD, NOISY, COUNT = "median_us", "q25_us", "q75_us", "spre
 P99, ROUNDS, SIDE = "p99_us", "rounds", "side"
 PER_S, PER_S_LOW, PER_S_HIGH = "per_s", "per_s_q25", "per_s_q75"
 VERDICT, SPEEDUP, SPEEDUP_LOW, SPEEDUP_HIGH = "verdict", "speedup", "speedup_low", "speedup_high"
-REFERENCE, AGREED, DISAGREES, NOT_COMPARED, ALONE_HERE = (
+REFERENCE, AGREED, DISAGREES, NOT_COMPARED, NO_REFERENCE = (
     "reference", "agrees", "disagrees", "not compared", "no reference",
 )  # fmt: skip
 LOOP = "numpy"  # the side whose speed is the reference
@@ -49,7 +49,7 @@ def timing_table(samples: pd.DataFrame, agreed: pd.DataFrame, seed: int = 0) -> 
     their median. Compiling is that of the warm-up and of all rounds together. The warm-up is in no other figure.
     """
     compiled = samples.groupby(BY)[c.COMPILE_S].sum()
-    rounds = samples[samples[c.ROUND] > WARM_UP]
+    rounds = samples[samples[c.ROUND] > WARM_UP].dropna(subset=[c.TRAINING_US])
     table = pd.DataFrame([_row(some) for _, some in rounds.groupby(BY, sort=False)])
     if table.empty:
         return table
@@ -85,7 +85,7 @@ def _speedup(row: dict[Any, Any], table: pd.DataFrame, rounds: pd.DataFrame, agr
     loops = table[alike]
     nothing = {DIFFERENCE: np.nan, SPEEDUP: np.nan, SPEEDUP_LOW: np.nan, SPEEDUP_HIGH: np.nan}
     if row[SIDE] == LOOP or loops.empty:
-        return {VERDICT: REFERENCE if row[SIDE] == LOOP else ALONE_HERE, **nothing}
+        return {VERDICT: REFERENCE if row[SIDE] == LOOP else NO_REFERENCE, **nothing}
     found = agreement_of(agreed, LOOP, row[SIDE], row[c.DTYPE])
     if found is None or not found[AGREES]:
         difference = np.nan if found is None else found[DIFFERENCE]

@@ -3,6 +3,7 @@
 Shapes: T trainings, C checkpoints, K recorded iterations.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -59,11 +60,12 @@ def read_sample(
 ) -> Sample:
     """Return the sample of an outcome; ``trial`` is what was trained, shorter than the timing's in a warm-up.
 
-    Where trainings stop early, the batch counts as advanced by the mean of what they did.
+    Where trainings stop early, the batch counts as advanced by the mean of what they did; where none was begun,
+    because all were solved at the start, there is no time.
     """
     seconds_TK, done_TK = stretches(trial, outcome)
     size = len(timing.seeds)
-    training_us = float(seconds_TK.sum()) / max(int(done_TK.sum()), 1) * 1e6
+    training_us = float(seconds_TK.sum()) / int(done_TK.sum()) * 1e6 if done_TK.any() else math.nan
     done_K = done_TK.sum(axis=0)
     chunk_us_K = np.full(len(done_K), np.nan)
     np.divide(seconds_TK.sum(axis=0) * 1e6 * size, done_K, out=chunk_us_K, where=done_K > 0)

@@ -25,6 +25,7 @@ from bench.experiment.spec import Experiment
 from bench.problem.timing import ColdStart, Sample
 from bench.tracking import columns as c
 from bench.tracking import store as names
+from bench.tracking.planned import plan_json
 from bench.tracking.reader import read_cold_starts, read_shards, read_timings
 from bench.tracking.rows import concat
 from bench.tracking.store import Store
@@ -141,7 +142,7 @@ class SweepWriter:
 
     def plan(self, experiment: Experiment, plan: Plan) -> None:
         """Keep what is planned, in place of what was."""
-        self.json("plan.json", _plan_json(experiment, plan))
+        self.json("plan.json", plan_json(experiment, plan))
 
     def json(self, name: str, content: Any) -> None:
         """Keep a JSON document with the sweep."""
@@ -201,51 +202,6 @@ def _seeds(planned: PlannedTrial) -> str:
     """Return the seeds as a param: MLflow cuts long texts, so a long list is described instead."""
     text = write_seeds(planned.seeds)
     return text if len(text) <= LONGEST_PARAM else f"{planned.trainings} from {planned.seeds[0]} to {planned.seeds[-1]}"
-
-
-def _plan_json(experiment: Experiment, plan: Plan) -> dict[str, Any]:
-    gates = {planned.trial.gate.digest: planned.trial.gate for planned in plan.trials}
-    return {
-        "experiment": experiment.name,
-        "title": experiment.title,
-        "about": experiment.about,
-        "command": experiment.command,
-        "blocks": [*(block.title for block in experiment.blocks), *(["Search"] if experiment.search else [])],
-        "duplicates": plan.duplicates,
-        "gates": {
-            digest: {"name": gate.name, "inputs": gate.inputs.tolist(), "targets": gate.targets.tolist()}
-            for digest, gate in gates.items()
-        },
-        "trials": [
-            {
-                c.TRIAL_ID: planned.trial.trial_id,
-                "blocks": planned.blocks,
-                "seeds": write_seeds(planned.seeds),
-                "trainings": planned.trainings,
-                "table": planned.trial.gate.digest,
-                "parameters": planned.trial.parameters,
-            }
-            for planned in plan.trials
-        ],
-        "timings": [
-            {
-                c.TRIAL_ID: timing.trial.trial_id,
-                c.SEEDS: write_seeds(timing.seeds),
-                c.TOGETHER: len(timing.seeds),
-                "rounds": timing.rounds,
-            }
-            for timing in plan.timings
-        ],
-        "claims_left_out": experiment.claims_left_out,
-        "claims": [
-            {
-                "claim": planned.claim.model_dump(by_alias=True, exclude_none=True),
-                "trials": planned.trials,
-                "than": planned.than,
-            }
-            for planned in plan.claims
-        ],
-    }
 
 
 def _flat(environment: Mapping[str, Any]) -> dict[str, str]:

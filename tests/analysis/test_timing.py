@@ -213,7 +213,7 @@ def test_a_side_whose_trainings_were_not_compared_has_no_speed_up(agreed, sides)
 def test_a_trial_that_the_loop_was_not_timed_with_has_no_speed_up(agreed, trial, sides):
     """Another size of network is another trial."""
     row = tabled(agreed(), samples(trial(hidden=8), [40] * 3), samples(sides[1], [10] * 3))["torch", 1]
-    assert row[VERDICT] == timing.ALONE_HERE
+    assert row[VERDICT] == timing.NO_REFERENCE
     assert np.isnan(row[SPEEDUP])
 
 
