@@ -46,16 +46,23 @@ def describe_trial(trainings: pd.DataFrame) -> tuple[Metrics, Steps]:
         for name in (c.SOLVED, c.CORRECT):
             low, high = wilson_interval(int(begun[name].sum()), len(begun))
             metrics |= {f"{name}_rate": begun[name].mean(), f"{name}_rate_low": low, f"{name}_rate_high": high}
-    for name in SPREAD_COLUMNS:
+    for name in (*ERRORS, c.SOLVED_AT, c.CORRECT_AT):
         values = worst_first(begun, name).dropna().to_numpy(dtype=np.float64)
         if values.size:
             found = np.quantile(values, list(QUARTILES.values()), method="inverted_cdf")
             named = zip(QUARTILES, found, strict=True)
             metrics |= {f"{name}_{label}": float(value) for label, value in named if np.isfinite(value)}
-    times = begun[c.ITERATION_US].dropna()
-    if len(times):
-        metrics[f"{c.ITERATION_US}_p99"] = float(times.quantile(0.99))
-    return metrics, _trial_steps(begun)
+    return metrics | _chunk_times(begun), _trial_steps(begun)
+
+
+def _chunk_times(begun: pd.DataFrame) -> Metrics:
+    """Return median, quartiles and 99th percentile of iteration_us over the recorded chunks of all trainings."""
+    kept = begun[c.CURVE_US].dropna()
+    chunks = np.concatenate(kept.to_list()) if len(kept) else begun[c.ITERATION_US].to_numpy(dtype=np.float64)
+    chunks = chunks[np.isfinite(chunks)]
+    quantiles = {**QUARTILES, "p99": 0.99}
+    found = np.quantile(chunks, list(quantiles.values())) if len(chunks) else []
+    return {f"{c.ITERATION_US}_{label}": float(value) for label, value in zip(quantiles, found, strict=False)}
 
 
 def _trial_steps(begun: pd.DataFrame) -> Steps:

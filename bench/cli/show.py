@@ -140,6 +140,8 @@ def _swept(store: Store, sweep: str) -> Swept:
         environment=read.environment,
         figures=read.figures,
         trainings=read.trainings,
+        timings=read.timings,
+        cold_starts=read.cold_starts,
         verdicts=check_claims(planned_claims(read.plan["claims"]), read.trainings),
         claims_left_out=read.plan["claims_left_out"],
     )

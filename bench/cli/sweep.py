@@ -220,7 +220,7 @@ def _summary(runner: Runner, read: Sweep | None, report: Path | None, started: f
 def _executor(plan: Plan, name: str, workers: int) -> str:
     from bench.backends import load
 
-    jobs = [Job(planned.trial, planned.seeds) for planned in plan.trials]
+    jobs = [Job(planned.trial, planned.together) for planned in plan.trials if planned.together]
     if plan.search:
         jobs.append(Job(Trial(**plan.search.fixed), range(plan.search.trials * len(plan.search.seeds))))
     cost_s = sum(job.cost_s for job in jobs)

@@ -10,11 +10,12 @@ from bench.errors import RequestError, unknown
 from bench.experiment.seeds import read_seeds
 from bench.problem.gate import Gate, read_csv
 from bench.problem.network import write_hidden
-from bench.problem.parameters import ParameterError, flag
+from bench.problem.parameters import ParameterError, flag, whole
 from bench.problem.trial import PARAMETERS, read
 
 DEFAULT_SEEDS = range(20)
-KEYS = ("seeds", "alone", "title")  # beside the trial parameters
+DEFAULT_ROUNDS = 5
+KEYS = ("seeds", "alone", "rounds", "title")  # beside the trial parameters
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Block:
     axes: Mapping[str, Sequence[Any]]
     seeds: Sequence[int]
     alone: bool
+    rounds: int = DEFAULT_ROUNDS  # how often each of its timings is taken, if alone
     source: str = ""  # the file and the place in it, for messages
 
 
@@ -35,11 +37,12 @@ class Values:
     axes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     seeds: Sequence[int] | None = None
     alone: bool | None = None
+    rounds: int | None = None
     title: str = ""
 
     def __bool__(self) -> bool:
         """Whether it says anything."""
-        return bool(self.axes) or self.seeds is not None or self.alone is not None
+        return bool(self.axes) or (self.seeds, self.alone, self.rounds) != (None, None, None)
 
     def over(self, other: "Values") -> "Values":
         """Return these values, and the other's where these say nothing."""
@@ -47,13 +50,15 @@ class Values:
             {**other.axes, **self.axes},
             other.seeds if self.seeds is None else self.seeds,
             other.alone if self.alone is None else self.alone,
+            other.rounds if self.rounds is None else self.rounds,
             self.title or other.title,
         )
 
     def block(self, source: str = "") -> Block:
         """Return the block that these values describe."""
         seeds = DEFAULT_SEEDS if self.seeds is None else self.seeds
-        return Block(self.title, self.axes, seeds, bool(self.alone), source)
+        rounds = DEFAULT_ROUNDS if self.rounds is None else self.rounds
+        return Block(self.title, self.axes, seeds, bool(self.alone), rounds, source)
 
 
 def read_values(table: Mapping[str, Any], what: str, folder: Path, problems: list[str]) -> Values:
@@ -64,8 +69,11 @@ def read_values(table: Mapping[str, Any], what: str, folder: Path, problems: lis
         if name not in KEYS
     }
     seeds = attempt(lambda: read_seeds(table["seeds"]), what, problems) if "seeds" in table else None
-    alone = attempt(lambda: flag("alone", _single(table["alone"])), what, problems) if "alone" in table else None
-    return Values(axes, seeds, alone, str(table.get("title", "")))
+    alone, rounds = (
+        attempt(partial(reader, name, _single(table[name])), what, problems) if name in table else None
+        for name, reader in (("alone", flag), ("rounds", whole(1, 1000)))
+    )
+    return Values(axes, seeds, alone, rounds, str(table.get("title", "")))
 
 
 def read_axis(name: str, value: Any, folder: Path) -> list[Any]:

@@ -14,6 +14,7 @@ from bench.experiment.claim import CLAIM, Claim, Comparison
 from bench.experiment.search import Search
 from bench.experiment.seeds import compact, write_seeds
 from bench.experiment.spec import Experiment
+from bench.problem.timing import Timing
 from bench.problem.trial import PARAMETERS, Trial, read
 
 MOST_TRAININGS = 100_000_000  # more would not fit the memory that accounts for them
@@ -56,6 +57,7 @@ class Plan:
     duplicates: int
     claims: tuple[PlannedClaim, ...] = ()
     search: Search | None = None
+    timings: tuple[Timing, ...] = ()
 
     @property
     def trainings(self) -> int:
@@ -74,8 +76,9 @@ class Plan:
 
     @property
     def iterations(self) -> int:
-        """How many iterations are planned."""
-        return sum(planned.trainings * planned.trial.iterations for planned in self.trials)
+        """How many iterations are planned, every round of every timing included."""
+        together = sum(len(planned.together) * planned.trial.iterations for planned in self.trials)
+        return together + sum(len(t.seeds) * t.rounds * t.trial.iterations for t in self.timings)
 
     def extended(self, more: "Plan") -> "Plan":
         """Return this plan with the trials of another that it has not yet."""
@@ -91,15 +94,18 @@ class Plan:
             f"{planned.trial.trial_id} {write_seeds(planned.together)} {write_seeds(planned.alone)}"
             for planned in self.trials
         )
+        lines += sorted(f"{t.trial.trial_id} {write_seeds(t.seeds)} x {t.rounds}" for t in self.timings)
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 def make_plan(experiment: Experiment) -> Plan:
     """Multiply out every block; trainings that several blocks or values name are planned once and counted.
 
-    A training named by an ``alone`` block is trained alone, whoever else names it.
+    A training named by an ``alone`` block is trained alone, whoever else names it. Each trial of such a block is a
+    timing; one that several blocks name is taken once, in as many rounds as the most of them ask for.
     """
     named: dict[str, _Named] = {}
+    timings: dict[tuple[str, str], Timing] = {}
     problems: list[str] = []
     total = 0
     size = sum(math.prod(map(len, block.axes.values())) * len(block.seeds) for block in experiment.blocks)
@@ -110,13 +116,23 @@ def make_plan(experiment: Experiment) -> Plan:
             known = named.setdefault(trial.trial_id, _Named(trial))
             known.blocks[place] = None
             (known.alone if block.alone else known.together).append(block.seeds)
+            if block.alone:
+                _add_timing(timings, Timing(known.trial, block.seeds, block.rounds))
             total += len(block.seeds)
     if problems:
         raise RequestError(*dict.fromkeys(problems))
     _check_gates([known.trial for known in named.values()])
     planned = tuple(known.planned() for known in named.values())
     duplicates = total - sum(p.trainings for p in planned)
-    return Plan(planned, duplicates, plan_claims(experiment.claims, planned), experiment.search)
+    return Plan(
+        planned, duplicates, plan_claims(experiment.claims, planned), experiment.search, tuple(timings.values())
+    )
+
+
+def _add_timing(timings: dict[tuple[str, str], Timing], new: Timing) -> None:
+    name = (new.trial.trial_id, write_seeds(new.seeds))
+    known = timings.get(name, new)
+    timings[name] = replace(known, rounds=max(known.rounds, new.rounds))
 
 
 @dataclass

@@ -16,7 +16,7 @@ from bench.experiment.search import Search, read_search
 from bench.problem.trial import PARAMETERS
 
 ADHOC = "adhoc"
-OVERRIDES = (*PARAMETERS, "seeds", "alone")
+OVERRIDES = (*PARAMETERS, "seeds", "alone", "rounds")
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,8 @@ def read_experiment(path: Path, overrides: Values, request: Sequence[str]) -> Ex
     problems = gathered.problems
     if not gathered.blocks and not search and not problems:
         problems.append(f"{path.name}: there is no [[grid]] and no [search]; allowed is at least one of them")
+    if overrides.rounds is not None and not problems and not any(block.alone for block in gathered.blocks):
+        problems.append(_nothing_alone(overrides.rounds))
     ids = Counter(claim.id for claim, _ in gathered.claims)
     problems += [
         f"{path.name}: claim id {name!r} is used {count} times; allowed is once"
@@ -89,10 +91,14 @@ def _gather(
     start = len(gathered.blocks)
     for place, table in enumerate(file.grid, 1):
         own = read_values(table, f"grid {place}", path.parent, problems)
+        if own.rounds is not None and not own.over(defaults).alone:
+            problems.append(f"grid {place}: rounds is {own.rounds}; allowed is with alone = true")
         gathered.blocks.append(overrides.over(own.over(defaults)).block(f"{path.name}: grid {place}"))
-    own = range(start, len(gathered.blocks))
+    if defaults.rounds is not None and not any(block.alone for block in gathered.blocks[start:]):
+        problems.append(f"defaults: {_nothing_alone(defaults.rounds)}")
+    span = range(start, len(gathered.blocks))
     gathered.claims += [
-        (each, own) for claim in file.claim for each in (claim.variants() if isinstance(claim, OfOne) else [claim])
+        (each, span) for claim in file.claim for each in (claim.variants() if isinstance(claim, OfOne) else [claim])
     ]
     search = read_search(file.search, defaults, overrides, path.parent, problems)
     if search and above:
@@ -111,7 +117,13 @@ def _gather(
 
 def adhoc(overrides: Values, request: Sequence[str]) -> Experiment:
     """Return the experiment that overrides alone describe."""
+    if overrides.rounds is not None and not overrides.alone:
+        raise RequestError(_nothing_alone(overrides.rounds))
     return Experiment(ADHOC, " ".join(request), "", (overrides.block(),), (), tuple(request))
+
+
+def _nothing_alone(rounds: int) -> str:
+    return f"rounds is {rounds}, and no block is alone; allowed is with alone = true"
 
 
 def read_overrides(words: Sequence[str], folder: Path) -> Values:

@@ -4,7 +4,7 @@ Shapes: T trainings, N observations, K recorded iterations, P parameters of the 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -87,6 +87,10 @@ class Outcome:
         "iterations_T",
         "seconds_TC",
     )
+
+    def take(self, places: Ints) -> "Outcome":
+        """Return what became of some of the trainings, by their places in the batch."""
+        return replace(self, **{name: getattr(self, name)[places] for name in self.PER_TRAINING})
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,6 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.analysis import timing
 from bench.analysis.curves import ITERATION
 from bench.analysis.solved import HIGH, LOW, RATE
 from bench.problem.label import word
@@ -53,9 +52,9 @@ def data_uri(figure: Figure, *, raster: bool = False) -> str:
 
 def solved_rates(rates: pd.DataFrame, rest: Sequence[str]) -> Figure:
     """Draw the solved rate by hidden layer, a line of points per loss with Wilson's intervals, a panel for the rest."""
-    order = _hidden_order(rates[c.HIDDEN])
+    order = hidden_order(rates[c.HIDDEN])
     losses = sorted(rates[c.LOSS].unique())
-    figure, panels = _panels(rates, rest)
+    figure, panels = in_panels(rates, rest)
     for axes, panel in panels:
         for place, loss in enumerate(losses):
             rows = panel[panel[c.LOSS] == loss]
@@ -68,7 +67,7 @@ def solved_rates(rates: pd.DataFrame, rest: Sequence[str]) -> Figure:
         axes.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1))
         axes.set_xlim(-0.5, len(order) - 0.5)
     panels[0][0].set_ylabel("solved")
-    return _finish(figure, panels, "loss")
+    return finished(figure, panels, "loss")
 
 
 def curve_bands(curves: pd.DataFrame, rest: Sequence[str]) -> Figure:
@@ -76,8 +75,8 @@ def curve_bands(curves: pd.DataFrame, rest: Sequence[str]) -> Figure:
 
     ``curves`` has a row per trial and recorded iteration: its parameters, the iteration and the quantiles.
     """
-    order = _hidden_order(curves[c.HIDDEN])
-    figure, panels = _panels(curves, rest)
+    order = hidden_order(curves[c.HIDDEN])
+    figure, panels = in_panels(curves, rest)
     for axes, panel in panels:
         for hidden, rows in panel.groupby(c.HIDDEN, sort=False):
             colour = PALETTE[order.index(hidden) % 8]
@@ -86,12 +85,12 @@ def curve_bands(curves: pd.DataFrame, rest: Sequence[str]) -> Figure:
         axes.set(yscale="log", xlabel="iteration")
         axes.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
     panels[0][0].set_ylabel("loss")
-    return _finish(figure, panels, "hidden neurons")
+    return finished(figure, panels, "hidden neurons")
 
 
 def single_curves(curves: pd.DataFrame, rest: Sequence[str]) -> Figure:
     """Draw every training's own loss curve, log axis, a panel for the rest; ``label`` names the lines."""
-    figure, panels = _panels(curves, rest, width=1.5, share_x=False)
+    figure, panels = in_panels(curves, rest, width=1.5, share_x=False)
     for axes, panel in panels:
         for place, (label, rows) in enumerate(panel.groupby(LABEL, sort=False)):
             dashes = "-" if place < len(PALETTE) else "--"
@@ -102,14 +101,14 @@ def single_curves(curves: pd.DataFrame, rest: Sequence[str]) -> Figure:
         axes.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
         axes.legend(fontsize="x-small", loc="lower left", framealpha=0.9)
     panels[0][0].set_ylabel("loss")
-    return _finish(figure, panels, None)
+    return finished(figure, panels, None)
 
 
 def final_errors(trainings: pd.DataFrame, rest: Sequence[str]) -> tuple[Figure, bool]:
     """Draw every training's final mean squared error, log axis, coloured by outcome; say whether to raster it."""
-    order = _hidden_order(trainings[c.HIDDEN])
+    order = hidden_order(trainings[c.HIDDEN])
     shown = trainings.assign(**{c.HIDDEN: pd.Categorical(trainings[c.HIDDEN], order)})
-    figure, panels = _panels(shown, rest)
+    figure, panels = in_panels(shown, rest)
     outcomes = [name for name in OUTCOME_COLOURS if (shown[c.OUTCOME] == name).any()]
     for axes, panel in panels:
         sns.stripplot(
@@ -120,30 +119,10 @@ def final_errors(trainings: pd.DataFrame, rest: Sequence[str]) -> tuple[Figure, 
             axes.plot([], [], "o", color=OUTCOME_COLOURS[name], label=name)
         axes.set(xscale="log", xlabel="final mean squared error", ylabel="")
     panels[0][0].set_ylabel("hidden neurons")
-    return _finish(figure, panels, "outcome"), len(shown) > MOST_MARKS
+    return finished(figure, panels, "outcome"), len(shown) > MOST_MARKS
 
 
-def iteration_times(times: pd.DataFrame) -> Figure:
-    """Draw the median time per iteration with its quartiles, a row per trial, a colour per backend, log axis."""
-    figure = Figure(figsize=(7.2, 0.9 + 0.34 * len(times)))
-    axes = figure.subplots()
-    backends = sorted(times[c.BACKEND].unique())
-    for place, (_, row) in enumerate(times.iterrows()):
-        colour = PALETTE[backends.index(row[c.BACKEND]) % 8]
-        axes.plot([row[timing.LOW], row[timing.HIGH]], [place, place], color=colour, linewidth=3, alpha=0.5)
-        axes.plot(row[timing.MEDIAN], place, "o", color=colour)
-    axes.set(
-        xscale="log", xlabel="microseconds per iteration", yticks=range(len(times)), yticklabels=times[LABEL].map(plain)
-    )
-    axes.xaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
-    axes.xaxis.set_minor_formatter(mpl.ticker.FormatStrFormatter("%g"))
-    axes.tick_params(axis="x", which="minor", labelsize="x-small")
-    axes.invert_yaxis()
-    sns.despine(figure)
-    return figure
-
-
-def _panels(
+def in_panels(
     data: pd.DataFrame, rest: Sequence[str], *, width: float = 1.0, share_x: bool = True
 ) -> tuple[Figure, list[tuple[Axes, pd.DataFrame]]]:
     """Return a figure with one panel for each combination of the remaining parameters, all on the same axes."""
@@ -161,7 +140,8 @@ def _panels(
     return figure, [(axes, panel) for axes, (_, panel) in zip(grid, groups, strict=False)]
 
 
-def _finish(figure: Figure, panels: list[tuple[Axes, pd.DataFrame]], legend: str | None) -> Figure:
+def finished(figure: Figure, panels: list[tuple[Axes, pd.DataFrame]], legend: str | None) -> Figure:
+    """Return the figure with the legend of all panels, if one is wanted, and without what each panel repeats."""
     if legend is not None:
         entries: dict[str, Any] = {}
         for axes, _ in panels:
@@ -175,11 +155,17 @@ def _finish(figure: Figure, panels: list[tuple[Axes, pd.DataFrame]], legend: str
     return figure
 
 
+def from_to(counts: pd.Series) -> str:
+    """Return the only count, or the least and the greatest."""
+    low, high = int(counts.min()), int(counts.max())
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
 def plain(text: str) -> str:
     """Return text that matplotlib does not take for mathematics."""
     return text.replace("$", r"\$")
 
 
-def _hidden_order(hidden: pd.Series) -> list[Any]:
+def hidden_order(hidden: pd.Series) -> list[Any]:
     """Return hidden layers by their sizes: 0, 2, 16, 4-4."""
     return sorted(hidden.unique(), key=lambda name: [int(size) for size in str(name).split("-")])

@@ -15,7 +15,8 @@ from bench.analysis.summary import trial_medians
 from bench.problem.label import labels, varying
 from bench.problem.outcome import Result
 from bench.report import figures
-from bench.report.pictures import block_pictures, single_pictures, times
+from bench.report.backends import backends
+from bench.report.pictures import block_pictures, single_pictures
 from bench.tracking import columns as c
 
 
@@ -30,15 +31,17 @@ class Swept:
     environment: dict[str, Any]
     figures: dict[str, float]
     trainings: pd.DataFrame
+    timings: pd.DataFrame
+    cold_starts: Sequence[dict[str, Any]]
     verdicts: Sequence[Verdict]
     claims_left_out: bool = False
 
 
 def render(swept: Sequence[Swept]) -> str:
     """Return the HTML of one sweep's report, or of several one after the other."""
-    source = files("bench.report").joinpath("templates/report.html").read_text(encoding="utf-8")
+    folder = files("bench.report").joinpath("templates")
     jinja = Environment(
-        loader=DictLoader({"report.html": source}),
+        loader=DictLoader({file.name: file.read_text(encoding="utf-8") for file in folder.iterdir()}),
         autoescape=select_autoescape(default=True),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -62,7 +65,6 @@ def _section(swept: Swept) -> dict[str, Any]:
         for place, title in enumerate(swept.plan["blocks"])
     ]
     blocks.append({"title": "Trainings drawn one by one", "pictures": single_pictures(data), "note": ""})
-    trained = data.dropna(subset=[c.ITERATION_US])
     done = len(data)
     planned = sum(trial["trainings"] for trial in trials)
     return {
@@ -77,7 +79,7 @@ def _section(swept: Swept) -> dict[str, Any]:
         "colours": figures.OUTCOME_COLOURS,
         "trials": _trial_rows(data, trials, name_of),
         "blocks": [block for block in blocks if block["pictures"] or block["note"]],
-        "times": times(trained, name_of),
+        "backends": backends(data, swept.timings, swept.cold_starts, name_of),
         "warnings": _warnings(swept, data, planned),
     }
 

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.analysis import timing
 from bench.analysis.curves import ITERATION, QUANTILES, curve_quantiles, recorded
 from bench.analysis.solved import solved_rates
 from bench.problem.label import varying, word
@@ -68,15 +67,10 @@ def _rates(block: pd.DataFrame, rest: list[str]) -> Picture:
     return Picture(
         "How surely does it learn?",
         "Share of seeds whose every prediction ends within the tolerance of its target, with Wilson's 95 % interval. "
-        f"Seeds per point: {_from_to(rates['trainings'])}.",
+        f"Seeds per point: {figures.from_to(rates['trainings'])}.",
         f"Solved rate by hidden neurons and loss; the highest is {rates['rate'].max():.0%}.",
         figures.data_uri(figures.solved_rates(rates, rest)),
     )
-
-
-def _from_to(counts: pd.Series) -> str:
-    low, high = int(counts.min()), int(counts.max())
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def _bands(trained: pd.DataFrame, rest: list[str]) -> Picture | None:
@@ -139,23 +133,3 @@ def _telling(trials: pd.DataFrame) -> list[str]:
     varied = varying(_parameters(trials))
     usual = [name for name in (c.HIDDEN, c.LOSS, c.BACKEND) if name in varied]
     return usual if usual and not trials.duplicated(usual).any() else varied
-
-
-def times(trained: pd.DataFrame, names: dict[str, str]) -> dict[str, Any] | None:
-    """Return the timing section: trainings that ran alone if there are any, else all with a warning."""
-    if trained.empty:
-        return None
-    taken = timing.iteration_times(trained)
-    alone = bool(taken[c.ALONE].any())
-    shown = taken[taken[c.ALONE]] if alone else taken
-    shown = shown.assign(**{figures.LABEL: shown[c.TRIAL_ID].map(names)}).head(MANY_TRIALS)
-    return {
-        "alone": alone,
-        "rows": shown.to_dict("records"),
-        "picture": Picture(
-            "How long does an iteration take?",
-            "Median time per iteration of one training, with quartiles; logarithmic axis.",
-            "Microseconds per iteration by trial, coloured by backend.",
-            figures.data_uri(figures.iteration_times(shown)),
-        ),
-    }

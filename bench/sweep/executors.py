@@ -2,8 +2,6 @@
 
 import multiprocessing
 import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
@@ -13,6 +11,7 @@ from typing import Any, TypeVar
 
 from bench.errors import RequestError, unknown
 from bench.problem.outcome import Record
+from bench.sweep.child import begin_child
 from bench.sweep.plan import Chunk
 from bench.sweep.work import failed, train_chunk
 
@@ -46,7 +45,7 @@ def available_cores() -> int:
 
 
 def choose(name: str, workers: int, cost_s: float, *, holds_gil: bool) -> str:
-    """Return what ``auto`` means: threads where the GIL is released, else processes if the work is worth their start."""
+    """Return what ``auto`` means: threads where the GIL is released, else processes if there is enough work."""
     if name != "auto":
         return name
     if workers == 1 or (holds_gil and cost_s < SERIAL_S):
@@ -68,21 +67,8 @@ def maker(name: str, workers: int) -> Make:
         return lambda: Threads(workers)
     if name == "processes":
         context = multiprocessing.get_context("spawn")
-        return lambda: ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker)
+        return lambda: ProcessPoolExecutor(workers, mp_context=context, initializer=begin_child)
     return _dask(name)
-
-
-def _begin_worker() -> None:
-    """Leave Ctrl-C, which reaches every process of a terminal, to the driver; and end when the driver does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)  # a driver that was killed cannot say goodbye
 
 
 def _dask(name: str) -> Make:

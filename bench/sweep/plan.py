@@ -76,13 +76,6 @@ def cut(jobs: Iterable[Job]) -> list[Chunk]:
     return sorted(chunks, key=lambda chunk: -chunk.cost_s if chunk.cost_s > 2 * CHUNK_S else 0.0)
 
 
-def one_by_one(jobs: Sequence[Job]) -> list[Chunk]:
-    """Return a chunk per training, the trials taking turns seed by seed: drift hits all of them alike."""
-    turns = [(place, job, seed) for job in jobs for place, seed in enumerate(job.seeds)]
-    turns.sort(key=lambda turn: turn[0])
-    return [Chunk((Job(job.trial, (seed,), job.alone),)) for _, job, seed in turns]
-
-
 def _fill(jobs: Iterable[Job]) -> Iterator[list[Job]]:
     filled: list[Job] = []
     room_s = CHUNK_S

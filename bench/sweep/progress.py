@@ -53,6 +53,10 @@ class SweepProgress:
         """Leave the bar as it stands."""
         self._bar.stop()
 
+    def tell(self, description: str) -> None:
+        """Say what is being done."""
+        self._bar.update(self._task, description=description)
+
     def advance(self, trainings: int) -> None:
         """Note finished trainings."""
         self._bar.advance(self._task, trainings)

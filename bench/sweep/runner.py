@@ -1,7 +1,8 @@
-"""The whole of a sweep on one page: refuse, train together, train alone, write as it comes."""
+"""The whole of a sweep on one page: refuse, train together, time alone, write as it comes."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event
 
@@ -13,9 +14,13 @@ from bench.experiment.seeds import compact
 from bench.experiment.spec import Experiment
 from bench.problem.label import labels
 from bench.problem.outcome import Record, Result
+from bench.problem.timing import Sample
+from bench.sweep.cold import cold_starts
 from bench.sweep.executors import Make, run
-from bench.sweep.plan import Job, cut, one_by_one
+from bench.sweep.plan import Job, cut
 from bench.sweep.progress import SweepProgress
+from bench.sweep.rounds import shortened, take, turns
+from bench.sweep.work import THREADS
 from bench.tracking import columns as c
 from bench.tracking.rows import Table, by_trial, concat, frame, rows, seeds_of, seeds_only, solved_count
 from bench.tracking.writer import Summary, SweepWriter
@@ -73,8 +78,10 @@ class Runner:
         self.found: dict[str, Table] = {}  # of an interrupted sweep, by trial
         self.written: set[str] = set()
         self.unflushed: list[Table] = []
+        self.samples: list[Sample] = []  # not yet written
+        self.timed = False
         self.flushed = time.monotonic()
-        self.seconds = {"prepare": 0.0, "train": 0.0, "track": 0.0}
+        self.seconds = {"prepare": 0.0, "train": 0.0, "time": 0.0, "track": 0.0}
 
     def take_up(self) -> int:
         """Take over the trainings of an interrupted sweep; return how many there are."""
@@ -108,15 +115,35 @@ class Runner:
         """Train everything that is missing; on ``stop``, write what is finished and return."""
         self._note(self._refusals(), progress)
         together = cut(job for entry in self.ledger.values() for job in self._jobs(entry, alone=False))
-        alone = one_by_one([job for entry in self.ledger.values() for job in self._jobs(entry, alone=True)])
-        for chunks, in_flight in ((together, window), (alone, 1)):
-            started = time.monotonic()
-            tracked = self.seconds["track"]
-            if chunks and not stop.is_set():
-                for records in run(make, chunks, in_flight, stop):
+        with self._clock("train"):
+            if together and not stop.is_set():
+                for records in run(make, together, window, stop):
                     self._note(records, progress)
-            self.seconds["train"] += time.monotonic() - started - (self.seconds["track"] - tracked)
         self._flush()
+        if self.plan.timings and not self.timed:
+            with self._clock("time"):
+                self._time(progress, stop)
+            self.timed = not stop.is_set()  # a search comes here again with every batch of trials
+        self._flush()
+
+    def _time(self, progress: SweepProgress, stop: Event) -> None:
+        """Take the timings that have no sample yet, in this process, with nothing of ours beside them."""
+        alone = [job for entry in self.ledger.values() for job in self._jobs(entry, alone=True)]
+        waiting = turns(self.plan, self.writer.timed(), {job.trial.trial_id: job.seeds for job in alone})
+        if waiting and not stop.is_set() and not self.writer.cold_starts():
+            trials = {turn.timing.trial.backend: shortened(turn.timing.trial) for turn in waiting}
+            self.writer.cold_starts(cold_starts(dict(sorted(trials.items())), THREADS))
+        for records, samples in take(waiting, stop):
+            self.samples += samples
+            self._note(records, progress)
+            progress.tell(f"timing, round {samples[0].round}" if samples else "timing")
+
+    @contextmanager
+    def _clock(self, what: str) -> Iterator[None]:
+        """Add the seconds spent here, but for those of tracking."""
+        started, tracked = time.monotonic(), self.seconds["track"]
+        yield
+        self.seconds[what] += time.monotonic() - started - (self.seconds["track"] - tracked)
 
     def _refusals(self) -> Iterable[Record]:
         """Return a record for every training that its backend cannot do here."""
@@ -155,7 +182,9 @@ class Runner:
     def _flush(self) -> None:
         if self.unflushed:
             self.writer.shard(concat(self.unflushed))
-        self.unflushed = []
+        if self.samples:  # after the rows: a sample that is there is never taken again
+            self.writer.timings(self.samples)
+        self.unflushed, self.samples = [], []
         self.flushed = time.monotonic()
 
     def _close(self, entry: _Ledger) -> None:

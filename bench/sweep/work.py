@@ -13,7 +13,7 @@ THREADS = 1  # of a library, within a worker: the networks are too small to shar
 
 
 @cache
-def _backend(name: str) -> Backend:
+def backend_of(name: str) -> Backend:
     """Load a backend once a process: its library takes seconds to import."""
     return load(name)
 
@@ -21,7 +21,7 @@ def _backend(name: str) -> Backend:
 def train_chunk(chunk: Chunk) -> list[Record]:
     """Train a chunk; a training that raises becomes a failed one, with its reason."""
     for job in chunk.jobs:
-        _backend(job.trial.backend)  # before the limit: a library's threads are limited once it is loaded
+        backend_of(job.trial.backend)  # before the limit: a library's threads are limited once it is loaded
     with threadpool_limits(limits=THREADS):
         return [record for job in chunk.jobs for record in train_job(job)]
 
@@ -29,7 +29,7 @@ def train_chunk(chunk: Chunk) -> list[Record]:
 def train_job(job: Job) -> list[Record]:
     """Train one job; where it raises, halve it until the training at fault is alone."""
     try:
-        outcome = _backend(job.trial.backend).train(Batch.of(job.trial, job.seeds))
+        outcome = backend_of(job.trial.backend).train(Batch.of(job.trial, job.seeds))
     except Exception as error:  # noqa: BLE001 - whatever a backend raises must cost one training, not the sweep
         if job.trainings == 1:
             return [failed(job, f"{type(error).__name__}: {error}")]

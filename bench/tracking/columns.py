@@ -11,6 +11,8 @@ LOSS = "loss"
 LEARNING_RATE = "learning_rate"
 BACKEND = "backend"
 DTYPE = "dtype"
+DEVICE = "device"
+SUMMATION = "summation"
 ITERATIONS = "iterations"
 CURVE_POINTS = "curve_points"
 
@@ -34,6 +36,17 @@ WEIGHTS = "weights"
 CURVE = "curve"  # the loss at the trial's recorded iterations
 CURVE_US = "curve_us"  # microseconds per iteration from each recorded iteration to the next
 TOGETHER = "together"  # how many trainings advanced side by side while iteration_us was measured
+
+SEEDS = "seeds"  # of a timing: those that were trained side by side
+ROUND = "round"
+ORDER = "order"  # a timing's place in its round
+THREADS = "threads"
+TRAINING_US = "training_us"  # iteration_us of a whole batch, divided by its trainings
+CHUNK_US = "chunk_us"  # like curve_us, of a whole batch
+COMPILE_S = "compile_s"
+WALL_S = "wall_s"
+IMPORT_S = "import_s"
+FIRST_S = "first_s"
 
 SCALARS = (  # one number or word per training
     OUTCOME,

@@ -21,6 +21,7 @@ from bench.tracking import columns as c
 from bench.tracking import store as names
 from bench.tracking.rows import concat, frame, schema
 from bench.tracking.store import Store
+from bench.tracking.timings import timing_frame, timing_schema
 
 MIN_PREFIX = 4
 
@@ -47,6 +48,8 @@ class Sweep:
     environment: dict[str, Any]
     trainings: pd.DataFrame
     figures: dict[str, float]
+    timings: pd.DataFrame
+    cold_starts: list[dict[str, Any]]
 
 
 def sweeps(store: Store) -> list[SweepInfo]:
@@ -90,18 +93,36 @@ def read_sweep(store: Store, sweep: str, columns: Sequence[str] | None = None) -
         environment=_json(store, sweep, "environment.json"),
         trainings=_in_order(table, plan, columns),
         figures=dict(run.data.metrics),
+        timings=read_timings(store, sweep),
+        cold_starts=read_cold_starts(store, sweep),
     )
 
 
 def read_shards(store: Store, sweep: str) -> list[pa.Table]:
-    """Return the tables of all whole shards; one that was cut off by a kill counts as never written."""
-    if not store.client.list_artifacts(sweep, "shards"):
+    """Return the tables of all whole shards."""
+    return _tables(store, sweep, names.SHARDS, schema())
+
+
+def read_timings(store: Store, sweep: str) -> pd.DataFrame:
+    """Return a row per timing and round."""
+    return timing_frame(_tables(store, sweep, names.TIMINGS, timing_schema()))
+
+
+def _tables(store: Store, sweep: str, folder: str, layout: pa.Schema) -> list[pa.Table]:
+    """Return all whole tables of a folder; one that was cut off by a kill counts as never written."""
+    if not store.client.list_artifacts(sweep, folder):
         return []  # nothing was written yet
-    with tempfile.TemporaryDirectory() as folder:
-        destination = folder if store.is_remote else None
-        path = download_artifacts(run_id=sweep, artifact_path="shards", dst_path=destination, tracking_uri=store.uri)
-        tables = [_table(file) for file in sorted(Path(path).glob("*.parquet"))]
+    with tempfile.TemporaryDirectory() as here:
+        destination = here if store.is_remote else None
+        path = download_artifacts(run_id=sweep, artifact_path=folder, dst_path=destination, tracking_uri=store.uri)
+        tables = [_table(file, layout) for file in sorted(Path(path).glob("*.parquet"))]
     return [table for table in tables if table is not None]
+
+
+def read_cold_starts(store: Store, sweep: str) -> list[dict[str, Any]]:
+    """Return what each backend took in a fresh process; empty for a sweep that timed nothing."""
+    kept = any(artifact.path == names.COLD_STARTS for artifact in store.client.list_artifacts(sweep))
+    return list(_json(store, sweep, names.COLD_STARTS)) if kept else []
 
 
 def export(store: Store, sweep: str, path: Path) -> int:
@@ -119,9 +140,9 @@ def export(store: Store, sweep: str, path: Path) -> int:
     return len(data)
 
 
-def _table(path: Path) -> pa.Table | None:
+def _table(path: Path, layout: pa.Schema) -> pa.Table | None:
     try:
-        return pq.read_table(path, schema=schema(), memory_map=False)
+        return pq.read_table(path, schema=layout, memory_map=False)
     except (pa.ArrowException, OSError):
         return None
 
@@ -136,12 +157,11 @@ def _in_order(table: pa.Table, plan: dict[str, Any], columns: Sequence[str] | No
     return data.iloc[order].reset_index(drop=True)
 
 
-def _json(store: Store, sweep: str, name: str) -> dict[str, Any]:
+def _json(store: Store, sweep: str, name: str) -> Any:
     try:
         with tempfile.TemporaryDirectory() as folder:
             path = download_artifacts(run_id=sweep, artifact_path=name, dst_path=folder, tracking_uri=store.uri)
-            content: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
-            return content
+            return json.loads(Path(path).read_text(encoding="utf-8"))
     except (MlflowException, OSError, ValueError) as error:
         raise RequestError(
             f"sweep {sweep} has no readable {name} in {store.uri}; allowed is a sweep of bench"

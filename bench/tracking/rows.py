@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from bench.problem.outcome import NEVER, Outcome, Record, read_outcome
+from bench.problem.timing import stretches
 from bench.problem.trial import Trial
 from bench.tracking import columns as c
 
@@ -39,11 +40,15 @@ Table = pa.Table
 
 def schema() -> pa.Schema:
     """Return the schema of a shard; hidden layers are text there, since "4-4" is one."""
-    kinds = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
-    parameters = [(name, kinds[type(value)]) for name, value in Trial().parameters.items()]
     scalars = [(name, TYPES[name]) for name in c.SCALARS]
     lists = [(name, LIST) for name in (c.PREDICTIONS, *c.LISTS)]
-    return pa.schema([(c.TRIAL_ID, pa.string()), (c.SEED, pa.int64()), *parameters, *scalars, *lists])
+    return pa.schema([(c.TRIAL_ID, pa.string()), (c.SEED, pa.int64()), *parameter_fields(), *scalars, *lists])
+
+
+def parameter_fields() -> list[tuple[str, pa.DataType]]:
+    """Return the columns of a trial's parameters, which every row carries."""
+    kinds = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
+    return [(name, kinds[type(value)]) for name, value in Trial().parameters.items()]
 
 
 def rows(record: Record, last_curve_seed: int) -> pa.Table:
@@ -117,6 +122,7 @@ def _trained(record: Record, outcome: Outcome, last_curve_seed: int) -> dict[str
     reading = read_outcome(trial, outcome)
     kept = np.asarray(record.seeds) <= last_curve_seed
     kept_seeds = [seed for seed in record.seeds if seed <= last_curve_seed]
+    curved = outcome.take(np.flatnonzero(kept))
     recorded = np.searchsorted(trial.checkpoints, trial.recorded_iterations)
     return {
         c.OUTCOME: pa.array(reading.result_T.astype(object), pa.string()),
@@ -132,21 +138,16 @@ def _trained(record: Record, outcome: Outcome, last_curve_seed: int) -> dict[str
         c.ITERATIONS_DONE: pa.array(outcome.iterations_T),
         c.TOGETHER: _repeat(outcome.together, size),
         c.PREDICTIONS: _lists(outcome.predictions_TN, np.full(size, True)),
-        c.CURVE: _lists(outcome.loss_TC[kept][:, recorded], kept),
-        c.CURVE_US: _lists(_curve_us(trial, outcome.seconds_TC[kept], outcome.iterations_T[kept], recorded), kept),
+        c.CURVE: _lists(curved.loss_TC[:, recorded], kept),
+        c.CURVE_US: _lists(_curve_us(trial, curved), kept),
         c.INITIAL_WEIGHTS: _lists(trial.initial_weights(kept_seeds), kept),
-        c.WEIGHTS: _lists(outcome.weights_TP[kept], kept),
+        c.WEIGHTS: _lists(curved.weights_TP, kept),
     }
 
 
-def _curve_us(
-    trial: Trial, seconds_TC: NDArray[np.float64], iterations_T: NDArray[np.int64], recorded_K: NDArray[np.intp]
-) -> NDArray[np.float64]:
+def _curve_us(trial: Trial, outcome: Outcome) -> NDArray[np.float64]:
     """Return microseconds per iteration ``[T, K]`` between recorded iterations; NaN where none was done."""
-    seconds = np.add.reduceat(seconds_TC, recorded_K, axis=1)
-    starts = trial.recorded_iterations
-    ends = np.append(starts[1:], trial.iterations)
-    done = np.clip(iterations_T[:, None], starts, ends) - starts
+    seconds, done = stretches(trial, outcome)
     per_iteration: NDArray[np.float64] = np.divide(
         seconds * 1e6, done, out=np.full_like(seconds, np.nan), where=done > 0
     )

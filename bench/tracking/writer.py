@@ -9,10 +9,11 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from mlflow.entities import Metric, Param, Run
@@ -21,11 +22,14 @@ from bench.errors import RequestError
 from bench.experiment.grid import Plan, PlannedTrial
 from bench.experiment.seeds import write_seeds
 from bench.experiment.spec import Experiment
+from bench.problem.timing import ColdStart, Sample
 from bench.tracking import columns as c
 from bench.tracking import store as names
-from bench.tracking.reader import read_shards
+from bench.tracking.planned import plan_json
+from bench.tracking.reader import read_cold_starts, read_shards, read_timings
 from bench.tracking.rows import concat
 from bench.tracking.store import Store
+from bench.tracking.timings import timing_rows
 
 LONGEST_PARAM = 500
 BATCH_LIMIT = 1000  # metrics that MLflow takes in one log_batch
@@ -99,12 +103,29 @@ class SweepWriter:
         """Return the ids of the trials whose child run has ended."""
         return {run.data.tags[names.TRIAL_TAG] for run in self.store.runs(names.TRIAL, parent=self.run_id)}
 
+    def timed(self) -> pd.DataFrame:
+        """Return the samples of all timings that were written."""
+        return read_timings(self.store, self.run_id)
+
     def shard(self, table: pa.Table) -> None:
         """Write finished trainings at once; from here on they are safe."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"{time.time_ns()}-{uuid.uuid4().hex[:8]}.parquet"
+        self._table(table, names.SHARDS)
+
+    def timings(self, samples: Sequence[Sample]) -> None:
+        """Write what timings took at once; from here on they are not taken again."""
+        self._table(timing_rows(samples), names.TIMINGS)
+
+    def _table(self, table: pa.Table, folder: str) -> None:
+        with tempfile.TemporaryDirectory() as here:
+            path = Path(here) / f"{time.time_ns()}-{uuid.uuid4().hex[:8]}.parquet"
             pq.write_table(table, path, compression="zstd")
-            self.client.log_artifact(self.run_id, str(path), "shards")
+            self.client.log_artifact(self.run_id, str(path), folder)
+
+    def cold_starts(self, measured: Sequence[ColdStart] | None = None) -> list[ColdStart]:
+        """Keep cold starts, if any are given; return those that are kept."""
+        if measured is not None:
+            self.json(names.COLD_STARTS, [asdict(one) for one in measured])
+        return [ColdStart(**row) for row in read_cold_starts(self.store, self.run_id)]
 
     def trial(
         self, planned: PlannedTrial, name: str, summary: Summary, trainings: Iterable[tuple[int, Summary]] = ()
@@ -121,7 +142,7 @@ class SweepWriter:
 
     def plan(self, experiment: Experiment, plan: Plan) -> None:
         """Keep what is planned, in place of what was."""
-        self.json("plan.json", _plan_json(experiment, plan))
+        self.json("plan.json", plan_json(experiment, plan))
 
     def json(self, name: str, content: Any) -> None:
         """Keep a JSON document with the sweep."""
@@ -181,42 +202,6 @@ def _seeds(planned: PlannedTrial) -> str:
     """Return the seeds as a param: MLflow cuts long texts, so a long list is described instead."""
     text = write_seeds(planned.seeds)
     return text if len(text) <= LONGEST_PARAM else f"{planned.trainings} from {planned.seeds[0]} to {planned.seeds[-1]}"
-
-
-def _plan_json(experiment: Experiment, plan: Plan) -> dict[str, Any]:
-    gates = {planned.trial.gate.digest: planned.trial.gate for planned in plan.trials}
-    return {
-        "experiment": experiment.name,
-        "title": experiment.title,
-        "about": experiment.about,
-        "command": experiment.command,
-        "blocks": [*(block.title for block in experiment.blocks), *(["Search"] if experiment.search else [])],
-        "duplicates": plan.duplicates,
-        "gates": {
-            digest: {"name": gate.name, "inputs": gate.inputs.tolist(), "targets": gate.targets.tolist()}
-            for digest, gate in gates.items()
-        },
-        "trials": [
-            {
-                c.TRIAL_ID: planned.trial.trial_id,
-                "blocks": planned.blocks,
-                "seeds": write_seeds(planned.seeds),
-                "trainings": planned.trainings,
-                "table": planned.trial.gate.digest,
-                "parameters": planned.trial.parameters,
-            }
-            for planned in plan.trials
-        ],
-        "claims_left_out": experiment.claims_left_out,
-        "claims": [
-            {
-                "claim": planned.claim.model_dump(by_alias=True, exclude_none=True),
-                "trials": planned.trials,
-                "than": planned.than,
-            }
-            for planned in plan.claims
-        ],
-    }
 
 
 def _flat(environment: Mapping[str, Any]) -> dict[str, str]:

@@ -100,9 +100,27 @@ def test_a_trial_is_summed_up_over_its_seeds(trial, ended, table):
         "correct_rate": 0.6,
         "solved_at_median": 20,
         "correct_at_median": 2,
-        "iteration_us_p99": np.quantile([5, 6, 7, 8], 0.99),
+        "iteration_us_median": 6.5,
+        "iteration_us_p99": np.quantile(np.repeat([5, 6, 7, 8], 10), 0.99),
     }
     assert {name: float(metrics[name]) for name in expected} == pytest.approx(expected)
+
+
+def test_times_are_summed_up_over_the_recorded_chunks(trial, trained, table):
+    """A training that was slow for a tenth of its time has a p99 that says so, and a median that does not."""
+    data = table(trained(trial(), [0, 1]))
+    data[c.CURVE_US] = [np.array([1.0] * 9 + [50.0]), np.array([2.0] * 9 + [np.nan])]
+    metrics, _ = describe_trial(data)
+    chunks = [1.0] * 9 + [50.0] + [2.0] * 9
+    names = ("q25", "median", "q75", "p99")
+    expected = np.quantile(chunks, [0.25, 0.5, 0.75, 0.99])
+    assert [metrics[f"iteration_us_{name}"] for name in names] == pytest.approx(expected)
+
+
+def test_trainings_without_chunks_are_summed_up_by_their_means(trial, ended, table):
+    """Beyond the seeds whose lists are kept."""
+    metrics, _ = describe_trial(table(ended(trial(), [STUCK] * 3, us=[5, 6, 7]), lists_to=-1))
+    assert metrics["iteration_us_median"] == pytest.approx(6)
 
 
 @pytest.mark.parametrize("size", [1, 3, 5, 9, 21])

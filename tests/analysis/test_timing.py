@@ -1,11 +1,33 @@
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.analysis.timing import COUNT, HIGH, LOW, MEDIAN, NOISY, SPREAD, iteration_times
+from bench.analysis import timing
+from bench.analysis.agreement import DIFFERENCE, agreements
+from bench.analysis.timing import (
+    COUNT,
+    HIGH,
+    LOW,
+    MEDIAN,
+    NOISY,
+    P99,
+    PER_S,
+    SIDE,
+    SPEEDUP,
+    SPEEDUP_HIGH,
+    SPEEDUP_LOW,
+    SPREAD,
+    VERDICT,
+    iteration_times,
+    median_interval,
+    timing_table,
+)
 from bench.problem.outcome import Record, Result
+from bench.problem.timing import WARM_UP, Sample, Timing
 from bench.tracking import columns as c
+from bench.tracking.timings import timing_frame, timing_rows
 
 STUCK = [0.5] * 4
 TIMES = st.lists(st.floats(0.1, 1e6), min_size=1, max_size=20)
@@ -71,3 +93,153 @@ def test_the_order_of_the_trainings_never_matters(trial, ended, table, times, ra
     data = table(ended(trial(), [STUCK] * len(times), us=times))
     shuffled = data.iloc[random.sample(range(len(data)), len(data))]
     assert iteration_times(shuffled).equals(iteration_times(data))
+
+
+# ------------------------------------------------------------------ timings taken alone
+
+
+def sample(trial, number, training_us, *, size=1, chunks=None, compile_s=0.0):
+    us = training_us * size
+    chunk_us = np.full(10, us) if chunks is None else np.asarray(chunks, float)
+    return Sample(Timing(trial, range(size), 5), number, 0, 1, us, training_us, chunk_us, compile_s, 0.1)
+
+
+def samples(trial, times, **more):
+    """Make up the samples of a timing from its microseconds per training and iteration, a round each."""
+    return [sample(trial, number, us, **more) for number, us in enumerate(times, 1)]
+
+
+def tabled(agreed, *rounds):
+    """Return the rows of the table of timings by side and number of trainings."""
+    table = timing_table(timing_frame([timing_rows([one for some in rounds for one in some])]), agreed)
+    return {(row[SIDE], row[c.TOGETHER]): row for row in table.to_dict("records")}
+
+
+@pytest.fixture(scope="session")
+def agreed(trial, ended, table):
+    """Return the agreement of numpy and torch whose predictions differ by so much."""
+
+    def found(difference=0.0):
+        ends = (("numpy", STUCK), ("torch", [0.5, 0.5, 0.5, 0.5 + difference]))
+        return agreements(table(*(ended(trial(backend=name), [end]) for name, end in ends)))
+
+    return found
+
+
+@pytest.fixture(scope="session")
+def sides(trial):
+    """The same trial with either backend."""
+    return trial(backend="numpy"), trial(backend="torch")
+
+
+def test_latency_is_of_the_whole_batch_and_throughput_of_its_trainings(agreed, sides):
+    """Eight trainings that each take 2.5 µs of an iteration advance by one in 20 µs: 400,000 a second."""
+    row = tabled(agreed(), samples(sides[0], [2.5] * 3, size=8))["numpy", 8]
+    assert (row[MEDIAN], row[PER_S], row[timing.ROUNDS]) == (pytest.approx(20), pytest.approx(400_000), 3)
+
+
+def test_quantiles_of_latency_are_over_the_chunks_of_all_rounds(agreed, sides):
+    """NumPy's own, without the chunks that were never begun."""
+    rng = np.random.default_rng(1)
+    chunks = rng.uniform(1, 9, (5, 10))
+    chunks[2, 8:] = np.nan
+    rounds = [sample(sides[0], number, 5.0, chunks=some) for number, some in enumerate(chunks, 1)]
+    row = tabled(agreed(), rounds)["numpy", 1]
+    expected = np.nanquantile(chunks, [0.25, 0.5, 0.75, 0.99])
+    assert [row[name] for name in (LOW, MEDIAN, HIGH, P99)] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("times", "noisy"), [([95, 100, 104], False), ([80, 100, 120], True), ([100], False)])
+def test_rounds_that_vary_by_over_a_tenth_are_flagged(agreed, sides, times, noisy):
+    """Their interquartile range is over 10 % of their median."""
+    row = tabled(agreed(), samples(sides[0], times))["numpy", 1]
+    assert row[SPREAD] == pytest.approx(np.subtract(*np.quantile(times, [0.75, 0.25])) / np.median(times))
+    assert bool(row[NOISY]) is noisy
+
+
+def test_the_warm_up_is_in_no_figure_but_its_compiling_is(agreed, sides):
+    """What is compiled is counted, wherever it was."""
+    rounds = [sample(sides[0], WARM_UP, 1e6, compile_s=3.0), *samples(sides[0], [10.0] * 2, compile_s=0.25)]
+    row = tabled(agreed(), rounds)["numpy", 1]
+    assert (row[MEDIAN], row[SPREAD], row[c.COMPILE_S]) == (10, 0, 3.5)
+    assert tabled(agreed(), rounds[:1]) == {}
+
+
+def test_a_speed_up_is_the_median_of_the_ratios_of_rounds(agreed, sides):
+    """By hand: 40/10, 60/20 and 100/20 have the median 4, which is not the ratio of the medians, 3."""
+    rows = tabled(agreed(), samples(sides[0], [40, 60, 100]), samples(sides[1], [10, 20, 20]))
+    row = rows["torch", 1]
+    assert (row[VERDICT], row[SPEEDUP]) == (timing.AGREED, 4)
+    assert (row[SPEEDUP_LOW], row[SPEEDUP_HIGH]) == (3, 5)
+    assert rows["numpy", 1][VERDICT] == timing.REFERENCE
+    assert np.isnan(rows["numpy", 1][SPEEDUP])
+
+
+def test_rounds_are_paired_so_that_what_slows_both_cancels(agreed, sides):
+    """A machine that doubles its time in every other round leaves the ratio as it is."""
+    drift = np.array([1, 2, 1, 2, 1])
+    row = tabled(agreed(), samples(sides[0], 30.0 * drift), samples(sides[1], 10.0 * drift))["torch", 1]
+    assert [row[name] for name in (SPEEDUP, SPEEDUP_LOW, SPEEDUP_HIGH)] == pytest.approx([3, 3, 3])
+
+
+def test_only_rounds_that_both_have_are_paired(agreed, sides):
+    """The loop was timed in two rounds only."""
+    row = tabled(agreed(), samples(sides[0], [40, 60]), samples(sides[1], [10, 20, 1, 1, 1]))["torch", 1]
+    assert row[SPEEDUP] == 3.5
+
+
+def test_the_loop_of_the_nearest_number_of_trainings_is_the_reference(agreed, sides):
+    """It trains one network after the other: per training, any number is the same to it."""
+    one, eight = samples(sides[0], [100] * 2), samples(sides[0], [80] * 2, size=8)
+    rows = tabled(agreed(), one, eight, *(samples(sides[1], [10] * 2, size=size) for size in (1, 2, 16, 1024)))
+    assert [rows["torch", size][SPEEDUP] for size in (1, 2, 16, 1024)] == [10, 10, 8, 8]
+
+
+def test_a_side_that_disagrees_has_no_speed_up(agreed, sides):
+    """It has its difference instead."""
+    row = tabled(agreed(0.3), samples(sides[0], [40] * 3), samples(sides[1], [10] * 3))["torch", 1]
+    assert (row[VERDICT], row[DIFFERENCE]) == (timing.DISAGREES, pytest.approx(0.3))
+    assert np.isnan([row[name] for name in (SPEEDUP, SPEEDUP_LOW, SPEEDUP_HIGH)]).all()
+
+
+def test_a_side_whose_trainings_were_not_compared_has_no_speed_up(agreed, sides):
+    """Nothing is known of whether it does the same."""
+    rounds = samples(sides[0], [40] * 3), samples(sides[1], [10] * 3)
+    row = tabled(agreements(pd.DataFrame(columns=[c.OUTCOME, c.TRIAL_ID, *c.PARAMETERS])), *rounds)["torch", 1]
+    assert row[VERDICT] == timing.NOT_COMPARED
+    assert np.isnan(row[SPEEDUP])
+
+
+def test_a_trial_that_the_loop_was_not_timed_with_has_no_speed_up(agreed, trial, sides):
+    """Another size of network is another trial."""
+    row = tabled(agreed(), samples(trial(hidden=8), [40] * 3), samples(sides[1], [10] * 3))["torch", 1]
+    assert row[VERDICT] == timing.NO_REFERENCE
+    assert np.isnan(row[SPEEDUP])
+
+
+def test_a_single_round_gives_a_speed_up_without_an_interval(agreed, sides):
+    """Nothing can be resampled."""
+    row = tabled(agreed(), samples(sides[0], [40]), samples(sides[1], [10]))["torch", 1]
+    assert row[SPEEDUP] == 4
+    assert np.isnan([row[SPEEDUP_LOW], row[SPEEDUP_HIGH]]).all()
+
+
+def test_the_interval_of_a_median_is_its_exact_bootstrap_distribution():
+    """Of three values all 27 resamples can be listed: the least is the median of 7 of them, and so is the greatest."""
+    values = np.array([1.0, 2.0, 4.0])
+    resamples = np.median(np.stack(np.meshgrid(values, values, values), -1).reshape(-1, 3), axis=1)
+    expected = np.quantile(resamples, [0.025, 0.975], method="inverted_cdf")
+    assert median_interval(values, np.random.default_rng(0)) == (2, *expected)
+
+
+def test_the_interval_of_a_median_covers_the_true_one():
+    """In about 95 of 100 samples from a known distribution."""
+    rng = np.random.default_rng(2)
+    found = [median_interval(rng.exponential(size=25), rng)[1:] for _ in range(200)]
+    share = np.mean([low <= np.log(2) <= high for low, high in found])
+    assert 0.89 <= share <= 0.995
+
+
+def test_a_sweep_without_timings_has_an_empty_table(agreed):
+    """Nothing ran alone."""
+    assert timing_table(timing_frame([]), agreed()).empty

@@ -15,6 +15,7 @@ import pytest
 from bench.experiment.grid import make_plan
 from bench.experiment.spec import adhoc, read_overrides
 from bench.problem.outcome import Batch, Record
+from bench.problem.timing import ColdStart, Sample, Timing
 from bench.tracking import columns as c
 from bench.tracking import store as names
 from bench.tracking.reader import export, find_sweep, read_sweep, sweeps, unfinished
@@ -94,6 +95,20 @@ def test_what_is_written_is_read_back(store, plan):
     np.testing.assert_array_equal(found[c.FINAL_MSE][3:], expected)
     assert all(len(curve) == 30 for curve in found[c.CURVE])
     assert read.environment == {"cpu": "a", "versions": {"numpy": "2"}}
+
+
+def test_samples_of_timings_and_cold_starts_are_read_back(store, plan):
+    """What was written is there, and nothing is there where nothing was written."""
+    writer = begin(store, plan)
+    assert (writer.timed().empty, writer.cold_starts()) == (True, [])
+    timing = Timing(plan.trials[0].trial, range(3), 2)
+    for number in (1, 2):
+        writer.timings([Sample(timing, number, 0, 1, 3.0, 1.0, np.array([3.0]), 0.0, 0.1)])
+    starts = [ColdStart("numpy", 0.1, 0.2, 0.0), ColdStart("torch", reason="ImportError: no")]
+    assert writer.cold_starts(starts) == starts
+    read = read_sweep(store, writer.run_id)
+    assert sorted(read.timings[c.ROUND]) == [1, 2]
+    assert [start["reason"] for start in read.cold_starts] == [None, "ImportError: no"]
 
 
 def test_a_training_written_twice_counts_once(store, plan):

@@ -18,11 +18,12 @@ HIDDEN = st.lists(st.sampled_from([(), (2,), (3,), (4, 4)]), min_size=1, max_siz
 LOSS = st.lists(st.sampled_from(["mse", "l1", "bce"]), min_size=1, max_size=4)
 SEEDS = st.sets(st.integers(0, 12), min_size=1).map(sorted)
 BLOCK = st.builds(
-    lambda hidden, loss, seeds, alone: Block("", {"hidden": hidden, "loss": loss}, seeds, alone),
+    lambda hidden, loss, seeds, alone, rounds: Block("", {"hidden": hidden, "loss": loss}, seeds, alone, rounds),
     HIDDEN,
     LOSS,
     SEEDS,
     st.booleans(),
+    st.integers(1, 3),
 )
 BLOCKS = st.lists(BLOCK, min_size=1, max_size=4)
 
@@ -45,6 +46,10 @@ def trained(plan, kinds=("together", "alone")):
     return [
         (one.trial.hidden, one.trial.loss, seed) for one in plan.trials for kind in kinds for seed in getattr(one, kind)
     ]
+
+
+def timed(plan):
+    return {(one.trial.trial_id, tuple(one.seeds), one.rounds) for one in plan.timings}
 
 
 # ------------------------------------------------------------------ the product
@@ -82,10 +87,10 @@ def test_the_plan_id_does_not_depend_on_the_order_of_the_request(blocks, random)
 
 @given(BLOCKS, BLOCKS)
 def test_plans_of_the_same_trainings_and_only_those_have_the_same_id(some, others):
-    """Two requests share an id exactly when they train the same, alone and together."""
+    """Two requests share an id exactly when they train the same, alone and together, and take the same timings."""
     first, second = planned(some), planned(others)
     same = all(set(trained(first, [kind])) == set(trained(second, [kind])) for kind in ("together", "alone"))
-    assert (first.plan_id == second.plan_id) == same
+    assert (first.plan_id == second.plan_id) == (same and timed(first) == timed(second))
 
 
 def test_a_large_grid_is_never_truncated(plan):
@@ -174,6 +179,34 @@ def test_combinations_that_no_trial_allows_are_reported_at_once_with_their_block
     first, second = caught.value.problems
     assert "grid 1: init_low is 2; allowed are numbers below init_high, 1" in first
     assert "grid 2: init_low is 3; allowed are numbers below init_high, 1" in second
+
+
+# ------------------------------------------------------------------ timings
+
+
+@given(BLOCKS)
+def test_every_trial_of_an_alone_block_is_timed_with_the_blocks_seeds(blocks):
+    """Each is one timing, in as many rounds as the most of the blocks that name it ask for."""
+    most = {}
+    for block in blocks:
+        for hidden, loss in itertools.product(block.axes["hidden"], block.axes["loss"]) if block.alone else ():
+            name = (hidden, loss, tuple(block.seeds))
+            most[name] = max(most.get(name, 0), block.rounds)
+    found = {(one.trial.hidden, one.trial.loss, tuple(one.seeds)): one.rounds for one in planned(blocks).timings}
+    assert found == most
+
+
+def test_four_blocks_with_more_and_more_seeds_are_four_batch_sizes(plan):
+    """The number of seeds is how many trainings run side by side; each training is planned once all the same."""
+    found = plan("".join(f'[[grid]]\nalone = true\nseeds = "0:{size}"\n' for size in (1, 64, 1024, 8192)))
+    assert [(len(one.seeds), one.rounds) for one in found.timings] == [(1, 5), (64, 5), (1024, 5), (8192, 5)]
+    assert found.trainings == 8192
+
+
+def test_planned_iterations_include_every_round(plan):
+    """The work of a timing is done as often as it is taken."""
+    text = '[[grid]]\niterations = 10\nseeds = "0:4"\n[[grid]]\niterations = 20\nseeds = "0:3"\n'
+    assert plan(text + "alone = true\nrounds = 7\n").iterations == 4 * 10 + 7 * 3 * 20
 
 
 # ------------------------------------------------------------------ claims find their trials

@@ -51,6 +51,28 @@ def test_alone_can_be_overridden(plan):
     assert (planned.together, planned.alone) == ((), range(2))
 
 
+def test_rounds_can_be_overridden_where_a_block_is_alone(plan):
+    """They are those of the blocks that are alone, whatever others there are."""
+    planned = plan('[[grid]]\nseeds = "0:2"\n[[grid]]\nhidden = 4\nalone = true\nrounds = 9\n', "rounds=2")
+    assert [(one.trial.hidden, one.rounds) for one in planned.timings] == [((4,), 2)]
+    assert [one.rounds for one in plan("[[grid]]\n", "alone=true", "rounds=3").timings] == [3]
+
+
+@pytest.mark.parametrize("text", ["[[grid]]\n", "[[grid]]\nalone = false\n"])
+def test_rounds_of_nothing_that_is_alone_are_refused(read, text):
+    """Only timings are taken in rounds."""
+    with pytest.raises(RequestError, match="rounds is 3, and no block is alone; allowed is with alone = true"):
+        read(text, "rounds=3")
+    with pytest.raises(RequestError, match="rounds is 3, and no block is alone"):
+        adhoc(read_overrides(["rounds=3"], Path()), ["rounds=3"])
+
+
+def test_alone_can_be_turned_off_for_a_block_with_rounds(plan):
+    """The file's rounds then mean nothing, which is no mistake of the one who overrides."""
+    planned = plan("[[grid]]\nalone = true\nrounds = 3\n", "alone=false")
+    assert (planned.timings, planned.trials[0].together) == ((), range(20))
+
+
 def test_a_wrong_value_of_an_override_is_reported_once_in_words(read):
     """Overrides are checked by the same readers as the file, and belong to no file and no block of it."""
     with pytest.raises(RequestError) as caught:
@@ -122,7 +144,7 @@ def test_an_override_of_seeds_or_alone_is_no_axis():
     assert (values.axes, values.seeds, values.alone) == ({}, range(3), True)
 
 
-@pytest.mark.parametrize("words", [["loss=mse"], ["seeds=3"], ["alone=false"]])
+@pytest.mark.parametrize("words", [["loss=mse"], ["seeds=3"], ["alone=false"], ["rounds=1"]])
 def test_overrides_say_something_but_for_none(words):
     """Whatever is overridden, the file's claims are no longer about what is trained."""
     assert read_overrides(words, Path())
@@ -162,8 +184,8 @@ def test_overrides_alone_describe_an_experiment():
 def test_all_mistakes_of_overrides_alone_are_reported_at_once():
     """An ad hoc sweep collects its mistakes as a file does."""
     with pytest.raises(RequestError) as caught:
-        read_overrides(["loss=mes", "hidden=99", "seeds=x", "alone=yes"], Path())
-    assert [problem.split()[0] for problem in caught.value.problems] == ["loss", "hidden", "seeds", "alone"]
+        read_overrides(["loss=mes", "hidden=99", "seeds=x", "alone=yes", "rounds=0"], Path())
+    assert [problem.split()[0] for problem in caught.value.problems] == ["loss", "hidden", "seeds", "alone", "rounds"]
 
 
 def test_the_command_of_an_experiment_asks_it_again(tmp_path):

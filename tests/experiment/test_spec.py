@@ -90,6 +90,30 @@ def test_all_mistakes_of_a_grid_are_reported_at_once(read):
     assert len(problems) == len(expected)
 
 
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[[grid]]\nrounds = 3\n", "grid 1: rounds is 3; allowed is with alone = true"),
+        ("[[grid]]\nrounds = 3\nalone = false\n", "grid 1: rounds is 3; allowed is with alone = true"),
+        ("[[grid]]\nrounds = 0\nalone = true\n", "grid 1: rounds is 0; allowed are whole numbers from 1 to 1,000"),
+        ("[[grid]]\nrounds = 1.5\nalone = true\n", "grid 1: rounds is 1.5; allowed are whole numbers from 1 to"),
+        ("[defaults]\nrounds = 3\n[[grid]]\n", "defaults: rounds is 3, and no block is alone; allowed is with alone"),
+    ],
+)
+def test_rounds_are_a_whole_number_and_of_a_block_that_is_alone(read, text, problem):
+    """Anything else is a mistake, told once."""
+    with pytest.raises(RequestError) as caught:
+        read(text)
+    (found,) = caught.value.problems
+    assert found.startswith(f"question.toml: {problem}")
+
+
+def test_rounds_of_the_defaults_are_those_of_the_blocks_that_are_alone(read):
+    """A block can have its own."""
+    text = "[defaults]\nrounds = 3\n[[grid]]\n[[grid]]\nalone = true\n[[grid]]\nalone = true\nrounds = 1\n"
+    assert [(block.alone, block.rounds) for block in read(text).blocks][1:] == [(True, 3), (True, 1)]
+
+
 def test_a_mistake_in_the_defaults_is_reported_once(read):
     """Five blocks do not make five mistakes of one."""
     with pytest.raises(RequestError) as caught:
@@ -125,8 +149,8 @@ def test_all_wrong_keys_and_kinds_at_the_top_are_reported_at_once(read):
 
 
 def test_the_title_of_a_block_is_known_among_its_keys(read):
-    """The names that a block is offered are the parameters and its own three keys."""
-    with pytest.raises(RequestError, match=r"did you mean 'title'.*alone.*seeds.*title"):
+    """The names that a block is offered are the parameters and its own four keys."""
+    with pytest.raises(RequestError, match=r"did you mean 'title'.*alone.*rounds.*seeds.*title"):
         read('[[grid]]\ntitl = "a"\n')
 
 

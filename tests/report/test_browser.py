@@ -37,6 +37,17 @@ def address(bench, folder):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_opens_clean_at_every_width(browser, address, width, scheme):
     """No message on the console, no request elsewhere, no sideways scrolling, every figure drawn, every link there."""
+    opens_clean(browser, address, width, scheme)
+
+
+def test_timings_open_clean_on_a_telephone(browser, bench, folder):
+    """Their tables are wide, and scroll by themselves."""
+    words = ("backend=numpy,torch", "hidden=3,8", "alone=true", "rounds=2", "seeds=0:3", "iterations=60")
+    assert bench("sweep", *words, "-o", "r.html").status == 0
+    opens_clean(browser, (folder / "r.html").as_uri(), 390, "dark")
+
+
+def opens_clean(browser, address, width, scheme):
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     said, asked = [], []
     page.on("console", lambda message: said.append(message.text))

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.problem.trial import Trial
-from bench.sweep.plan import CHUNK_S, Chunk, Job, cut, one_by_one
+from bench.sweep.plan import CHUNK_S, Chunk, Job, cut
 
 SIZES = st.tuples(st.integers(0, 8), st.sampled_from([10, 10_000, 200_000]), st.integers(0, 5), st.integers(1, 60))
 
@@ -24,7 +24,6 @@ def test_cutting_loses_nothing_and_repeats_nothing(sizes):
     jobs = [job_of(size) for size in sizes]
     expected = [(job.trial.trial_id, seed) for job in jobs for seed in job.seeds]
     assert sorted(pairs(cut(jobs))) == sorted(expected)
-    assert sorted(pairs(one_by_one(jobs))) == sorted(expected)
 
 
 @given(st.lists(SIZES, min_size=1, max_size=6))
@@ -44,14 +43,6 @@ def test_the_longest_trainings_come_first():
     """No worker is left with a long one at the end."""
     short, long = (Job(Trial(backend="numpy", iterations=n), range(3)) for n in (1000, 10**6))
     assert [chunk.jobs[0].trial.iterations for chunk in cut([short, long])][:3] == [10**6] * 3
-
-
-def test_trainings_alone_take_turns_by_seed():
-    """Whatever drifts on the machine hits all trials alike."""
-    one, other = Trial(hidden=2), Trial(hidden=3)
-    turns = one_by_one([Job(one, range(2), alone=True), Job(other, range(2), alone=True)])
-    assert pairs(turns) == [(trial.trial_id, seed) for seed in range(2) for trial in (one, other)]
-    assert all(job.alone for chunk in turns for job in chunk.jobs)
 
 
 @given(SIZES)

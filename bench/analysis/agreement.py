@@ -1,0 +1,145 @@
+"""Agreement: whether backends give the same trainings from the same initial weights, before their speeds are compared.
+
+Shapes: T trainings that both sides have, N observations, K recorded iterations.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.problem.outcome import Result
+from bench.problem.trial import BACKENDS, Trial, recorded_iterations
+from bench.tracking import columns as c
+
+Floats = NDArray[np.float64]
+Places = NDArray[np.intp]
+Columns = Mapping[str, NDArray[Any]]
+SIDE = (c.BACKEND, c.DEVICE, c.SUMMATION)  # what may differ between trials that should give the same trainings
+REST = tuple(name for name in c.PARAMETERS if name not in SIDE)
+USUAL = Trial().parameters
+
+# A training doubles its rounding errors again and again while it leaves a plateau: over thousands of iterations one
+# unit in the last place (6e-8, 1e-16) grows to some 1e-5 and 1e-13. Arithmetic that is wrong is further off by orders.
+TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
+# A few in a thousand are on the edge of a plateau just when their budget ends, and differ by any amount
+EXCUSED = 0.01
+PARTED = 1e-6  # of losses
+
+ONE, OTHER, COMPARED, DIFFERENCE, BEYOND, PARTED_AT, SAME, AGREES = (
+    "one", "other", "compared", "difference", "beyond", "parted_at", "same_outcome", "agrees",
+)  # fmt: skip
+PAIRED = "side"
+READ = (
+    *(c.TRIAL_ID, c.SEED, c.DTYPE, c.ITERATIONS, c.CURVE_POINTS),
+    *(c.OUTCOME, c.PREDICTIONS, c.CURVE, c.ITERATIONS_DONE),
+)
+COLUMNS = [ONE, OTHER, c.DTYPE, COMPARED, DIFFERENCE, BEYOND, PARTED_AT, SAME, AGREES]
+
+
+def sides(trainings: pd.DataFrame) -> pd.Series:
+    """Return what each row was computed by: its backend, with the device and the summation where they are not usual."""
+    words: pd.Series = trainings[c.BACKEND]
+    for name in (c.DEVICE, c.SUMMATION):
+        words = words + (" " + trainings[name]).where(trainings[name] != USUAL[name], "")
+    return words
+
+
+def agreements(trainings: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each pair of sides and dtype: how far the same trainings come out the same.
+
+    Trainings are compared that both sides finished, of trials equal but for the side, with the same seed. Two sides
+    agree if in every such trial no prediction differs by more than the dtype's tolerance, but for one training in a
+    hundred. ``parted_at`` is the first recorded iteration at which the losses of any training differ by more than
+    1e-6, and missing if there is none.
+    """
+    columns, groups = _comparable(trainings)
+    found = [pair for places in groups for pair in _pairs(columns, places)]
+    if not found:
+        return pd.DataFrame(columns=COLUMNS)
+    how = {COMPARED: "sum", DIFFERENCE: "max", BEYOND: "sum", PARTED_AT: "min", SAME: "sum", AGREES: "all"}
+    table: pd.DataFrame = pd.DataFrame(found).groupby([ONE, OTHER, c.DTYPE], sort=False).agg(how).reset_index()
+    table[SAME] /= table[COMPARED]
+    table[PARTED_AT] = table[PARTED_AT].where(np.isfinite(table[PARTED_AT])).astype("Int64")
+    return table[COLUMNS]
+
+
+def agreement_of(table: pd.DataFrame, one: str, other: str, dtype: str) -> dict[str, Any] | None:
+    """Return the row of two sides, whichever comes first, or None where nothing was compared."""
+    same = ((table[ONE] == one) & (table[OTHER] == other)) | ((table[ONE] == other) & (table[OTHER] == one))
+    rows = table[same & (table[c.DTYPE] == dtype)].to_dict("records")
+    return {str(name): value for name, value in rows[0].items()} if rows else None
+
+
+def _comparable(trainings: pd.DataFrame) -> tuple[Columns, list[Places]]:
+    """Return the finished trainings by column, and the places of those whose trials are equal but for their sides."""
+    finished = trainings[~trainings[c.OUTCOME].isin([Result.FAILED, Result.UNSUPPORTED])]
+    named = finished.drop_duplicates(c.TRIAL_ID).set_index(c.TRIAL_ID)
+    if len(named.drop_duplicates(list(SIDE))) < 2:
+        return {}, []
+    alike = named.groupby(list(REST), sort=False).ngroup()
+    shared = alike[alike.duplicated(keep=False)]
+    rows = finished.loc[finished[c.TRIAL_ID].isin(shared.index), list(READ)]
+    columns = {name: rows[name].to_numpy() for name in READ}
+    columns[PAIRED] = rows[c.TRIAL_ID].map(sides(named)).to_numpy()
+    places = rows.groupby(rows[c.TRIAL_ID].map(shared).to_numpy(), sort=False).indices
+    return columns, [np.asarray(some) for some in places.values()]
+
+
+def _pairs(columns: Columns, places: Places) -> Iterator[dict[str, Any]]:
+    """Yield the comparison of each two sides of one trial, over the seeds that both have."""
+    own = columns[PAIRED][places]
+    for one, other in combinations(sorted(set(own), key=_in_order), 2):
+        first, second = places[own == one], places[own == other]
+        _, at, other_at = np.intersect1d(columns[c.SEED][first], columns[c.SEED][second], return_indices=True)
+        if len(at):
+            sides = ({name: values[some] for name, values in columns.items()} for some in (first[at], second[other_at]))
+            yield {ONE: one, OTHER: other} | _compared(*sides)
+
+
+def _in_order(side: str) -> tuple[int, str]:
+    return BACKENDS.index(side.split(maxsplit=1)[0]), side
+
+
+def _compared(one: Columns, other: Columns) -> dict[str, Any]:
+    dtype, size = str(one[c.DTYPE][0]), len(one[c.SEED])
+    difference_T = _differences(one, other)
+    beyond = int((difference_T > TOLERANCE[dtype]).sum())
+    return {
+        c.DTYPE: dtype,
+        COMPARED: size,
+        DIFFERENCE: float(difference_T.max()),
+        BEYOND: beyond,
+        PARTED_AT: _parted_at(one, other),
+        SAME: int((one[c.OUTCOME] == other[c.OUTCOME]).sum()),
+        AGREES: beyond <= EXCUSED * size,
+    }
+
+
+def _differences(one: Columns, other: Columns) -> Floats:
+    """Return per training the largest difference ``[T]`` of its predictions; infinite if one diverged, 0 if both."""
+    lost_T, other_lost_T = (columns[c.OUTCOME] == Result.DIVERGED for columns in (one, other))
+    with np.errstate(invalid="ignore"):
+        difference_T = np.abs(np.stack(list(one[c.PREDICTIONS])) - np.stack(list(other[c.PREDICTIONS]))).max(axis=1)
+    return np.where(lost_T & other_lost_T, 0.0, np.where(lost_T | other_lost_T, np.inf, difference_T))
+
+
+def _parted_at(one: Columns, other: Columns) -> float:
+    """Return the first recorded iteration at which the losses of a training part; infinite if none do.
+
+    What one of them did not do any more, because it stopped early, is not compared.
+    """
+    kept = np.array([a is not None and b is not None for a, b in zip(one[c.CURVE], other[c.CURVE], strict=True)])
+    if not kept.any():
+        return np.inf
+    iterations_K = recorded_iterations(int(one[c.ITERATIONS][0]), int(one[c.CURVE_POINTS][0]))
+    loss_TK, other_loss_TK = np.stack(list(one[c.CURVE][kept])), np.stack(list(other[c.CURVE][kept]))
+    done_T = np.minimum(one[c.ITERATIONS_DONE], other[c.ITERATIONS_DONE])[kept].astype(np.int64)
+    with np.errstate(invalid="ignore"):
+        near_TK = np.abs(loss_TK - other_loss_TK) <= PARTED
+    near_TK |= ~np.isfinite(loss_TK) & ~np.isfinite(other_loss_TK)  # diverged, both of them
+    parted_K = (~near_TK & (iterations_K < done_T[:, None])).any(axis=0)
+    return float(iterations_K[parted_K.argmax()]) if parted_K.any() else np.inf

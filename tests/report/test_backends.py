@@ -1,0 +1,145 @@
+"""The section on backends: agreement first, then speed where there is agreement."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.analysis import timing
+from bench.analysis.agreement import COLUMNS
+from bench.problem.timing import Sample, Timing
+from bench.problem.trial import BACKENDS, Trial
+from bench.report import speed
+from bench.report.backends import backends, short
+from bench.tracking import columns as c
+from bench.tracking.timings import timing_frame, timing_rows
+
+FILE = """
+title = "Side by side"
+[defaults]
+backend = ["numpy", "torch"]
+hidden = [3, 8]
+iterations = 50
+alone = true
+rounds = 2
+[[grid]]
+seeds = "0:1"
+[[grid]]
+seeds = "0:3"
+"""
+
+
+def page(bench, folder, *words):
+    ran = bench("sweep", *words, "-o", "r.html")
+    assert ran.status == 0, ran.err
+    return (folder / "r.html").read_text()
+
+
+def samples(name, us, size=1, **parameters):
+    """Make up the samples of a backend from its microseconds per training and iteration, a round each."""
+    timing_ = Timing(Trial(backend=name, **parameters), range(size), len(us))
+    return [
+        Sample(timing_, number, 0, 1, one * size, one, np.full(10, one * size), 0.5, 1.0)
+        for number, one in enumerate(us, 1)
+    ]
+
+
+def tabled(*some):
+    return timing_frame([timing_rows([one for rows in some for one in rows])])
+
+
+@pytest.fixture
+def section(monkeypatch):
+    """Return what the template shows of samples, where numpy and torch differ by so much."""
+    nothing = timing_frame([]).assign(**{c.OUTCOME: [], c.ALONE: []})
+
+    def shown(*some, difference=0.0, agrees=True):
+        row = ("numpy", "torch", "float32", 100, difference, 0, pd.NA, 1.0, agrees)
+        agreed = pd.DataFrame([row], columns=COLUMNS)
+        monkeypatch.setattr("bench.report.backends.agreement.agreements", lambda _: agreed)
+        return backends(nothing, tabled(*some), [], {})
+
+    return shown
+
+
+def test_a_sweep_with_timings_shows_agreement_then_speed_then_cold_starts(bench, folder):
+    """In this order, with rounds and threads."""
+    (folder / "x.toml").write_text(FILE)
+    html = page(bench, folder, "x.toml")
+    places = [html.index(text) for text in ("Do they agree?", "numpy and torch", "How fast are they?", "Cold start")]
+    assert places == sorted(places)
+    assert "on 1 thread, in" in html
+    assert "2 rounds whose order was shuffled" in html
+    assert "are kept, and never compared" in html
+    assert "must not be compared" not in html
+
+
+def test_backends_that_ran_beside_each_other_are_checked_for_agreement_all_the_same(bench, folder):
+    """Whatever they took."""
+    html = page(bench, folder, "backend=numpy,torch", "iterations=50", "seeds=0:2")
+    assert html.index("Do they agree?") < html.index("must not be compared")
+    assert "How fast are they?" not in html
+
+
+def test_a_backend_that_agrees_has_its_speed_up_with_an_interval(section):
+    """Over the numpy loop, which has none of its own."""
+    both = samples("numpy", [40.0, 40.0]), samples("torch", [10.0, 8.0])
+    shown = section(*both, difference=1e-7)
+    assert [row["speedup"] for row in shown["timings"]] == ["the loop", "4.5 × [4, 5]"]
+
+
+def test_a_backend_that_disagrees_is_shown_as_such_and_not_as_faster(section):
+    """In the table and at its line."""
+    both = samples("numpy", [40.0] * 3), samples("torch", [10.0] * 3)
+    shown = section(*both, difference=0.25, agrees=False)
+    assert [(row["speedup"], row["disagrees"]) for row in shown["timings"]] == [
+        ("the loop", False),
+        ("disagrees by 0.25", True),
+    ]
+    assert not shown["agreements"][0]["agrees"]
+
+
+def test_a_spread_above_a_tenth_is_flagged(section):
+    """Three rounds that vary, and three that do not."""
+    shown = section(samples("numpy", [10.0, 20.0, 30.0]), samples("numpy", [10.0, 10.1, 10.2], size=2))
+    assert [row["noisy"] for row in shown["timings"]] == [True, False]
+    assert [row["spread"] for row in shown["timings"]] == ["50 %", "1 %"]
+
+
+def test_timings_to_be_compared_stand_together(section):
+    """By hidden layer, smallest first, then by trainings side by side, then by backend."""
+    some = [
+        samples(name, [10.0] * 2, size=size, hidden=hidden)
+        for hidden in ("16", "4-4", "3") for size in (8, 1) for name in reversed(BACKENDS[:2])
+    ]  # fmt: skip
+    rows = [(row["trial"], row["together"], row["side"]) for row in section(*some)["timings"]]
+    assert [row[0] for row in rows] == ["hidden=3"] * 4 + ["hidden=4-4"] * 4 + ["hidden=16"] * 4
+    assert rows[:4] == [("hidden=3", size, name) for size in ("1", "8") for name in BACKENDS[:2]]
+
+
+def test_a_single_trial_is_named_by_what_it_is(section):
+    """Nothing tells it from others."""
+    assert section(samples("numpy", [10.0] * 2))["timings"][0]["trial"] == "xor hidden=3 mse"
+
+
+def test_a_backend_has_one_colour():
+    """In figures and tables, and no other has it."""
+    assert len({speed.backend_colour(name) for name in BACKENDS}) == len(BACKENDS)
+
+
+def test_a_line_ends_in_the_name_of_its_backend():
+    """No legend is needed; a side that disagrees is marked."""
+    rounds = tabled(samples("numpy", [10.0] * 2), samples("torch", [20.0] * 2))
+    table = timing.timing_table(rounds, pd.DataFrame(columns=COLUMNS))
+    table[timing.VERDICT] = [timing.REFERENCE, timing.DISAGREES]
+    (axes,) = speed.throughput(table, []).axes
+    assert {text.get_text() for text in axes.texts} == {"numpy", "torch ≠"}
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "–"), (np.nan, "–"), (np.inf, "∞"), (0.0, "0"), (1234.5, "1,234"), (12.345, "12.3"), (4.2e-7, "4.2e-7")],
+)
+def test_numbers_have_three_digits(value, text):
+    """Or all before the point; what is missing is a dash."""
+    assert short(value) == text
