@@ -15,4 +15,8 @@ def load(name: str) -> Backend:
             from bench.backends.torch_loop import TorchLoop
 
             return TorchLoop()
+        case "torch-batched":
+            from bench.backends.torch_batched import TorchBatched
+
+            return TorchBatched()
     raise AssertionError(f"backend {name!r} is in {BACKENDS} but has no file")
