@@ -32,7 +32,7 @@ Floats = NDArray[np.floating[Any]]
 Places = NDArray[np.int64]
 Parameters = list[tuple[Array, Array | None]]  # a layer's weight [fan_in, fan_out] and bias [fan_out]
 
-LANES = 128  # trainings that a program advances together, L
+LANES = 256  # trainings that a program advances together, L
 ROOM = 2**23  # numbers in a layer's outputs at most, else a program advances fewer
 LATER = 2**31 - 1  # in solved_at and correct_at: not yet
 PRODUCT_US = 0.001  # microseconds for one multiply-add of all three passes: only chunk sizes depend on it
@@ -122,7 +122,11 @@ class JaxBatched:
             together=min(size, recipe.lanes),
         )
         compile_seconds = 0.0
-        with jax.enable_x64(trial.dtype == "float64"), jax.default_device(jax.devices(trial.device)[0]):
+        with (
+            jax.enable_x64(trial.dtype == "float64"),
+            jax.default_device(jax.devices(trial.device)[0]),
+            jax.default_matmul_precision("float32"),  # not the shorter numbers of a GPU's tensor cores
+        ):
             for start in range(0, size, recipe.lanes):
                 places = np.arange(start, min(start + recipe.lanes, size))
                 compile_seconds += train_group(recipe, batch, places, outcome)
@@ -288,7 +292,7 @@ def watch(state: State, predictions_N: Array, task: Task, iteration: Array) -> S
 
 
 def advance(recipe: Recipe, state: State, rates: Rates, task: Task, start: Array, end: Array) -> State:
-    """Do the iterations from start to end, which are more than none."""
+    """Do the iterations from start to end."""
 
     def iterate(iteration: Array, state: State) -> State:
         if recipe.online:
@@ -319,9 +323,10 @@ def compiled(recipe: Recipe, task: Task, rates: Rates, state: State) -> tuple[An
     with COMPILING:
         if key in PROGRAMS:
             return PROGRAMS[key], 0.0
-        program = jax.jit(jax.vmap(partial(advance, recipe), in_axes=(0, 0, None, None, None)))
-        with jax.default_matmul_precision("float32"):  # not the shorter numbers of a GPU's tensor cores
-            lowered = program.lower(state, rates, task, np.int32(0), np.int32(0))
-        # a worker has one core
-        PROGRAMS[key] = lowered.compile({"xla_cpu_multi_thread_eigen": False} if recipe.device == "cpu" else None)
-        return PROGRAMS[key], perf_counter() - started
+        options = {"xla_cpu_multi_thread_eigen": False} if recipe.device == "cpu" else None  # a worker has one core
+        each = jax.vmap(partial(advance, recipe), in_axes=(0, 0, None, None, None))
+        program = jax.jit(each, compiler_options=options)
+        # compiled by doing no iteration: what lower().compile() returns costs more to call than a short stretch takes
+        program(state, rates, task, np.int32(0), np.int32(0)).solved_at.block_until_ready()
+        PROGRAMS[key] = program
+        return program, perf_counter() - started
