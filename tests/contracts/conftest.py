@@ -1,5 +1,6 @@
 """Which tests of a product of parameters run in the quick suite, where every single one is costly."""
 
+from collections import Counter
 from itertools import combinations, groupby
 
 import pytest
@@ -25,16 +26,23 @@ def parameters(item):
 
 
 def pairs(item):
-    """Return all pairs of a test's parameters, or the only one there is."""
+    """Return all pairs of a test's parameters, or the only one there is; a precision need not meet all the others."""
     values = sorted((name, str(value)) for name, value in item.callspec.params.items() if name != "backend")
-    return set(combinations(values, min(2, len(values))))
+    precision = {(value,) for value in values if value[0] == "dtype"}
+    others = [value for value in values if value[0] != "dtype"]
+    return precision | set(combinations(others, min(2, len(others))))
 
 
 def pairwise_covering(tests):
-    """Return the places of tests that together hold every pair that any test holds: greedily the most new ones."""
-    missing, kept = set().union(*tests), set()
+    """Return the places of tests that together hold every pair that any holds: the most new, then the rarest ones."""
+    missing, kept, held = set().union(*tests), set(), Counter()
+
+    def worth(place):
+        return len(tests[place] & missing), -sum(held[pair] for pair in tests[place])
+
     while missing:
-        best = max(range(len(tests)), key=lambda place: len(tests[place] & missing))
+        best = max(range(len(tests)), key=worth)
         kept.add(best)
+        held.update(tests[best])
         missing -= tests[best]
     return kept or set(range(len(tests)))
