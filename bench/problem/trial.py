@@ -17,7 +17,7 @@ from bench.problem.loss import LOSSES, REDUCTIONS
 from bench.problem.network import ACTIVATIONS, MAX_NEURONS, Network, read_hidden, write_hidden
 from bench.problem.parameters import ParameterError, choice, flag, number, parameter, whole
 
-BACKENDS = ("numba", "numpy", "torch")
+BACKENDS = ("numba", "numpy", "torch", "torch-batched", "jax")
 Scalar = str | int | float | bool
 
 

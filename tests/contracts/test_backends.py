@@ -166,7 +166,7 @@ def test_a_gpu_that_is_not_there_is_refused(backend):
 
 
 @pytest.mark.parametrize(
-    ("hidden", "hidden_bias", "output_bias"),
+    "layout",
     [
         ("0", True, True),
         ("0", True, False),
@@ -176,14 +176,14 @@ def test_a_gpu_that_is_not_there_is_refused(backend):
         ("3-2", True, True),
         ("3-2", False, True),
     ],
+    ids=lambda layout: "-".join(map(str, layout)),
 )
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_one_update_goes_down_the_finite_differences(
-    backend, activation, loss, reduction, hidden, hidden_bias, output_bias
-):
-    """One iteration moves every weight by the learning rate times the loss's slope."""
+def test_one_update_goes_down_the_finite_differences(backend, activation, loss, reduction, layout):
+    """One iteration moves every weight by the learning rate times the loss's slope; a layout is layers and biases."""
+    hidden, hidden_bias, output_bias = layout
     trial = trial_for(
         backend,
         gate=TABLE,
@@ -421,7 +421,15 @@ def test_a_prediction_exactly_at_the_tolerance_is_solved(backend, dtype):
 def test_a_recorded_loss_is_that_of_a_training_that_ends_there(backend, loss, update):
     """The loss at checkpoint c is measured after c updates, before the next."""
     trial = trial_for(
-        backend, hidden=3, loss=loss, update=update, learning_rate=0.5, iterations=23, curve_points=5, dtype="float64"
+        backend,
+        gate=TABLE,
+        hidden=3,
+        loss=loss,
+        update=update,
+        learning_rate=0.5,
+        iterations=23,
+        curve_points=5,
+        dtype="float64",
     )
     predictions = predictions_by_budget(backend, trial, [0, 1])
     expected = [
