@@ -91,6 +91,7 @@ class JaxBatched:
 
     name = "jax"
     releases_gil = True  # XLA runs without it
+    least = LANES
 
     def unsupported(self, trial: Trial) -> str | None:
         """Refuse a GPU that is not there, and fused sums."""

@@ -14,6 +14,7 @@ class Missing:
     package: str
     extra: str
     releases_gil: bool = False
+    least: int = 1
 
     def unsupported(self, trial: Trial) -> str:  # noqa: ARG002 - a backend's
         """Refuse every trial."""

@@ -32,6 +32,7 @@ class TorchBatched:
 
     name = "torch-batched"
     releases_gil = True  # torch lets it go within every operation
+    least = 256
 
     def unsupported(self, trial: Trial) -> str | None:
         """Refuse a GPU that is not there, and fused sums."""
