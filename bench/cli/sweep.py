@@ -124,8 +124,8 @@ def carry_out(experiment: Experiment, options: Options) -> Carried:
     started = time.monotonic()
     plan = make_plan(experiment)
     cores = options.workers or executors.available_cores()
-    kind = _executor(plan, options.executor, cores)
-    make = _checked(options, kind, cores)
+    crew = _checked(options, cores)
+    kind = _kinds(plan, crew)
     store = Store(tracking_uri(options.tracking_uri))
     writer = _resumed(store, experiment, plan) if options.resume else _begun(store, experiment, plan, kind, cores)
     training_runs = plan.expected_trainings <= FEW_TRAININGS if options.runs == "auto" else options.runs == "training"
@@ -136,8 +136,7 @@ def carry_out(experiment: Experiment, options: Options) -> Carried:
         already = runner.take_up() if options.resume else 0
         say(f"sweep {writer.run_id[:8]}: {_work(plan, already)}, {kind if kind == 'serial' else f'{kind} on {cores}'}")
         runner.seconds["prepare"] = time.monotonic() - started
-        window = 1 if kind == "serial" else executors.WINDOW * cores
-        if _train(runner, partial(runner.run, make, window), already):
+        if _train(runner, partial(runner.run, crew), already):
             return _conclude(runner, options, store, started)
         writer.finish(KILLED)
         say(f"interrupted; what was written is safe. {again}")
@@ -150,13 +149,12 @@ def carry_out(experiment: Experiment, options: Options) -> Carried:
         raise
 
 
-def _checked(options: Options, kind: str, cores: int) -> executors.Make:
-    """Check whatever can be wrong before any work, and return what makes the executor."""
-    executors.check(options.executor)
+def _checked(options: Options, cores: int) -> executors.Crew:
+    """Check whatever can be wrong before any work, and return who trains."""
     check_output(options.output, ".html")
     if not (options.output or options.no_report):
         check_folder(REPORTS, f"folder {str(REPORTS)!r}")
-    return executors.maker(kind, cores)
+    return executors.Crew(options.executor, cores)
 
 
 def _work(plan: Plan, already: int) -> str:
@@ -179,7 +177,7 @@ def _conclude(runner: Runner, options: Options, store: Store, started: float) ->
     """Check the claims, write the report, and end the sweep, in this order: FINISHED says that all is there."""
     reporting = time.monotonic()
     writer, plan = runner.writer, runner.plan
-    read = read_sweep(store, writer.run_id)
+    read = read_sweep(store, writer.run_id, None if plan.claims else c.SCALARS)
     verdicts = check_claims(plan.claims, read.trainings)
     writer.json("claims.json", verdict_rows(verdicts))
     sizes = {"trials": len(plan.trials), "trainings": plan.trainings}
@@ -217,15 +215,12 @@ def _summary(runner: Runner, read: Sweep | None, report: Path | None, started: f
     }
 
 
-def _executor(plan: Plan, name: str, workers: int) -> str:
-    from bench.backends import load
-
+def _kinds(plan: Plan, crew: executors.Crew) -> str:
+    """Return the executors that a plan will be trained with, in words."""
     jobs = [Job(planned.trial, planned.together) for planned in plan.trials if planned.together]
     if plan.search:
         jobs.append(Job(Trial(**plan.search.fixed), range(plan.search.trials * len(plan.search.seeds))))
-    cost_s = sum(job.cost_s for job in jobs)
-    holds_gil = any(not load(job.trial.backend).releases_gil for job in jobs)
-    return executors.choose(name, workers, cost_s, holds_gil=holds_gil)
+    return " and ".join(crew.divide(jobs)) or "serial"
 
 
 def _begun(store: Store, experiment: Experiment, plan: Plan, kind: str, workers: int) -> SweepWriter:

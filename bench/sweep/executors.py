@@ -3,16 +3,17 @@
 import multiprocessing
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures import ThreadPoolExecutor as Threads
 from threading import Event
 from typing import Any, TypeVar
 
+from bench.backends import load
 from bench.errors import RequestError, unknown
 from bench.problem.outcome import Record
 from bench.sweep.child import begin_child
-from bench.sweep.plan import Chunk
+from bench.sweep.plan import Chunk, Job
 from bench.sweep.work import failed, train_chunk
 
 A = TypeVar("A")
@@ -51,6 +52,32 @@ def choose(name: str, workers: int, cost_s: float, *, holds_gil: bool) -> str:
     if workers == 1 or (holds_gil and cost_s < SERIAL_S):
         return "serial"
     return "processes" if holds_gil else "threads"
+
+
+class Crew:
+    """Who trains: the executor that was asked for or, for auto, the one that suits each backend and the work."""
+
+    def __init__(self, name: str, workers: int) -> None:
+        """Check the name; raise RequestError for a wrong one, or for a cluster that cannot be reached."""
+        check(name)
+        self.name, self.workers = name, workers
+        self._makers = {} if name == "auto" else {name: maker(name, workers)}
+
+    def divide(self, jobs: Sequence[Job]) -> dict[str, list[Job]]:
+        """Return which jobs each executor is to do: those that release the GIL first, in threads."""
+        divided: dict[str, list[Job]] = {}
+        for holds_gil in (False, True):
+            some = [job for job in jobs if load(job.trial.backend).releases_gil is not holds_gil]
+            kind = choose(self.name, self.workers, sum(job.cost_s for job in some), holds_gil=holds_gil)
+            if some:
+                divided.setdefault(kind, []).extend(some)
+        return divided
+
+    def train(self, kind: str, chunks: Iterable[Chunk], stop: Event) -> Iterator[list[Record]]:
+        """Yield the records of every chunk as they come from one of the executors."""
+        if kind not in self._makers:
+            self._makers[kind] = maker(kind, self.workers)
+        return run(self._makers[kind], chunks, 1 if kind == "serial" else WINDOW * self.workers, stop)
 
 
 def check(name: str) -> None:

@@ -16,7 +16,7 @@ from bench.problem.label import labels
 from bench.problem.outcome import Record, Result
 from bench.problem.timing import Sample
 from bench.sweep.cold import cold_starts
-from bench.sweep.executors import Make, run
+from bench.sweep.executors import Crew
 from bench.sweep.plan import Job, cut
 from bench.sweep.progress import SweepProgress
 from bench.sweep.rounds import shortened, take, turns
@@ -47,7 +47,7 @@ class _Ledger:
     solved: int = 0
 
     def add(self, table: Table) -> None:
-        self.tables.append(table)
+        self.tables.append(table.select(c.DESCRIBED))
         self.trained += table.num_rows
         self.solved += solved_count(table)
 
@@ -111,13 +111,13 @@ class Runner:
             if not entry.missing:
                 self._close(entry)
 
-    def run(self, make: Make, window: int, progress: SweepProgress, stop: Event) -> None:
+    def run(self, crew: Crew, progress: SweepProgress, stop: Event) -> None:
         """Train everything that is missing; on ``stop``, write what is finished and return."""
         self._note(self._refusals(), progress)
-        together = cut(job for entry in self.ledger.values() for job in self._jobs(entry, alone=False))
+        together = [job for entry in self.ledger.values() for job in self._jobs(entry, alone=False)]
         with self._clock("train"):
-            if together and not stop.is_set():
-                for records in run(make, together, window, stop):
+            for kind, jobs in crew.divide(together).items():
+                for records in crew.train(kind, cut(jobs), stop):
                     self._note(records, progress)
         self._flush()
         if self.plan.timings and not self.timed:
@@ -191,9 +191,7 @@ class Runner:
         """Write a complete trial's child run, and its trainings' runs where they are wanted."""
         trial = entry.planned.trial
         if trial.trial_id not in self.written:
-            data = frame(
-                concat(entry.tables), [name for name in c.EXPORT if name != c.PREDICTIONS] + [c.CURVE, c.CURVE_US]
-            )
+            data = frame(concat(entry.tables))
             trainings = (
                 (int(data[c.SEED].iloc[place]), Summary(*self.describe.training(data.iloc[[place]])))
                 for place in (range(len(data)) if self.training_runs else ())

@@ -82,4 +82,22 @@ EXPORT = (  # one row per training, a contract: scripts depend on it
     ITERATIONS_DONE,
     ALONE,
 )
+DESCRIBED = (  # what a trial's run in MLflow is made from
+    TRIAL_ID,
+    SEED,
+    ITERATIONS,
+    CURVE_POINTS,
+    OUTCOME,
+    SOLVED,
+    CORRECT,
+    SOLVED_AT,
+    CORRECT_AT,
+    FINAL_LOSS,
+    FINAL_MSE,
+    MAX_ABS_ERROR,
+    ITERATION_US,
+    ITERATIONS_DONE,
+    CURVE,
+    CURVE_US,
+)
 CURVES_PER_TRIAL = 10_000

@@ -2,7 +2,8 @@
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,10 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
+from mlflow.utils.file_utils import local_file_uri_to_path
+from mlflow.utils.uri import is_local_uri
 
 from bench.errors import RequestError
 from bench.tracking import columns as c
@@ -86,21 +90,24 @@ def read_sweep(store: Store, sweep: str, columns: Sequence[str] | None = None) -
     run = store.client.get_run(sweep)
     plan = _json(store, sweep, "plan.json")
     experiment = store.client.get_experiment(run.info.experiment_id).name
-    table = concat(read_shards(store, sweep))
+    wanted = None if columns is None else list(dict.fromkeys([c.TRIAL_ID, c.SEED, *columns]))
+    table = concat(read_shards(store, sweep, wanted))
     return Sweep(
         info=_info(run, experiment),
         plan=plan,
         environment=_json(store, sweep, "environment.json"),
-        trainings=_in_order(table, plan, columns),
+        trainings=_in_order(table, plan),
         figures=dict(run.data.metrics),
         timings=read_timings(store, sweep),
         cold_starts=read_cold_starts(store, sweep),
     )
 
 
-def read_shards(store: Store, sweep: str) -> list[pa.Table]:
-    """Return the tables of all whole shards."""
-    return _tables(store, sweep, names.SHARDS, schema())
+def read_shards(store: Store, sweep: str, columns: Sequence[str] | None = None) -> list[pa.Table]:
+    """Return the tables of all whole shards, or some columns of them."""
+    layout = schema()
+    wanted = layout if columns is None else pa.schema([layout.field(name) for name in columns])
+    return _tables(store, sweep, names.SHARDS, wanted)
 
 
 def read_timings(store: Store, sweep: str) -> pd.DataFrame:
@@ -112,10 +119,8 @@ def _tables(store: Store, sweep: str, folder: str, layout: pa.Schema) -> list[pa
     """Return all whole tables of a folder; one that was cut off by a kill counts as never written."""
     if not store.client.list_artifacts(sweep, folder):
         return []  # nothing was written yet
-    with tempfile.TemporaryDirectory() as here:
-        destination = here if store.is_remote else None
-        path = download_artifacts(run_id=sweep, artifact_path=folder, dst_path=destination, tracking_uri=store.uri)
-        tables = [_table(file, layout) for file in sorted(Path(path).glob("*.parquet"))]
+    with _artifact(store, sweep, folder) as path:
+        tables = [_table(file, layout) for file in sorted(path.glob("*.parquet"))]
     return [table for table in tables if table is not None]
 
 
@@ -140,28 +145,39 @@ def export(store: Store, sweep: str, path: Path) -> int:
     return len(data)
 
 
+@contextmanager
+def _artifact(store: Store, sweep: str, name: str) -> Iterator[Path]:
+    """Yield where an artifact lies: in place if that is on this machine, else in a copy that ends here."""
+    uri = f"{store.client.get_run(sweep).info.artifact_uri}/{name}"
+    if is_local_uri(uri):  # MLflow's own download would leave a copy behind each time
+        yield Path(local_file_uri_to_path(uri))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(download_artifacts(run_id=sweep, artifact_path=name, dst_path=folder, tracking_uri=store.uri))
+
+
 def _table(path: Path, layout: pa.Schema) -> pa.Table | None:
     try:
-        return pq.read_table(path, schema=layout, memory_map=False)
+        return pq.read_table(path, columns=layout.names, memory_map=False).cast(layout)
     except (pa.ArrowException, OSError):
         return None
 
 
-def _in_order(table: pa.Table, plan: dict[str, Any], columns: Sequence[str] | None) -> pd.DataFrame:
+def _in_order(table: pa.Table, plan: dict[str, Any]) -> pd.DataFrame:
     """Return the trainings in the plan's order and by seed, whatever the order they were written in."""
-    place = {trial[c.TRIAL_ID]: index for index, trial in enumerate(plan["trials"])}
-    data = frame(table, columns)
-    tables = {trial[c.TRIAL_ID]: np.array(plan["gates"][trial["table"]]["targets"]) for trial in plan["trials"]}
-    data[c.TARGETS] = data[c.TRIAL_ID].map(tables)
-    order = np.lexsort((data[c.SEED], data[c.TRIAL_ID].map(place)))
-    return data.iloc[order].reset_index(drop=True)
+    ids = pa.array([trial[c.TRIAL_ID] for trial in plan["trials"]], pa.string())
+    places = pc.index_in(table[c.TRIAL_ID], value_set=ids).to_numpy()
+    order = np.lexsort((table[c.SEED].to_numpy(), places))
+    data = frame(table if (np.diff(order) == 1).all() else table.take(pa.array(order)))
+    targets = {trial[c.TRIAL_ID]: np.array(plan["gates"][trial["table"]]["targets"]) for trial in plan["trials"]}
+    data[c.TARGETS] = data[c.TRIAL_ID].map(targets)
+    return data
 
 
 def _json(store: Store, sweep: str, name: str) -> Any:
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            path = download_artifacts(run_id=sweep, artifact_path=name, dst_path=folder, tracking_uri=store.uri)
-            return json.loads(Path(path).read_text(encoding="utf-8"))
+        with _artifact(store, sweep, name) as path:
+            return json.loads(path.read_text(encoding="utf-8"))
     except (MlflowException, OSError, ValueError) as error:
         raise RequestError(
             f"sweep {sweep} has no readable {name} in {store.uri}; allowed is a sweep of bench"

@@ -65,8 +65,15 @@ def rows(record: Record, last_curve_seed: int) -> pa.Table:
 def concat(tables: Sequence[pa.Table]) -> pa.Table:
     """Return all rows once: a training that was written twice keeps its first row."""
     table = pa.concat_tables(tables) if tables else schema().empty_table()
-    keys = table.select([c.TRIAL_ID, c.SEED]).to_pandas()
-    return table.filter(pa.array(~keys.duplicated())) if keys.duplicated().any() else table
+    keys = pd.DataFrame({c.TRIAL_ID: _codes(table[c.TRIAL_ID]), c.SEED: table[c.SEED].to_numpy()})
+    twice = keys.duplicated()
+    return table.filter(pa.array(~twice)) if twice.any() else table
+
+
+def _codes(names: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Return a number for each name: equal names have equal numbers."""
+    codes: NDArray[np.int64] = pc.index_in(names, value_set=names.unique()).to_numpy()
+    return codes
 
 
 def solved_count(table: pa.Table) -> int:
