@@ -22,10 +22,11 @@ SIDE = (c.BACKEND, c.DEVICE, c.SUMMATION)  # what may differ between trials that
 REST = tuple(name for name in c.PARAMETERS if name not in SIDE)
 USUAL = Trial().parameters
 
-# A training doubles its rounding errors again and again while it leaves a plateau: over thousands of iterations one
-# unit in the last place (6e-8, 1e-16) grows to some 1e-5 and 1e-13. Arithmetic that is wrong is further off by orders.
+# A training magnifies its rounding errors while it leaves a plateau: over thousands of iterations one unit in the
+# last place (6e-8, 1e-16) was seen to grow to 1e-5 and 2e-14. Arithmetic that is wrong is further off by orders.
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
-# A few in a thousand are on the edge of a plateau just when their budget ends, and differ by any amount
+# Some are on an edge just when their budget ends: summing three ReLU neurons in another order, and nothing else, put 2
+# of 3,000 float32 trainings beyond 1e-4. Backends with an exp of their own have more to magnify
 EXCUSED = 0.01
 PARTED = 1e-6  # of losses
 

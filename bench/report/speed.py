@@ -30,7 +30,7 @@ def throughput(table: pd.DataFrame, rest: list[str]) -> Figure:
     """
     figure, panels = in_panels(table, rest)
     sizes = sorted(table[c.TOGETHER].unique())
-    low, high = np.log10([table[timing.PER_S].min(), table[timing.PER_S].max()])
+    low, high = np.log10([table[timing.PER_S_LOW].min(), table[timing.PER_S_HIGH].max()])
     room = max(high - low, 1.0)
     for axes, panel in panels:
         axes.set(xscale="log", yscale="log", xlabel="trainings side by side")
