@@ -9,7 +9,7 @@ def test_every_printed_figure_comes_out_to_its_last_digit(bench):
     """At least sixty figures, each with expected and observed side by side."""
     ran = bench("sweep", "printed", "--json")
     assert ran.status == 0, ran.err + ran.out
-    assert "92 of 92 claims hold" in ran.err
+    assert "276 of 276 claims hold" in ran.err
 
 
 def test_reproduce_lists_every_figure(bench, folder, monkeypatch):

@@ -81,7 +81,8 @@ class Runner:
         self.samples: list[Sample] = []  # not yet written
         self.timed = False
         self.flushed = time.monotonic()
-        self.seconds = {"prepare": 0.0, "train": 0.0, "time": 0.0, "track": 0.0}
+        # of this process: what it waited for; then of all workers together: in training, and in compiling for it
+        self.seconds = dict.fromkeys(("prepare", "train", "time", "track", "workers_train", "workers_compile"), 0.0)
 
     def take_up(self) -> int:
         """Take over the trainings of an interrupted sweep; return how many there are."""
@@ -167,6 +168,9 @@ class Runner:
         complete = []
         for record in records:
             entry = self.ledger[record.trial.trial_id]
+            if record.outcome is not None:
+                self.seconds["workers_train"] += float(record.outcome.seconds_TC.sum())
+                self.seconds["workers_compile"] += record.outcome.compile_seconds
             table = rows(record, entry.last_curve_seed)
             entry.add(table)
             self.unflushed.append(table)

@@ -26,7 +26,7 @@ from bench.tracking.rows import frame, rows
 from bench.tracking.store import DEFAULT_URI, Store
 from bench.tracking.timings import timing_frame, timing_rows
 
-SHORT = Trial(iterations=20)
+SHORT = Trial(backend="numpy", iterations=20)
 NOTHING = timing_frame([])
 TIMINGS = st.lists(
     st.builds(
@@ -152,7 +152,9 @@ def test_a_sample_says_what_the_batch_took():
 
 def test_trainings_that_were_solved_at_the_start_took_no_time():
     """Nothing was begun: there is no time per iteration, rather than none."""
-    easy = Trial(iterations=20, stop="solved", tolerance=0.49999, init="uniform", init_high=1e-9, gate="or")
+    easy = Trial(
+        backend="numpy", iterations=20, stop="solved", tolerance=0.49999, init="uniform", init_high=1e-9, gate="or"
+    )
     _, samples = taken(plan_of([Timing(easy, range(1), 1)]))
     assert pd.isna(samples[-1].training_us) or samples[-1].training_us > 0
 
@@ -185,7 +187,7 @@ def test_nothing_is_begun_once_it_is_to_stop():
 @pytest.mark.parametrize(("iterations", "size", "same"), [(20, 1, True), (10**8, 1, False), (1000, 10**6, False)])
 def test_a_warm_up_is_the_training_itself_or_as_much_of_it_as_takes_half_a_second(iterations, size, same):
     """At least ten iterations, of the same batch."""
-    timing = Timing(Trial(iterations=iterations), range(size), 1)
+    timing = Timing(Trial(backend="numpy", iterations=iterations), range(size), 1)
     warm = warm_up(timing)
     assert (warm == timing.trial) is same
     assert warm.iterations >= 10
@@ -231,7 +233,7 @@ def test_a_sweep_keeps_its_rows_once_and_its_samples_all(bench, folder):
     assert read.trainings[c.ALONE].all()
     assert sorted(read.timings[c.ROUND]) == [0, 0, 1, 1, 2, 2, 3, 3]
     assert sorted(read.timings[read.timings[c.ROUND] == 2][c.ORDER]) == [0, 1]
-    assert [start["backend"] for start in read.cold_starts] == ["numpy"]
+    assert [start["backend"] for start in read.cold_starts] == ["numba"]
     assert [timing["rounds"] for timing in read.plan["timings"]] == [3, 3]
 
 
