@@ -152,7 +152,8 @@ class Group:
         compiled = shallow(inputs, observations, ACTIVATIONS[trial.activation], self.moving)
         outputs = _aligned((self.blocks, trial.hidden[0] * observations, LANES), self.dtype)
         slopes = _aligned((self.blocks, observations, LANES), self.dtype)
-        return lambda start, end: compiled(start, end, self._rules(), self._table(), self.lanes, outputs, slopes)
+        given = (self._rules(), self._table(), self.lanes, outputs, slopes)
+        return lambda start, end: compiled(start, end, *given)
 
     def _deep(self) -> Advance:
         """Return the kernel for any network, bound to these lanes."""
@@ -172,8 +173,9 @@ class Group:
             outputs[(neuron - 1) * tile : neuron * tile] = 1
         flags = (np.empty(LANES, np.bool_) for _ in range(2))
         gradients = np.zeros_like(self.lanes.weights)
-        rest = (np.array(layers), trained, gradients, outputs, slopes, *flags)
-        return lambda start, end: deep(start, end, self._rules(), self._table(), self.lanes, *rest)
+        scratch = (outputs, slopes, *flags)
+        given = (self._rules(), self._table(), self.lanes, np.array(layers), trained, gradients, *scratch)
+        return lambda start, end: deep(start, end, *given)
 
     def _rules(self) -> Rules:
         trial, real = self.trial, self.dtype.type
