@@ -208,8 +208,9 @@ class Group:
         """Return each training's loss ``[T]`` in the precision of the training."""
         trial = self.trial
         with np.errstate(all="ignore"):  # a diverging training is data, not a warning
-            predictions = self._gathered(self.lanes.predictions)
-            return loss_value(trial.loss, trial.reduction, predictions, trial.gate.targets.astype(self.dtype))
+            targets_N1 = trial.gate.targets.astype(self.dtype)[:, None]
+            losses_BL = loss_value(trial.loss, trial.reduction, self.lanes.predictions, targets_N1, axis=1)
+        return losses_BL.ravel()[: self.size]
 
     def _outcome(
         self, losses_TC: NDArray[np.float64], seconds_C: NDArray[np.float64], compile_seconds: float

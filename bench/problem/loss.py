@@ -51,10 +51,10 @@ LOSSES = {
 REDUCTIONS = ("mean", "sum")
 
 
-def loss_value(loss: str, reduction: str, predictions: Array, targets: Array) -> Array:
-    """Return the loss over the last axis: ``predictions [..., N]`` and ``targets [N]`` give ``[...]``."""
+def loss_value(loss: str, reduction: str, predictions: Array, targets: Array, axis: int = -1) -> Array:
+    """Return the loss over the observations: ``predictions [..., N]`` and ``targets [N]`` give ``[...]``."""
     values = LOSSES[loss].value(predictions, targets)
-    total: Array = values.mean(axis=-1) if reduction == "mean" else values.sum(axis=-1)
+    total: Array = values.mean(axis=axis) if reduction == "mean" else values.sum(axis=axis)
     return total
 
 
