@@ -215,3 +215,16 @@ def test_verdicts_are_plain_rows(trial, ended, table, check):
     assert verdict_rows(verdicts) == [
         {"id": "a", "source": "s", "what": "w", "expected": "< 1", "observed": "0.25", "holds": True}
     ]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "off", "holds"),
+    [("float64", 0.4, True), ("float64", 0.6, False), ("float32", 10, True), ("float32", 11, False)],
+)
+def test_a_number_is_held_to_the_digits_that_its_precision_carries(trial, ended, table, dtype, off, holds, check):
+    """Where that is asked: in float32 a hundred-thousandth of the number beside half a unit of the last digit."""
+    one = trial(dtype=dtype)
+    data = table(ended(one, [STUCK])).assign(**{c.FINAL_LOSS: 1.0 + off * 1e-6})
+    (verdict,) = check(data, [one], seed=0, of="final_loss", printed=["1.000000"], format=None, carried=True)
+    assert verdict.holds is holds
+    assert verdict.expected == ("1.000000" if dtype == "float64" else "1.000000 ± 1e-05")

@@ -173,6 +173,15 @@ def test_auto_starts_processes_only_for_work_that_pays_for_them():
     assert executors.choose("threads", 1, 0.1, holds_gil=True) == "threads"
 
 
+def test_auto_gives_each_backend_the_executor_that_suits_it():
+    """Threads for those that release the GIL, processes for long loops; an executor that is asked for does all."""
+    loop, lanes = (Job(Trial(backend=name, iterations=10**7), range(4)) for name in ("numpy", "numba"))
+    assert executors.Crew("auto", 2).divide([loop, lanes]) == {"threads": [lanes], "processes": [loop]}
+    assert executors.Crew("auto", 1).divide([loop, lanes]) == {"serial": [lanes, loop]}
+    assert executors.Crew("serial", 2).divide([loop, lanes]) == {"serial": [lanes, loop]}
+    assert executors.Crew("auto", 2).divide([]) == {}
+
+
 def test_dask_that_is_not_installed_says_how_to_install_it(monkeypatch):
     """The message names the extra."""
     import sys

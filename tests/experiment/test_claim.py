@@ -105,3 +105,15 @@ def test_an_event_that_can_never_happen_is_refused(event):
     """A misspelt outcome would make a claim of never true for ever."""
     with pytest.raises(ValueError, match="1 validation error"):
         CLAIM.validate_python(WORDS | {"event": event, "never": True})
+
+
+def test_a_claim_is_made_of_other_backends_too():
+    """Each has a row of its own, selects its own trial, and is held to the digits that its precision carries."""
+    claim = CLAIM.validate_python(
+        WORDS | {"where": {"backend": "torch"}, "seed": 0, "of": "predictions", "printed": ["0.5"], "also": ["numba"]}
+    )
+    own, other = claim.variants()
+    assert own is claim
+    assert (other.id, other.what, other.where) == ("a-numba", "w; with numba", {"backend": "numba"})
+    assert (own.carried, other.carried) == (False, True)
+    assert CLAIM.validate_python(other.model_dump(by_alias=True)) == other

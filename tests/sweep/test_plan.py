@@ -3,15 +3,16 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.backends import load
 from bench.problem.trial import Trial
-from bench.sweep.plan import CHUNK_S, Chunk, Job, cut
+from bench.sweep.plan import CHUNK_NUMBERS, CHUNK_S, Chunk, Job, cut
 
 SIZES = st.tuples(st.integers(0, 8), st.sampled_from([10, 10_000, 200_000]), st.integers(0, 5), st.integers(1, 60))
 
 
-def job_of(size):
+def job_of(size, backend="numpy"):
     hidden, iterations, start, count = size
-    return Job(Trial(hidden=hidden, iterations=iterations), range(start, start + count))
+    return Job(Trial(hidden=hidden, iterations=iterations, backend=backend), range(start, start + count))
 
 
 def pairs(chunks):
@@ -26,11 +27,18 @@ def test_cutting_loses_nothing_and_repeats_nothing(sizes):
     assert sorted(pairs(cut(jobs))) == sorted(expected)
 
 
-@given(st.lists(SIZES, min_size=1, max_size=6))
-def test_a_chunk_is_about_a_second_of_work_or_a_single_training(sizes):
-    """No chunk is much longer than it must be."""
-    for chunk in cut([job_of(size) for size in sizes]):
-        assert chunk.cost_s <= 1.01 * CHUNK_S or chunk.trainings == 1
+@given(st.lists(SIZES, min_size=1, max_size=6), st.sampled_from(["numpy", "numba", "torch-batched"]))
+def test_a_chunk_is_about_half_a_second_of_work_or_as_small_as_is_worth_it(sizes, backend):
+    """No chunk is much longer than it must be: a single training, or as many as take no longer than one."""
+    for chunk in cut([job_of(size, backend) for size in sizes]):
+        assert chunk.cost_s <= 1.01 * CHUNK_S or chunk.trainings <= load(backend).least
+
+
+def test_what_a_chunk_returns_fits_the_memory():
+    """A million short trainings are many chunks, however fast they are."""
+    chunks = cut([Job(Trial(iterations=2, curve_points=1000, hidden=64), range(1_000_000))])
+    assert sum(chunk.trainings for chunk in chunks) == 1_000_000
+    assert max(chunk.trainings for chunk in chunks) * (64 * 4 + 1 + 4) <= CHUNK_NUMBERS
 
 
 def test_small_trials_share_a_chunk():

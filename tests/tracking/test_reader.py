@@ -1,5 +1,7 @@
 """Reading back what a fault may have left."""
 
+import tempfile
+
 from bench.tracking.reader import read_shards, read_sweep
 from bench.tracking.store import Store
 
@@ -21,3 +23,19 @@ def test_a_sweep_without_any_shard_reads_as_empty(bench, folder):
     read = read_sweep(Store("sqlite:///mlflow.db"), sweep)
     assert read.trainings.empty
     assert read.plan["trials"][0]["trainings"] == 3
+
+
+def test_reading_leaves_nothing_behind(bench, folder, monkeypatch):
+    """A sweep on this machine is read where it lies, not copied first."""
+    ran = bench("sweep", "iterations=20", "seeds=0:3", "--json", "--no-report")
+    (folder / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder / "temporary"))
+    assert len(read_sweep(Store("sqlite:///mlflow.db"), ran.json["sweep"]).trainings) == 3
+    assert list((folder / "temporary").iterdir()) == []
+
+
+def test_only_the_columns_that_are_wanted_are_read(bench, folder):
+    """Beside those that name a training, and its targets."""
+    ran = bench("sweep", "iterations=20", "seeds=0:3", "--json", "--no-report")
+    read = read_sweep(Store("sqlite:///mlflow.db"), ran.json["sweep"], ["outcome"])
+    assert set(read.trainings) == {"trial_id", "seed", "outcome", "targets"}
