@@ -39,10 +39,14 @@ def _keep_apart() -> None:
 
 
 def _widen() -> None:
-    """Let LLVM use 512-bit vectors where the processor has them: for some it prefers half of that."""
-    if config.CPU_NAME is None and config.CPU_FEATURES is None:
+    """Let LLVM use 512-bit vectors where the processor has them: for Intel's it would prefer half of that."""
+    try:
+        features = llvm.get_host_cpu_features()
+    except RuntimeError:  # LLVM does not know this system
+        return
+    if features.get("avx512f") and config.CPU_NAME is None and config.CPU_FEATURES is None:
         config.CPU_NAME = llvm.get_host_cpu_name()
-        config.CPU_FEATURES = f"{llvm.get_host_cpu_features().flatten()},-prefer-256-bit"
+        config.CPU_FEATURES = f"{features.flatten()},-prefer-256-bit"
 
 
 _keep_apart()
