@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.backends import numba_lanes
+from bench.backends import numba_group, numba_lanes
 from bench.backends.lanes import arithmetic, compiling
 from bench.backends.numba_lanes import NumbaLanes
 from bench.backends.numpy_loop import NumpyLoop
@@ -104,6 +104,18 @@ def test_numbers_do_not_depend_on_the_block(hidden, dtype):
     same(some(beside, others), some(whole, np.flatnonzero(others)))
 
 
+def test_a_diverging_training_without_momentum_is_the_same_beside_one_with():
+    """To the bit: its velocity, infinite, is not multiplied by its momentum, zero."""
+    trial = Trial(iterations=8, hidden=3, activation="relu")
+    rates, alone = np.full(3, np.inf), np.zeros(3)
+    beside = np.array([0.0, 0.9, 0.0])
+    without = train(trial, range(3), learning_rate_T=rates, momentum_T=alone)
+    same(
+        some(train(trial, range(3), learning_rate_T=rates, momentum_T=beside), [0, 2]),
+        some(without, [0, 2]),
+    )
+
+
 def test_a_batch_too_large_for_the_memory_is_trained_in_groups(monkeypatch):
     """They are joined as if nothing had happened; each group has its own time."""
     trial = Trial(iterations=30)
@@ -132,7 +144,7 @@ def test_both_kernels_train_alike(monkeypatch, activation, momentum):
     """What the one does for small tables, the other does for any."""
     trial = Trial(hidden=3, activation=activation, momentum=momentum, dtype="float64", iterations=400)
     shallow = train(trial, range(70))
-    monkeypatch.setattr(numba_lanes, "is_shallow", lambda trial: False)
+    monkeypatch.setattr(numba_group, "is_shallow", lambda trial: False)
     deep = train(trial, range(70))
     for name in NUMBERS:
         np.testing.assert_allclose(getattr(deep, name), getattr(shallow, name), rtol=1e-9, atol=1e-12, err_msg=name)

@@ -112,7 +112,8 @@ def clear(rows: Any, row: int) -> None:
 def descend(W: Any, V: Any, w: int, g: Any, lane: int, rate: Any, momentum: Any, moving: bool) -> None:
     """Move one weight of one lane down its gradient, as torch.optim.SGD does."""
     if moving:
-        g = momentum[lane] * V[w, lane] + g
+        # without momentum as if there were no velocity: 0 times infinity would be no number
+        g = momentum[lane] * V[w, lane] + g if momentum[lane] != 0 else g
         V[w, lane] = g
     W[w, lane] -= rate[lane] * g
 
