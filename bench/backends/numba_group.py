@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.backends.lanes import arithmetic, rows
+from bench.backends.lanes.compiling import forget
 from bench.backends.lanes.deep import deep
 from bench.backends.lanes.rows import LANES, Lanes, Rules, Table
 from bench.backends.lanes.shallow import MOST_INPUTS, MOST_OBSERVATIONS, shallow
@@ -59,15 +60,18 @@ class Group:
             self.lanes = self._lanes(weights_TP, batch.learning_rate_T[part], batch.momentum_T[part])
 
     def train(self) -> Outcome:
-        """Advance from checkpoint to checkpoint, with the clock running only while the kernel does."""
+        """Advance from checkpoint to checkpoint, by the clock."""
         advance = self._shallow() if is_shallow(self.trial) else self._deep()
         compile_seconds = self._prepare(advance)
         ends = [*self.trial.checkpoints.tolist(), self.trial.iterations]
-        losses, seconds = np.empty((self.size, len(ends) - 1)), np.zeros(len(ends) - 1)
-        seconds[0] = _timed(advance, -1, 0)
+        losses, seconds = np.empty((self.size, len(ends) - 1)), np.empty(len(ends) - 1)
+        started = perf_counter()
+        advance(-1, 0)
         for place, (start, end) in enumerate(pairwise(ends)):
             losses[:, place] = self._losses()
-            seconds[place] += _timed(advance, start, end)
+            advance(start, end)
+            seconds[place] = perf_counter() - started
+            started = perf_counter()
         return self._outcome(losses, seconds, compile_seconds)
 
     def _prepare(self, advance: Advance) -> float:
@@ -78,9 +82,14 @@ class Group:
         if kernel in READY:
             return 0.0
         with COMPILING:  # Numba compiles one thing at a time anyway
-            seconds = _timed(advance, 0, 0)  # no iteration
+            started = perf_counter()
+            try:
+                advance(0, 0)  # no iteration
+            except Exception:  # noqa: BLE001 - whatever reading damaged files raises
+                forget()
+                advance(0, 0)
             READY.add(kernel)
-        return seconds
+            return perf_counter() - started
 
     def _lanes(self, weights_TP: Array, rate_T: Array, momentum_T: Array) -> Lanes:
         """Return the lanes before the first iteration; those left over stand still, and count as solved."""
@@ -223,10 +232,3 @@ def _aligned(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
     start = -raw.ctypes.data % ALIGNMENT
     found: NDArray[Any] = raw[start : start + size].view(dtype).reshape(shape)
     return found
-
-
-def _timed(advance: Advance, start: int, end: int) -> float:
-    """Return the seconds that it takes to advance."""
-    began = perf_counter()
-    advance(start, end)
-    return perf_counter() - began

@@ -11,7 +11,10 @@ from typing import Any
 from bench.sweep.executors import available_cores
 from bench.sweep.work import THREADS
 
-PACKAGES = ("bench", "numpy", "torch", "pandas", "pyarrow", "scipy", "mlflow", "optuna", "seaborn")
+PACKAGES = (
+    *("bench", "numpy", "numba", "llvmlite", "torch", "jax", "jaxlib"),
+    *("pandas", "pyarrow", "scipy", "mlflow", "optuna", "seaborn"),
+)
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 

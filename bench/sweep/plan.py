@@ -82,7 +82,7 @@ def _fill(jobs: Iterable[Job]) -> Iterator[list[Job]]:
     for job in jobs:
         start = 0
         while start < job.trainings:
-            size = min(max(int(room_s / job.training_s), load(job.trial.backend).least), job.most)
+            size = max(min(int(room_s / job.training_s), job.most), load(job.trial.backend).least)
             part = Job(job.trial, job.seeds[start : start + size], job.alone)
             if filled and part.cost_s > room_s:
                 yield filled
@@ -91,7 +91,7 @@ def _fill(jobs: Iterable[Job]) -> Iterator[list[Job]]:
             filled.append(part)
             room_s -= part.cost_s
             start += part.trainings
-            if room_s <= 0 or part.trainings == job.most:
+            if room_s <= 0 or part.trainings >= job.most:
                 yield filled
                 filled, room_s = [], CHUNK_S
     if filled:

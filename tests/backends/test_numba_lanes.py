@@ -1,6 +1,10 @@
 """The compiled backend beyond the contract: its functions, its two kernels, its blocks and tiles, its cache."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -58,14 +62,14 @@ def on_array():
     return vectorised
 
 
-@pytest.mark.parametrize(("dtype", "reach", "error"), [("float32", 87, 4e-7), ("float64", 708, 1e-15)])
+@pytest.mark.parametrize(("dtype", "reach", "error"), [("float32", 87, 3e-7), ("float64", 708, 1e-15)])
 def test_the_sigmoid_is_right_to_its_last_digits_in_both_tails(on_array, dtype, reach, error):
     """The relative error stays near the precision's own, down to the smallest normal number."""
     z = np.linspace(-reach, reach, 40_001).astype(dtype)
     found = on_array(arithmetic.sigmoid)(z)
     expected = 1 / (1 + np.exp(-z.astype(PRECISE)))
     assert found.dtype == dtype
-    assert (abs(found - expected) / expected).max() < error * 4
+    assert (abs(found - expected) / expected).max() < error
 
 
 @pytest.mark.parametrize(("dtype", "error"), [("float32", 3e-7), ("float64", 1e-15)])
@@ -74,7 +78,7 @@ def test_the_hyperbolic_tangent_is_right_near_zero_too(on_array, dtype, error):
     z = np.concatenate([np.geomspace(1e-6, 30, 20_000), -np.geomspace(1e-6, 30, 20_000)]).astype(dtype)
     found = on_array(arithmetic.tanh)(z)
     expected = np.tanh(z.astype(PRECISE))
-    assert (abs(found - expected) / abs(expected)).max() < error * 4
+    assert (abs(found - expected) / abs(expected)).max() < error
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -191,14 +195,52 @@ def test_compilation_is_told_apart_from_training():
     assert second.compile_seconds < first.compile_seconds
 
 
-def test_a_machine_that_cannot_keep_compiled_code_still_works(monkeypatch):
-    """Where Numba finds no place for its cache, every process compiles anew."""
-    njit = compiling.numba.njit
+SMALL = """
+from bench.backends.numba_lanes import NumbaLanes
+from bench.problem.outcome import Batch
+from bench.problem.trial import Trial
+print(NumbaLanes().train(Batch.of(Trial(iterations=1, activation="relu"), [0])).iterations_T)
+"""
 
-    def nowhere(*, cache=False, **options):
-        if cache:
-            raise RuntimeError("cannot cache function: no locator available")
-        return njit(**options)
 
-    monkeypatch.setattr(compiling.numba, "njit", nowhere)
-    assert compiling.compiled(lambda x: x + 1)(1) == 2
+@pytest.fixture
+def elsewhere(tmp_path):
+    """Train in a process whose compiled code is kept in a place of its own."""
+
+    def run(cache):
+        environment = os.environ | {"NUMBA_CACHE_DIR": str(cache)}
+        done = subprocess.run(
+            [sys.executable, "-c", SMALL], env=environment, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stdout.strip()) == (0, "[1]"), done.stderr
+
+    return run
+
+
+def test_a_damaged_cache_is_made_anew(elsewhere, tmp_path):
+    """Files that a crash cut off cost a compilation, not the trainings."""
+    elsewhere(tmp_path)
+    kept = list(tmp_path.rglob("*.nb[ci]"))
+    assert kept
+    for file in kept:
+        file.write_bytes(file.read_bytes()[:50])
+    elsewhere(tmp_path)
+    assert all(file.stat().st_size > 50 for file in kept)
+
+
+def test_where_nothing_can_be_kept_every_process_compiles_anew(elsewhere, tmp_path):
+    """Nor does Numba keep anything beside the sources, where it would not notice that they change."""
+    (tmp_path / "file").touch()
+    elsewhere(tmp_path / "file")
+    assert list(Path(compiling.__file__).parent.rglob("*.nb[ci]")) == []
+
+
+def test_another_edition_of_the_sources_has_a_folder_of_its_own(tmp_path, monkeypatch):
+    """Code that was compiled from other sources is never used."""
+    monkeypatch.setattr(compiling.config, "CACHE_DIR", str(tmp_path))
+    one = compiling._folder()
+    monkeypatch.setattr(compiling.loss, "__file__", __file__)
+    other = compiling._folder()
+    assert one != other
+    assert one.is_dir()
+    assert other.is_dir()

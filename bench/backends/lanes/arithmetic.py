@@ -44,7 +44,8 @@ def _exponential32(x: Any) -> tuple[Any, Any, Any]:
     x = real(89) if x > real(89) else x
     x = real(-87) if x < real(-87) else x
     t = x * real(1.4426950408889634) + real(12582912.0)  # adding 1.5 * 2**23 rounds to a whole number
-    r = x - (t - real(12582912.0)) * real(0.6931471805599453)
+    k = t - real(12582912.0)
+    r = (x - k * real(0.693359375)) + k * real(2.12194440e-4)  # log(2) in two parts: the first times k is exact
     square = r * r
     odd = r * (real(0.5) + square * real(1 / 120))
     even = real(1) + square * real(0.1)

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import numba
 from numba import config
 from numba.misc.appdirs import AppDirs
 
+from bench.problem import loss
+
 # no nnan or ninf: a lane that diverged must stay so; no reassoc: sums keep their order; contract: fused multiply-add
 FLAGS = {"contract", "nsz", "arcp"}
 COMPILED = {"nogil": True, "fastmath": FLAGS, "error_model": "numpy"}
@@ -19,23 +22,35 @@ INLINE = COMPILED | {"forceinline": True}
 
 def compiled(function: Callable[..., Any]) -> Any:
     """Return the function, compiled when first called; its code is kept on disk where there is a place to write."""
-    try:
-        return numba.njit(cache=True, **COMPILED)(function)
-    except RuntimeError:  # Numba found no folder that it may write to
-        logging.getLogger(__name__).info("compiled code cannot be kept on disk: every process compiles anew")
-        return numba.njit(**COMPILED)(function)
+    return numba.njit(cache=FOLDER is not None, **COMPILED)(function)
+
+
+def forget() -> None:
+    """Remove the code that is kept on disk: some of it was damaged."""
+    for file in FOLDER.rglob("*.nb[ci]") if FOLDER is not None else ():
+        file.unlink(missing_ok=True)
 
 
 def _edition() -> str:
     """Return a hash of the kernels' sources: Numba itself would notice a change of one file, not of what it calls."""
-    sources = sorted(Path(__file__).parent.glob("*.py"))
+    sources = [*sorted(Path(__file__).parent.glob("*.py")), Path(loss.__file__)]
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
 
 
-def _keep_apart() -> None:
-    """Keep compiled code in a folder of this edition, in the user's cache or where NUMBA_CACHE_DIR says."""
+def _folder() -> Path | None:
+    """Return a folder of this edition, in the user's cache or where NUMBA_CACHE_DIR says; None if it is not writable.
+
+    Numba would keep its code beside the sources then, and go on using it when they have changed.
+    """
     base = config.CACHE_DIR or AppDirs(appname="bench", appauthor=False).user_cache_dir
-    config.CACHE_DIR = str(Path(base) / f"lanes-{_edition()}")
+    folder = Path(base) / f"lanes-{_edition()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError:
+        logging.getLogger(__name__).info("compiled code cannot be kept in %s: every process compiles anew", folder)
+        return None
 
 
 def _widen() -> None:
@@ -49,5 +64,7 @@ def _widen() -> None:
         config.CPU_FEATURES = f"{features.flatten()},-prefer-256-bit"
 
 
-_keep_apart()
+FOLDER = _folder()
+if FOLDER is not None:
+    config.CACHE_DIR = str(FOLDER)
 _widen()
