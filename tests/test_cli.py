@@ -178,6 +178,7 @@ def test_unsupported_trainings_are_data(bench, folder):
     ran = bench("sweep", "iterations=20", "seeds=0:2", "summation=library,fma", "--json")
     assert ran.status == 0
     assert ran.json["outcomes"]["unsupported"] == 2
+    assert "2 trainings unsupported: backend numba has no summation 'fma'; it has library" in ran.err
     bench("export", "-o", "x.parquet")
     rows = pd.read_parquet("x.parquet")
     assert rows[c.REASON].dropna().unique().tolist() == ["backend numba has no summation 'fma'; it has library"]

@@ -34,6 +34,34 @@ class Backend(Protocol):
         """Train every training of the batch from its weights."""
 
 
+def unwritten(batch: Batch, together: int) -> Outcome:
+    """Return an outcome in which nothing is known yet but the budget, to be filled in group by group."""
+    trial, size, checkpoints = batch.trial, len(batch), len(batch.trial.checkpoints)
+    return Outcome(
+        loss_TC=np.full((size, checkpoints), np.nan),
+        predictions_TN=np.empty((size, len(trial.gate.targets))),
+        weights_TP=np.empty((size, trial.network.parameters)),
+        solved_at_T=np.full(size, NEVER),
+        correct_at_T=np.full(size, NEVER),
+        iterations_T=np.full(size, trial.iterations),
+        seconds_TC=np.zeros((size, checkpoints)),
+        together=min(size, together),
+    )
+
+
+def iterations_done(trial: Trial, solved_at_T: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many iterations each training did: all, or with ``stop = "solved"`` those up to its solution."""
+    stopped = (solved_at_T != NEVER) & (trial.stop == "solved")
+    done: NDArray[np.int64] = np.where(stopped, solved_at_T, trial.iterations)
+    return done
+
+
+def until(trial: Trial, done_T: NDArray[np.int64], loss_TC: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the losses ``[T, C]`` up to where each training stopped, NaN after that."""
+    losses: NDArray[np.float64] = np.where(trial.checkpoints > done_T[:, None], np.nan, loss_TC)
+    return losses
+
+
 class Training(ABC):
     """One network being trained by a loop: the backend's own part."""
 

@@ -23,6 +23,7 @@ import numpy as np
 from jax import Array, lax
 from numpy.typing import NDArray
 
+from bench.backends.base import iterations_done, until, unwritten
 from bench.problem.loss import HUBER_DELTA, LOG_FLOOR, SLOPE_FLOOR, loss_value
 from bench.problem.network import Network
 from bench.problem.outcome import NEVER, Batch, Outcome
@@ -111,17 +112,8 @@ class JaxBatched:
     def train(self, batch: Batch) -> Outcome:
         """Train the batch, a program's trainings at a time."""
         trial, size = batch.trial, len(batch)
-        recipe, checkpoints = Recipe.of(trial), len(trial.checkpoints)
-        outcome = Outcome(
-            loss_TC=np.full((size, checkpoints), np.nan),
-            predictions_TN=np.empty((size, len(trial.gate.targets))),
-            weights_TP=np.empty((size, trial.network.parameters)),
-            solved_at_T=np.full(size, NEVER),
-            correct_at_T=np.full(size, NEVER),
-            iterations_T=np.full(size, trial.iterations),
-            seconds_TC=np.zeros((size, checkpoints)),
-            together=min(size, recipe.lanes),
-        )
+        recipe = Recipe.of(trial)
+        outcome = unwritten(batch, recipe.lanes)
         compile_seconds = 0.0
         with (
             jax.enable_x64(trial.dtype == "float64"),
@@ -165,11 +157,9 @@ def write(outcome: Outcome, trial: Trial, places: Places, state: State) -> None:
     for found, into in ((state.solved_at, outcome.solved_at_T), (state.correct_at, outcome.correct_at_T)):
         at = np.asarray(found)[:size]
         into[places] = np.where(at == LATER, NEVER, at)
-    if trial.stop == "solved":
-        solved_at = outcome.solved_at_T[places]
-        done = np.where(solved_at == NEVER, trial.iterations, solved_at)
-        outcome.iterations_T[places] = done
-        outcome.loss_TC[places] = np.where(trial.checkpoints > done[:, None], np.nan, outcome.loss_TC[places])
+    done = iterations_done(trial, outcome.solved_at_T[places])
+    outcome.iterations_T[places] = done
+    outcome.loss_TC[places] = until(trial, done, outcome.loss_TC[places])
 
 
 @cache

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.backends.base import iterations_done, until
 from bench.backends.lanes import arithmetic, rows
 from bench.backends.lanes.compiling import forget
 from bench.backends.lanes.deep import deep
@@ -192,11 +193,9 @@ class Group:
         """Read the lanes: every training shares its group's time equally."""
         trial = self.trial
         solved_at = self._gathered(self.lanes.solved_at[:, None])[:, 0].astype(np.int64)
-        stopped = (solved_at != NEVER) & (trial.stop == "solved")
-        done = np.where(stopped, solved_at, trial.iterations)
-        losses_TC[trial.checkpoints > done[:, None]] = np.nan
+        done = iterations_done(trial, solved_at)
         return Outcome(
-            loss_TC=losses_TC,
+            loss_TC=until(trial, done, losses_TC),
             predictions_TN=self._gathered(self.lanes.predictions).astype(np.float64),
             weights_TP=self._gathered(self.lanes.weights)[:, self.places].astype(np.float64),
             solved_at_T=solved_at,

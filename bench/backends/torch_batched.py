@@ -15,10 +15,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from bench.backends.base import unwritten
 from bench.backends.torch_group import Group, group_size
 from bench.backends.torch_lanes import numbers_per_training
 from bench.problem.loss import loss_value
-from bench.problem.outcome import NEVER, Batch, Outcome
+from bench.problem.outcome import Batch, Outcome
 from bench.problem.trial import Trial
 
 Places = NDArray[np.int64]
@@ -50,18 +51,7 @@ class TorchBatched:
 
     def train(self, batch: Batch) -> Outcome:
         """Train the batch, a group at a time."""
-        trial, size = batch.trial, len(batch)
-        checkpoints = len(trial.checkpoints)
-        outcome = Outcome(
-            loss_TC=np.full((size, checkpoints), np.nan),
-            predictions_TN=np.empty((size, len(trial.gate.targets))),
-            weights_TP=np.empty((size, trial.network.parameters)),
-            solved_at_T=np.full(size, NEVER),
-            correct_at_T=np.full(size, NEVER),
-            iterations_T=np.full(size, trial.iterations),
-            seconds_TC=np.zeros((size, checkpoints)),
-            together=min(size, group_size(trial)),
-        )
+        outcome = unwritten(batch, group_size(batch.trial))
         with torch.inference_mode(), one_thread():
             compile_seconds = sum(train_group(batch, places, outcome) for places in groups(batch))
         return replace(outcome, compile_seconds=compile_seconds)

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bench.backends.base import iterations_done, until
 from bench.backends.torch_lanes import LANES, Lanes, Operation, Operations, Table, numbers_per_training, slope_factor
 from bench.problem.outcome import NEVER, Batch, Outcome
 from bench.problem.trial import Trial
@@ -164,10 +165,9 @@ class Group:
             stopped = self.watch.solved_at != LATER
             predictions = torch.where(stopped, self.watch.kept[-len(predictions) :], predictions)
             weights = torch.where(stopped, self.watch.kept[: len(weights)], weights)
-            done = np.where(solved_at == NEVER, self.trial.iterations, solved_at)
+            done = iterations_done(self.trial, solved_at)
             correct_at = np.where(correct_at > done, NEVER, correct_at)
-            late = self.trial.checkpoints > done[:, None]
-            outcome.loss_TC[places] = np.where(late, np.nan, outcome.loss_TC[places])
+            outcome.loss_TC[places] = until(self.trial, done, outcome.loss_TC[places])
             outcome.iterations_T[places] = done
         outcome.solved_at_T[places], outcome.correct_at_T[places] = solved_at, correct_at
         outcome.predictions_TN[places], outcome.weights_TP[places] = self._take(predictions), self._take(weights)

@@ -1,6 +1,7 @@
 """The command line: only this file is imported for ``--help``, and it imports nothing heavy."""
 
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -84,12 +85,13 @@ def sweep(
 
       python -m bench sweep gate=xor hidden=2,3,4 loss=mse,bce seeds=0:1000
     """
+    started = time.monotonic()
     from bench.cli.sweep import Options, dry, sweep
 
     if dry_run:
         dry(words, as_json=as_json)
         return
-    options = Options(workers, executor, tracking_uri, resume, no_report, output, runs)
+    options = Options(workers, executor, tracking_uri, resume, no_report, output, runs, started)
     sys.exit(sweep(words, options, as_json=as_json))
 
 
@@ -124,9 +126,10 @@ def export(sweep: str | None, output: Path, tracking_uri: str | None) -> None:
 @tracking
 def reproduce(workers: int | None, executor: str, tracking_uri: str | None, *, as_json: bool) -> None:
     """Train what the two documents train, and compare every figure that they print."""
+    started = time.monotonic()
     from bench.cli.sweep import Options, reproduce
 
-    sys.exit(reproduce(Options(workers, executor, tracking_uri), as_json=as_json))
+    sys.exit(reproduce(Options(workers, executor, tracking_uri, started=started), as_json=as_json))
 
 
 @cli.command("list")

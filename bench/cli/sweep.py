@@ -4,7 +4,7 @@ import json
 import shlex
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -41,6 +41,7 @@ DOCUMENTS = "documents"
 FEW_TRAININGS = 100  # up to here every training has an MLflow run of its own
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 KILLED = "KILLED"
+MOST_REASONS = 5
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Options:
     no_report: bool = False
     output: Path | None = None
     runs: str = "auto"
+    started: float = field(default_factory=time.monotonic)  # when the command was: imports take seconds too
 
 
 def request(words: Sequence[str]) -> Experiment:
@@ -121,7 +123,7 @@ class Carried:
 
 def carry_out(experiment: Experiment, options: Options) -> Carried:
     """Plan, train, track, check and report."""
-    started = time.monotonic()
+    imported = time.monotonic()
     plan = make_plan(experiment)
     cores = options.workers or executors.available_cores()
     crew = _checked(options, cores)
@@ -135,15 +137,16 @@ def carry_out(experiment: Experiment, options: Options) -> Carried:
     try:
         already = runner.take_up() if options.resume else 0
         say(f"sweep {writer.run_id[:8]}: {_work(plan, already)}, {kind if kind == 'serial' else f'{kind} on {cores}'}")
-        runner.seconds["prepare"] = time.monotonic() - started
+        runner.seconds["import"] = imported - options.started
+        runner.seconds["prepare"] = time.monotonic() - imported
         if _train(runner, partial(runner.run, crew), already):
-            return _conclude(runner, options, store, started)
+            return _conclude(runner, options, store)
         writer.finish(KILLED)
         say(f"interrupted; what was written is safe. {again}")
-        return Carried(INTERRUPTED, _summary(runner, read_sweep(store, writer.run_id), None, started))
+        return Carried(INTERRUPTED, _summary(runner, read_sweep(store, writer.run_id), None, options))
     except StoreError as error:
         say(f"the store failed: {str(error).splitlines()[0]}\nWhat was written is safe. {again}")
-        return Carried(FAILED, _summary(runner, None, None, started))
+        return Carried(FAILED, _summary(runner, None, None, options))
     except KeyboardInterrupt:
         say(again)
         raise
@@ -173,7 +176,7 @@ def _train(runner: Runner, run: Callable[[SweepProgress, Event], None], already:
     return not stop.is_set()
 
 
-def _conclude(runner: Runner, options: Options, store: Store, started: float) -> Carried:
+def _conclude(runner: Runner, options: Options, store: Store) -> Carried:
     """Check the claims, write the report, and end the sweep, in this order: FINISHED says that all is there."""
     reporting = time.monotonic()
     writer, plan = runner.writer, runner.plan
@@ -181,14 +184,15 @@ def _conclude(runner: Runner, options: Options, store: Store, started: float) ->
     verdicts = check_claims(plan.claims, read.trainings)
     writer.json("claims.json", verdict_rows(verdicts))
     sizes = {"trials": len(plan.trials), "trainings": plan.trainings}
-    writer.figures({**_outcomes(read), **sizes, "total_seconds": time.monotonic() - started})
+    writer.figures({**_outcomes(read), **sizes, "total_seconds": time.monotonic() - options.started})
     path = None
     if not options.no_report:
         path = options.output or default_report([read.info])
         write_report(store, [writer.run_id], path)
         writer.file(path)
     runner.seconds["report"] = time.monotonic() - reporting
-    summary = _summary(runner, read, path, started)
+    summary = _summary(runner, read, path, options)
+    _tell_reasons(read)
     if len(read.trainings) < plan.trainings:
         say(f"only {len(read.trainings):,} of {plan.trainings:,} trainings could be read back; --resume does the rest")
         return Carried(FAILED, summary, read, verdicts)
@@ -201,9 +205,18 @@ def _outcomes(read: Sweep) -> dict[str, int]:
     return {str(result): int((read.trainings[c.OUTCOME] == result).sum()) for result in Result}
 
 
-def _summary(runner: Runner, read: Sweep | None, report: Path | None, started: float) -> dict[str, Any]:
+def _tell_reasons(read: Sweep) -> None:
+    """Say why trainings failed or were refused, each reason once."""
+    counted = read.trainings.dropna(subset=[c.REASON]).groupby([c.OUTCOME, c.REASON]).size().reset_index(name="n")
+    for row in counted.head(MOST_REASONS).to_dict("records"):
+        say(f"{row['n']:,} trainings {row[c.OUTCOME]}: {row[c.REASON]}")
+    if len(counted) > MOST_REASONS:
+        say(f"and {len(counted) - MOST_REASONS:,} more reasons, in the report and the export")
+
+
+def _summary(runner: Runner, read: Sweep | None, report: Path | None, options: Options) -> dict[str, Any]:
     """Return what --json prints."""
-    seconds = {**runner.seconds, "total": time.monotonic() - started}
+    seconds = {**runner.seconds, "total": time.monotonic() - options.started}
     return {
         "sweep": runner.writer.run_id,
         "experiment": runner.experiment.name,

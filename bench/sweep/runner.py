@@ -82,7 +82,8 @@ class Runner:
         self.timed = False
         self.flushed = time.monotonic()
         # of this process: what it waited for; then of all workers together: in training, and in compiling for it
-        self.seconds = dict.fromkeys(("prepare", "train", "time", "track", "workers_train", "workers_compile"), 0.0)
+        waited, worked = ("import", "prepare", "train", "time", "track"), ("workers_train", "workers_compile")
+        self.seconds = dict.fromkeys((*waited, *worked), 0.0)
 
     def take_up(self) -> int:
         """Take over the trainings of an interrupted sweep; return how many there are."""
@@ -168,7 +169,7 @@ class Runner:
         complete = []
         for record in records:
             entry = self.ledger[record.trial.trial_id]
-            if record.outcome is not None:
+            if record.outcome is not None and not record.alone:
                 self.seconds["workers_train"] += float(record.outcome.seconds_TC.sum())
                 self.seconds["workers_compile"] += record.outcome.compile_seconds
             table = rows(record, entry.last_curve_seed)
