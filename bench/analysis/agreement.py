@@ -76,7 +76,9 @@ def pair_summary(agreed: pd.DataFrame) -> pd.DataFrame:
     One trial that disagrees is a pair that does; a pair agrees if some trial could be compared.
     """
     rows = agreed.assign(**{SAME: agreed[SAME] * agreed[COMPARED]})
-    rows[DISAGREEING] = [[one] if agrees is False else [] for one, agrees in zip(rows[ONE_ID], _known(rows), strict=True)]
+    rows[DISAGREEING] = [
+        [one] if agrees is False else [] for one, agrees in zip(rows[ONE_ID], _known(rows), strict=True)
+    ]
     rows[TRIALS] = 1
     how = dict.fromkeys((COMPARED, FINITE, BEYOND, SAME, TRIALS, DISAGREEING), "sum")
     how |= {DIFFERENCE: "max", PARTED_AT: "min"}
@@ -136,7 +138,7 @@ def _compared(one: Columns, other: Columns) -> dict[str, Any]:
     difference_T = _differences(one, other)
     beyond_T = difference_T > TOLERANCE[dtype]
     iterations_K, parted_TK, kept_T = _partings(one, other)
-    excusable_T = kept_T & _together_early(iterations_K, parted_TK, int(one[c.ITERATIONS][0]))
+    excusable_T: Flags = kept_T & _together_early(iterations_K, parted_TK, int(one[c.ITERATIONS][0]))
     parted_K = parted_TK.any(axis=0)
     excused = bool(excusable_T[beyond_T].all()) and beyond_T.sum() <= EXCUSED * finite
     return {
@@ -184,5 +186,4 @@ def _together_early(iterations_K: Places, parted_TK: Flags, iterations: int) -> 
     early_K = iterations_K <= iterations // EARLY
     if early_K.sum() < 2:
         return np.zeros(len(parted_TK), dtype=bool)
-    together_T: Flags = ~parted_TK[:, early_K].any(axis=1)
-    return together_T
+    return np.asarray(~parted_TK[:, early_K].any(axis=1), dtype=bool)
