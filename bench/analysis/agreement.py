@@ -76,9 +76,8 @@ def pair_summary(agreed: pd.DataFrame) -> pd.DataFrame:
     One trial that disagrees is a pair that does; a pair agrees if some trial could be compared.
     """
     rows = agreed.assign(**{SAME: agreed[SAME] * agreed[COMPARED]})
-    rows[DISAGREEING] = [
-        [one] if agrees is False else [] for one, agrees in zip(rows[ONE_ID], _known(rows), strict=True)
-    ]
+    wrong = (~agreed[AGREES].astype("boolean")).fillna(value=False)
+    rows[DISAGREEING] = [[one] if disagrees else [] for one, disagrees in zip(rows[ONE_ID], wrong, strict=True)]
     rows[TRIALS] = 1
     how = dict.fromkeys((COMPARED, FINITE, BEYOND, SAME, TRIALS, DISAGREEING), "sum")
     how |= {DIFFERENCE: "max", PARTED_AT: "min"}
@@ -88,15 +87,9 @@ def pair_summary(agreed: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _known(agreed: pd.DataFrame) -> list[bool | None]:
-    return [None if pd.isna(agrees) else bool(agrees) for agrees in agreed[AGREES]]
-
-
 def agreement_of(agreed: pd.DataFrame, one_id: str, other_id: str) -> dict[str, Any] | None:
     """Return the row of two trials, whichever comes first, or None where nothing could be compared."""
-    same = ((agreed[ONE_ID] == one_id) & (agreed[OTHER_ID] == other_id)) | (
-        (agreed[ONE_ID] == other_id) & (agreed[OTHER_ID] == one_id)
-    )
+    same = agreed[ONE_ID].isin([one_id, other_id]) & agreed[OTHER_ID].isin([one_id, other_id])
     rows = agreed[same & agreed[AGREES].notna()].to_dict("records")
     return {str(name): value for name, value in rows[0].items()} if rows else None
 
@@ -133,8 +126,7 @@ def _in_order(side: str) -> tuple[int, str]:
 
 def _compared(one: Columns, other: Columns) -> dict[str, Any]:
     dtype, size = str(one[c.DTYPE][0]), len(one[c.SEED])
-    lost_T, other_lost_T = (columns[c.OUTCOME] == Result.DIVERGED for columns in (one, other))
-    finite = size - int((lost_T & other_lost_T).sum())
+    finite = size - int(((one[c.OUTCOME] == Result.DIVERGED) & (other[c.OUTCOME] == Result.DIVERGED)).sum())
     difference_T = _differences(one, other)
     beyond_T = difference_T > TOLERANCE[dtype]
     iterations_K, parted_TK, kept_T = _partings(one, other)

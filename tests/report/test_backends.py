@@ -87,6 +87,15 @@ def test_backends_that_ran_beside_each_other_are_checked_for_agreement_all_the_s
     assert "How fast are they?" not in html
 
 
+@pytest.mark.parametrize(("alone", "shown"), [("true", True), ("false", False)])
+def test_times_beside_other_work_are_in_neither_table_of_trials(bench, folder, alone, shown):
+    """Neither on the terminal nor in the report: they would look as if they could be compared."""
+    ran = bench("sweep", "backend=numpy", "iterations=50", "seeds=0:2", f"alone={alone}", "-o", "r.html")
+    (line,) = (line for line in ran.out.splitlines() if line.startswith("xor"))
+    row = (folder / "r.html").read_text().split("Table of trials")[1].split("</tbody>")[0].strip()
+    assert line.rstrip().endswith("–") is row.endswith('<td class="n">–</td></tr>') is not shown
+
+
 def test_a_backend_that_agrees_has_its_speed_up_with_an_interval(section):
     """Over the numpy loop, which has none of its own."""
     both = samples("numpy", [40.0, 40.0]), samples("torch", [10.0, 8.0])
