@@ -17,6 +17,7 @@ from bench.tracking import columns as c
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
+Flags = NDArray[np.bool_]
 Columns = Mapping[str, NDArray[Any]]
 SIDE = (c.BACKEND, c.DEVICE, c.SUMMATION)  # what may differ between trials that should give the same trainings
 REST = tuple(name for name in c.PARAMETERS if name not in SIDE)
@@ -26,19 +27,24 @@ USUAL = Trial().parameters
 # last place (6e-8, 1e-16) was seen to grow to 1e-5 and 2e-14. Arithmetic that is wrong is further off by orders.
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
 # Some are on an edge just when their budget ends: summing three ReLU neurons in another order, and nothing else, put 2
-# of 3,000 float32 trainings beyond 1e-4. Backends with an exp of their own have more to magnify
+# of 3,000 float32 trainings beyond 1e-4. Backends with an exp of their own have more to magnify. But roundings grow
+# late, and arithmetic that is wrong shows early: who parts in the first tenth is not excused
 EXCUSED = 0.01
+EARLY = 10  # the first tenth
 PARTED = 1e-6  # of losses
 
 ONE, OTHER, COMPARED, DIFFERENCE, BEYOND, PARTED_AT, SAME, AGREES = (
     "one", "other", "compared", "difference", "beyond", "parted_at", "same_outcome", "agrees",
 )  # fmt: skip
+ONE_ID, OTHER_ID, FINITE, TRIALS, DISAGREEING = "one_id", "other_id", "finite", "trials", "disagreeing"
 PAIRED = "side"
 READ = (
     *(c.TRIAL_ID, c.SEED, c.DTYPE, c.ITERATIONS, c.CURVE_POINTS),
     *(c.OUTCOME, c.PREDICTIONS, c.CURVE, c.ITERATIONS_DONE),
 )
-COLUMNS = [ONE, OTHER, c.DTYPE, COMPARED, DIFFERENCE, BEYOND, PARTED_AT, SAME, AGREES]
+COLUMNS = [
+    *(ONE, OTHER, c.DTYPE, ONE_ID, OTHER_ID, COMPARED, FINITE, DIFFERENCE, BEYOND, PARTED_AT, SAME, AGREES),
+]
 
 
 def sides(trainings: pd.DataFrame) -> pd.Series:
@@ -50,28 +56,41 @@ def sides(trainings: pd.DataFrame) -> pd.Series:
 
 
 def agreements(trainings: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each pair of sides and dtype: how far the same trainings come out the same.
+    """Return a row for each trial and two sides that trained it: how far the same trainings come out the same.
 
     Trainings are compared that both sides finished, of trials equal but for the side, with the same seed. Two sides
-    agree if in every such trial no prediction differs by more than the dtype's tolerance, but for one training in a
-    hundred. ``parted_at`` is the first recorded iteration at which the losses of any training differ by more than
-    1e-6, and missing if there is none.
+    agree in a trial if no prediction differs by more than the dtype's tolerance, but for one training in a hundred
+    whose losses stayed together over the first tenth of the iterations. Of trainings that diverged on both sides there
+    is nothing to compare: ``finite`` counts the others, and where there are none, ``agrees`` is missing. ``parted_at``
+    is the first recorded iteration at which the losses of any training differ by more than 1e-6, or missing.
     """
     columns, groups = _comparable(trainings)
-    found = [pair for places in groups for pair in _pairs(columns, places)]
-    if not found:
-        return pd.DataFrame(columns=COLUMNS)
-    how = {COMPARED: "sum", DIFFERENCE: "max", BEYOND: "sum", PARTED_AT: "min", SAME: "sum", AGREES: "all"}
-    table: pd.DataFrame = pd.DataFrame(found).groupby([ONE, OTHER, c.DTYPE], sort=False).agg(how).reset_index()
+    table = pd.DataFrame([pair for places in groups for pair in _pairs(columns, places)], columns=COLUMNS)
+    table[PARTED_AT] = table[PARTED_AT].astype("Int64")
+    return table.astype({AGREES: "boolean", SAME: float})
+
+
+def pair_summary(agreed: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each two sides and dtype over all trials; ``disagreeing`` lists the ids of those that do not.
+
+    One trial that disagrees is a pair that does; a pair agrees if some trial could be compared.
+    """
+    rows = agreed.assign(**{SAME: agreed[SAME] * agreed[COMPARED]})
+    wrong = (~agreed[AGREES].astype("boolean")).fillna(value=False)
+    rows[DISAGREEING] = [[one] if disagrees else [] for one, disagrees in zip(rows[ONE_ID], wrong, strict=True)]
+    rows[TRIALS] = 1
+    how = dict.fromkeys((COMPARED, FINITE, BEYOND, SAME, TRIALS, DISAGREEING), "sum")
+    how |= {DIFFERENCE: "max", PARTED_AT: "min"}
+    table: pd.DataFrame = rows.groupby([ONE, OTHER, c.DTYPE], sort=False).agg(how).reset_index()
     table[SAME] /= table[COMPARED]
-    table[PARTED_AT] = table[PARTED_AT].where(np.isfinite(table[PARTED_AT])).astype("Int64")
-    return table[COLUMNS]
+    table[AGREES] = (table[DISAGREEING].map(len) == 0).astype("boolean").where(table[FINITE] > 0)
+    return table
 
 
-def agreement_of(table: pd.DataFrame, one: str, other: str, dtype: str) -> dict[str, Any] | None:
-    """Return the row of two sides, whichever comes first, or None where nothing was compared."""
-    same = ((table[ONE] == one) & (table[OTHER] == other)) | ((table[ONE] == other) & (table[OTHER] == one))
-    rows = table[same & (table[c.DTYPE] == dtype)].to_dict("records")
+def agreement_of(agreed: pd.DataFrame, one_id: str, other_id: str) -> dict[str, Any] | None:
+    """Return the row of two trials, whichever comes first, or None where nothing could be compared."""
+    same = agreed[ONE_ID].isin([one_id, other_id]) & agreed[OTHER_ID].isin([one_id, other_id])
+    rows = agreed[same & agreed[AGREES].notna()].to_dict("records")
     return {str(name): value for name, value in rows[0].items()} if rows else None
 
 
@@ -107,16 +126,24 @@ def _in_order(side: str) -> tuple[int, str]:
 
 def _compared(one: Columns, other: Columns) -> dict[str, Any]:
     dtype, size = str(one[c.DTYPE][0]), len(one[c.SEED])
+    finite = size - int(((one[c.OUTCOME] == Result.DIVERGED) & (other[c.OUTCOME] == Result.DIVERGED)).sum())
     difference_T = _differences(one, other)
-    beyond = int((difference_T > TOLERANCE[dtype]).sum())
+    beyond_T = difference_T > TOLERANCE[dtype]
+    iterations_K, parted_TK, kept_T = _partings(one, other)
+    excusable_T: Flags = kept_T & _together_early(iterations_K, parted_TK, int(one[c.ITERATIONS][0]))
+    parted_K = parted_TK.any(axis=0)
+    excused = bool(excusable_T[beyond_T].all()) and beyond_T.sum() <= EXCUSED * finite
     return {
         c.DTYPE: dtype,
+        ONE_ID: one[c.TRIAL_ID][0],
+        OTHER_ID: other[c.TRIAL_ID][0],
         COMPARED: size,
+        FINITE: finite,
         DIFFERENCE: float(difference_T.max()),
-        BEYOND: beyond,
-        PARTED_AT: _parted_at(one, other),
-        SAME: int((one[c.OUTCOME] == other[c.OUTCOME]).sum()),
-        AGREES: beyond <= EXCUSED * size,
+        BEYOND: int(beyond_T.sum()),
+        PARTED_AT: int(iterations_K[parted_K.argmax()]) if parted_K.any() else pd.NA,
+        SAME: float((one[c.OUTCOME] == other[c.OUTCOME]).mean()),
+        AGREES: excused if finite else pd.NA,
     }
 
 
@@ -128,19 +155,27 @@ def _differences(one: Columns, other: Columns) -> Floats:
     return np.where(lost_T & other_lost_T, 0.0, np.where(lost_T | other_lost_T, np.inf, difference_T))
 
 
-def _parted_at(one: Columns, other: Columns) -> float:
-    """Return the first recorded iteration at which the losses of a training part; infinite if none do.
+def _partings(one: Columns, other: Columns) -> tuple[Places, Flags, Flags]:
+    """Return the recorded iterations ``[K]``, where losses differ at them ``[T, K]``, and who has a curve ``[T]``.
 
     What one of them did not do any more, because it stopped early, is not compared.
     """
-    kept = np.array([a is not None and b is not None for a, b in zip(one[c.CURVE], other[c.CURVE], strict=True)])
-    if not kept.any():
-        return np.inf
     iterations_K = recorded_iterations(int(one[c.ITERATIONS][0]), int(one[c.CURVE_POINTS][0]))
-    loss_TK, other_loss_TK = np.stack(list(one[c.CURVE][kept])), np.stack(list(other[c.CURVE][kept]))
-    done_T = np.minimum(one[c.ITERATIONS_DONE], other[c.ITERATIONS_DONE])[kept].astype(np.int64)
-    with np.errstate(invalid="ignore"):
-        near_TK = np.abs(loss_TK - other_loss_TK) <= PARTED
-    near_TK |= ~np.isfinite(loss_TK) & ~np.isfinite(other_loss_TK)  # diverged, both of them
-    parted_K = (~near_TK & (iterations_K < done_T[:, None])).any(axis=0)
-    return float(iterations_K[parted_K.argmax()]) if parted_K.any() else np.inf
+    kept_T = np.array([a is not None and b is not None for a, b in zip(one[c.CURVE], other[c.CURVE], strict=True)])
+    parted_TK = np.zeros((len(kept_T), len(iterations_K)), dtype=bool)
+    if kept_T.any():
+        loss_TK, other_loss_TK = (np.stack(list(columns[c.CURVE][kept_T])) for columns in (one, other))
+        done_T = np.minimum(one[c.ITERATIONS_DONE], other[c.ITERATIONS_DONE])[kept_T].astype(np.int64)
+        with np.errstate(invalid="ignore"):
+            near_TK = np.abs(loss_TK - other_loss_TK) <= PARTED
+        near_TK |= ~np.isfinite(loss_TK) & ~np.isfinite(other_loss_TK)  # diverged, both of them
+        parted_TK[kept_T] = ~near_TK & (iterations_K < done_T[:, None])
+    return iterations_K, parted_TK, kept_T
+
+
+def _together_early(iterations_K: Places, parted_TK: Flags, iterations: int) -> Flags:
+    """Return whose losses stayed together ``[T]`` over the first tenth, where more than the start was recorded."""
+    early_K = iterations_K <= iterations // EARLY
+    if early_K.sum() < 2:
+        return np.zeros(len(parted_TK), dtype=bool)
+    return np.asarray(~parted_TK[:, early_K].any(axis=1), dtype=bool)

@@ -28,9 +28,16 @@ def worst_first(trainings: pd.DataFrame, name: str) -> pd.Series:
 
 
 def trial_medians(trainings: pd.DataFrame) -> pd.DataFrame:
-    """Return the medians of error, solved_at and iteration_us per trial, as `worst_first` has them."""
+    """Return the medians of error, solved_at and iteration_us per trial, as `worst_first` has them.
+
+    ``iteration_us`` is missing unless all trainings of the trial were alone: other times cannot be compared.
+    """
     names = (c.FINAL_MSE, c.SOLVED_AT, c.ITERATION_US)
-    return pd.DataFrame({n: worst_first(trainings, n).groupby(trainings[c.TRIAL_ID]).median() for n in names})
+    by = trainings[c.TRIAL_ID]
+    medians = pd.DataFrame({n: worst_first(trainings, n).groupby(by).median() for n in names})
+    alone = trainings[c.ALONE].astype(bool).groupby(by).all()
+    medians[c.ITERATION_US] = medians[c.ITERATION_US].where(alone.reindex(medians.index))
+    return medians
 
 
 def describe_trial(trainings: pd.DataFrame) -> tuple[Metrics, Steps]:

@@ -17,11 +17,14 @@ MEDIAN, LOW, HIGH, SPREAD, NOISY, COUNT = "median_us", "q25_us", "q75_us", "spre
 P99, ROUNDS, SIDE = "p99_us", "rounds", "side"
 PER_S, PER_S_LOW, PER_S_HIGH = "per_s", "per_s_q25", "per_s_q75"
 VERDICT, SPEEDUP, SPEEDUP_LOW, SPEEDUP_HIGH = "verdict", "speedup", "speedup_low", "speedup_high"
-REFERENCE, AGREED, DISAGREES, NOT_COMPARED, NO_REFERENCE = (
-    "reference", "agrees", "disagrees", "not compared", "no reference",
+REFERENCE, AGREED, DISAGREES, NOT_COMPARED, NO_REFERENCE, DISTURBED = (
+    "reference", "agrees", "disagrees", "not compared", "no reference", "disturbed",
 )  # fmt: skip
+SHARED, PAIRED = "shared", "paired"
+OWN_CORE = 0.9  # of its wall time a process on a core of its own works at least so much
 LOOP = "numpy"  # the side whose speed is the reference
 CONFIDENCE, RESAMPLES = 0.95, 9_999
+FEWEST = 6  # values: the bootstrap interval of a median of fewer is their whole range
 BY = [c.TRIAL_ID, c.TOGETHER]
 
 
@@ -45,15 +48,14 @@ def timing_table(samples: pd.DataFrame, agreed: pd.DataFrame, seed: int = 0) -> 
 
     Latency is in microseconds for the whole batch to advance by one iteration: median, quartiles and 99th percentile
     over every recorded chunk of every round. ``per_s`` is the throughput: iterations of one training per second, the
-    median over the rounds with its quartiles. ``spread`` is the interquartile range of the rounds' latencies over
-    their median. Compiling is that of the warm-up and of all rounds together. The warm-up is in no other figure.
+    median over the rounds with its quartiles, from all that the caller waited for but compiling. ``spread`` is the
+    interquartile range of the rounds' times per training over their median. ``shared`` says that the core did
+    something else meanwhile. The warm-up is in no figure.
     """
-    compiled = samples.groupby(BY)[c.COMPILE_S].sum()
     rounds = samples[samples[c.ROUND] > WARM_UP].dropna(subset=[c.TRAINING_US])
     table = pd.DataFrame([_row(some) for _, some in rounds.groupby(BY, sort=False)])
     if table.empty:
         return table
-    table = table.join(compiled, on=BY)
     table[SIDE] = sides(table)
     gains = [_speedup(row, table, rounds, agreed, seed) for row in table.to_dict("records")]
     return pd.concat([table, pd.DataFrame(gains)], axis=1)
@@ -64,7 +66,7 @@ def _row(rounds: pd.DataFrame) -> dict[Any, Any]:
     first = rounds.iloc[0]
     chunks = np.concatenate(rounds[c.CHUNK_US].to_list())
     latency = np.quantile(chunks[np.isfinite(chunks)], [0.25, 0.5, 0.75, 0.99])
-    low, middle, high = np.quantile(rounds[c.ITERATION_US], [0.25, 0.5, 0.75])
+    low, middle, high = np.quantile(rounds[c.TRAINING_US], [0.25, 0.5, 0.75])
     per_s = np.quantile(1e6 / rounds[c.TRAINING_US], [0.25, 0.5, 0.75])
     return {
         **first[[*BY, *c.PARAMETERS, c.THREADS]],
@@ -73,6 +75,7 @@ def _row(rounds: pd.DataFrame) -> dict[Any, Any]:
         **dict(zip((PER_S_LOW, PER_S, PER_S_HIGH), per_s, strict=True)),
         SPREAD: (high - low) / middle,
         NOISY: (high - low) / middle > STEADY,
+        SHARED: first[c.DEVICE] == "cpu" and bool((rounds[c.CPU_S] / rounds[c.WALL_S]).median() < OWN_CORE),
     }
 
 
@@ -83,14 +86,16 @@ def _speedup(row: dict[Any, Any], table: pd.DataFrame, rounds: pd.DataFrame, agr
     """
     alike = (table[SIDE] == LOOP) & (table[list(REST)] == [row[name] for name in REST]).all(axis=1)
     loops = table[alike]
-    nothing = {DIFFERENCE: np.nan, SPEEDUP: np.nan, SPEEDUP_LOW: np.nan, SPEEDUP_HIGH: np.nan}
+    nothing = {DIFFERENCE: np.nan, SPEEDUP: np.nan, SPEEDUP_LOW: np.nan, SPEEDUP_HIGH: np.nan, PAIRED: 0}
     if row[SIDE] == LOOP or loops.empty:
         return {VERDICT: REFERENCE if row[SIDE] == LOOP else NO_REFERENCE, **nothing}
-    found = agreement_of(agreed, LOOP, row[SIDE], row[c.DTYPE])
+    near = loops.iloc[int(np.abs(np.log(loops[c.TOGETHER].astype(float) / row[c.TOGETHER])).argmin())]
+    found = agreement_of(agreed, near[c.TRIAL_ID], row[c.TRIAL_ID])
     if found is None or not found[AGREES]:
         difference = np.nan if found is None else found[DIFFERENCE]
         return {VERDICT: NOT_COMPARED if found is None else DISAGREES, **nothing, DIFFERENCE: difference}
-    near = loops.iloc[int(np.abs(np.log(loops[c.TOGETHER].astype(float) / row[c.TOGETHER])).argmin())]
+    if row[SHARED] or near[SHARED]:
+        return {VERDICT: DISTURBED, **nothing, DIFFERENCE: found[DIFFERENCE]}
     ratios = (_by_round(rounds, near) / _by_round(rounds, row)).dropna().to_numpy()
     middle, low, high = median_interval(ratios, np.random.default_rng(seed))
     return {
@@ -99,6 +104,7 @@ def _speedup(row: dict[Any, Any], table: pd.DataFrame, rounds: pd.DataFrame, agr
         SPEEDUP: middle,
         SPEEDUP_LOW: low,
         SPEEDUP_HIGH: high,
+        PAIRED: len(ratios),
     }
 
 

@@ -14,7 +14,7 @@ from bench.problem.parameters import ParameterError, flag, whole
 from bench.problem.trial import PARAMETERS, read
 
 DEFAULT_SEEDS = range(20)
-DEFAULT_ROUNDS = 5
+DEFAULT_ROUNDS = 7  # of fewer than six, the 95 % interval of a median would be their whole range
 KEYS = ("seeds", "alone", "rounds", "title")  # beside the trial parameters
 
 

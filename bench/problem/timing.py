@@ -28,9 +28,11 @@ class Timing:
 class Sample:
     """What one timing took in one round.
 
-    ``iteration_us`` is the latency: microseconds for the whole batch to advance by one iteration. ``training_us`` is
-    that divided by the trainings, so that its inverse is the throughput; ``chunk_us_K`` is the latency from each
-    recorded iteration to the next. ``compile_s`` comes on top, and ``wall_s`` is the whole call as its caller saw it.
+    ``iteration_us`` is the latency by the backend's own clock: microseconds for the whole batch to advance by one
+    iteration; ``chunk_us_K`` is the same from each recorded iteration to the next. ``wall_s`` is the whole call as its
+    caller saw it, and ``cpu_s`` what the process worked meanwhile. ``training_us`` is the wall time but for compiling,
+    per iteration and training: what the caller waited for, whatever a backend's clock leaves out. Its inverse is the
+    throughput.
     """
 
     timing: Timing
@@ -42,6 +44,7 @@ class Sample:
     chunk_us_K: Floats
     compile_s: float
     wall_s: float
+    cpu_s: float  # less than wall_s: the core did something else
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,15 @@ class ColdStart:
 
 
 def read_sample(
-    timing: Timing, trial: Trial, outcome: Outcome, *, number: int, order: int, threads: int, wall_s: float
+    timing: Timing,
+    trial: Trial,
+    outcome: Outcome,
+    *,
+    number: int,
+    order: int,
+    threads: int,
+    wall_s: float,
+    cpu_s: float,
 ) -> Sample:
     """Return the sample of an outcome; ``trial`` is what was trained, shorter than the timing's in a warm-up.
 
@@ -64,8 +75,7 @@ def read_sample(
     because all were solved at the start, there is no time.
     """
     seconds_TK, done_TK = stretches(trial, outcome)
-    size = len(timing.seeds)
-    training_us = float(seconds_TK.sum()) / int(done_TK.sum()) * 1e6 if done_TK.any() else math.nan
+    size, done = len(timing.seeds), int(done_TK.sum())
     done_K = done_TK.sum(axis=0)
     chunk_us_K = np.full(len(done_K), np.nan)
     np.divide(seconds_TK.sum(axis=0) * 1e6 * size, done_K, out=chunk_us_K, where=done_K > 0)
@@ -74,11 +84,12 @@ def read_sample(
         round=number,
         order=order,
         threads=threads,
-        iteration_us=training_us * size,
-        training_us=training_us,
+        iteration_us=float(seconds_TK.sum()) * size / done * 1e6 if done else math.nan,
+        training_us=(wall_s - outcome.compile_seconds) / done * 1e6 if done else math.nan,
         chunk_us_K=chunk_us_K,
         compile_s=outcome.compile_seconds,
         wall_s=wall_s,
+        cpu_s=cpu_s,
     )
 
 

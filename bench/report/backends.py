@@ -13,6 +13,14 @@ from bench.report import figures, speed
 from bench.report.pictures import MANY_PANELS, MANY_TRIALS, Picture
 from bench.tracking import columns as c
 
+FEW = 3  # trials that are named
+NO_SPEEDUP = {
+    timing.REFERENCE: "the loop",
+    timing.NO_REFERENCE: "–",
+    timing.NOT_COMPARED: "not compared",
+    timing.DISTURBED: "the loop's core was shared",
+}
+
 
 def backends(
     trainings: pd.DataFrame, samples: pd.DataFrame, cold: Sequence[Mapping[str, Any]], names: Mapping[str, str]
@@ -24,17 +32,27 @@ def backends(
     agreed = agreement.agreements(trainings)
     table = timing.timing_table(samples, agreed)
     telling = _telling(table)
+    called = _called(trainings)
     table = _ordered(table, telling)
     return {
-        "agreements": [_agreement(row) for row in agreed.to_dict("records")],
+        "agreements": [_agreement(row, called) for row in agreement.pair_summary(agreed).to_dict("records")],
         "excused": f"{100 * agreement.EXCUSED:g} %",
         "timings": [_timing(row, telling or USUAL) for row in table.to_dict("records")],
         "picture": _picture(table, telling),
         "threads": figures.from_to(table[c.THREADS]) if len(table) else "",
         "rounds": figures.from_to(table[timing.ROUNDS]) if len(table) else "",
+        "fewest": timing.FEWEST,
+        "own_core": f"{100 * timing.OWN_CORE:g} %",
         "cold": [_cold(row) for row in cold],
         "beside": _beside(trainings, names) if table.empty else None,
     }
+
+
+def _called(trainings: pd.DataFrame) -> dict[str, str]:
+    """Return what tells each trial from the others, but for what computes it."""
+    rows = trainings.drop_duplicates(c.TRIAL_ID)
+    telling = _telling(rows) or USUAL
+    return {row[c.TRIAL_ID]: " ".join(word(name, row[name]) for name in telling) for row in rows.to_dict("records")}
 
 
 def _telling(table: pd.DataFrame) -> list[str]:
@@ -94,8 +112,9 @@ def _beside(trainings: pd.DataFrame, names: Mapping[str, str]) -> dict[str, Any]
 # ------------------------------------------------------------------ rows in words
 
 
-def _agreement(row: Mapping[Any, Any]) -> dict[str, Any]:
-    parted = row[agreement.PARTED_AT]
+def _agreement(row: Mapping[Any, Any], called: Mapping[str, str]) -> dict[str, Any]:
+    parted, agrees = row[agreement.PARTED_AT], row[agreement.AGREES]
+    wrong = [called[trial_id] for trial_id in row[agreement.DISAGREEING]]
     return {
         "pair": f"{row[agreement.ONE]} and {row[agreement.OTHER]}",
         c.DTYPE: row[c.DTYPE],
@@ -105,8 +124,14 @@ def _agreement(row: Mapping[Any, Any]) -> dict[str, Any]:
         "tolerance": short(agreement.TOLERANCE[row[c.DTYPE]]),
         "parted_at": "never" if pd.isna(parted) else f"iteration {parted:,}",
         "same": f"{100 * row[agreement.SAME]:.4g} %",
-        "agrees": bool(row[agreement.AGREES]),
+        "known": not pd.isna(agrees),
+        "agrees": not pd.isna(agrees) and bool(agrees),
+        "wrong": f"in {len(wrong):,} of {row[agreement.TRIALS]:,} trials: {_first(wrong)}" if wrong else "",
     }
+
+
+def _first(words: Sequence[str]) -> str:
+    return ", ".join(words[:FEW]) + (" …" if len(words) > FEW else "")
 
 
 def _timing(row: Mapping[Any, Any], telling: Sequence[str]) -> dict[str, Any]:
@@ -122,18 +147,21 @@ def _timing(row: Mapping[Any, Any], telling: Sequence[str]) -> dict[str, Any]:
         "disagrees": row[timing.VERDICT] == timing.DISAGREES,
         "spread": f"{100 * row[timing.SPREAD]:.0f} %" if row[timing.ROUNDS] > 1 else "one round",
         "noisy": bool(row[timing.NOISY]),
-        "compile_s": short(row[c.COMPILE_S]),
+        "shared": bool(row[timing.SHARED]),
     }
 
 
 def _speedup(row: Mapping[Any, Any]) -> str:
     """Return the speed-up with its interval, or why there is none."""
+    if row[timing.SHARED]:
+        return "core was shared"
     if row[timing.VERDICT] == timing.DISAGREES:
         return f"disagrees by {short(row[agreement.DIFFERENCE])}"
     if row[timing.VERDICT] != timing.AGREED:
-        return {timing.REFERENCE: "the loop", timing.NO_REFERENCE: "–"}.get(row[timing.VERDICT], timing.NOT_COMPARED)
+        return NO_SPEEDUP[row[timing.VERDICT]]
     low, high = row[timing.SPEEDUP_LOW], row[timing.SPEEDUP_HIGH]
-    interval = "" if math.isnan(low) else f" [{short(low)}, {short(high)}]"
+    kind = "range " if row[timing.PAIRED] < timing.FEWEST else ""
+    interval = "" if math.isnan(low) else f" {kind}[{short(low)}, {short(high)}]"
     return f"{short(row[timing.SPEEDUP])} ×{interval}"
 
 

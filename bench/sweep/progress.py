@@ -57,6 +57,10 @@ class SweepProgress:
         """Say what is being done."""
         self._bar.update(self._task, description=description)
 
+    def say(self, line: str) -> None:
+        """Print a line above the bar, or where there is none."""
+        self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
     def advance(self, trainings: int) -> None:
         """Note finished trainings."""
         self._bar.advance(self._task, trainings)

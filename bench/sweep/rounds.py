@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from threading import Event
-from time import perf_counter
+from time import perf_counter, process_time
 
 import numpy as np
 import pandas as pd
@@ -137,10 +137,11 @@ def _measured(timing: Timing, trial: Trial, number: int, order: int) -> tuple[Ou
     backend, batch = backend_of(trial.backend), Batch.of(trial, timing.seeds)
     gc.collect()
     with threadpool_limits(limits=THREADS):
-        started = perf_counter()
+        started, worked = perf_counter(), process_time()
         outcome = backend.train(batch)
-        wall_s = perf_counter() - started
-    return outcome, read_sample(timing, trial, outcome, number=number, order=order, threads=THREADS, wall_s=wall_s)
+        wall_s, cpu_s = perf_counter() - started, process_time() - worked
+    took = {"wall_s": wall_s, "cpu_s": cpu_s}
+    return outcome, read_sample(timing, trial, outcome, number=number, order=order, threads=THREADS, **took)
 
 
 def _rows(turn: Turn, outcome: Outcome) -> list[Record]:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from threading import Event
 
@@ -15,11 +15,12 @@ from bench.experiment.spec import Experiment
 from bench.problem.label import labels
 from bench.problem.outcome import Record, Result
 from bench.problem.timing import Sample
-from bench.sweep.cold import cold_starts
+from bench.sweep.cold import cold_starts, smallest
 from bench.sweep.executors import Crew
+from bench.sweep.machine import measuring
 from bench.sweep.plan import Job, cut
 from bench.sweep.progress import SweepProgress
-from bench.sweep.rounds import shortened, take, turns
+from bench.sweep.rounds import Turn, shortened, take, turns
 from bench.sweep.work import THREADS
 from bench.tracking import columns as c
 from bench.tracking.rows import Table, by_trial, concat, frame, rows, seeds_of, seeds_only, solved_count
@@ -132,13 +133,20 @@ class Runner:
         """Take the timings that have no sample yet, in this process, with nothing of ours beside them."""
         alone = [job for entry in self.ledger.values() for job in self._jobs(entry, alone=True)]
         waiting = turns(self.plan, self.writer.timed(), {job.trial.trial_id: job.seeds for job in alone})
+        with measuring(stop, progress.say) if waiting else nullcontext():
+            self._start_cold(waiting, stop)
+            for records, samples in take(waiting, stop):
+                self.samples += samples
+                self._note(records, progress)
+                progress.tell(f"timing, round {samples[0].round}" if samples else "timing")
+
+    def _start_cold(self, waiting: Sequence[Turn], stop: Event) -> None:
+        """Measure each backend's cold start, unless that was done; all of them are kept, or none."""
         if waiting and not stop.is_set() and not self.writer.cold_starts():
-            trials = {turn.timing.trial.backend: shortened(turn.timing.trial) for turn in waiting}
-            self.writer.cold_starts(cold_starts(dict(sorted(trials.items())), THREADS))
-        for records, samples in take(waiting, stop):
-            self.samples += samples
-            self._note(records, progress)
-            progress.tell(f"timing, round {samples[0].round}" if samples else "timing")
+            chosen = smallest([turn.timing.trial for turn in waiting])
+            found = cold_starts({name: shortened(trial) for name, trial in chosen.items()}, THREADS, stop)
+            if len(found) == len(chosen):
+                self.writer.cold_starts(found)
 
     @contextmanager
     def _clock(self, what: str) -> Iterator[None]:

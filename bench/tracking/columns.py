@@ -41,10 +41,11 @@ SEEDS = "seeds"  # of a timing: those that were trained side by side
 ROUND = "round"
 ORDER = "order"  # a timing's place in its round
 THREADS = "threads"
-TRAINING_US = "training_us"  # iteration_us of a whole batch, divided by its trainings
+TRAINING_US = "training_us"  # all that a batch took but for compiling, per iteration and training
 CHUNK_US = "chunk_us"  # like curve_us, of a whole batch
 COMPILE_S = "compile_s"
 WALL_S = "wall_s"
+CPU_S = "cpu_s"  # what the process worked meanwhile
 IMPORT_S = "import_s"
 FIRST_S = "first_s"
 

@@ -23,6 +23,7 @@ TYPES: dict[str, pa.DataType] = {
     c.CHUNK_US: LIST,
     c.COMPILE_S: pa.float64(),
     c.WALL_S: pa.float64(),
+    c.CPU_S: pa.float64(),
 }
 
 
@@ -57,4 +58,5 @@ def _row(sample: Sample) -> dict[str, Any]:
         c.CHUNK_US: sample.chunk_us_K,
         c.COMPILE_S: sample.compile_s,
         c.WALL_S: sample.wall_s,
+        c.CPU_S: sample.cpu_s,
     }

@@ -9,18 +9,23 @@ from bench.analysis.agreement import (
     BEYOND,
     COMPARED,
     DIFFERENCE,
+    DISAGREEING,
+    FINITE,
     ONE,
     OTHER,
     PARTED_AT,
     SAME,
     TOLERANCE,
+    TRIALS,
     agreement_of,
     agreements,
+    pair_summary,
 )
 from bench.backends import load
 from bench.problem.outcome import Batch, Record
 from bench.tracking import columns as c
 
+BOTH = ("numpy", "torch")
 SOLVED, STUCK, DIVERGED = [0, 1, 1, 0], [0.5] * 4, [np.nan] * 4
 
 
@@ -37,6 +42,13 @@ def compared(trial, ended, table):
         return found
 
     return row
+
+
+def parting(at, size=1):
+    """Losses that differ by 0.1 from a recorded iteration on; what numpy has is a quarter throughout."""
+    loss = np.full((size, 10), 0.25)
+    loss[:, at:] += 0.1
+    return {"loss": 0.25}, {"loss": loss}
 
 
 def off_by(difference, size=1):
@@ -56,20 +68,60 @@ def test_backends_agree_up_to_the_tolerance_of_their_dtype(compared, dtype, shar
 @pytest.mark.parametrize(("size", "far", "agrees"), [(99, 1, False), (100, 1, True), (100, 2, False), (200, 2, True)])
 def test_one_training_in_a_hundred_may_end_on_an_edge(compared, size, far, agrees):
     """Its difference is shown all the same, and how many there are."""
-    row = compared([STUCK] * size, off_by(0.4, far) + [STUCK] * (size - far))
+    row = compared([STUCK] * size, off_by(0.4, far) + [STUCK] * (size - far), sides=parting(8, size))
     assert (row[COMPARED], row[BEYOND], bool(row[AGREES])) == (size, far, agrees)
     assert row[DIFFERENCE] == pytest.approx(0.4)
 
 
+@pytest.mark.parametrize(("at", "agrees"), [(2, True), (1, False), (0, False)])
+def test_a_training_that_parted_early_is_not_excused(compared, at, agrees):
+    """Rounding grows late; who parts within the first tenth, its end included, calculates something else."""
+    row = compared([STUCK] * 100, [*off_by(0.4), *[STUCK] * 99], sides=parting(at, 100))
+    assert bool(row[AGREES]) is agrees
+
+
+def test_without_a_curve_nothing_is_excused(trial, ended, table):
+    """Nobody knows when it parted; nor with a single point, which is the start."""
+    ends = ([STUCK] * 100, [*[STUCK] * 99, *off_by(0.4)])
+    one, other = (ended(trial(backend=name), some, loss=0.25) for name, some in zip(BOTH, ends, strict=True))
+    assert agreements(table(one, other))[AGREES].all()
+    assert not agreements(table(one, other, lists_to=98))[AGREES].any()
+    single = [trial(backend=name, curve_points=1) for name in BOTH]
+    records = (ended(one, some, loss=0.25) for one, some in zip(single, ends, strict=True))
+    assert not agreements(table(*records))[AGREES].any()
+
+
+def test_trainings_that_all_diverged_are_not_compared(trial, ended, table):
+    """There is no number that could differ; a pair of which some trial could be compared is judged by that."""
+    lost = [ended(trial(backend=name), [DIVERGED] * 3) for name in BOTH]
+    (row,) = agreements(table(*lost)).to_dict("records")
+    assert (row[COMPARED], row[FINITE]) == (3, 0)
+    assert pd.isna(row[AGREES])
+    assert pair_summary(agreements(table(*lost)))[AGREES].isna().all()
+    assert agreement_of(agreements(table(*lost)), *(record.trial.trial_id for record in lost)) is None
+    found = [ended(trial(backend=name, hidden=4), [STUCK]) for name in BOTH]
+    assert pair_summary(agreements(table(*lost, *found)))[AGREES].all()
+
+
+def test_trainings_that_all_diverged_excuse_no_other(compared):
+    """One in a hundred is one of those that can be compared."""
+    one, other = [[DIVERGED] * 99 + end for end in ([STUCK], off_by(0.4))]
+    assert not compared(one, other, sides=parting(8, 100))[AGREES]
+
+
 def test_one_trial_that_disagrees_is_not_hidden_by_others(trial, ended, table):
-    """Whatever share of all trainings it is."""
+    """Whatever share of all trainings it is: it has a row of its own, and is named in that of the pair."""
     records = [
         ended(trial(backend=name, activation=activation), off_by(shift, size))
         for name, wrong in (("numpy", 0.0), ("torch", 0.1))
         for activation, shift, size in (("sigmoid", 0.0, 300), ("relu", wrong, 2))
     ]
-    (row,) = agreements(table(*records)).to_dict("records")
+    found = agreements(table(*records))
+    assert found[AGREES].tolist() == [True, False]
+    (row,) = pair_summary(found).to_dict("records")
     assert (row[COMPARED], row[BEYOND], bool(row[AGREES])) == (302, 2, False)
+    assert (row[TRIALS], row[SAME]) == (2, 1)
+    assert row[DISAGREEING] == [trial(backend="numpy", activation="relu").trial_id]
 
 
 def test_trainings_that_both_diverged_are_equal(compared):
@@ -152,11 +204,12 @@ def test_every_pair_has_a_row_for_each_dtype(trial, ended, table):
 
 def test_the_agreement_of_two_sides_is_found_either_way_round(trial, ended, table):
     """And is none where nothing was compared."""
-    found = agreements(table(*(ended(trial(backend=name), [STUCK]) for name in ("numpy", "torch"))))
-    one, other = (agreement_of(found, *names, "float32") for names in (("numpy", "torch"), ("torch", "numpy")))
-    assert one == other
+    trials = [trial(backend=name) for name in BOTH]
+    found = agreements(table(*(ended(one, [STUCK]) for one in trials)))
+    one, other = (agreement_of(found, *(side.trial_id for side in some)) for some in (trials, trials[::-1]))
     assert one is not None
-    assert agreement_of(found, "numpy", "torch", "float64") is None
+    assert (one[ONE], one[COMPARED]) == (other[ONE], other[COMPARED]) == ("numpy", 1)
+    assert agreement_of(found, trials[0].trial_id, trial(backend="torch", hidden=8).trial_id) is None
 
 
 def test_numpy_and_torch_really_agree(trial, table):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bench.analysis.solved import wilson_interval
-from bench.analysis.summary import describe_training, describe_trial
+from bench.analysis.summary import describe_training, describe_trial, trial_medians
 from bench.problem.outcome import NEVER, Record, Result
 from bench.tracking import columns as c
 
@@ -184,3 +184,13 @@ def test_no_figure_of_a_training_has_the_name_of_a_series(trial, trained, table)
     """MLflow keeps both under one name, and would show the figure as a point of the curve."""
     metrics, steps = describe_training(table(trained(trial(), [3])))
     assert not set(metrics) & set(steps)
+
+
+def test_times_taken_beside_other_work_are_in_no_table(trial, ended, table):
+    """Only a trial whose trainings were all alone has a time that may stand next to another's."""
+    trials = [trial(hidden=hidden) for hidden in (2, 3, 4)]
+    records = [ended(one, [STUCK], alone=alone, us=7) for one, alone in zip(trials, (True, False, True), strict=True)]
+    data = table(*records, ended(trials[2], [STUCK], seeds=[1], us=7))
+    shown = trial_medians(data)[c.ITERATION_US]
+    assert [shown[one.trial_id] for one in trials] == pytest.approx([7, NAN, NAN], nan_ok=True)
+    assert describe_trial(data)[0]["iteration_us_median"] == pytest.approx(7)

@@ -98,10 +98,10 @@ def test_the_order_of_the_trainings_never_matters(trial, ended, table, times, ra
 # ------------------------------------------------------------------ timings taken alone
 
 
-def sample(trial, number, training_us, *, size=1, chunks=None, compile_s=0.0):
+def sample(trial, number, training_us, *, size=1, chunks=None, cpu_s=0.1):
     us = training_us * size
     chunk_us = np.full(10, us) if chunks is None else np.asarray(chunks, float)
-    return Sample(Timing(trial, range(size), 5), number, 0, 1, us, training_us, chunk_us, compile_s, 0.1)
+    return Sample(Timing(trial, range(size), 5), number, 0, 1, us, training_us, chunk_us, 0.0, 0.1, cpu_s)
 
 
 def samples(trial, times, **more):
@@ -157,11 +157,11 @@ def test_rounds_that_vary_by_over_a_tenth_are_flagged(agreed, sides, times, nois
     assert bool(row[NOISY]) is noisy
 
 
-def test_the_warm_up_is_in_no_figure_but_its_compiling_is(agreed, sides):
-    """What is compiled is counted, wherever it was."""
-    rounds = [sample(sides[0], WARM_UP, 1e6, compile_s=3.0), *samples(sides[0], [10.0] * 2, compile_s=0.25)]
+def test_the_warm_up_is_in_no_figure(agreed, sides):
+    """Whatever it took."""
+    rounds = [sample(sides[0], WARM_UP, 1e6), *samples(sides[0], [10.0] * 2)]
     row = tabled(agreed(), rounds)["numpy", 1]
-    assert (row[MEDIAN], row[SPREAD], row[c.COMPILE_S]) == (10, 0, 3.5)
+    assert (row[MEDIAN], row[SPREAD], row[timing.ROUNDS]) == (10, 0, 2)
     assert tabled(agreed(), rounds[:1]) == {}
 
 
@@ -202,6 +202,40 @@ def test_a_side_that_disagrees_has_no_speed_up(agreed, sides):
     assert np.isnan([row[name] for name in (SPEEDUP, SPEEDUP_LOW, SPEEDUP_HIGH)]).all()
 
 
+def test_speeds_are_compared_by_the_agreement_of_their_own_trial(trial, ended, table):
+    """One that disagrees spoils no other, and one without a common seed gets nothing from the others."""
+    ends = {3: 0.0, 8: 0.3}
+    data = table(
+        *(ended(trial(backend="numpy", hidden=hidden), [STUCK]) for hidden in (3, 8, 16)),
+        *(ended(trial(backend="torch", hidden=h), [[*STUCK[:3], 0.5 + off]]) for h, off in ends.items()),
+        ended(trial(backend="torch", hidden=16), [STUCK], seeds=[5]),
+    )
+    for hidden, verdict in ((3, timing.AGREED), (8, timing.DISAGREES), (16, timing.NOT_COMPARED)):
+        some = (samples(trial(backend=name, hidden=hidden), [10.0] * 3) for name in ("numpy", "torch"))
+        assert tabled(agreements(data), *some)["torch", 1][VERDICT] == verdict
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_core_that_was_shared_gives_no_speed_up(agreed, sides, which):
+    """Neither to the side that shared it, nor to one that is compared with it; one bad round of three is none."""
+    cpu_s = [0.1, 0.1]
+    cpu_s[which] = 0.08
+    rounds = [samples(side, [10.0] * 3, cpu_s=one) for side, one in zip(sides, cpu_s, strict=True)]
+    rows = tabled(agreed(), *rounds)
+    assert (rows["numpy", 1][timing.SHARED], rows["torch", 1][timing.SHARED]) == (which == 0, which == 1)
+    assert rows["torch", 1][VERDICT] == timing.DISTURBED
+    assert np.isnan(rows["torch", 1][SPEEDUP])
+    rounds[which][1:] = samples(sides[which], [10.0] * 3)[1:]
+    assert tabled(agreed(), *rounds)["torch", 1][VERDICT] == timing.AGREED
+
+
+def test_a_gpu_may_work_while_the_process_waits(agreed, trial):
+    """The processor's time says nothing of it."""
+    assert not tabled(agreed(), samples(trial(backend="torch", device="cuda"), [1.0], cpu_s=0.0))["torch cuda", 1][
+        "shared"
+    ]
+
+
 def test_a_side_whose_trainings_were_not_compared_has_no_speed_up(agreed, sides):
     """Nothing is known of whether it does the same."""
     rounds = samples(sides[0], [40] * 3), samples(sides[1], [10] * 3)
@@ -230,6 +264,13 @@ def test_the_interval_of_a_median_is_its_exact_bootstrap_distribution():
     resamples = np.median(np.stack(np.meshgrid(values, values, values), -1).reshape(-1, 3), axis=1)
     expected = np.quantile(resamples, [0.025, 0.975], method="inverted_cdf")
     assert median_interval(values, np.random.default_rng(0)) == (2, *expected)
+
+
+@pytest.mark.parametrize("size", range(2, timing.FEWEST + 2))
+def test_the_interval_of_fewer_than_six_values_is_their_range(size):
+    """That is why it is called so; from six on it is narrower."""
+    _, low, high = median_interval(np.arange(size, dtype=float), np.random.default_rng(0))
+    assert ((low, high) == (0, size - 1)) is (size < timing.FEWEST)
 
 
 def test_the_interval_of_a_median_covers_the_true_one():

@@ -31,14 +31,14 @@ def outcome(seconds_TC, iterations_T=100, **more):
 
 def sample_of(done):
     timing = Timing(TRIAL, range(len(done.seconds_TC)), 1)
-    return read_sample(timing, TRIAL, done, number=1, order=0, threads=1, wall_s=9.0)
+    return read_sample(timing, TRIAL, done, number=1, order=0, threads=1, wall_s=3.0, cpu_s=2.5)
 
 
-def test_latency_is_the_batchs_time_and_its_share_is_the_trainings():
-    """Two trainings, 3 ms and 1 ms for 100 iterations: 40 µs for both to advance, 20 µs each."""
+def test_latency_is_by_the_backends_clock_and_throughput_by_the_callers():
+    """Two trainings, 3 ms and 1 ms for 100 iterations: 40 µs for both to advance, and a second to wait."""
     sample = sample_of(outcome([[0.6e-3] * 5, [0.2e-3] * 5], compile_seconds=2.0))
-    assert (sample.iteration_us, sample.training_us) == (pytest.approx(40), pytest.approx(20))
-    assert (sample.compile_s, sample.wall_s) == (2.0, 9.0)
+    assert (sample.iteration_us, sample.training_us) == (pytest.approx(40), pytest.approx(5000))
+    assert (sample.compile_s, sample.wall_s, sample.cpu_s) == (2.0, 3.0, 2.5)
 
 
 def test_chunks_are_between_recorded_iterations():
@@ -48,10 +48,10 @@ def test_chunks_are_between_recorded_iterations():
 
 
 def test_trainings_that_stopped_early_count_for_what_they_did():
-    """50 iterations in 100 µs and 100 in 200 µs: 2 µs each, and 4 µs for both to advance."""
+    """50 iterations in 100 µs and 100 in 200 µs: 4 µs for both to advance; the caller waited 3 s for 150 of them."""
     seconds = [[50e-6, 50e-6, 0, 0, 0], [50e-6, 50e-6, 50e-6, 30e-6, 20e-6]]
     sample = sample_of(outcome(seconds, [50, 100]))
-    assert (sample.iteration_us, sample.training_us) == (pytest.approx(4), pytest.approx(2))
+    assert (sample.iteration_us, sample.training_us) == (pytest.approx(4), pytest.approx(20_000))
     assert sample.chunk_us_K == pytest.approx([4, 4, 4, 4])
 
 

@@ -1,5 +1,7 @@
 """The section on backends: agreement first, then speed where there is agreement."""
 
+from itertools import permutations
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -34,11 +36,11 @@ def page(bench, folder, *words):
     return (folder / "r.html").read_text()
 
 
-def samples(name, us, size=1, **parameters):
+def samples(name, us, size=1, cpu_s=1.0, **parameters):
     """Make up the samples of a backend from its microseconds per training and iteration, a round each."""
     timing_ = Timing(Trial(backend=name, **parameters), range(size), len(us))
     return [
-        Sample(timing_, number, 0, 1, one * size, one, np.full(10, one * size), 0.5, 1.0)
+        Sample(timing_, number, 0, 1, one * size, one, np.full(10, one * size), 0.5, 1.0, cpu_s)
         for number, one in enumerate(us, 1)
     ]
 
@@ -50,13 +52,18 @@ def tabled(*some):
 @pytest.fixture
 def section(monkeypatch):
     """Return what the template shows of samples, where numpy and torch differ by so much."""
-    nothing = timing_frame([]).assign(**{c.OUTCOME: [], c.ALONE: []})
 
     def shown(*some, difference=0.0, agrees=True):
-        row = ("numpy", "torch", "float32", 100, difference, 0, pd.NA, 1.0, agrees)
-        agreed = pd.DataFrame([row], columns=COLUMNS)
+        trials = dict.fromkeys(rows[0].timing.trial for rows in some)
+        trainings = pd.DataFrame([{c.TRIAL_ID: trial.trial_id, **trial.parameters} for trial in trials])
+        pairs = [(one, other) for one, other in permutations(trials, 2) if one.backend < other.backend]
+        rows = [
+            ("numpy", "torch", "float32", one.trial_id, other.trial_id, 100, 100, difference, 0, pd.NA, 1.0, agrees)
+            for one, other in pairs
+        ]
+        agreed = pd.DataFrame(rows, columns=COLUMNS)
         monkeypatch.setattr("bench.report.backends.agreement.agreements", lambda _: agreed)
-        return backends(nothing, tabled(*some), [], {})
+        return backends(trainings.assign(**{c.OUTCOME: "", c.ALONE: True}), tabled(*some), [], {})
 
     return shown
 
@@ -80,11 +87,55 @@ def test_backends_that_ran_beside_each_other_are_checked_for_agreement_all_the_s
     assert "How fast are they?" not in html
 
 
+@pytest.mark.parametrize(("alone", "shown"), [("true", True), ("false", False)])
+def test_times_beside_other_work_are_in_neither_table_of_trials(bench, folder, alone, shown):
+    """Neither on the terminal nor in the report: they would look as if they could be compared."""
+    ran = bench("sweep", "backend=numpy", "iterations=50", "seeds=0:2", f"alone={alone}", "-o", "r.html")
+    (line,) = (line for line in ran.out.splitlines() if line.startswith("xor"))
+    row = (folder / "r.html").read_text().split("Table of trials")[1].split("</tbody>")[0].strip()
+    assert line.rstrip().endswith("–") is row.endswith('<td class="n">–</td></tr>') is not shown
+
+
 def test_a_backend_that_agrees_has_its_speed_up_with_an_interval(section):
     """Over the numpy loop, which has none of its own."""
     both = samples("numpy", [40.0, 40.0]), samples("torch", [10.0, 8.0])
     shown = section(*both, difference=1e-7)
-    assert [row["speedup"] for row in shown["timings"]] == ["the loop", "4.5 × [4, 5]"]
+    assert [row["speedup"] for row in shown["timings"]] == ["the loop", "4.5 × range [4, 5]"]
+
+
+def test_the_range_of_few_rounds_is_called_so(section):
+    """From six rounds on there is an interval."""
+    texts = [
+        section(samples("numpy", [40.0] * rounds), samples("torch", [10.0] * rounds))["timings"][1]["speedup"]
+        for rounds in (1, 5, 6)
+    ]
+    assert texts == ["4 ×", "4 × range [4, 4]", "4 × [4, 4]"]
+
+
+def test_a_core_that_was_shared_is_flagged(section):
+    """Wherever it was, nothing is compared with it."""
+    shown = section(samples("numpy", [40.0] * 2), samples("torch", [10.0] * 2, cpu_s=0.5))
+    assert [row["speedup"] for row in shown["timings"]] == ["the loop", "core was shared"]
+    shown = section(samples("numpy", [40.0] * 2, cpu_s=0.5), samples("torch", [10.0] * 2))
+    assert [row["speedup"] for row in shown["timings"]] == ["core was shared", "the loop's core was shared"]
+
+
+def test_a_pair_names_the_trials_in_which_it_disagrees(section):
+    """How many, and the first few."""
+    some = [samples(name, [1.0], hidden=hidden) for name in ("numpy", "torch") for hidden in (3, 8)]
+    (row,) = section(*some, agrees=False)["agreements"]
+    assert row["wrong"].startswith("in 4 of 4 trials: hidden=3")
+    assert row["wrong"].endswith(" …")
+    assert section(*some)["agreements"][0]["wrong"] == ""
+
+
+def test_what_a_narrow_screen_shows_first_is_how_fast(bench, folder):
+    """Throughput and speed-up come before latency and spread."""
+    (folder / "x.toml").write_text(FILE)
+    html = page(bench, folder, "x.toml")
+    headings = ("side by side</th>", "million / s</th>", "speed-up [95 %]</th>", "latency µs", "p99", "spread</th>")
+    places = [html.index(heading, html.index("Table of timings")) for heading in headings]
+    assert places == sorted(places)
 
 
 def test_a_backend_that_disagrees_is_shown_as_such_and_not_as_faster(section):

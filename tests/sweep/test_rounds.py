@@ -5,19 +5,22 @@ import signal
 import subprocess
 import sys
 import time
-from threading import Event
+from threading import Event, Timer
 
 import pandas as pd
 import pytest
+from filelock import FileLock, Timeout
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.backends import numpy_loop
+from bench.backends import load, numpy_loop
 from bench.experiment.grid import Plan
-from bench.problem.outcome import Result
+from bench.problem.outcome import Batch, Result
 from bench.problem.timing import WARM_UP, Timing
 from bench.problem.trial import Trial
-from bench.sweep.cold import cold_starts
+from bench.sweep import machine
+from bench.sweep.cold import cold_starts, smallest
+from bench.sweep.machine import measuring
 from bench.sweep.pinned import pinned
 from bench.sweep.rounds import WARM_S, shuffled, take, turns, warm_up
 from bench.tracking import columns as c
@@ -140,10 +143,12 @@ def test_the_rows_of_a_training_are_those_that_it_has_by_itself():
 
 
 def test_a_sample_says_what_the_batch_took():
-    """Latency is the trainings' time, times as many as there are; the chunks add up to it."""
+    """The chunks add up to the latency; throughput is from all that the caller waited for, which is more."""
     _, samples = taken(plan_of([Timing(Trial(iterations=400, curve_points=10), range(4), 1)]))
     sample = samples[-1]
-    assert sample.iteration_us == pytest.approx(4 * sample.training_us)
+    assert sample.training_us == pytest.approx((sample.wall_s - sample.compile_s) / 1600 * 1e6)
+    assert sample.iteration_us < 4 * sample.training_us
+    assert 0 < sample.cpu_s < 1.5 * sample.wall_s
     assert sample.chunk_us_K.mean() == pytest.approx(sample.iteration_us)
     assert sample.iteration_us * 400 / 1e6 <= sample.wall_s
     (row,) = timing_frame([timing_rows([sample])]).to_dict("records")
@@ -210,13 +215,102 @@ def test_threads_are_kept_on_as_many_cores_as_are_said():
 
 def test_a_cold_start_is_that_of_a_process_that_has_imported_nothing():
     """Importing takes time even for NumPy, which this process has long had; a backend that fails says why."""
-    good, bad = cold_starts({"numpy": SHORT, "nothing": SHORT}, 1)
+    good, bad = cold_starts({"numpy": SHORT, "nothing": SHORT}, 1, Event())
     assert good.reason is None
     assert good.import_s > 0.01
     assert good.first_s > 0
     assert good.compile_s == 0
     assert bad.import_s is None
     assert "nothing" in bad.reason
+
+
+def test_a_cold_start_compiles_what_was_compiled_before():
+    """Code that earlier runs left on disk is not found."""
+    trial = Trial(iterations=10)
+    load("numba").train(Batch.of(trial, [0]))  # leaves its code
+    (start,) = cold_starts({"numba": trial}, 1, Event())
+    assert start.compile_s > 0.2
+
+
+def test_no_cold_start_is_begun_once_it_is_to_stop():
+    """One that is under way ends first."""
+    stop = Event()
+    stop.set()
+    assert cold_starts({"numpy": SHORT}, 1, stop) == []
+
+
+def test_cold_starts_are_of_each_backends_smallest_network():
+    """The same network for all that have the same trials, whatever the order of their turns."""
+    trials = [Trial(backend=name, hidden=hidden) for name in ("torch", "numpy") for hidden in (8, 3, 16)]
+    for some in (trials, trials[::-1]):
+        found = smallest(some)
+        assert {name: one.hidden for name, one in found.items()} == {"numpy": (3,), "torch": (3,)}
+    same = [Trial(backend="numpy", loss=loss) for loss in ("mse", "bce", "l1")]
+    assert smallest(same)["numpy"].trial_id == min(one.trial_id for one in same)
+
+
+# ------------------------------------------------------------------ one sweep at a time
+
+
+@pytest.fixture
+def lock(tmp_path, monkeypatch):
+    """A machine's lock of the test's own."""
+    monkeypatch.setattr(machine, "lock_path", lambda: tmp_path / "lock")
+    return FileLock(tmp_path / "lock", thread_local=False)
+
+
+def test_only_one_sweep_measures_at_a_time(lock):
+    """The second says once what it waits for, and goes on when the first is done."""
+    said = []
+
+    def say(line):
+        said.append(line)
+        Timer(0.5, lock.release).start()
+
+    with lock:
+        lock.acquire()  # twice: the timer's release is one of them
+        lock.release()
+        started = time.perf_counter()
+        with measuring(Event(), say) as free:
+            assert free
+            assert time.perf_counter() - started > 0.4
+    assert len(said) == 1
+    assert "another sweep" in said[0]
+
+
+def test_waiting_for_another_sweep_can_be_interrupted(lock):
+    """Nothing is measured then."""
+    stop = Event()
+    with lock, measuring(stop, lambda _: stop.set()) as free:
+        assert not free
+
+
+def test_whoever_comes_next_may_lock_the_machine_too(lock, tmp_path):
+    """The file is everybody's, and free again afterwards."""
+    with measuring(Event(), pytest.fail):
+        assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o666
+        with pytest.raises(Timeout):
+            lock.acquire(timeout=0)
+    lock.acquire(timeout=0)
+    lock.release()
+
+
+def test_a_lock_that_may_not_be_opened_is_no_end_of_a_sweep(tmp_path, monkeypatch):
+    """It is said, and the samples' own witness remains."""
+    monkeypatch.setattr(machine, "lock_path", lambda: tmp_path)  # a folder
+    said = []
+    with measuring(Event(), said.append) as free:
+        assert free
+    assert len(said) == 1
+
+
+def test_timings_of_a_sweep_wait_for_those_of_another(bench, folder, lock):
+    """Its trainings beside each other do not; one line on stderr says so."""
+    with lock:
+        Timer(1.0, lock.release).start()
+        ran = bench("sweep", "alone=true", "backend=numpy", "seeds=0:2", "rounds=1", "iterations=20", "--no-report")
+    assert ran.status == 0
+    assert ran.err.count("waiting: another sweep") == 1
 
 
 # ------------------------------------------------------------------ through the whole program

@@ -9,7 +9,9 @@ from bench.tracking.timings import timing_frame, timing_rows, timing_schema
 
 
 def sample(number=1, us=7.0, seeds=range(2), **parameters):
-    return Sample(Timing(Trial(**parameters), seeds, 3), number, 4, 1, us, us / 2, np.array([us, np.nan]), 0.5, 1.5)
+    return Sample(
+        Timing(Trial(**parameters), seeds, 3), number, 4, 1, us, us / 2, np.array([us, np.nan]), 0.5, 1.5, 1.25
+    )
 
 
 def test_a_sample_carries_its_trial_and_all_that_was_measured():
@@ -19,7 +21,13 @@ def test_a_sample_carries_its_trial_and_all_that_was_measured():
     assert row[c.TRIAL_ID] == trial.trial_id
     assert {name: row[name] for name in c.PARAMETERS} == trial.parameters
     assert [row[name] for name in (c.SEEDS, c.TOGETHER, c.ROUND, c.ORDER, c.THREADS)] == ["0:2", 2, 1, 4, 1]
-    assert [row[name] for name in (c.ITERATION_US, c.TRAINING_US, c.COMPILE_S, c.WALL_S)] == [7.0, 3.5, 0.5, 1.5]
+    assert [row[name] for name in (c.ITERATION_US, c.TRAINING_US, c.COMPILE_S, c.WALL_S, c.CPU_S)] == [
+        7.0,
+        3.5,
+        0.5,
+        1.5,
+        1.25,
+    ]
     np.testing.assert_array_equal(row[c.CHUNK_US], [7.0, np.nan])
 
 
