@@ -91,7 +91,7 @@ def test_backends_that_ran_beside_each_other_are_checked_for_agreement_all_the_s
 def test_times_beside_other_work_are_in_neither_table_of_trials(bench, folder, alone, shown):
     """Neither on the terminal nor in the report: they would look as if they could be compared."""
     ran = bench("sweep", "backend=numpy", "iterations=50", "seeds=0:2", f"alone={alone}", "-o", "r.html")
-    (line,) = (line for line in ran.out.splitlines() if line.startswith("xor"))
+    (line,) = (line for line in ran.out.splitlines() if line.startswith(" xor"))
     row = (folder / "r.html").read_text().split("Table of trials")[1].split("</tbody>")[0].strip()
     assert line.rstrip().endswith("–") is row.endswith('<td class="n">–</td></tr>') is not shown
 
