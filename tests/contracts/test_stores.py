@@ -103,7 +103,7 @@ def test_samples_of_timings_and_cold_starts_are_read_back(store, plan):
     assert (writer.timed().empty, writer.cold_starts()) == (True, [])
     timing = Timing(plan.trials[0].trial, range(3), 2)
     for number in (1, 2):
-        writer.timings([Sample(timing, number, 0, 1, 3.0, 1.0, np.array([3.0]), 0.0, 0.1)])
+        writer.timings([Sample(timing, number, 0, 1, 3.0, 1.0, np.array([3.0]), 0.0, 0.1, 0.1)])
     starts = [ColdStart("numpy", 0.1, 0.2, 0.0), ColdStart("torch", reason="ImportError: no")]
     assert writer.cold_starts(starts) == starts
     read = read_sweep(store, writer.run_id)
