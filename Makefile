@@ -13,10 +13,10 @@ sweep: .venv/installed
 	$(BIN)/python -m bench sweep
 
 test: lint
-	$(BIN)/python -m pytest -n 2 $(COVERAGE)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(COVERAGE)
 
 test-all: lint
-	$(BIN)/python -m pytest -n 2 $(COVERAGE) -m ""
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(COVERAGE) -m ""
 
 lint: .venv/installed-dev
 	$(BIN)/ruff format --check .

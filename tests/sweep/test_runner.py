@@ -155,6 +155,6 @@ def test_many_trainings_have_none_unless_asked_for(bench):
 
 def test_trainings_alone_are_marked(bench, folder):
     """alone=true reaches the rows: only such timings may be compared."""
-    bench("sweep", "iterations=20", "seeds=0:3", "alone=true", "--no-report")
+    bench("sweep", "iterations=20", "seeds=0:3", "alone=true", "backend=numpy", "--no-report")
     bench("export", "-o", "x.parquet")
     assert pd.read_parquet("x.parquet")[c.ALONE].all()
