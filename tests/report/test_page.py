@@ -61,6 +61,7 @@ def test_html_in_names_and_titles_appears_as_text(bench, folder):
     assert "&lt;img src=x onerror=alert(1)&gt;" in html
 
 
+ALONE = ("backend=numpy", "alone=true")
 CASES = {
     "everything diverged": ["activation=relu", "hidden=8-8-8", "init_scale=1e30", "iterations=100", "seeds=0:5"],
     "single trainings that diverged": ["activation=relu", "hidden=8-8-8", "init_scale=1e30", "seeds=0:2"],
@@ -68,10 +69,10 @@ CASES = {
     "a single training": ["seeds=3", "iterations=60"],
     "one trial": ["seeds=0:6", "iterations=60"],
     "a single iteration": ["seeds=0:6", "iterations=1"],
-    "one timing": ["backend=numpy", "alone=true", "rounds=1", "seeds=3", "iterations=60"],
-    "timings of deep networks": ["backend=numpy", "alone=true", "rounds=2", "hidden=2-2,16,4-4", "seeds=0:2", "iterations=60"],
-    "timings that are refused": ["backend=numpy", "alone=true", "rounds=2", "summation=fma", "seeds=0:2"],
-    "timings that diverge": ["backend=numpy", "alone=true", "rounds=2", "activation=relu", "hidden=8-8-8", "init_scale=1e30", "seeds=0"],
+    "one timing": [*ALONE, "rounds=1", "seeds=3", "iterations=60"],
+    "timings of deep networks": [*ALONE, "rounds=2", "hidden=2-2,16,4-4", "seeds=0:2", "iterations=60"],
+    "timings that are refused": [*ALONE, "rounds=2", "summation=fma", "seeds=0:2"],
+    "timings that diverge": [*ALONE, "rounds=2", "activation=relu", "hidden=8-8-8", "init_scale=1e30", "seeds=0"],
     "deep networks": ["hidden=2-2,4-4", "seeds=0:6", "iterations=60"],
     "many panels": ["gate=or,and,xor,nor", "hidden=2", "loss=mse,l1,bce,huber", "seeds=0:4", "iterations=30"],
     "more trials than are drawn": ["hidden=1,2,3,4,5,6,7,8", "loss=mse,l1,bce,huber", "momentum=0,0.5", "iterations=5"],
