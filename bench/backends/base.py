@@ -34,6 +34,19 @@ class Backend(Protocol):
         """Train every training of the batch from its weights."""
 
 
+def refusal(name: str, trial: Trial, *, gpu: bool | None = None, fuses: bool = False) -> str | None:
+    """Return why a backend cannot train this on that device, or sum it that way, or None if it can.
+
+    ``gpu``: whether there is one on this machine, None for a backend that never uses one.
+    """
+    if trial.device != "cpu" and not gpu:
+        here = "" if gpu is None else " on this machine"
+        return f"backend {name} has no device {trial.device!r}{here}; it has cpu"
+    if trial.summation != "library" and not fuses:
+        return f"backend {name} has no summation {trial.summation!r}; it has library"
+    return None
+
+
 def unwritten(batch: Batch, together: int) -> Outcome:
     """Return an outcome in which nothing is known yet but the budget, to be filled in group by group."""
     trial, size, checkpoints = batch.trial, len(batch), len(batch.trial.checkpoints)

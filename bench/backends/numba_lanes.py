@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from bench.backends.base import refusal
 from bench.backends.lanes.rows import LANES
 from bench.backends.numba_group import Group, is_shallow
 from bench.problem.outcome import Batch, Outcome
@@ -19,11 +20,7 @@ class NumbaLanes:
 
     def unsupported(self, trial: Trial) -> str | None:
         """Refuse a GPU, and sums as another library rounds them."""
-        if trial.device != "cpu":
-            return f"backend numba has no device {trial.device!r}; it has cpu"
-        if trial.summation != "library":
-            return f"backend numba has no summation {trial.summation!r}; it has library"
-        return None
+        return refusal(self.name, trial)
 
     def cost_us(self, trial: Trial) -> float:
         """Return what an iteration of one lane takes: its exponentials and its multiply-adds, in microseconds."""

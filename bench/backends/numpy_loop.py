@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.backends.base import LoopBackend, Training
+from bench.backends.base import LoopBackend, Training, refusal
 from bench.problem.loss import loss_slope, loss_value
 from bench.problem.network import ACTIVATIONS, sigmoid
 from bench.problem.outcome import Batch
@@ -26,11 +26,7 @@ class NumpyLoop(LoopBackend):
 
     def unsupported(self, trial: Trial) -> str | None:
         """Refuse a GPU, and fused sums: NumPy's BLAS decides how dot products are rounded."""
-        if trial.device != "cpu":
-            return f"backend numpy has no device {trial.device!r}; it has cpu"
-        if trial.summation != "library":
-            return f"backend numpy has no summation {trial.summation!r}; it has library"
-        return None
+        return refusal(self.name, trial)
 
     def start(self, batch: Batch, index: int) -> "NumpyTraining":
         """Return one training at its initial weights."""

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.backends.base import unwritten
+from bench.backends.base import refusal, unwritten
 from bench.backends.torch_group import Group, group_size
 from bench.backends.torch_lanes import numbers_per_training
 from bench.problem.loss import loss_value
@@ -37,11 +37,7 @@ class TorchBatched:
 
     def unsupported(self, trial: Trial) -> str | None:
         """Refuse a GPU that is not there, and fused sums."""
-        if trial.device == "cuda" and not torch.cuda.is_available():
-            return f"backend {self.name} has no device 'cuda' on this machine; it has cpu"
-        if trial.summation != "library":
-            return f"backend {self.name} has no summation {trial.summation!r}; it has library"
-        return None
+        return refusal(self.name, trial, gpu=torch.cuda.is_available())
 
     def cost_us(self, trial: Trial) -> float:
         """Return what an iteration of one training costs in a full group, in microseconds."""

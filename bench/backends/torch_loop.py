@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bench.backends.base import LoopBackend, Training
+from bench.backends.base import LoopBackend, Training, refusal
 from bench.problem.outcome import Batch
 from bench.problem.trial import Trial
 
@@ -32,11 +32,10 @@ class TorchLoop(LoopBackend):
 
     def unsupported(self, trial: Trial) -> str | None:
         """Refuse a GPU that is not there, and fused sums but for float32 on the CPU."""
-        if trial.device == "cuda" and not torch.cuda.is_available():
-            return "backend torch has no device 'cuda' on this machine; it has cpu"
-        if trial.summation == "fma" and (trial.dtype, trial.device) != ("float32", "cpu"):
+        reason = refusal(self.name, trial, gpu=torch.cuda.is_available(), fuses=True)
+        if reason is None and trial.summation == "fma" and (trial.dtype, trial.device) != ("float32", "cpu"):
             return "backend torch has summation 'fma' for float32 on the cpu only"
-        return None
+        return reason
 
     def start(self, batch: Batch, index: int) -> "TorchTraining":
         """Return one training at its initial weights."""
