@@ -1,4 +1,4 @@
-"""Cuts planned trainings into chunks: a chunk is about a second of work, picklable, and can be done again."""
+"""Cuts planned trainings into chunks: a chunk is about half a second of work, picklable, and can be done again."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

@@ -146,7 +146,7 @@ class Runner:
             chosen = smallest([turn.timing.trial for turn in waiting])
             found = cold_starts({name: shortened(trial) for name, trial in chosen.items()}, THREADS, stop)
             if len(found) == len(chosen):
-                self.writer.cold_starts(found)
+                self.writer.keep_cold_starts(found)
 
     @contextmanager
     def _clock(self, what: str) -> Iterator[None]:

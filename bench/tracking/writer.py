@@ -121,10 +121,12 @@ class SweepWriter:
             pq.write_table(table, path, compression="zstd")
             self.client.log_artifact(self.run_id, str(path), folder)
 
-    def cold_starts(self, measured: Sequence[ColdStart] | None = None) -> list[ColdStart]:
-        """Keep cold starts, if any are given; return those that are kept."""
-        if measured is not None:
-            self.json(names.COLD_STARTS, [asdict(one) for one in measured])
+    def keep_cold_starts(self, measured: Sequence[ColdStart]) -> None:
+        """Keep what each backend took in a fresh process."""
+        self.json(names.COLD_STARTS, [asdict(one) for one in measured])
+
+    def cold_starts(self) -> list[ColdStart]:
+        """Return the cold starts that are kept."""
         return [ColdStart(**row) for row in read_cold_starts(self.store, self.run_id)]
 
     def trial(

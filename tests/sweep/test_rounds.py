@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.backends import load, numpy_loop
+from bench.backends import load
 from bench.experiment.grid import Plan
 from bench.problem.outcome import Batch, Result
 from bench.problem.timing import WARM_UP, Timing
@@ -165,17 +165,9 @@ def test_trainings_that_were_solved_at_the_start_took_no_time():
     assert pd.isna(samples[-1].training_us) or samples[-1].training_us > 0
 
 
-def test_a_batch_that_raises_costs_the_training_at_fault_and_its_samples(monkeypatch):
+def test_a_batch_that_raises_costs_the_training_at_fault_and_its_samples(crash):
     """The other trainings have their rows, the other timing has its samples."""
-    cursed = SHORT.initial_weights([2])[0]
-    start = numpy_loop.NumpyLoop.start
-
-    def start_or_crash(self, batch, index):
-        if (batch.weights_TP[index] == cursed).all():
-            raise MemoryError("no room for two")
-        return start(self, batch, index)
-
-    monkeypatch.setattr(numpy_loop.NumpyLoop, "start", start_or_crash)
+    crash(SHORT, 2, "no room for two")
     records, samples = taken(plan_of([Timing(SHORT, range(4), 2), Timing(SHORT, range(1), 2)]))
     became = {seed: record.result for record in records for seed in record.seeds}
     assert became == {0: None, 1: None, 2: Result.FAILED, 3: None}
