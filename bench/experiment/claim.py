@@ -1,7 +1,7 @@
 """Claims: what an experiment says is true, declared in its file and checked after its sweep."""
 
 import re
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_validator
 
@@ -30,14 +30,12 @@ class Claim(BaseModel):
 
 
 class OfOne(Claim):
-    """What is said of one training; ``also`` names backends that must give the same, each in a row of its own.
+    """What is said of one training; ``also`` names backends that must give the same, each in a row of its own."""
 
-    ``carried`` asks only for the digits that the training's precision carries to its end: so it is for those backends.
-    """
+    LENIENT: ClassVar[dict[str, Any]] = {}  # what differs for those backends
 
     seed: int = Field(ge=0)
     also: list[str] = []
-    carried: bool = False
 
     def variants(self) -> "list[OfOne]":
         """Return the claim for its own backend, and for each of the others."""
@@ -48,7 +46,7 @@ class OfOne(Claim):
                     "what": f"{self.what}; with {backend}",
                     "where": {**self.where, "backend": backend},
                     "also": [],
-                    "carried": True,
+                    **self.LENIENT,
                 }
             )
             for backend in self.also
@@ -59,14 +57,18 @@ class OfOne(Claim):
 class Printed(OfOne):
     """Numbers printed somewhere, which one training must give to every printed digit.
 
-    ``at`` says which numbers: iterations for ``loss``, places (from 0) for lists, nothing for a single number.
+    ``carried`` asks only for the digits that the training's precision carries to its end, as of the backends of
+    ``also``. ``at`` says which numbers: iterations for ``loss``, places (from 0) for lists, nothing for a single one.
     ``format`` is a Python format for digits that the text itself does not show, such as ``.2g``.
     """
+
+    LENIENT: ClassVar[dict[str, Any]] = {"carried": True}
 
     of: Literal["loss", "predictions", "errors", "weights", "initial_weights", "final_loss"]
     at: list[Annotated[int, Field(ge=0)]] = []
     printed: list[str] = Field(min_length=1)
     format: str | None = None
+    carried: bool = False
 
     @model_validator(mode="after")
     def _matching(self) -> "Printed":
