@@ -1,11 +1,16 @@
-"""How surely: shares of trainings with their intervals."""
+"""How surely: shares of trainings with their intervals, and what became of every one.
 
-from collections.abc import Sequence
+Shapes: T trainings.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from scipy.stats import norm
 from statsmodels.stats.proportion import proportion_confint
 
 from bench.problem.outcome import Result
@@ -13,6 +18,8 @@ from bench.tracking import columns as c
 
 CONFIDENCE = 0.95
 COUNT, RATE, LOW, HIGH = "trainings", "rate", "low", "high"
+PLANNED, MISSING = "planned", "missing"
+OUTCOMES = [str(result) for result in Result]
 
 
 def wilson_interval(successes: ArrayLike, trainings: ArrayLike) -> tuple[Any, Any]:
@@ -25,21 +32,64 @@ def wilson_interval(successes: ArrayLike, trainings: ArrayLike) -> tuple[Any, An
     return low[()], high[()]
 
 
+def half_width(successes: ArrayLike, trainings: ArrayLike) -> Any:
+    """Return half the width of Wilson's 95 % interval; 1/2 where there are no trainings."""
+    low, high = wilson_interval(successes, trainings)
+    return (high - low) / 2
+
+
+def seeds_for_half_width(rate: float, half_width: float) -> int:
+    """Return the fewest trainings whose Wilson 95 % interval is no wider than ± ``half_width`` at that solved rate.
+
+    Wilson's half-width, z √(n p q + z²/4) / (n + z²) (Wilson 1927), set to h and solved for n:
+    n = z² (p q - 2h² + √((p q)² + h² (1 - 4 p q))) / 2h².
+    """
+    if not (0 <= rate <= 1 and half_width > 0):
+        raise ValueError(f"rate {rate!r} and half-width {half_width!r} are not allowed; choose 0 to 1, and above 0")
+    z = float(norm.ppf((1 + CONFIDENCE) / 2))
+    uneven, h2 = rate * (1 - rate), half_width**2
+    root = math.sqrt(uneven**2 + h2 * (1 - 4 * uneven))
+    trainings = z**2 * (uneven - 2 * h2 + root) / (2 * h2)
+    return max(1, math.ceil(trainings * (1 - 1e-12)))  # a whole number may come out a hair above itself
+
+
 def solved_rates(trainings: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Return the solved rate of every group with Wilson's interval.
 
     Diverged and failed trainings count as not solved; unsupported ones were never begun and do not count.
     """
-    begun = trainings[trainings[c.OUTCOME] != Result.UNSUPPORTED]
+    begun = trainings.loc[trainings[c.OUTCOME] != Result.UNSUPPORTED, [*by, c.SOLVED]]
     groups = begun.groupby(list(by), sort=False, observed=True)[c.SOLVED].agg(["size", "sum"])
     low, high = wilson_interval(groups["sum"].to_numpy(), groups["size"].to_numpy())
     rates = pd.DataFrame(
         {COUNT: groups["size"], c.SOLVED: groups["sum"], RATE: groups["sum"] / groups["size"], LOW: low, HIGH: high}
-    )
-    return rates.reset_index()
+    ).reset_index()
+    # categories that no group has would stand in a figure's legend
+    return rates.astype({name: rates[name].cat.categories.dtype for name in rates.select_dtypes("category")})
 
 
 def outcome_ledger(trainings: pd.DataFrame) -> pd.DataFrame:
     """Return how many trainings of each trial had each outcome: index trial_id, one column per outcome."""
-    counts = pd.crosstab(trainings[c.TRIAL_ID], trainings[c.OUTCOME])
-    return counts.reindex(index=trainings[c.TRIAL_ID].unique(), columns=[str(r) for r in Result], fill_value=0)
+    trial_T, names = pd.factorize(trainings[c.TRIAL_ID])
+    outcome_T = pd.Categorical(trainings[c.OUTCOME], categories=OUTCOMES).codes.astype(np.int64)
+    counts = np.bincount(trial_T * len(OUTCOMES) + outcome_T, minlength=len(names) * len(OUTCOMES))
+    index = pd.Index(np.asarray(names), name=c.TRIAL_ID)
+    return pd.DataFrame(counts.reshape(len(names), len(OUTCOMES)), index=index, columns=OUTCOMES)
+
+
+def ledger(trainings: pd.DataFrame, planned: Mapping[str, int] | pd.Series) -> pd.DataFrame:
+    """Return what became of every planned training: index trial_id, in the plan's order, without a training left over.
+
+    ``planned`` says how many trainings each trial has; those without a row yet are ``missing``, so that in every row
+    ``planned`` is the sum of all the others. Raises ValueError where there are more trainings than planned.
+    """
+    plan = pd.Series(planned, name=PLANNED, dtype=np.int64).rename_axis(c.TRIAL_ID)
+    counts = outcome_ledger(trainings)
+    done, allowed = counts.sum(axis=1), plan.reindex(counts.index, fill_value=0)
+    if (done > allowed).any():
+        wrong = [f"{name} has {done[name]}, planned {allowed[name]}" for name in counts.index[done > allowed]]
+        raise ValueError(f"more trainings than planned: {'; '.join(wrong)}")
+    counts = counts.reindex(plan.index, fill_value=0)
+    return counts.assign(**{MISSING: plan - counts.sum(axis=1)}).assign(**{PLANNED: plan})[
+        [PLANNED, *OUTCOMES, MISSING]
+    ]
