@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.stats import norm
+from scipy.stats import t
 from statsmodels.stats.proportion import proportion_confint
 
 from bench.problem.outcome import Result
@@ -66,6 +67,27 @@ def solved_rates(trainings: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     ).reset_index()
     # categories that no group has would stand in a figure's legend
     return rates.astype({name: rates[name].cat.categories.dtype for name in rates.select_dtypes("category")})
+
+
+def clustered_rate(trainings: pd.DataFrame) -> tuple[float, float, float]:
+    """Return the solved rate of several trials together, and its 95 % interval; of one trial, Wilson's.
+
+    Trials share their seeds, so that seeds are drawn and not trainings: the ratio estimator of a cluster sample
+    (Cochran 1977, section 9A.1) with Student's t. Missing where nothing was begun.
+    """
+    begun = trainings[trainings[c.OUTCOME] != Result.UNSUPPORTED]
+    if begun.empty:
+        return np.nan, np.nan, np.nan
+    size, solved = len(begun), int(begun[c.SOLVED].sum())
+    clusters = begun.groupby(c.SEED)[c.SOLVED].agg(["size", "sum"]).to_numpy(dtype=np.float64)
+    rate, seeds = solved / size, len(clusters)
+    if begun[c.TRIAL_ID].nunique() == 1 or solved in (0, size) or seeds < 2:
+        low, high = wilson_interval(solved, size)
+        return rate, float(low), float(high)
+    residuals = clusters[:, 1] - rate * clusters[:, 0]
+    error = np.sqrt((residuals**2).sum() * seeds / (seeds - 1)) / size
+    reach = float(t.ppf((1 + CONFIDENCE) / 2, seeds - 1) * error)
+    return rate, max(rate - reach, 0.0), min(rate + reach, 1.0)
 
 
 def outcome_ledger(trainings: pd.DataFrame) -> pd.DataFrame:

@@ -1,8 +1,9 @@
 """The page: what a sweep asked, what became of every training, and what that shows, in one HTML file."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from importlib.resources import files
 from typing import Any
 
@@ -10,19 +11,48 @@ import pandas as pd
 from jinja2 import DictLoader, Environment, StrictUndefined, select_autoescape
 
 from bench.analysis.claims import Verdict
-from bench.analysis.solved import outcome_ledger, solved_rates
-from bench.analysis.summary import trial_medians
-from bench.problem.label import labels, varying
+from bench.analysis.study import BLOCK, NAME, Study, studies, trial_table
+from bench.problem.label import varying
 from bench.problem.outcome import Result
-from bench.report import figures
-from bench.report.backends import backends
-from bench.report.pictures import block_pictures, single_pictures
+from bench.report import colour, drawing
+from bench.report.chart import Chart
+from bench.report.findings import Finding, findings
+from bench.report.sections.again import again
+from bench.report.sections.attractors import attractors
+from bench.report.sections.backends import backends
+from bench.report.sections.claims import claims
+from bench.report.sections.comparison import comparison
+from bench.report.sections.curves import curves, is_single
+from bench.report.sections.errors import errors
+from bench.report.sections.ledger import ledger
+from bench.report.sections.matters import matters
+from bench.report.sections.pairs import pairs
+from bench.report.sections.rates import rates
+from bench.report.sections.times import times
+from bench.report.warnings import until_words, warnings
 from bench.tracking import columns as c
+
+TITLES = {
+    "ledger": "Every training",
+    "rates": "How surely",
+    "times": "How fast",
+    "curves": "Training curves",
+    "errors": "Where they end",
+    "attractors": "Where they get stuck",
+    "matters": "What matters",
+    "pairs": "Compared by seed",
+    "backends": "Backends",
+    "claims": "Claims",
+    "again": "Again",
+}
 
 
 @dataclass(frozen=True, eq=False)
 class Swept:
-    """Everything that the page shows of one sweep, as plain data."""
+    """Everything that the page shows of one sweep, as plain data.
+
+    ``runs`` has the address of each trial's run in the MLflow UI, and ``mlflow`` says when it answers.
+    """
 
     sweep: str
     status: str
@@ -34,77 +64,153 @@ class Swept:
     timings: pd.DataFrame
     cold_starts: Sequence[dict[str, Any]]
     verdicts: Sequence[Verdict]
-    claims_left_out: bool = False
+    runs: Mapping[str, str] = field(default_factory=dict)
+    mlflow: str = ""
+    curves: int | None = None  # the most seeds of a trial whose curves are in trainings; None for all that were kept
 
 
-def render(swept: Sequence[Swept]) -> str:
+class Report:
+    """One sweep's sections, each computed once and only when it is asked for."""
+
+    def __init__(self, swept: Swept, key: int = 1) -> None:
+        """Take up a sweep; ``key`` tells its names on the page from those of other sweeps."""
+        self.swept = swept
+        self.k = key
+        self.plan = swept.plan
+
+    @cached_property
+    def _table(self) -> pd.DataFrame:
+        return trial_table(self.plan)
+
+    @cached_property
+    def _studies(self) -> list[Study]:
+        return list(studies(self.plan, self.swept.trainings))
+
+    @cached_property
+    def ledger(self) -> dict[str, Any]:
+        """What became of every training."""
+        return ledger(self._table, self.plan["blocks"], self.swept.trainings)
+
+    @cached_property
+    def findings(self) -> list[Finding]:
+        """The sentences of the first screen."""
+        return findings(self._studies, self.ledger, self.backends, self.swept.verdicts)
+
+    @cached_property
+    def backends(self) -> dict[str, Any] | None:
+        """Whether backends agree, and how fast they are."""
+        names = self._table[NAME].to_dict()
+        return backends(self.swept.trainings, self.swept.timings, self.swept.cold_starts, names)
+
+    def charts(self) -> list[Chart]:
+        """Return the main figures, for those who want them apart from the page."""
+        found = [one.get("chart") for part in self._parts().values() for one in part if isinstance(one, dict)]
+        found += [chart for one in self._parts()["matters"] for chart in one["charts"]]
+        return [chart for chart in found if chart is not None and chart.panels]
+
+    def _parts(self) -> dict[str, list[dict[str, Any]]]:
+        return self._sections
+
+    @cached_property
+    def _sections(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the sections that have a part for each study."""
+        many = [study for study in self._studies if not is_single(study)]
+        trained = [study for study in many if len(study.trained)]
+        singles = [study for study in self._studies if is_single(study)]
+        until = self.plan.get("until")
+        asked: dict[str, tuple[list[Study], Callable[[Study, str], dict[str, Any] | None]]] = {
+            "rates": ([study for study in many if len(study.begun)], lambda study, key: rates(study, until, key)),
+            "times": (trained, times),
+            "curves": ([*singles, *trained], lambda study, key: _if_drawn(curves(study, key))),
+            "errors": (trained, lambda study, key: _if_drawn({"chart": errors(study, key)})),
+            "attractors": (trained, attractors),
+            "matters": (trained, matters),
+            "pairs": (trained, pairs),
+        }
+        return {name: self._part(*parts) for name, parts in asked.items()}
+
+    def _part(
+        self, found: Sequence[Study], make: Callable[[Study, str], dict[str, Any] | None]
+    ) -> list[dict[str, Any]]:
+        numbered = [(study, make(study, str(self._studies.index(study) + 1))) for study in found]
+        several = len(self._studies) > 1
+        return [
+            {"heading": (study.title or "The grid") if several else "", **part}
+            for study, part in numbered
+            if part is not None
+        ]
+
+    def context(self) -> dict[str, Any]:
+        """Return all that the template shows of this sweep."""
+        trials = self.plan["trials"]
+        found: dict[str, Any] = {
+            "swept": self.swept,
+            "plan": self.plan,
+            "k": self.k,
+            "ledger": self.ledger,
+            "findings": self.findings,
+            "warnings": warnings(self.swept, self.ledger),
+            "until": until_words(self.plan.get("until")),
+            "varying": _varying(trials),
+            "fixed": _fixed(trials),
+            "backends": self.backends,
+            "claims": claims(self.swept.verdicts) if self.swept.verdicts else None,
+            "mlflow": self.swept.mlflow,
+            "trials": again(self._table, self.plan["blocks"], _rounds(self.plan), self.swept.runs),
+            **self._sections,
+        }
+        found["headings"] = _headings(self, found)
+        found["contents"] = [(name, words) for name, words in TITLES.items() if found.get(name) or name == "again"]
+        return found
+
+
+def render(reports: Sequence[Report]) -> str:
     """Return the HTML of one sweep's report, or of several one after the other."""
     folder = files("bench.report").joinpath("templates")
+    texts = {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir()}
     jinja = Environment(
-        loader=DictLoader({file.name: file.read_text(encoding="utf-8") for file in folder.iterdir()}),
+        loader=DictLoader(texts),
         autoescape=select_autoescape(default=True),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    with figures.style():
-        sections = [_section(one) for one in swept]
-        return jinja.get_template("report.html").render(sections=sections, comparison=_comparison(swept))
+    # names given as globals are those that macros see too
+    jinja.globals |= {"variables": colour.VARIABLES, "scale": colour.scale()}
+    with drawing.style():
+        sections = [report.context() for report in reports]
+        return jinja.get_template("report.html").render(
+            title=" · ".join(report.plan["title"] for report in reports),
+            colours=colour.css(),
+            css=texts["page.css"],
+            js=texts["page.js"],
+            sections=sections,
+            comparison=comparison([report.swept for report in reports]),
+        )
 
 
-def _section(swept: Swept) -> dict[str, Any]:
-    """Return what the template needs for one sweep."""
-    trials = swept.plan["trials"]
-    data = swept.trainings.assign(**{c.HIDDEN: swept.trainings[c.HIDDEN].astype(str)})
-    first = {trial[c.TRIAL_ID]: trial["blocks"][0] for trial in trials}
-    found = labels([t["parameters"] for t in trials], [t["blocks"][0] for t in trials])
-    name_of = dict(zip([t[c.TRIAL_ID] for t in trials], found, strict=True))
-    blocks = [
-        dict(zip(("pictures", "note"), block_pictures(data[data[c.TRIAL_ID].map(first) == place]), strict=True))
-        | {"title": title or "The grid"}
-        for place, title in enumerate(swept.plan["blocks"])
-    ]
-    blocks.append({"title": "Trainings drawn one by one", "pictures": single_pictures(data), "note": ""})
-    done = len(data)
-    planned = sum(trial["trainings"] for trial in trials)
+def _if_drawn(part: dict[str, Any]) -> dict[str, Any] | None:
+    return part if part["chart"] is not None else None
+
+
+def _headings(report: Report, found: Mapping[str, Any]) -> dict[str, str]:
+    """Return the headings of the sections: the finding that belongs there, or what the section is about."""
+    held = sum(verdict.holds for verdict in report.swept.verdicts)
     return {
-        "swept": swept,
-        "plan": swept.plan,
-        "done": done,
-        "planned": planned,
-        "varying": _varying(trials),
-        "fixed": _fixed(trials),
-        "outcomes": {str(r): int((data[c.OUTCOME] == r).sum()) for r in Result},
-        "occurred": [str(r) for r in Result if (data[c.OUTCOME] == r).any()],
-        "colours": figures.OUTCOME_COLOURS,
-        "trials": _trial_rows(data, trials, name_of),
-        "blocks": [block for block in blocks if block["pictures"] or block["note"]],
-        "backends": backends(data, swept.timings, swept.cold_starts, name_of),
-        "warnings": _warnings(swept, data, planned),
+        "rates": "From how many starts it is solved",
+        "times": "How long it takes until it is solved",
+        "curves": "The loss on its way",
+        "errors": "Final errors",
+        "attractors": "Endings that many share",
+        "matters": "What one chooses, and what one does not",
+        "pairs": "Trials compared seed by seed",
+        "backends": "Whether they train alike, and how fast",
+        "claims": f"{held:,} of {len(report.swept.verdicts):,} claims hold",
     }
 
 
-def _comparison(swept: Sequence[Swept]) -> dict[str, Any]:
-    """Return what differs between sweeps, and the solved rates of the trials that all of them have."""
-    facts = [{"command": one.plan["command"], **_flat(one.environment)} for one in swept]
-    differing = [name for name in facts[0] if len({str(fact.get(name)) for fact in facts}) > 1]
-    shared = set.intersection(*({t[c.TRIAL_ID] for t in one.plan["trials"]} for one in swept))
-    trials = [trial for trial in swept[0].plan["trials"] if trial[c.TRIAL_ID] in shared]
-    names = labels([t["parameters"] for t in trials], [t["blocks"][0] for t in trials])
-    rates = [solved_rates(one.trainings, [c.TRIAL_ID]).set_index(c.TRIAL_ID).to_dict("index") for one in swept]
-    return {
-        "differing": {name: [fact.get(name) for fact in facts] for name in differing},
-        "trials": [
-            {"name": name, "rates": [rate.get(trial[c.TRIAL_ID]) for rate in rates]}
-            for trial, name in zip(trials, names, strict=True)
-        ],
-    }
-
-
-def _flat(environment: dict[str, Any]) -> dict[str, Any]:
-    """Return the environment one level deep."""
-    nested = {name: value if isinstance(value, dict) else {"": value} for name, value in environment.items()}
-    return {f"{name} {key}".strip(): item for name, values in nested.items() for key, item in values.items()}
+def _rounds(plan: Mapping[str, Any]) -> dict[str, int]:
+    return {timing[c.TRIAL_ID]: timing["rounds"] for timing in plan["timings"]}
 
 
 def _varying(trials: Sequence[dict[str, Any]]) -> dict[str, str]:
@@ -114,48 +220,4 @@ def _varying(trials: Sequence[dict[str, Any]]) -> dict[str, str]:
 
 def _fixed(trials: Sequence[dict[str, Any]]) -> dict[str, str]:
     varied = varying([trial["parameters"] for trial in trials])
-    return {name: str(value) for name, value in trials[0]["parameters"].items() if name not in varied}
-
-
-def _trial_rows(data: pd.DataFrame, trials: Sequence[dict[str, Any]], names: dict[str, str]) -> list[dict[str, Any]]:
-    """Return a row for every planned trial, those without a finished training included."""
-    rates = solved_rates(data, [c.TRIAL_ID]).set_index(c.TRIAL_ID)
-    counts = outcome_ledger(data)
-    medians = trial_medians(data)
-    return [
-        {
-            "id": trial_id,
-            "block": trial["blocks"][0],
-            "name": names[trial_id],
-            "seeds": trial["seeds"],
-            "planned": trial["trainings"],
-            "done": int(counts.loc[trial_id].sum()) if trial_id in counts.index else 0,
-            "counts": {k: int(v) for k, v in counts.loc[trial_id].items()} if trial_id in counts.index else {},
-            "rate": rates.loc[trial_id].to_dict() if trial_id in rates.index else None,
-            "medians": medians.loc[trial_id].to_dict() if trial_id in medians.index else {},
-        }
-        for trial in trials
-        for trial_id in [trial[c.TRIAL_ID]]
-    ]
-
-
-def _warnings(swept: Swept, data: pd.DataFrame, planned: int) -> list[str]:
-    """Return in plain words whatever a reader must know before trusting the rest."""
-    found = []
-    if len(data) < planned:
-        found.append(
-            f"This sweep is not finished: {len(data):,} of {planned:,} planned trainings are here. "
-            f"Go on with: {swept.plan['command']} --resume"
-        )
-    for result in (Result.FAILED, Result.UNSUPPORTED):
-        rows = data[data[c.OUTCOME] == result]
-        for reason, some in rows.groupby(c.REASON):
-            found.append(f"{len(some):,} trainings {result}: {reason}")
-    most = max((trial["trainings"] for trial in swept.plan["trials"]), default=0)
-    if most > c.CURVES_PER_TRIAL:
-        found.append(f"Curves are kept for the first {c.CURVES_PER_TRIAL:,} seeds of a trial; rates count all seeds.")
-    if swept.claims_left_out:
-        found.append(
-            "The experiment's claims speak of the file as written; with other values given they were not checked."
-        )
-    return found
+    return {name: str(value) for name, value in trials[0]["parameters"].items() if name not in varied} if trials else {}

@@ -1,0 +1,171 @@
+"""A study: the trials of one block of a sweep, varied on purpose and trained together, with all that is known of them.
+
+Everything that is drawn or said of a study comes from here, computed once, from nothing but its trainings.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.analysis import attractors, compare, curves, importance, measures, sensitivity, solved, survival, uniformity
+from bench.problem.label import labels, varying, word
+from bench.problem.outcome import Result
+from bench.problem.trial import PARAMETERS
+from bench.tracking import columns as c
+
+NAME, BLOCK, PLANNED, SEEDS = "name", "block", "planned", "seeds"
+NEVER_TRAINED = (Result.FAILED, Result.UNSUPPORTED)
+FIRST = (c.HIDDEN, c.LOSS, "activation")  # what readers look for along an axis, before any other parameter
+FEW_SEEDS = 3  # up to here a trial shows single trainings and no distribution
+SEED = 0  # of all resampling: the same sweep always gives the same report
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """Trials, a row each with name and parameters, indexed by trial_id; their trainings; and what was varied."""
+
+    title: str
+    trials: pd.DataFrame
+    trainings: pd.DataFrame
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The parameters that vary, those first that readers look for."""
+        varied = varying(_parameters(self.trials))
+        first = [name for name in FIRST if name in varied]
+        rest = sorted((n for n in varied if n not in first), key=lambda n: -self.trials[n].nunique())
+        return [*first, *rest]
+
+    @cached_property
+    def begun(self) -> pd.DataFrame:
+        """The trainings that were begun."""
+        return self.trainings[self.trainings[c.OUTCOME] != Result.UNSUPPORTED]
+
+    @cached_property
+    def trained(self) -> pd.DataFrame:
+        """The trainings that a backend came back from."""
+        return self.trainings[~self.trainings[c.OUTCOME].isin(list(NEVER_TRAINED))]
+
+    @cached_property
+    def rates(self) -> pd.DataFrame:
+        """Solved rates by trial, with names and parameters, in the plan's order."""
+        return self.named(solved.solved_rates(self.trainings, [c.TRIAL_ID]))
+
+    @cached_property
+    def times(self) -> pd.DataFrame:
+        """Median, restricted mean and expected time to solution by trial, in iterations."""
+        return self.named(survival.times_to_solution(self.begun, SEED))
+
+    @cached_property
+    def shares(self) -> dict[str, pd.DataFrame]:
+        """The decomposition of variance of each measure; empty where the grid is not balanced."""
+        if not self.is_balanced:
+            return {}
+        return {m: sensitivity.variance_shares(self.begun, self.names, m, self._rng()) for m in measures.MEASURES}
+
+    @cached_property
+    def effects(self) -> pd.DataFrame:
+        """The solved rate by each value of each parameter, over everything else."""
+        return sensitivity.main_effects(self.begun, self.names, measures.SOLVED, self._rng())
+
+    @cached_property
+    def importances(self) -> pd.DataFrame:
+        """What tells good trials from bad ones where the grid is not balanced."""
+        return importance.importances(self.begun, self.names, SEED)
+
+    @cached_property
+    def is_balanced(self) -> bool:
+        """Whether something was varied, every combination is there, and with the same seeds."""
+        return bool(self.names) and sensitivity.is_balanced(self.begun, self.names)
+
+    @cached_property
+    def comparisons(self) -> pd.DataFrame:
+        """Pairs of trials that start from the same weights."""
+        return compare.comparisons(self.begun, self.names, self._rng())
+
+    @cached_property
+    def pooled(self) -> pd.DataFrame:
+        """The same pairs of values over all that else was varied."""
+        return compare.pooled(self.begun, self.names, self.comparisons, self._rng())
+
+    @cached_property
+    def attractors(self) -> pd.DataFrame:
+        """Where stuck and slow trainings end, by gate and pattern."""
+        return attractors.attractor_summary(self.begun)
+
+    @cached_property
+    def typical(self) -> pd.DataFrame:
+        """The median loss of the trainings that end in each of the most frequent attractors."""
+        return attractors.typical_curves(self.begun)
+
+    @cached_property
+    def wrong(self) -> pd.DataFrame:
+        """Which observation is the wrong one where it is one, by trial, and whether each is as likely."""
+        return uniformity.wrong_observation_test(self.begun, SEED)
+
+    @cached_property
+    def fans(self) -> pd.DataFrame:
+        """Quantiles of the loss curves by trial."""
+        return curves.fans(self.trained)
+
+    @property
+    def seeds(self) -> pd.Series:
+        """How many trainings each trial has begun."""
+        return self.begun.groupby(c.TRIAL_ID, sort=False, observed=True).size()
+
+    def named(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return a table by trial with the trials' names and parameters, in the plan's order."""
+        own = [column for column in self.trials if column not in table]
+        joined = table.assign(**{c.TRIAL_ID: table[c.TRIAL_ID].astype(str)}).join(self.trials[own], on=c.TRIAL_ID)
+        places = joined[c.TRIAL_ID].map({name: place for place, name in enumerate(self.trials.index)})
+        return joined.iloc[np.argsort(places.to_numpy(), kind="stable")].reset_index(drop=True)
+
+    def _rng(self) -> np.random.Generator:
+        return np.random.default_rng(SEED)
+
+
+def studies(plan: Mapping[str, Any], trainings: pd.DataFrame) -> Iterator[Study]:
+    """Yield a study for every block with trainings that ran together; a trial belongs to its first block."""
+    table = trial_table(plan)
+    together = trainings[~trainings[c.ALONE].astype(bool)]
+    for place, title in enumerate(plan["blocks"]):
+        trials = table[table[BLOCK] == place]
+        rows = together[together[c.TRIAL_ID].isin(trials.index)]
+        if len(rows):
+            yield Study(title, trials[trials.index.isin(rows[c.TRIAL_ID].unique())], rows)
+
+
+def trial_table(plan: Mapping[str, Any]) -> pd.DataFrame:
+    """Return a row per planned trial, indexed by trial_id: its name, its block, its seeds and its parameters."""
+    planned = plan["trials"]
+    blocks = [trial["blocks"][0] for trial in planned]
+    rows = {
+        NAME: labels([trial["parameters"] for trial in planned], blocks),
+        BLOCK: blocks,
+        PLANNED: [trial["trainings"] for trial in planned],
+        SEEDS: [trial["seeds"] for trial in planned],
+        **{name: [trial["parameters"][name] for trial in planned] for name in PARAMETERS},
+    }
+    return pd.DataFrame(rows, index=pd.Index([trial[c.TRIAL_ID] for trial in planned], name=c.TRIAL_ID))
+
+
+def in_words(row: Mapping[str, Any], names: Sequence[str]) -> str:
+    """Return some parameters of a trial in words."""
+    return " ".join(word(name, row[name]) for name in names)
+
+
+def in_order(name: str, values: Sequence[Any]) -> list[Any]:
+    """Return the distinct values of a parameter in an order that makes sense: hidden layers by their sizes."""
+    distinct = list(dict.fromkeys(values))
+    if name == c.HIDDEN:
+        return sorted(distinct, key=lambda hidden: [int(size) for size in str(hidden).split("-")])
+    is_number = all(isinstance(value, int | float | np.number) and not isinstance(value, bool) for value in distinct)
+    return sorted(distinct) if is_number else distinct
+
+
+def _parameters(trials: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(k): v for k, v in row.items()} for row in trials[list(PARAMETERS)].to_dict("records")]

@@ -1,0 +1,81 @@
+"""A chart: panels under one title, with the words that go with them and the numbers that they were drawn from."""
+
+import base64
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
+
+import pandas as pd
+
+from bench.report.drawing import Panel, inline
+
+SIZE = re.compile(r'<svg[^>]*? width="([\d.]+)pt"[^>]*? height="([\d.]+)pt"|<svg[^>]*? height="([\d.]+)pt"[^>]*? width="([\d.]+)pt"')
+SHEET_COLUMNS = 3
+HEADING, SUBHEADING, GAP = 44, 16, 14  # points
+
+
+@dataclass(frozen=True, eq=False)
+class Chart:
+    """A figure of the page.
+
+    ``name`` is its anchor; the title states what it shows, the subtitle the measure, the unit and n, the caption how
+    to read it, ``alt`` the same for who cannot see it. ``legend`` has (name, colour). ``more`` panels are folded away.
+    """
+
+    name: str
+    title: str
+    subtitle: str
+    caption: str
+    alt: str
+    panels: Sequence[Panel]
+    data: pd.DataFrame
+    legend: Sequence[tuple[str, str]] = ()
+    more: Sequence[Panel] = field(default=())
+
+    def drawings(self, key: int | str, panels: Sequence[Panel], start: int = 0) -> list[tuple[Panel, str]]:
+        """Return panels with their SVG as part of a page; ``key`` keeps the names of several sweeps apart."""
+        return [(p, inline(p.svg, f"{self.name}-{key}-{place}")) for place, p in enumerate(panels, start)]
+
+    @property
+    def csv(self) -> str:
+        """The numbers behind the figure, as a data URI of a CSV file."""
+        return csv_uri(self.data)
+
+
+def csv_uri(data: pd.DataFrame) -> str:
+    """Return a frame as a data URI of a CSV file, with six significant digits."""
+    text = data.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    return f"data:text/csv;charset=utf-8;base64,{base64.b64encode(text.encode()).decode()}"
+
+
+def sheet(chart: Chart) -> str:
+    """Return a chart as one SVG file that needs no page: its panels in rows of three, under title and subtitle."""
+    sizes = [_size(one.svg) for one in chart.panels]
+    columns = min(SHEET_COLUMNS, len(sizes)) or 1
+    cell = (max(w for w, _ in sizes) + GAP, max(h for _, h in sizes) + SUBHEADING + GAP)
+    width, height = cell[0] * columns + GAP, HEADING + cell[1] * -(-len(sizes) // columns) + GAP
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="{width:.0f}pt"'
+        f' height="{height:.0f}pt" viewBox="0 0 {width:.0f} {height:.0f}" font-family="DejaVu Sans, sans-serif">',
+        '<rect width="100%" height="100%" fill="#ffffff"/>',
+        f'<text x="{GAP}" y="20" font-size="13" font-weight="bold">{escape(chart.title)}</text>',
+        f'<text x="{GAP}" y="36" font-size="9" fill="#595959">{escape(chart.subtitle)}</text>',
+    ]
+    for place, one in enumerate(chart.panels):
+        x, y = GAP + cell[0] * (place % columns), HEADING + cell[1] * (place // columns)
+        svg = _named(one.svg, f"p{place}").replace("<svg ", f'<svg x="{x:.0f}" y="{y + SUBHEADING:.0f}" ', 1)
+        parts += [f'<text x="{x:.0f}" y="{y + 11:.0f}" font-size="9">{escape(one.title)}</text>', svg]
+    return "\n".join([*parts, "</svg>"])
+
+
+def _size(svg: str) -> tuple[float, float]:
+    found = SIZE.search(svg)
+    assert found is not None, svg[:200]
+    return (float(found[1]), float(found[2])) if found[1] else (float(found[4]), float(found[3]))
+
+
+def _named(svg: str, name: str) -> str:
+    """Return SVG whose definitions have names of their own."""
+    text = re.sub(r' id="([^"]*)"', rf' id="{name}-\1"', svg)
+    return re.sub(r'(href="#|url\(#)', rf"\1{name}-", text)

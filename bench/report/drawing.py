@@ -1,0 +1,177 @@
+"""Drawing: one small figure per panel, so that the page can lay panels out at any width.
+
+A panel is drawn with Matplotlib and written as SVG that lives inside the page: its text is text, its colours are the
+page's variables. Sizes are in inches, of 72 points; on a page a panel is some 340 to 480 pixels wide.
+"""
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from bench.report.colour import DIM, INK, LINE, VARIABLES
+
+WIDTH, HEIGHT = 3.5, 2.5
+STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "bench",
+    "font.family": "DejaVu Sans",
+    "font.size": 8.0,
+    "axes.edgecolor": DIM,
+    "axes.labelcolor": DIM,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": LINE,
+    "grid.linewidth": 0.6,
+    "xtick.color": DIM,
+    "ytick.color": DIM,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 0,
+    "text.color": INK,
+    "lines.linewidth": 1.5,
+    "path.simplify": True,
+}
+HEAD = re.compile(r"^.*?(?=<svg)", re.DOTALL)
+DROPPED = re.compile(r"<metadata>.*?</metadata>|<!--.*?-->|<title>.*?</title>| xmlns(?::xlink)?=\"[^\"]*\"", re.DOTALL)
+IDENTITY = re.compile(r' id="([^"]*)"')
+LONG_NUMBER = re.compile(r"(\d+\.\d\d)\d+")
+HEX = re.compile(r"#[0-9a-f]{6}\b")
+BLANKS = re.compile(r">\s+<")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One drawing: what tells it from its neighbours, and its SVG, whole and with a name space of its own."""
+
+    title: str
+    svg: str
+    wide: bool = False
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw in the page's style, and leave Matplotlib as it was."""
+    with mpl.rc_context(STYLE):
+        yield
+
+
+def blank(
+    width: float = WIDTH,
+    height: float = HEIGHT,
+    *,
+    left: float = 0.52,
+    right: float = 0.12,
+    top: float = 0.1,
+    bottom: float = 0.42,
+) -> tuple[Figure, Axes]:
+    """Return an empty figure with one pair of axes; margins are in inches."""
+    figure = Figure(figsize=(width, height))
+    figure.patch.set_alpha(0)
+    axes = figure.add_axes((left / width, bottom / height, 1 - (left + right) / width, 1 - (top + bottom) / height))
+    axes.patch.set_alpha(0)
+    return figure, axes
+
+
+def panel(title: str, figure: Figure, *, wide: bool = False) -> Panel:
+    """Return a drawn figure as a panel: SVG with a picture inside it where it has marks that are rastered."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", transparent=True, dpi=160, metadata={"Date": None})
+    return Panel(title, HEAD.sub("", buffer.getvalue()), wide)
+
+
+def inline(svg: str, name: str) -> str:
+    """Return SVG as a part of the page: no names that other drawings have, short numbers, the page's colours."""
+    text = DROPPED.sub("", svg)
+    used = set(re.findall(r'(?:href="#|url\(#)([^")]*)', text))
+    text = IDENTITY.sub(lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "", text)
+    text = re.sub(r'(href="#|url\(#)', rf"\1{name}-", text).replace("xlink:href", "href")
+    text = HEX.sub(lambda found: VARIABLES.get(found[0], found[0]), text)
+    text = LONG_NUMBER.sub(r"\1", text)
+    text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
+    text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
+    return BLANKS.sub("><", text).strip()
+
+
+# ------------------------------------------------------------------ axes
+
+
+def percent_axis(axes: Axes, which: str, room: float = 0.03) -> None:
+    """Let an axis run from 0 to 100 %."""
+    axis = getattr(axes, f"{which}axis")
+    getattr(axes, f"set_{which}lim")(-room, 1 + room)
+    axis.set_ticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
+
+
+def log_axis(axes: Axes, which: str, low: float, high: float, most: int = 6) -> None:
+    """Let an axis be logarithmic between two positive numbers, with a tick per decade, or fewer, and no others."""
+    axis = getattr(axes, f"{which}axis")
+    getattr(axes, f"set_{which}scale")("log")
+    getattr(axes, f"set_{which}lim")(low, high)
+    first, last = np.ceil(np.log10(low) - 1e-9), np.floor(np.log10(high) + 1e-9)
+    step = max(int(np.ceil((last - first + 1) / most)), 1)
+    ticks = 10.0 ** np.arange(first, last + 1, step)
+    if len(ticks) < 2:  # less than two decades
+        ticks = np.array([t for p in np.arange(first - 1, last + 1) for t in (1, 2, 5) * 10.0**p if low <= t <= high])
+    axis.set_minor_locator(mpl.ticker.NullLocator())
+    axis.set_ticks(ticks, [plain_number(tick) for tick in ticks])
+
+
+def plain_number(value: float) -> str:
+    """Write a tick: 5,000 and 0.01 as they are, what is smaller or larger as a power of ten."""
+    if value == 0:
+        return "0"
+    power = round(np.log10(abs(value)))
+    if -3 <= power < 6:
+        return f"{value:,.0f}" if abs(value) >= 1 else f"{value:g}"
+    digits = str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    factor = value / 10.0**power
+    return f"10{digits}" if abs(factor - 1) < 1e-6 else f"{factor:g}·10{digits}"
+
+
+def log_range(*values: ArrayLike) -> tuple[float, float]:
+    """Return the ends of a logarithmic axis that shows all positive finite numbers; 0.1 and 1 where there are none."""
+    flat = np.concatenate([np.asarray(some, dtype=np.float64).ravel() for some in values])
+    flat = flat[np.isfinite(flat) & (flat > 0)]
+    if not flat.size:
+        return 0.1, 1.0
+    low, high = float(flat.min()), float(flat.max())
+    pad = max((high / low) ** 0.04, 1.08)
+    return low / pad, high * pad
+
+
+def name_ends(axes: Axes, ends: Sequence[dict[str, Any]], low: float, high: float, gap: float = 0.075) -> None:
+    """Write names at the right ends of lines, apart from each other; each end has name, colour and y.
+
+    ``low`` and ``high`` are the axis's ends in the units of y, ``gap`` a share of that.
+    """
+    room = gap * (high - low)
+    ordered = sorted(ends, key=lambda end: end["y"])
+    places: list[float] = []
+    for end in ordered:
+        places.append(max(end["y"], places[-1] + room if places else -np.inf))
+    over = max(places[-1] - high, 0.0) if places else 0.0
+    for place in range(len(places) - 1, -1, -1):  # push down what left the axis at its top
+        limit = places[place + 1] - room if place + 1 < len(places) else places[place] - over
+        places[place] = min(places[place], limit)
+    for end, place in zip(ordered, places, strict=True):
+        axes.annotate(
+            end["name"], (1.0, (place - low) / (high - low)), xycoords="axes fraction", xytext=(4, 0),
+            textcoords="offset points", va="center", fontsize=7, color=end["colour"], fontweight="bold",
+            annotation_clip=False,
+        )  # fmt: skip
+
+
+def plain(text: str) -> str:
+    """Return text that Matplotlib does not take for mathematics."""
+    return text.replace("$", r"\$")

@@ -1,0 +1,72 @@
+"""Training curves: quantile fans over seeds, and single trainings in the colours of their outcomes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from bench.analysis.curves import ITERATION
+from bench.report.colour import EFFECT, OUTCOMES
+from bench.report.drawing import blank, log_axis, name_ends, plain, plain_number
+from bench.tracking import columns as c
+
+FAN = ((0.05, 0.95, 0.13), (0.25, 0.75, 0.22))  # from, to, how dense
+LABEL = "label"
+
+
+def fan(quantiles: pd.DataFrame, singles: pd.DataFrame, ends: tuple[float, float], iterations: int) -> Figure:
+    """Draw a trial's median loss with bands from 5 to 95 % and from 25 to 75 %, and single trainings over it.
+
+    ``singles`` has a row per training with its outcome and its curve at the same iterations.
+    """
+    figure, axes = blank(2.9, 2.1, left=0.47)
+    _loss_axes(axes, ends, iterations)
+    at = quantiles[ITERATION]
+    shown = quantiles.drop(columns=[ITERATION]).replace(np.inf, np.nan)
+    for low, high, alpha in FAN:
+        axes.fill_between(at, shown[low], shown[high], color=EFFECT, alpha=alpha, linewidth=0)
+    for outcome, curve in zip(singles[c.OUTCOME], singles[c.CURVE], strict=True):
+        finite = np.where(np.isfinite(curve), curve, np.nan)
+        axes.plot(at, finite, color=OUTCOMES[str(outcome)], linewidth=0.8, alpha=0.9)
+    axes.plot(at, shown[0.5], color=EFFECT, linewidth=1.8)
+    return figure
+
+
+def single_curves(lines: pd.DataFrame, ends: tuple[float, float], iterations: int) -> Figure:
+    """Draw each training's own loss, in the colour of its outcome, named at its end; ``label`` tells lines apart."""
+    right = 0.16 + 0.064 * max((len(str(name)) for name in lines[LABEL].unique()), default=0)
+    figure, axes = blank(5.2, 2.9, right=right, left=0.5)
+    _loss_axes(axes, ends, iterations)
+    named = []
+    for place, (label, rows) in enumerate(lines.groupby(LABEL, sort=False)):
+        colour = OUTCOMES[str(rows[c.OUTCOME].iloc[0])]
+        kept = rows[np.isfinite(rows[c.CURVE])]
+        if kept.empty:
+            continue
+        axes.plot(kept[ITERATION], kept[c.CURVE], ("-", "--", ":", "-.")[place % 4], color=colour, linewidth=1.4)
+        named.append({"name": plain(str(label)), "colour": colour, "y": np.log(max(kept[c.CURVE].iloc[-1], ends[0]))})
+    name_ends(axes, named, np.log(ends[0]), np.log(ends[1]), gap=0.058)
+    return figure
+
+
+def typical(curves: pd.DataFrame, patterns: Sequence[str], colours: dict[str, str], ends: tuple[float, float]) -> Figure:
+    """Draw the median loss of the trainings that end at each pattern."""
+    right = 0.16 + 0.064 * max((len(name) for name in patterns), default=0)
+    figure, axes = blank(3.9, 2.5, right=right)
+    _loss_axes(axes, ends, int(curves[ITERATION].max()))
+    named = []
+    for pattern, rows in curves.groupby("pattern", sort=False, observed=True):
+        axes.plot(rows[ITERATION], rows["median"], color=colours[str(pattern)])
+        last = max(float(rows["median"].iloc[-1]), ends[0])
+        named.append({"name": str(pattern), "colour": colours[str(pattern)], "y": np.log(last)})
+    name_ends(axes, named, np.log(ends[0]), np.log(ends[1]))
+    return figure
+
+
+def _loss_axes(axes, ends: tuple[float, float], iterations: int) -> None:  # type: ignore[no-untyped-def]
+    log_axis(axes, "y", *ends)
+    axes.set_xlim(0, max(iterations, 1))
+    ticks = np.array([0, 0.5, 1]) * iterations
+    axes.set_xticks(ticks, [plain_number(tick) if tick < 1e6 else f"{tick / 1e6:g} M" for tick in ticks])
+    axes.set(xlabel="iteration", ylabel="loss")

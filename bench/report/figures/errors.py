@@ -1,0 +1,58 @@
+"""Where trainings end up: final errors on a logarithmic axis, with their modes visible."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from bench.report.colour import OUTCOMES
+from bench.report.drawing import blank, log_axis, plain
+from bench.report.figures.rates import CHARACTER, shortened
+from bench.tracking import columns as c
+
+BINS = 56
+FEW = 60  # trainings of a row that are drawn one by one
+ROW = 0.34  # inches
+
+
+def final_errors(rows: Sequence[tuple[str, pd.DataFrame]], ends: tuple[float, float]) -> Figure:
+    """Draw a ridge for each row: how many trainings end at which error, stacked by outcome; few are drawn singly.
+
+    Each row's ridge has its own height. Errors at and beyond the ends of the axis are drawn at its ends.
+    """
+    names = [shortened(name) for name, _ in rows]
+    left = 0.2 + CHARACTER * max(map(len, names))
+    figure, axes = blank(3.5, 0.55 + ROW * len(rows), left=left, top=0.08, bottom=0.44)
+    log_axis(axes, "x", *ends)
+    edges = np.geomspace(*ends, BINS + 1)
+    for place, (_, trainings) in enumerate(rows):
+        base = len(rows) - 1 - place
+        values = trainings[c.FINAL_MSE].to_numpy(dtype=np.float64).clip(*ends)
+        outcomes = trainings[c.OUTCOME].astype(str).to_numpy()
+        (_strip if len(trainings) <= FEW else _ridge)(axes, base, values, outcomes, edges)
+    axes.set_yticks(np.arange(len(rows)), [plain(name) for name in reversed(names)])
+    axes.set_ylim(-0.12, len(rows) - 0.05)
+    axes.set_xlabel("final mean squared error")
+    return figure
+
+
+def _ridge(axes, base, values, outcomes, edges) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    counts = {name: np.histogram(values[outcomes == name], edges)[0] for name in OUTCOMES if (outcomes == name).any()}
+    scale = 0.82 / max(sum(counts.values()).max(), 1)
+    below = np.zeros(len(edges) - 1)
+    for name, count in counts.items():
+        axes.stairs(base + (below + count) * scale, edges, baseline=base + below * scale, fill=True, color=OUTCOMES[name])
+        below = below + count
+
+
+def _strip(axes, base, values, outcomes, edges) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    """Draw a mark for each training, marks of the same bin above each other."""
+    ordered = np.argsort(values, kind="stable")
+    bins = np.clip(np.searchsorted(edges, values[ordered], side="right") - 1, 0, len(edges) - 2)
+    first = np.concatenate([[0], np.flatnonzero(np.diff(bins)) + 1]) if len(bins) else np.array([], dtype=int)
+    height = np.arange(len(bins)) - np.repeat(first, np.diff([*first, len(bins)]))
+    step = 0.8 / max(height.max(initial=0) + 1, 8)
+    colours = [OUTCOMES[name] for name in outcomes[ordered]]
+    middles = np.sqrt(edges[bins] * edges[bins + 1])
+    axes.scatter(middles, base + 0.06 + height * step, c=colours, s=9, linewidths=0)

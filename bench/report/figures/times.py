@@ -1,0 +1,38 @@
+"""How fast: the share of trainings that have solved, against iterations or seconds."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from bench.analysis.survival import AT, HIGH, LOW, SHARE
+from bench.report.colour import DIM
+from bench.report.drawing import blank, log_axis, name_ends, percent_axis, plain
+
+BAND = 0.16
+
+
+def solution_shares(
+    steps: pd.DataFrame, label: str, colours: Mapping[str, str], *, ends: tuple[float, float], budget: float, xlabel: str
+) -> Figure:
+    """Draw a step line with its band for each label, up to the budget; ``ends`` are those of the logarithmic axis."""
+    right = 0.16 + 0.068 * max((len(str(name)) for name in steps[label].unique()), default=0)
+    figure, axes = blank(right=right, left=0.47)
+    log_axis(axes, "x", *ends)
+    percent_axis(axes, "y")
+    named = []
+    for name, rows in steps.groupby(label, sort=False, observed=True):
+        colour = colours[str(name)]
+        at = rows[AT].clip(lower=ends[0])
+        axes.fill_between(at, rows[LOW], rows[HIGH], step="post", color=colour, alpha=BAND, linewidth=0)
+        axes.step(at, rows[SHARE], where="post", color=colour)
+        named.append({"name": plain(str(name)), "colour": colour, "y": float(rows[SHARE].iloc[-1])})
+    if ends[0] < budget < ends[1]:
+        axes.axvline(budget, color=DIM, linewidth=0.8, dashes=(3, 2))
+        axes.annotate(
+            "budget", (budget, 1.0), xycoords=("data", "axes fraction"), xytext=(-2, 2), textcoords="offset points",
+            ha="right", fontsize=6.5, color=DIM,
+        )  # fmt: skip
+    name_ends(axes, named, -0.03, 1.03)
+    axes.set(xlabel=xlabel)
+    return figure

@@ -1,0 +1,244 @@
+"""Findings: what a newspaper could print of a sweep, each sentence with its number, its interval and its n.
+
+There is no sentence where the data carry none.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from bench.analysis import attractors, compare, measures, sensitivity, survival, timing, uniformity
+from bench.analysis.claims import Verdict
+from bench.analysis.endings import PATTERN
+from bench.analysis.solved import COUNT, HIGH, LOW, RATE, clustered_rate
+from bench.analysis.study import NAME, Study
+from bench.problem.gate import BUILT_IN
+from bench.problem.label import word
+from bench.report.sections.curves import is_single
+from bench.report.sections.matters import seed_share
+from bench.report.sections.pairs import better
+from bench.report.words import interval, p_value, percent, percent_interval, plural, short
+from bench.tracking import columns as c
+
+MOST = 10
+MOST_RATES = 4
+TELLING = 0.05  # a share of the variance, or of the unsolved, that is worth a sentence
+ONLY_PART = (0.05, 0.95)  # a solved rate whose interval lies between: the start decides
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A sentence with its number, the evidence for it, and the section that shows it."""
+
+    sentence: str
+    evidence: str
+    anchor: str
+
+
+def findings(
+    found: Sequence[Study],
+    ledger: Mapping[str, Any],
+    backends: Mapping[str, Any] | None,
+    verdicts: Sequence[Verdict],
+) -> list[Finding]:
+    """Return five to ten findings of a sweep; fewer where there are not so many to be had."""
+    studies = [study for study in found if not is_single(study)]
+    first = [*_missing(ledger), *_rates(studies)]
+    last = [*_backends(backends), *_claims(verdicts)]
+    main = max(studies, key=_undecided, default=None)
+    middle: list[Finding] = []
+    for say in SAYINGS if main is not None else ():
+        assert main is not None
+        middle += list(say(main))[: max(MOST - len(first) - len(middle) - len(last), 0)]
+    return [*first, *middle, *last][:MOST]
+
+
+def _undecided(study: Study) -> float:
+    """Return how much is undecided in a study: the sum of its trials' variances of solved or not."""
+    return float((study.rates[RATE] * (1 - study.rates[RATE])).sum())
+
+
+# ------------------------------------------------------------------ of the sweep
+
+
+def _missing(ledger: Mapping[str, Any]) -> Iterator[Finding]:
+    """Say first what did not come to an end."""
+    counts = {name: count for name, count, _ in ledger["outcomes"]}
+    bad = [f"{counts[name]:,} {name}" for name in ("diverged", "failed", "unsupported") if counts[name]]
+    if ledger["missing"]:
+        bad.append(f"{ledger['missing']:,} not yet trained")
+    if bad:
+        yield Finding(
+            f"Of {plural(ledger['planned'], 'planned training')}: {', '.join(bad)}.",
+            "Each is in the ledger, and none is left out of a rate that it belongs to.",
+            "ledger",
+        )
+
+
+def _rates(studies: Sequence[Study]) -> Iterator[Finding]:
+    parts = [(study, str(gate), rows) for study in studies for gate, rows in study.begun.groupby(c.GATE, observed=True)]
+    for study, gate, rows in parts[:MOST_RATES]:
+        rate, low, high = clustered_rate(rows)
+        trials = rows[c.TRIAL_ID].nunique()
+        what = gate.upper() if gate in BUILT_IN else gate
+        share = f"{percent_interval(rate, low, high)} of the starts"
+        sentence = f"{what} is solved from {share}." if rate else f"{what} is never solved: {share}."
+        title = f"“{study.title}”: " if study.title and len(parts) > 1 else ""
+        how = "Wilson's 95 % interval" if trials == 1 else "95 % interval over seeds, which trials share"
+        solved = f"{int(rows[c.SOLVED].sum()):,} of {plural(len(rows), 'training')} in {plural(trials, 'trial')}"
+        yield Finding(sentence, f"{title}{solved}; {how}.", "rates")
+
+
+def _backends(backends: Mapping[str, Any] | None) -> Iterator[Finding]:
+    best = backends and backends["fastest"]
+    if best and best[timing.SPEEDUP] > 1 and not pd.isna(best[timing.SPEEDUP_LOW]):
+        together = plural(int(best[c.TOGETHER]), "training")
+        yield Finding(
+            f"{best[timing.SIDE]} trains {best['speedup_words'].replace(' ×', ' times', 1)} as fast as the numpy loop.",
+            f"{best['trial']}, {together} side by side, alone on the machine; median of "
+            f"{plural(int(best[timing.PAIRED]), 'round')} with a 95 % bootstrap interval, where both train alike.",
+            "backends",
+        )
+
+
+def _claims(verdicts: Sequence[Verdict]) -> Iterator[Finding]:
+    held = sum(verdict.holds for verdict in verdicts)
+    if verdicts:
+        missed = ", ".join(verdict.id for verdict in verdicts if not verdict.holds)
+        yield Finding(
+            f"{'All' if held == len(verdicts) else f'{held:,}'} of {plural(len(verdicts), 'claim')} hold."
+            if held < len(verdicts) or len(verdicts) > 1
+            else "The claim holds.",
+            f"Not: {missed}." if missed else "Printed numbers to their last digit, shares with all of their interval.",
+            "claims",
+        )
+
+
+# ------------------------------------------------------------------ of the study that leaves most undecided
+
+
+def _extremes(study: Study) -> Iterator[Finding]:
+    rates = study.rates
+    if len(rates) < 2 or rates[RATE].nunique() < 2:
+        return
+    best, worst = rates.loc[rates[RATE].idxmax()], rates.loc[rates[RATE].idxmin()]
+    ends = [percent_interval(one[RATE], one[LOW], one[HIGH]) for one in (best, worst)]
+    yield Finding(
+        f"{best[NAME]} solves it from {ends[0]} of the starts, {worst[NAME]} from {ends[1]}.",
+        f"Highest and lowest of {plural(len(rates), 'trial')}; n = {best[COUNT]:,} and {worst[COUNT]:,} seeds, "
+        "Wilson's 95 % intervals.",
+        "rates",
+    )
+
+
+def _luck(study: Study) -> Iterator[Finding]:
+    rates = study.rates
+    low, high = ONLY_PART
+    part = int(((rates[LOW] > low) & (rates[HIGH] < high)).sum())
+    table = study.shares.get(measures.SOLVED)
+    if table is not None and table[sensitivity.SHARE].notna().any() and seed_share(table) > TELLING:
+        alone = table[table[sensitivity.TERM] == sensitivity.SEED_ALONE].iloc[0]
+        own = percent_interval(alone[sensitivity.SHARE], alone[sensitivity.LOW], alone[sensitivity.HIGH])
+        yield Finding(
+            f"The start has a part in {percent(seed_share(table))} of whether a training solves it.",
+            f"Share of the variance over {plural(len(study.begun), 'training')}: the seed by itself {own}, the rest in "
+            "its interplay with the parameters.",
+            "matters",
+        )
+    elif part:
+        yield Finding(
+            f"In {part:,} of {plural(len(rates), 'trial')} the start decides: some seeds solve it, others do not.",
+            f"Wilson's 95 % intervals lie within {percent(low, 0)} and {percent(high, 0)}.",
+            "rates",
+        )
+
+
+def _effects(study: Study) -> Iterator[Finding]:
+    effects = study.effects
+    if effects.empty:
+        return
+    spans = effects.groupby(sensitivity.PARAMETER, sort=False)[sensitivity.MEAN].agg(lambda m: m.max() - m.min())
+    if len(spans) < 2 or spans.max() < TELLING:
+        return
+    name = str(spans.idxmax())
+    own = effects[effects[sensitivity.PARAMETER] == name]
+    low, high = own.loc[own[sensitivity.MEAN].idxmin()], own.loc[own[sensitivity.MEAN].idxmax()]
+    words = [f"{percent(one[sensitivity.MEAN])} with {word(name, one[sensitivity.VALUE])}" for one in (low, high)]
+    bounds = [f"[{percent(one[sensitivity.LOW])}, {percent(one[sensitivity.HIGH])}]" for one in (low, high)]
+    yield Finding(
+        f"Of all that was varied, {name} makes the greatest difference: {words[0]}, {words[1]}.",
+        f"95 % intervals over seeds {bounds[0]} and {bounds[1]}; n = {low[sensitivity.COUNT]:,} and "
+        f"{high[sensitivity.COUNT]:,} trainings.",
+        "matters",
+    )
+
+
+def _times(study: Study) -> Iterator[Finding]:
+    reached = study.times[study.times[survival.MEDIAN].notna()]
+    if reached.empty:
+        return
+    best = reached.loc[reached[survival.MEDIAN].idxmin()]
+    never = len(study.times) - len(reached)
+    half = interval(best[survival.MEDIAN], best[survival.MEDIAN_LOW], best[survival.MEDIAN_HIGH])
+    rest = f"; {never:,} of {len(study.times):,} trials never get that far" if never else ""
+    yield Finding(
+        f"{best[NAME]} is fastest: half of its starts have solved it after {half} iterations{rest}.",
+        f"n = {best[COUNT]:,} seeds; Kaplan–Meier median with its 95 % interval, those that never solve it included.",
+        "times",
+    )
+
+
+def _endings(study: Study) -> Iterator[Finding]:
+    table = study.attractors
+    named = table[table[PATTERN] != attractors.ELSEWHERE] if len(table) else table
+    if named.empty:
+        return
+    first = named.loc[named[COUNT].idxmax()]
+    if first[attractors.OF_UNSOLVED] < TELLING:
+        return
+    share = percent_interval(first[attractors.SHARE], first[LOW], first[HIGH])
+    yield Finding(
+        f"{share} of the {first[c.GATE]} trainings end at the predictions {first[PATTERN]}, the commonest failure.",
+        f"{first[COUNT]:,} of {plural(int(first[attractors.OF]), 'training')}, {percent(first[attractors.OF_UNSOLVED])} "
+        f"of those unsolved; median error {short(first[c.FINAL_MSE])}.",
+        "attractors",
+    )
+
+
+def _pairs(study: Study) -> Iterator[Finding]:
+    compared = study.comparisons
+    if compared.empty or not (compared[compare.P_HOLM] <= compare.SIGNIFICANT).any():
+        return
+    pooled = study.pooled
+    first = pooled.loc[pooled[compare.DIFFERENCE].abs().idxmax()]
+    surely = max(first[compare.BETTER], first[compare.WORSE])
+    yield Finding(
+        f"{better(first)}.",
+        f"{plural(int(first[compare.PAIRS]), 'pair')} of trainings, 95 % interval over seeds; beyond chance in "
+        f"{surely:,} of {plural(int(first[compare.CONTEXTS]), 'setting')} (McNemar, Holm).",
+        "pairs",
+    )
+
+
+def _wrong(study: Study) -> Iterator[Finding]:
+    tested = study.wrong
+    if tested.empty or tested[uniformity.N].sum() < 20:
+        return
+    row = uniformity.wrong_observation_summary(tested).sort_values(uniformity.N, ascending=False).iloc[0]
+    uneven = row[uniformity.P_HOLM] <= 0.05
+    counts = [int(count) for count in row[uniformity.COUNTS]]
+    yield Finding(
+        f"Which observation of {row[c.GATE]} comes out wrong is {'not ' if uneven else ''}left to chance alone."
+        if uneven
+        else f"Which observation of {row[c.GATE]} comes out wrong is random: no seed favours any beyond chance.",
+        f"{', '.join(f'{count:,}' for count in counts)} times observation 1 to {len(counts)}, of "
+        f"{plural(int(row[uniformity.N]), 'training')} with one wrong; χ², {p_value(row[uniformity.P_HOLM])} after Holm.",
+        "attractors",
+    )
+
+
+SAYINGS: tuple[Callable[[Study], Iterator[Finding]], ...] = (
+    _extremes, _luck, _effects, _times, _endings, _pairs, _wrong,
+)  # fmt: skip

@@ -1,0 +1,165 @@
+"""Where the failures end up: patterns of final predictions that stuck and slow trainings share."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.analysis import attractors as found
+from bench.analysis import uniformity
+from bench.analysis.endings import PATTERN
+from bench.analysis.solved import COUNT, HIGH, LOW
+from bench.analysis.study import NAME, Study
+from bench.report.chart import Chart
+from bench.report.colour import order
+from bench.report.drawing import log_range, panel
+from bench.report.figures.curves import typical
+from bench.report.table import Cell, Table, number
+from bench.report.words import p_value, percent, percent_interval, plural, short
+from bench.tracking import columns as c
+
+MOST_LINES = 5
+
+
+def attractors(study: Study, key: str) -> dict[str, Any] | None:
+    """Return the table of attractors, their typical curves and the test of the wrong observation; None without any."""
+    table = study.attractors
+    if table.empty:
+        return None
+    return {
+        "summary": _summary(table),
+        "table": _table(table, key),
+        "chart": _chart(study, key),
+        "wrong": _wrong(study, key),
+    }
+
+
+def _summary(table: pd.DataFrame) -> str:
+    named = table[table[PATTERN] != found.ELSEWHERE]
+    unsolved = int(table[COUNT].sum())
+    if named.empty:
+        return f"The {plural(unsolved, 'training')} that did not solve it end scattered: no ending is shared by many."
+    share = named[COUNT].sum() / unsolved
+    first = named.loc[named[COUNT].idxmax()]
+    return (
+        f"{plural(len(named), 'ending')} {'holds' if len(named) == 1 else 'hold'} {percent(share)} of the "
+        f"{plural(unsolved, 'training')} that are stuck or slow; the commonest is {first[PATTERN]} "
+        f"({first[c.GATE]}, {first[COUNT]:,} trainings, median error {short(first[c.FINAL_MSE])})."
+    )
+
+
+def _table(table: pd.DataFrame, key: str) -> Table:
+    headings = ["gate", "ends at", "trainings", "of all begun [95 %]", "of the unsolved", "mse", "wrong", "trials"]
+    rows = [
+        [
+            Cell(row[c.GATE]),
+            Cell(row[PATTERN], glyph=_shades(row[found.CENTRE])),
+            number(f"{row[COUNT]:,}", row[COUNT]),
+            number(percent_interval(row[found.SHARE], row[LOW], row[HIGH]), row[found.SHARE]),
+            number(percent(row[found.OF_UNSOLVED]), row[found.OF_UNSOLVED]),
+            number(short(row[c.FINAL_MSE]), row[c.FINAL_MSE]),
+            Cell(_which(row)),
+            number(f"{row[found.TRIALS]:,}", row[found.TRIALS]),
+        ]
+        for row in table.to_dict("records")
+    ]
+    data = table.assign(**{found.CENTRE: [_listed(one) for one in table[found.CENTRE]]})
+    data[found.WHICH] = [_listed(one) for one in table[found.WHICH]]
+    numbers = frozenset(["trainings", "of all begun [95 %]", "of the unsolved", "mse", "trials"])
+    return Table(f"attractors-{key}", "Where stuck and slow trainings end", headings, rows, data, numbers)
+
+
+def _shades(centre: Any) -> Sequence[str]:
+    """Return a grey for each prediction: white is 0, black is 1."""
+    if centre is None:
+        return ()
+    return [f"hsl(0 0% {100 - 100 * float(value):.0f}%)" for value in np.clip(centre, 0, 1)]
+
+
+def _which(row: Mapping[Any, Any]) -> str:
+    if row[found.WHICH] is None:
+        return "–"
+    observations = ", ".join(str(one) for one in row[found.WHICH])
+    undecided = f"{row[found.UNDECIDED]} undecided" if row[found.UNDECIDED] else ""
+    return " and ".join(part for part in (observations, undecided) if part) or "none"
+
+
+def _listed(values: Any) -> str:
+    return "" if values is None else " ".join(f"{float(value):.4g}" for value in values)
+
+
+# ------------------------------------------------------------------ typical curves
+
+
+def _chart(study: Study, key: str) -> Chart | None:
+    curves = study.typical
+    if curves.empty or not (curves[found.MEDIAN] > 0).any():
+        return None
+    panels = []
+    for (gate, loss), rows in curves.groupby([c.GATE, c.LOSS], sort=False, observed=True):
+        patterns = [str(name) for name in dict.fromkeys(rows[PATTERN])][:MOST_LINES]
+        own = rows[rows[PATTERN].isin(patterns)].replace(np.inf, np.nan)
+        if not (own[found.MEDIAN] > 0).any():
+            continue
+        colours = dict(zip(patterns, order(len(patterns)), strict=True))
+        panels.append(panel(f"{gate} {loss}", typical(own, patterns, colours, log_range(own[found.MEDIAN]))))
+    return Chart(
+        name=f"typical-{key}",
+        title="What training looks like on the way there",
+        subtitle="Median loss before each iteration of the trainings that end at each pattern, logarithmic; one panel "
+        "per loss, whose units differ.",
+        caption="A line that is level from early on is a plateau that was never left; a line that still falls at the "
+        "right edge belongs to trainings that ran out of budget.",
+        alt="Median loss curves of the most frequent attractors.",
+        panels=panels,
+        data=curves,
+    )
+
+
+# ------------------------------------------------------------------ the wrong observation
+
+
+def _wrong(study: Study, key: str) -> dict[str, Any] | None:
+    tested = study.wrong
+    if tested.empty or tested[uniformity.N].sum() < 2:
+        return None
+    return {"summary": _wrong_summary(tested), "table": _wrong_table(study, tested, key)}
+
+
+def _wrong_summary(tested: pd.DataFrame) -> str:
+    uneven = int((tested[uniformity.P_HOLM] <= 0.05).sum())
+    parts = []
+    for row in uniformity.wrong_observation_summary(tested).to_dict("records"):
+        shares = ", ".join(
+            f"{percent(count / row[uniformity.N], 0)} observation {place}"
+            for place, count in enumerate(row[uniformity.COUNTS], 1)
+        )
+        parts.append(f"On {row[c.GATE]}, of {plural(row[uniformity.N], 'training')} with one wrong: {shares}.")
+    verdict = (
+        f"In {plural(uneven, 'trial')} of {len(tested):,} the choice is not uniform over the seeds."
+        if uneven
+        else f"In none of {plural(len(tested), 'trial')} do the seeds favour an observation beyond chance."
+    )
+    return " ".join([*parts, verdict])
+
+
+def _wrong_table(study: Study, tested: pd.DataFrame, key: str) -> Table:
+    most = max(len(counts) for counts in tested[uniformity.COUNTS])
+    observations = [f"observation {place}" for place in range(1, most + 1)]
+    headings = ["trial", *observations, "trainings", "χ²", "p (Holm)"]
+    rows = []
+    for row in study.named(tested).to_dict("records"):
+        counts = [*row[uniformity.COUNTS], *[None] * (most - len(row[uniformity.COUNTS]))]
+        rows.append(
+            [
+                Cell(row[NAME]),
+                *(number("" if count is None else f"{count:,}", count) for count in counts),
+                number(f"{row[uniformity.N]:,}", row[uniformity.N]),
+                number(short(row[uniformity.CHI2]), row[uniformity.CHI2]),
+                number(p_value(row[uniformity.P_HOLM]), row[uniformity.P_HOLM]),
+            ]
+        )
+    data = tested.assign(**{uniformity.COUNTS: [_listed(counts) for counts in tested[uniformity.COUNTS]]})
+    label = "Which observation is wrong, by trial"
+    return Table(f"wrong-{key}", label, headings, rows, data, frozenset(headings[1:]))

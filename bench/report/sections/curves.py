@@ -1,0 +1,161 @@
+"""What learning looks like: single trainings first, then quantile fans over the seeds."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.analysis.curves import ITERATION, QUANTILES, recorded
+from bench.analysis.study import FEW_SEEDS, NAME, Study, in_words
+from bench.report.chart import Chart
+from bench.report.colour import EFFECT, OUTCOMES
+from bench.report.drawing import Panel, log_range, panel
+from bench.report.figures.curves import LABEL, fan, single_curves
+from bench.report.layout import shown_trials
+from bench.report.words import from_to, plural
+from bench.tracking import columns as c
+
+MOST_FANS = 12
+MOST_CURVES = 16  # single trainings in one panel
+SINGLES = 8  # trainings drawn over a fan
+DOCUMENTS = (  # what the two documents train: these values where they vary, whatever is fixed
+    {c.GATE: "xor", c.HIDDEN: "3", "activation": "sigmoid", c.LOSS: "mse", c.LEARNING_RATE: 0.05},
+    {c.GATE: "or", c.HIDDEN: "3", "activation": "sigmoid", c.LOSS: "mse", c.LEARNING_RATE: 0.05},
+    {c.GATE: "xor", c.HIDDEN: "0", c.LOSS: "l1", c.LEARNING_RATE: 0.05},
+    {c.GATE: "xor", c.HIDDEN: "4", "activation": "relu", c.LOSS: "mse", c.LEARNING_RATE: 0.1},
+)
+
+
+def is_single(study: Study) -> bool:
+    """Whether a study has so few seeds that its trainings are shown one by one."""
+    return bool(study.seeds.max() <= FEW_SEEDS) if len(study.seeds) else True
+
+
+def curves(study: Study, key: str) -> dict[str, Any]:
+    """Return the chart of single curves, or of fans with what the page needs to draw the other trials."""
+    curved = study.trained[study.trained[c.CURVE].notna()]
+    if curved.empty:
+        return {"chart": None, "others": None}
+    if is_single(study):
+        return {"chart": _singles(study, curved, key), "others": None}
+    return _fans(study, curved, key)
+
+
+# ------------------------------------------------------------------ single trainings
+
+
+def _singles(study: Study, curved: pd.DataFrame, key: str) -> Chart | None:
+    lines = _lines(study, curved)
+    if lines.empty:
+        return None
+    ends = log_range(lines[c.CURVE])
+    drawn = [
+        panel("", single_curves(some, ends, int(some[c.ITERATIONS].iloc[0])), wide=True)
+        for _, some in lines.groupby(["panel"], sort=False)
+    ]
+    outcomes = [name for name in OUTCOMES if (lines[c.OUTCOME] == name).any()]
+    shown = lines[LABEL].nunique()
+    return Chart(
+        name=f"curves-{key}",
+        title=_singles_title(curved),
+        subtitle=f"Loss before each iteration, logarithmic; each line is one training, {shown:,} in all.",
+        caption="The same trial from another start is another line: its colour is what became of it."
+        + ("" if shown == len(curved) else f" The first {shown:,} of {len(curved):,} trainings."),
+        alt=f"Loss of {plural(shown, 'single training')} against iterations.",
+        panels=drawn,
+        data=lines[[LABEL, c.OUTCOME, ITERATION, c.CURVE]].rename(columns={c.CURVE: c.LOSS}),
+        legend=[(name, OUTCOMES[name]) for name in outcomes],
+    )
+
+
+def _singles_title(curved: pd.DataFrame) -> str:
+    split = curved.groupby(c.TRIAL_ID, sort=False, observed=True)[c.OUTCOME].nunique()
+    if (split > 1).any():
+        return "The same network, another start, another outcome"
+    return "Training by training" if len(curved) > 1 else "One training"
+
+
+def _lines(study: Study, curved: pd.DataFrame) -> pd.DataFrame:
+    """Return the drawable curves, a row per training and recorded iteration, named by what tells them apart."""
+    several = curved[c.SEED].nunique() > 1
+    parts = []
+    for place, (_, row) in enumerate(curved.head(MOST_CURVES * 2).iterrows()):
+        trial = study.trials.loc[str(row[c.TRIAL_ID])]
+        seed = f"seed {row[c.SEED]}" if several or not study.names else ""
+        words = " ".join(part for part in (in_words(trial, study.names), seed) if part)
+        loss = np.asarray(row[c.CURVE], dtype=np.float64)
+        if (np.isfinite(loss) & (loss > 0)).any():
+            own = pd.DataFrame({ITERATION: recorded(row.to_frame().T), c.CURVE: loss})
+            facts = {LABEL: words, c.OUTCOME: str(row[c.OUTCOME]), c.ITERATIONS: row[c.ITERATIONS]}
+            parts.append(own.assign(**facts, panel=place // MOST_CURVES))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+# ------------------------------------------------------------------ fans
+
+
+def _fans(study: Study, curved: pd.DataFrame, key: str) -> dict[str, Any]:
+    fans = study.fans
+    finite = fans[list(QUANTILES)].replace([np.inf, -np.inf], np.nan)
+    if not (finite > 0).to_numpy().any():
+        return {"chart": None, "others": None}
+    chosen = _chosen(study)
+    whole = len(chosen) == len(study.trials)
+    drawn = _panels(study, curved[curved[c.TRIAL_ID].isin(chosen)], fans)
+    outcomes = [name for name in OUTCOMES if (curved[c.OUTCOME] == name).any()]
+    named = study.named(fans)[[NAME, ITERATION, *QUANTILES]]
+    chart = Chart(
+        name=f"curves-{key}",
+        title="Between the first and the last to learn lie thousands of iterations"
+        if _is_spread(study)
+        else "How the loss falls",
+        subtitle=f"Loss before each iteration, logarithmic; blue: median, 25–75 % and 5–95 % of "
+        f"n = {from_to(fans.groupby(c.TRIAL_ID, observed=True)['n'].max())} seeds. Losses of different kinds have "
+        "different units.",
+        caption=f"Thin lines are the first {SINGLES} seeds, each in the colour of its outcome."
+        + ("" if whole else f" Shown are the {len(drawn)} trials with the highest and the lowest solved rates and "
+           "those that the documents train; any other can be drawn below."),
+        alt=f"Quantile fans of the loss of {plural(len(drawn), 'trial')} against iterations.",
+        panels=drawn,
+        data=named,
+        legend=[("median and quantiles", EFFECT), *((name, OUTCOMES[name]) for name in outcomes)],
+    )  # fmt: skip
+    others = [str(name) for name in study.trials[NAME]] if not whole else None
+    return {"chart": chart, "others": others}
+
+
+def _is_spread(study: Study) -> bool:
+    solved_at = study.begun[c.SOLVED_AT][study.begun[c.SOLVED].astype(bool)].dropna()
+    return bool(len(solved_at) > 20 and np.subtract(*np.quantile(solved_at.astype(float), [0.95, 0.05])) >= 2000)
+
+
+def _chosen(study: Study) -> list[str]:
+    """Return the trials with a panel: all of a few, else the highest, the lowest and the documents' own."""
+    ids = [str(name) for name in study.trials.index]
+    own = [name for name in ids if _is_documents(study, name)][:4]
+    if len(ids) <= MOST_FANS:
+        return ids
+    chosen = {*shown_trials(study, MOST_FANS - len(own))[0], *own}
+    return [name for name in ids if name in chosen]
+
+
+def _is_documents(study: Study, trial_id: str) -> bool:
+    row = study.trials.loc[trial_id]
+    return any(
+        all(str(row[name]) == str(values.get(name, row[name])) for name in study.names)
+        and str(row[c.GATE]) == values[c.GATE]
+        for values in DOCUMENTS
+    )
+
+
+def _panels(study: Study, curved: pd.DataFrame, fans: pd.DataFrame) -> list[Panel]:
+    by_trial = dict(iter(fans.assign(**{c.TRIAL_ID: fans[c.TRIAL_ID].astype(str)}).groupby(c.TRIAL_ID, sort=False)))
+    singles = curved.groupby(c.TRIAL_ID, sort=False, observed=True).head(SINGLES)
+    ends_of = {loss: log_range(rows[list(QUANTILES)]) for loss, rows in study.named(fans).groupby(c.LOSS)}
+    drawn = []
+    for trial_id, rows in singles.groupby(c.TRIAL_ID, sort=False, observed=True):
+        trial = study.trials.loc[str(trial_id)]
+        quantiles = by_trial[str(trial_id)][[ITERATION, *QUANTILES]]
+        figure = fan(quantiles, rows[[c.OUTCOME, c.CURVE]], ends_of[trial[c.LOSS]], int(trial[c.ITERATIONS]))
+        drawn.append(panel(str(trial[NAME]), figure))
+    return drawn

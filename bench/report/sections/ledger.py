@@ -1,0 +1,52 @@
+"""What became of every training: planned = the sum of the outcomes and what is missing, in all and by trial."""
+
+from typing import Any
+
+import pandas as pd
+
+from bench.analysis import solved
+from bench.analysis.study import BLOCK, NAME, PLANNED, SEEDS
+from bench.problem.outcome import Result
+from bench.report.colour import OUTCOMES
+from bench.report.table import Cell, Table, number
+from bench.tracking import columns as c
+
+NOT_YET = "not yet trained"
+
+
+def ledger(trials: pd.DataFrame, blocks: list[str], trainings: pd.DataFrame) -> dict[str, Any]:
+    """Return the sum and the table of the outcomes; ``trials`` has every planned trial."""
+    counts = solved.ledger(trainings, trials[PLANNED])
+    totals = {str(result): int(counts[result].sum()) for result in Result}
+    missing = int(counts[solved.MISSING].sum())
+    occurred = [name for name, count in totals.items() if count]
+    return {
+        "planned": int(counts[PLANNED].sum()),
+        "done": sum(totals.values()),
+        "missing": missing,
+        "outcomes": [(name, count, OUTCOMES[name]) for name, count in totals.items()],
+        "table": _table(trials, blocks, counts, occurred, missing),
+    }
+
+
+def _table(trials: pd.DataFrame, blocks: list[str], counts: pd.DataFrame, occurred: list[str], missing: int) -> Table:
+    extra = [NOT_YET] if missing else []
+    headings = ["trial", "block", "seeds", "planned", "outcomes", *occurred, *extra]
+    rows = []
+    for trial_id, trial in trials.iterrows():
+        count = counts.loc[trial_id]
+        bar = [(name, float(count[name]), OUTCOMES[name]) for name in occurred if count[name]]
+        rows.append(
+            [
+                Cell(trial[NAME], title=str(trial_id)),
+                Cell(blocks[trial[BLOCK]] or "the grid"),
+                Cell(trial[SEEDS]),
+                number(f"{count[PLANNED]:,}", count[PLANNED]),
+                Cell("", value=float(count[Result.SOLVED]), bar=bar),
+                *(number(f"{count[name]:,}" if count[name] else "", count[name]) for name in occurred),
+                *(number(f"{count[solved.MISSING]:,}", count[solved.MISSING]) for _ in extra),
+            ]
+        )
+    data = trials[[NAME]].join(counts).reset_index(names=c.TRIAL_ID)
+    numbers = frozenset(["planned", *occurred, *extra])
+    return Table("ledger", "What became of every training, by trial", headings, rows, data, numbers)

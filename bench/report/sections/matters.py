@@ -1,0 +1,194 @@
+"""What matters: how much of the variance each parameter, their interplay and the seed account for."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.analysis import importance, measures, sensitivity
+from bench.analysis.study import Study
+from bench.problem.label import word
+from bench.report.chart import Chart
+from bench.report.drawing import panel
+from bench.report.figures.matters import HIGH, LABEL, LOW, MARKED, VALUE, shares
+from bench.report.figures.rates import interval_rows
+from bench.report.words import from_to, percent, percent_interval, plural
+
+IN_WORDS = {
+    measures.SOLVED: "whether it solves",
+    measures.LOG_MSE: "the order of the final error",
+    measures.SOLVED_SHARE: "the time to solution",
+}
+LEAST = 0.0005  # interactions below are summed up: nobody reads twenty zeros
+MOST_TERMS = 14
+
+
+def matters(study: Study, key: str) -> dict[str, Any] | None:
+    """Return the charts of shares and of means by value, or of importances; None where nothing was varied."""
+    if not study.names or len(study.trials) < 2:
+        return None
+    decomposed = {name: table for name, table in study.shares.items() if table[sensitivity.SHARE].notna().any()}
+    charts = [_shares(study, decomposed, key)] if decomposed else []
+    note = ""
+    if not study.is_balanced:
+        ranked = study.importances
+        charts += [_importances(ranked, len(study.trials), key)] if len(ranked) else []
+        note = (
+            "Not every combination was trained with the same seeds, so that variance cannot be split exactly; a random "
+            "forest ranks the parameters instead, with failures counted as worst."
+            if len(ranked)
+            else "Not every combination was trained with the same seeds, and there are too few trials to rank parameters."
+        )
+    effects = study.effects
+    if len(effects) and effects[sensitivity.PARAMETER].nunique() and _is_readable(effects):
+        charts.append(_effects(study, effects, key))
+    return {"charts": charts, "note": note} if charts or note else None
+
+
+# ------------------------------------------------------------------ shares of the variance
+
+
+def _shares(study: Study, decomposed: dict[str, pd.DataFrame], key: str) -> Chart:
+    shown = {measure: _shown(table) for measure, table in decomposed.items()}
+    most = max(float(np.nanmax(table[[VALUE, HIGH]].to_numpy())) for table in shown.values())
+    panels = [
+        panel(f"Variance of {IN_WORDS[measure]}", shares(table, "share of the variance", most=most))
+        for measure, table in shown.items()
+    ]
+    return Chart(
+        name=f"variance-{key}",
+        title=_shares_title(decomposed),
+        subtitle=f"Share of the variance over all {len(study.begun):,} trainings, {len(study.trials):,} trials × "
+        f"{from_to(study.seeds)} seeds, with 95 % bootstrap intervals over the seeds.",
+        caption="An exact decomposition of the balanced grid: the shares of a panel sum to 1. Blue: what one chose, by "
+        "itself and in its interplay (×). Brown: what one did not choose: the seed by itself is good or bad luck in "
+        "every trial, seed × parameters is luck that depends on the trial. Diverged and failed trainings count as the "
+        "worst error there is, errors below 10⁻¹² as 10⁻¹².",
+        alt="Bars of variance shares: " + "; ".join(_listed(table) for table in shown.values()),
+        panels=panels,
+        data=pd.concat([table.assign(measure=measure) for measure, table in decomposed.items()]).drop(
+            columns=[sensitivity.OF]
+        ),
+    )
+
+
+def seed_share(table: pd.DataFrame) -> float:
+    """Return the share of everything that the seed has a part in."""
+    return float(table[table[sensitivity.KIND] == sensitivity.SEED_KIND][sensitivity.SHARE].sum())
+
+
+def _shares_title(decomposed: dict[str, pd.DataFrame]) -> str:
+    measure = measures.SOLVED if measures.SOLVED in decomposed else next(iter(decomposed))
+    table = decomposed[measure]
+    chosen = table[table[sensitivity.KIND] != sensitivity.SEED_KIND]
+    first = chosen.loc[chosen[sensitivity.SHARE].idxmax()]
+    return (
+        f"The seed has a part in {percent(seed_share(table), 0)} of the variance of {IN_WORDS[measure]}; "
+        f"the most of the rest is {first[sensitivity.TERM]}, {percent(first[sensitivity.SHARE], 0)}"
+    )
+
+
+def _shown(table: pd.DataFrame) -> pd.DataFrame:
+    """Return terms to draw, the greatest first and the seed's last; small interactions in one row."""
+    is_seed = table[sensitivity.KIND] == sensitivity.SEED_KIND
+    small = (table[sensitivity.KIND] == sensitivity.INTERACTION) & (table[sensitivity.SHARE] < LEAST)
+    chosen = table[~is_seed & ~small].sort_values(sensitivity.SHARE, ascending=False, kind="stable")
+    rest = pd.concat([chosen.iloc[MOST_TERMS:], table[small]])
+    rows = [_row(row, row[sensitivity.TERM]) for row in chosen.head(MOST_TERMS).to_dict("records")]
+    if len(rest):
+        total = float(rest[sensitivity.SHARE].sum())
+        rows.append({LABEL: f"{len(rest)} smaller ones", VALUE: total, LOW: np.nan, HIGH: np.nan, MARKED: False})
+    rows += [_row(row, row[sensitivity.TERM], marked=True) for row in table[is_seed].to_dict("records")]
+    return pd.DataFrame(rows)
+
+
+def _row(row: dict[Any, Any], label: str, *, marked: bool = False) -> dict[str, Any]:
+    values = {LABEL: label, VALUE: row[sensitivity.SHARE], LOW: row[sensitivity.LOW], HIGH: row[sensitivity.HIGH]}
+    return {**values, MARKED: marked}
+
+
+def _listed(table: pd.DataFrame) -> str:
+    rows = zip(table[LABEL], table[VALUE], strict=True)
+    return ", ".join(f"{label} {percent(value)}" for label, value in rows)
+
+
+# ------------------------------------------------------------------ grids that are not balanced
+
+
+def _importances(ranked: pd.DataFrame, trials: int, key: str) -> Chart:
+    panels = []
+    for measure, rows in ranked.groupby(importance.MEASURE, sort=False):
+        best_first = rows.sort_values(importance.IMPORTANCE, ascending=False, kind="stable")
+        table = pd.DataFrame(
+            {
+                LABEL: best_first[importance.PARAMETER].tolist(),
+                VALUE: best_first[importance.IMPORTANCE].clip(lower=0).tolist(),
+                LOW: best_first[importance.LOW].clip(lower=0).tolist(),
+                HIGH: best_first[importance.HIGH].clip(lower=0).tolist(),
+                MARKED: False,
+            }
+        )
+        r2 = float(rows[importance.R2].iloc[0])
+        title = f"{IN_WORDS[str(measure)].capitalize()}; the forest explains {percent(max(r2, 0.0), 0)}"
+        panels.append(panel(title, shares(table, "fall of R² when shuffled", most=max(float(table[HIGH].max()), 0.05))))
+    first = ranked.loc[ranked[importance.IMPORTANCE].idxmax()]
+    explains = ranked[importance.R2].max() > 0
+    return Chart(
+        name=f"importance-{key}",
+        title=f"{first[importance.PARAMETER]} tells good trials from bad ones best"
+        if explains
+        else "No parameter tells good trials from bad ones",
+        subtitle=f"Permutation importance in a random forest over {plural(trials, 'trial')}: how much worse it predicts "
+        "when a parameter is shuffled; lines: 95 % of the shuffles.",
+        caption="Failures count as worst: an error of 1 where it diverged, the whole budget where it never solved. The "
+        "forest is asked only about trials that it was not shown; where it explains nothing, its ranking means nothing.",
+        alt="Bars of the importance of each parameter.",
+        panels=panels,
+        data=ranked,
+    )
+
+
+# ------------------------------------------------------------------ means by value
+
+
+def _is_readable(effects: pd.DataFrame) -> bool:
+    return bool(effects.groupby(sensitivity.PARAMETER).size().max() <= 24)
+
+
+def _effects(study: Study, effects: pd.DataFrame, key: str) -> Chart:
+    panels = []
+    for name, rows in effects.groupby(sensitivity.PARAMETER, sort=False):
+        words = [word(str(name), value).removeprefix(f"{name}=") for value in rows[sensitivity.VALUE]]
+        table = pd.DataFrame({LABEL: words, "rate": rows[sensitivity.MEAN].to_numpy()}).assign(
+            low=rows[sensitivity.LOW].to_numpy(), high=rows[sensitivity.HIGH].to_numpy()
+        )
+        panels.append(panel(str(name), interval_rows(table, LABEL, xlabel="solved", width=3.2)))
+    return Chart(
+        name=f"effects-{key}",
+        title=_effects_title(effects),
+        subtitle="Share of seeds that solve it by each value of each parameter, over everything else that was varied, "
+        f"with 95 % bootstrap intervals over the seeds; n = {from_to(effects[sensitivity.COUNT])} trainings per value.",
+        caption="A mean over settings: where parameters interact, the heatmap above tells more.",
+        alt="Solved rate by value of each parameter.",
+        panels=panels,
+        data=effects.assign(**{sensitivity.VALUE: effects[sensitivity.VALUE].astype(str)}),
+    )
+
+
+def _effects_title(effects: pd.DataFrame) -> str:
+    spans = effects.groupby(sensitivity.PARAMETER, sort=False)[sensitivity.MEAN].agg(lambda m: m.max() - m.min())
+    name = str(spans.idxmax())
+    own = effects[effects[sensitivity.PARAMETER] == name]
+    low, high = own.loc[own[sensitivity.MEAN].idxmin()], own.loc[own[sensitivity.MEAN].idxmax()]
+    if spans.max() == 0:
+        return "No parameter makes a difference by itself"
+    ends = [f"{word(name, one[sensitivity.VALUE])} {_interval(one)}" for one in (low, high)]
+    return f"{name} makes the greatest difference by itself: {ends[0]}, {ends[1]}"
+
+
+def _interval(row: Any) -> str:
+    if pd.isna(row[sensitivity.LOW]):
+        return percent(row[sensitivity.MEAN])
+    return percent_interval(row[sensitivity.MEAN], row[sensitivity.LOW], row[sensitivity.HIGH])
+
+

@@ -1,0 +1,150 @@
+"""How surely: the solved rate of every trial with its interval, over any two parameters."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from bench.analysis.solved import COUNT, HIGH, LOW, RATE
+from bench.analysis.study import NAME, Study, in_order, in_words
+from bench.problem.label import word
+from bench.report.chart import Chart, csv_uri
+from bench.report.colour import rate_colours
+from bench.report.drawing import panel
+from bench.report.figures.rates import interval_rows
+from bench.report.layout import MOST_PANELS, is_grid, layout, shown_trials, sort_by
+from bench.report.words import from_to, percent, percent_interval, plural
+from bench.tracking import columns as c
+
+WIDE = 0.05  # an interval that reaches further to either side is marked: too few seeds to tell
+MOST_ROWS = 24
+LINE = "line"
+
+
+def rates(study: Study, until: Mapping[str, Any] | None, key: str) -> dict[str, Any]:
+    """Return the heatmap, if two parameters were varied, and the chart of intervals."""
+    target = until["half_width"] if until else WIDE
+    table = study.rates.assign(half=(study.rates[HIGH] - study.rates[LOW]) / 2)
+    wide = int((table["half"] > target).sum())
+    has_heat = len(study.names) > 1 and is_grid(study)
+    return {
+        "heat": _heat(study, table, target, key) if has_heat else None,
+        "chart": _intervals(study, table, key),
+        "wide": _wide(wide, len(table), target),
+        "title": _title(table),
+        "subtitle": f"Share of seeds whose every prediction ends within the tolerance of its target; "
+        f"n = {from_to(table[COUNT])} seeds in each of {plural(len(table), 'trial')}.",
+    }
+
+
+def _title(table: pd.DataFrame) -> str:
+    best, worst = table.loc[table[RATE].idxmax()], table.loc[table[RATE].idxmin()]
+    if len(table) == 1:
+        return f"{percent(best[RATE])} of the starts solve it"
+    if best[RATE] == worst[RATE]:
+        return f"Every trial solves it from {percent(best[RATE])} of its starts"
+    return f"From {percent(worst[RATE])} of the starts with {worst[NAME]} to {percent(best[RATE])} with {best[NAME]}"
+
+
+def _wide(wide: int, trials: int, target: float) -> str:
+    if not wide:
+        return ""
+    who = "The only trial has" if trials == 1 else f"{plural(wide, 'trial')} of {trials:,} {'has' if wide == 1 else 'have'}"
+    return f"{who} too few seeds to know the rate to within {100 * target:g} points; hatched."
+
+
+# ------------------------------------------------------------------ heatmaps
+
+
+def _heat(study: Study, table: pd.DataFrame, target: float, key: str) -> dict[str, Any]:
+    """Return the heatmap's cells by panel, and everything that the page needs to turn it to other axes."""
+    down, across = study.names[:2]
+    facets = study.names[2:]
+    cells = _cells(table, study.names, target)
+    panels = []
+    for title, rows in _groups(table, facets):
+        lookup = {(str(row[down]), str(row[across])): cells[place] for place, row in rows.iterrows()}
+        columns, lines = (in_order(name, table[name].tolist()) for name in (across, down))
+        grid = [(word_of(down, line), [lookup.get((str(line), str(column))) for column in columns]) for line in lines]
+        panels.append({"title": title, "columns": [word_of(across, column) for column in columns], "rows": grid})
+    return {
+        "id": f"heat-{key}",
+        "down": down,
+        "across": across,
+        "panels": panels,
+        "most": MOST_PANELS,
+        "names": study.names,
+        "data": {
+            "names": study.names,
+            "values": {n: [word_of(n, v) for v in in_order(n, table[n].tolist())] for n in study.names},
+            "cells": list(cells.values()),
+        },
+        "csv": csv_uri(table.drop(columns=["half", "block", "planned", "seeds"], errors="ignore")),
+    }
+
+
+def word_of(name: str, value: Any) -> str:
+    """Return a value as it is written at an axis that has the parameter's name."""
+    return word(name, value).removeprefix(f"{name}=")
+
+
+def _groups(table: pd.DataFrame, facets: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:
+    if not facets:
+        return [("", table)]
+    ordered = sort_by(table, facets)
+    groups = ordered.groupby(list(facets), sort=False, observed=True)
+    return [(in_words(dict(zip(facets, values, strict=True)), facets), rows) for values, rows in groups]
+
+
+def _cells(table: pd.DataFrame, names: Sequence[str], target: float) -> dict[Any, dict[str, Any]]:
+    colours = rate_colours(table[RATE].tolist())
+    return {
+        place: {
+            "at": [word_of(name, row[name]) for name in names],
+            "text": f"{100 * row[RATE]:.0f}" if row[RATE] in (0, 1) or 0.995 > row[RATE] >= 0.005 else _edge(row[RATE]),
+            "half": f"±{100 * row['half']:.1f}" if row["half"] < 0.0995 else f"±{100 * row['half']:.0f}",
+            "wide": bool(row["half"] > target),
+            "title": f"{row[NAME]}: {percent_interval(row[RATE], row[LOW], row[HIGH])}, "
+            f"{row[c.SOLVED]:,} of {row[COUNT]:,} seeds",
+            "colour": colour,
+            "ink": ink,
+        }
+        for (place, row), (colour, ink) in zip(table.iterrows(), colours, strict=True)
+    }
+
+
+def _edge(rate: float) -> str:
+    return "<0.5" if rate < 0.5 else ">99.5"
+
+
+# ------------------------------------------------------------------ intervals
+
+
+def _intervals(study: Study, table: pd.DataFrame, key: str) -> Chart:
+    """Return the chart of dots with intervals: of every trial of a grid, else of the best and the worst."""
+    if is_grid(study) and study.names:
+        plan = layout(study)
+        parts = [(title, _labelled(plan.lines, rows)) for title, rows in plan.panels(table)]
+    else:
+        chosen, _ = shown_trials(study, MOST_ROWS)
+        best_first = table[table[c.TRIAL_ID].isin(chosen)].sort_values(RATE, ascending=False, kind="stable")
+        parts = [("", best_first.assign(**{LINE: best_first[NAME]}))]
+    panels = [panel(title, interval_rows(rows, LINE, xlabel="solved")) for title, rows in parts[: 2 * MOST_PANELS]]
+    left_out = len(table) - sum(len(rows) for _, rows in parts[: 2 * MOST_PANELS])
+    best, worst = table[RATE].max(), table[RATE].min()
+    return Chart(
+        name=f"rates-{key}",
+        title="The same rates with their intervals",
+        subtitle=f"Share of seeds that solve it, with Wilson's 95 % interval; n = {from_to(table[COUNT])} per trial.",
+        caption="A dot is a trial, the line its interval: where lines overlap much, more seeds are needed to tell."
+        + (f" {left_out:,} more trials are in the table of every trial." if left_out else ""),
+        alt=f"Solved rates of {plural(len(table), 'trial')}, from {percent(worst)} to {percent(best)}.",
+        panels=panels,
+        data=table.drop(columns=["half", "block", "planned"], errors="ignore"),
+    )
+
+
+def _labelled(lines: str, rows: pd.DataFrame) -> pd.DataFrame:
+    ordered = sort_by(rows, [lines]) if lines != NAME else rows
+    words = [str(v) if lines == NAME else word(lines, v) for v in ordered[lines]]
+    return ordered.assign(**{LINE: words})

@@ -1,0 +1,123 @@
+"""How fast: time to solution, with what never solved kept in the count to the end of the budget."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.analysis import survival
+from bench.analysis.study import NAME, Study
+from bench.report.chart import Chart
+from bench.report.colour import order
+from bench.report.drawing import Panel, log_range, panel
+from bench.report.figures.times import solution_shares
+from bench.report.layout import FEW_TRIALS, MOST_FOLDED, MOST_PANELS, Layout, layout, shown_trials
+from bench.report.table import Cell, Table, number
+from bench.report.words import from_to, interval, percent, plural, short
+from bench.tracking import columns as c
+
+LINE = "line"
+UNITS = {False: "iterations", True: "seconds"}
+
+
+def times(study: Study, key: str) -> dict[str, Any]:
+    """Return the charts in iterations and in seconds, and the table of medians, means and expected times."""
+    table = study.times
+    return {
+        "chart": _chart(study, key, seconds=False),
+        "seconds": _chart(study, key, seconds=True),
+        "table": _table(table, survival.times_to_solution(study.begun, 0, seconds=True), key),
+    }
+
+
+def _chart(study: Study, key: str, *, seconds: bool) -> Chart | None:
+    """Return the steps of every trial in panels on the same axes, or None where nothing was ever solved."""
+    steps = study.named(survival.solution_curves(study.begun, seconds=seconds))
+    late = steps[(steps[survival.AT] > 0) & (steps[survival.SHARE] > 0)]
+    if late.empty:
+        return None
+    unit = UNITS[seconds]
+    plan = layout(study)
+    if plan.lines == NAME and not plan.facets:
+        steps = steps[steps[c.TRIAL_ID].isin(shown_trials(study, FEW_TRIALS)[0])]
+    drawn = _panels(steps, plan, unit, seconds=seconds)
+    return Chart(
+        name=f"times-{'seconds-' if seconds else ''}{key}",
+        title=_title(study) if not seconds else "The same in seconds, as it was trained here",
+        subtitle=f"Share of seeds that have solved it by then (1 − Kaplan–Meier) with its 95 % band; {unit}, "
+        f"logarithmic; n = {from_to(study.seeds)} per trial.",
+        caption=_caption(seconds=seconds, drawn=len(drawn), whole=len(steps[c.TRIAL_ID].unique()) == len(study.trials)),
+        alt=f"Share solved against {unit}; at the end of the budget it is from {percent(study.rates['rate'].min())} "
+        f"to {percent(study.rates['rate'].max())}.",
+        panels=drawn[:MOST_PANELS],
+        more=drawn[MOST_PANELS : MOST_PANELS + MOST_FOLDED],
+        data=steps[[NAME, survival.AT, survival.SHARE, survival.LOW, survival.HIGH, survival.AT_RISK]],
+    )
+
+
+def _panels(steps: pd.DataFrame, plan: Layout, unit: str, *, seconds: bool) -> list[Panel]:
+    ends = log_range(steps[survival.AT][steps[survival.SHARE] > 0], steps[survival.AT][steps[survival.AT] > 0].max())
+    names = plan.order(steps)
+    colours = dict(zip(names, order(len(names)), strict=True))
+    drawn = []
+    for title, rows in plan.panels(steps)[: MOST_PANELS + MOST_FOLDED]:
+        budgets = rows[c.ITERATIONS].unique()
+        budget = float(budgets[0]) if len(budgets) == 1 and not seconds else np.inf
+        named = rows.assign(**{LINE: [plan.called(value) for value in rows[plan.lines]]})
+        figure = solution_shares(named, LINE, colours, ends=ends, budget=budget, xlabel=unit)
+        drawn.append(panel(title, figure))
+    return drawn
+
+
+def _title(study: Study) -> str:
+    """Return what the medians say."""
+    reached = study.times[study.times[survival.MEDIAN].notna()]
+    if reached.empty:
+        return "No trial has solved it from half of its starts when the budget ends"
+    best = reached.loc[reached[survival.MEDIAN].idxmin()]
+    fast = f"half of the starts have solved it after {short(best[survival.MEDIAN])} iterations"
+    if len(study.trials) == 1:
+        return fast.capitalize()
+    never = len(study.trials) - len(reached)
+    rest = f"; {never:,} of {len(study.trials):,} trials never get that far" if never else ""
+    return f"With {best[NAME]}, {fast}{rest}"
+
+
+def _caption(*, seconds: bool, drawn: int, whole: bool) -> str:
+    text = (
+        "Every training that was begun is in the count to the end: stuck, slow and diverged ones never solve it, so a "
+        "line ends at the trial's solved rate. Higher and further left is better."
+    )
+    if seconds:
+        text += (
+            " Seconds are a training's iterations times the median time that one took it, its share of all that "
+            "advanced side by side, often beside other work: what it cost, not a comparison of backends."
+        )
+    if not whole or drawn > MOST_PANELS + MOST_FOLDED:
+        text += " Not every trial is drawn; the table has all of them."
+    return text
+
+
+def _table(table: pd.DataFrame, seconds: pd.DataFrame, key: str) -> Table:
+    in_seconds = seconds.set_index(c.TRIAL_ID)[survival.MEDIAN]
+    headings = ["trial", "seeds", "solved", "median", "restricted mean", "expected with restarts", "median in seconds"]
+    rows = []
+    for row in table.to_dict("records"):
+        cells = [
+            number(interval(row[name], row[f"{name}_low"], row[f"{name}_high"]), row[name])
+            for name in (survival.MEDIAN, survival.RMST, survival.ERT)
+        ]
+        if pd.isna(row[survival.MEDIAN]):
+            cells[0] = number("not reached", None, kind="dim")
+        took = in_seconds[row[c.TRIAL_ID]]
+        rows.append(
+            [
+                Cell(row[NAME]),
+                number(f"{row[survival.COUNT]:,}", row[survival.COUNT]),
+                number(f"{row[c.SOLVED]:,}", row[c.SOLVED]),
+                *cells,
+                number(short(took), took),
+            ]
+        )
+    label = f"Time to solution of {plural(len(table), 'trial')}"
+    return Table(f"times-table-{key}", label, headings, rows, table, frozenset(headings[1:]))

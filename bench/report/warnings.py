@@ -1,0 +1,91 @@
+"""Warnings: whatever a reader must know before trusting the rest, all in one place."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bench.problem.outcome import Result
+from bench.report.words import plural
+from bench.tracking import columns as c
+
+if TYPE_CHECKING:
+    from bench.report.page import Swept
+
+MOST_REASONS = 8
+
+
+def warnings(swept: "Swept", ledger: Mapping[str, Any]) -> list[str]:
+    """Return in plain words what is missing, what failed, and what is shown of a part only."""
+    data, plan = swept.trainings, swept.plan
+    found = []
+    if ledger["missing"]:
+        found.append(
+            f"This sweep is not finished: {ledger['done']:,} of {ledger['planned']:,} planned trainings are here. "
+            f"Go on with: {plan['command']} --resume"
+        )
+    found += _reasons(data)
+    found += _all_of_a_kind(ledger)
+    found += _left_again(data)
+    found += _curves(swept)
+    if plan["claims_left_out"]:
+        found.append(
+            "The experiment's claims speak of the file as written; with other values given they were not checked."
+        )
+    return found
+
+
+def _reasons(data: pd.DataFrame) -> list[str]:
+    lost = data[data[c.REASON].notna() & data[c.OUTCOME].isin([Result.FAILED, Result.UNSUPPORTED])]
+    if lost.empty:
+        return []
+    counts = lost.groupby([lost[c.OUTCOME].astype(str), lost[c.REASON].astype(str)]).size()
+    found = [f"{plural(int(n), 'training')} {outcome}: {reason}" for (outcome, reason), n in counts.head(MOST_REASONS).items()]  # type: ignore[misc]
+    more = len(counts) - MOST_REASONS
+    return [*found, f"And {plural(more, 'more reason')}, in the export."] if more > 0 else found
+
+
+def _all_of_a_kind(ledger: Mapping[str, Any]) -> list[str]:
+    """Say where one outcome is all that there is."""
+    sentences = {
+        Result.DIVERGED: "Every training diverged: weights or predictions were no longer finite. A smaller learning rate "
+        "or smaller initial weights may help.",
+        Result.UNSUPPORTED: "Nothing was trained: every training was refused by its backend.",
+        Result.FAILED: "Nothing was trained: every training crashed.",
+    }
+    return [words for name, count, _ in ledger["outcomes"] for kind, words in sentences.items()
+            if name == kind and count and count == ledger["done"]]  # fmt: skip
+
+
+def _left_again(data: pd.DataFrame) -> list[str]:
+    """Say how many solved it once and ended unsolved: they are not counted as solved."""
+    left = int((data[c.SOLVED_AT].notna() & ~data[c.SOLVED].astype(bool)).sum())
+    if not left:
+        return []
+    return [f"{plural(left, 'training')} had solved it and left the solution again; what counts is the end."]
+
+
+def _curves(swept: "Swept") -> list[str]:
+    most = max((trial["trainings"] for trial in swept.plan["trials"]), default=0)
+    kept = min(c.CURVES_PER_TRIAL, swept.curves if swept.curves is not None else most)
+    if most <= kept:
+        return []
+    return [f"Curves are shown of the first {kept:,} seeds of a trial; rates and times count all seeds."]
+
+
+def until_words(until: Mapping[str, Any] | None) -> str:
+    """Say which rule ended the adding of seeds."""
+    if not until:
+        return ""
+    goal = f"until every solved rate was known to within {100 * until['half_width']:g} points"
+    rounds = plural(int(until["rounds"]), "round")
+    if until["stopped_by"] == "interval":
+        return f"Seeds were added in {rounds} {goal}."
+    if until["stopped_by"] == "max_seeds":
+        return (
+            f"Seeds were to be added {goal}; the limit of {until['max_seeds']:,} seeds ended that after {rounds}, with "
+            f"{plural(int(until['wide']), 'trial')} still wider."
+        )
+    return f"Seeds were being added {goal} when the sweep ended, in {rounds} so far."
+
+

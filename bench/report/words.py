@@ -1,0 +1,72 @@
+"""Numbers in words: as many digits as they carry, with their intervals and with what they count."""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """Write a share as percent; 0 and 100 only where it is exactly that."""
+    if share is None or math.isnan(share):
+        return "–"
+    value = 100 * share
+    text = f"{value:.{digits}f}"
+    if (float(text) == 0 and value > 0) or (float(text) == 100 and value < 100):
+        edge = 10**-digits
+        text = f"<{edge:g}" if value < 50 else f">{100 - edge:g}"
+    return f"{text} %"
+
+
+def percent_interval(share: float, low: float, high: float) -> str:
+    """Write a share with its interval, the unit once more at its end."""
+    return f"{percent(share)} [{_bare(low)}, {_bare(high)}]"
+
+
+def _bare(share: float) -> str:
+    return percent(share).removesuffix(" %")
+
+
+def points(difference: float, low: float, high: float) -> str:
+    """Write a difference of shares in percentage points, with its sign and its interval."""
+    return f"{signed(100 * difference)} points [{signed(100 * low)}, {signed(100 * high)}]"
+
+
+def signed(value: float) -> str:
+    """Write a number with its sign, and a true minus."""
+    return f"{value:+.1f}".replace("-", "−") if round(value, 1) else "0.0"
+
+
+def short(value: float | None) -> str:
+    """Write a number with three digits, or all that it has before the point."""
+    if value is None or pd.isna(value):
+        return "–"
+    if math.isinf(value):
+        return "∞"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}".replace("e-0", "e-")
+
+
+def interval(value: float, low: float, high: float) -> str:
+    """Write a number with its interval; without, where there is none."""
+    if pd.isna(low) and pd.isna(high):
+        return short(value)
+    upper = "…" if pd.isna(high) else short(high)
+    return f"{short(value)} [{short(low)}, {upper}]"
+
+
+def p_value(p: float) -> str:
+    """Write a p value as a sentence does: p = 0.012, p < 0.001."""
+    if pd.isna(p):
+        return "–"
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}" if p < 0.1 else f"p = {p:.2f}"
+
+
+def from_to(counts: "pd.Series[int]") -> str:
+    """Return the only count, or the least and the greatest."""
+    low, high = int(np.min(counts)), int(np.max(counts))
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """Write a count with its noun."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
