@@ -122,7 +122,10 @@ def log_axis(axes: Axes, which: str, low: float, high: float, most: int = 6) -> 
     step = max(int(np.ceil((last - first + 1) / most)), 1)
     ticks = 10.0 ** np.arange(first, last + 1, step)
     if len(ticks) < 2:  # less than two decades
-        ticks = np.array([t for p in np.arange(first - 1, last + 1) for t in (1, 2, 5) * 10.0**p if low <= t <= high])
+        ticks = (10.0 ** np.arange(first - 1, last + 1)[:, None] * (1, 2, 5)).ravel()
+    if ((ticks >= low) & (ticks <= high)).sum() < 2:  # less than an octave
+        ticks = mpl.ticker.MaxNLocator(4).tick_values(low, high)
+    ticks = ticks[(ticks >= low) & (ticks <= high)]
     axis.set_minor_locator(mpl.ticker.NullLocator())
     axis.set_ticks(ticks, [plain_number(tick) for tick in ticks])
 
@@ -131,9 +134,9 @@ def plain_number(value: float) -> str:
     """Write a tick: 5,000 and 0.01 as they are, what is smaller or larger as a power of ten."""
     if value == 0:
         return "0"
-    power = round(np.log10(abs(value)))
+    power = int(np.floor(np.log10(abs(value)) + 1e-9))
     if -3 <= power < 6:
-        return f"{value:,.0f}" if abs(value) >= 1 else f"{value:g}"
+        return f"{value:,.0f}" if abs(value) >= 1 and value == round(value) else f"{value:g}"
     digits = str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
     factor = value / 10.0**power
     return f"10{digits}" if abs(factor - 1) < 1e-6 else f"{factor:g}·10{digits}"

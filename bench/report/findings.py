@@ -23,7 +23,7 @@ from bench.report.words import interval, p_value, percent, percent_interval, plu
 from bench.tracking import columns as c
 
 MOST = 10
-MOST_RATES = 4
+MOST_RATES = 3
 TELLING = 0.05  # a share of the variance, or of the unsolved, that is worth a sentence
 ONLY_PART = (0.05, 0.95)  # a solved rate whose interval lies between: the start decides
 
@@ -78,17 +78,24 @@ def _missing(ledger: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _rates(studies: Sequence[Study]) -> Iterator[Finding]:
-    parts = [(study, str(gate), rows) for study in studies for gate, rows in study.begun.groupby(c.GATE, observed=True)]
-    for study, gate, rows in parts[:MOST_RATES]:
-        rate, low, high = clustered_rate(rows)
+    """Say of each study from how many starts its gates are solved."""
+    for study in studies[:MOST_RATES]:
+        rows = study.begun
+        if rows.empty:
+            continue
         trials = rows[c.TRIAL_ID].nunique()
-        what = gate.upper() if gate in BUILT_IN else gate
-        share = f"{percent_interval(rate, low, high)} of the starts"
-        sentence = f"{what} is solved from {share}." if rate else f"{what} is never solved: {share}."
-        title = f"“{study.title}”: " if study.title and len(parts) > 1 else ""
-        how = "Wilson's 95 % interval" if trials == 1 else "95 % interval over seeds, which trials share"
+        parts = [_rate(str(gate), some) for gate, some in rows.groupby(c.GATE, sort=False, observed=True)]
+        title = f"“{study.title}”: " if study.title and len(studies) > 1 else ""
+        how = "Wilson's 95 % interval" if trials == 1 else "95 % interval over the seeds, which trials share"
         solved = f"{int(rows[c.SOLVED].sum()):,} of {plural(len(rows), 'training')} in {plural(trials, 'trial')}"
-        yield Finding(sentence, f"{title}{solved}; {how}.", "rates")
+        yield Finding(f"{', '.join(parts)}.", f"{title}{solved}; {how}.", "rates")
+
+
+def _rate(gate: str, rows: pd.DataFrame) -> str:
+    rate, low, high = clustered_rate(rows)
+    what = gate.upper() if gate in BUILT_IN else gate
+    share = f"{percent_interval(rate, low, high)} of the starts"
+    return f"{what} is solved from {share}" if rate else f"{what} is never solved: {share}"
 
 
 def _backends(backends: Mapping[str, Any] | None) -> Iterator[Finding]:
@@ -240,5 +247,5 @@ def _wrong(study: Study) -> Iterator[Finding]:
 
 
 SAYINGS: tuple[Callable[[Study], Iterator[Finding]], ...] = (
-    _extremes, _luck, _effects, _times, _endings, _pairs, _wrong,
+    _extremes, _luck, _times, _endings, _effects, _pairs, _wrong,
 )  # fmt: skip

@@ -11,8 +11,10 @@ def percent(share: float, digits: int = 1) -> str:
     if share is None or math.isnan(share):
         return "–"
     value = 100 * share
+    if value in (0, 100):
+        return f"{value:.0f} %"
     text = f"{value:.{digits}f}"
-    if (float(text) == 0 and value > 0) or (float(text) == 100 and value < 100):
+    if float(text) in (0, 100):
         edge = 10**-digits
         text = f"<{edge:g}" if value < 50 else f">{100 - edge:g}"
     return f"{text} %"
