@@ -9,7 +9,7 @@ from bench.analysis.curves import (
     QUANTILES,
     curve_matrix,
     curve_quantiles,
-    halfway_iteration,
+    halfway_iterations,
     recorded,
 )
 from bench.problem.outcome import Record, Result
@@ -176,4 +176,5 @@ def test_recorded_iterations_are_those_of_the_trial(trial, ended, table, iterati
 )
 def test_half_of_the_fall_is_where_the_curve_first_gets_there(curve, final, halfway):
     """It is the first recorded iteration at or below the middle of start and end, or else where the training ended."""
-    assert halfway_iteration(np.array(curve), np.array([0, 10, 20, 30]), final, 35) == halfway
+    found = halfway_iterations(np.array([curve]), np.array([0, 10, 20, 30]), np.array([final]), 35)
+    assert found.tolist() == [halfway]

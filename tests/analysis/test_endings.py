@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.analysis.attractors import PATTERN, WRONG, WRONG_OBSERVATION, name_pattern, where_they_end
+from bench.analysis.endings import PATTERN, WRONG, WRONG_OBSERVATION, name_pattern, where_they_end
 from bench.problem.outcome import Record, Result
 from bench.tracking import columns as c
 
