@@ -3,8 +3,17 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
-from bench.analysis.endings import PATTERN, WRONG, WRONG_OBSERVATION, name_pattern, where_they_end
+from bench.analysis.endings import (
+    PATTERN,
+    WRONG,
+    WRONG_OBSERVATION,
+    name_pattern,
+    name_patterns,
+    unique_rows,
+    where_they_end,
+)
 from bench.problem.outcome import Record, Result
 from bench.tracking import columns as c
 
@@ -92,3 +101,18 @@ def test_what_is_known_stands_beside_its_training(trial, ended, table):
 def test_no_trainings_end_nowhere(table):
     """A sweep that was interrupted at once has an empty table."""
     assert where_they_end(table()).empty
+
+
+@given(arrays(np.int64, st.tuples(st.integers(1, 40), st.integers(1, 20)), elements=st.sampled_from([0, 1, 64, 127])))
+def test_different_rows_are_numpys(rows):
+    """The oracle sorts them whole; folding loses none, however many columns there are."""
+    oracle, inverse = np.unique(rows, axis=0, return_inverse=True)
+    different, which = unique_rows(rows)
+    assert different.tolist() == oracle.tolist()
+    assert which.tolist() == inverse.tolist()
+
+
+@given(arrays(np.float64, st.tuples(st.integers(1, 20), st.integers(1, 5)), elements=st.floats(0, 1)))
+def test_many_are_named_as_one_by_one(predictions):
+    """A training's name does not depend on which others there are."""
+    assert name_patterns(predictions).tolist() == [name_pattern(row) for row in predictions]
