@@ -207,7 +207,7 @@ def test_ties_count_half(sides, ended, table, compared):
 
 
 def test_a_win_among_ties_is_no_majority(sides, ended, table, compared):
-    """By hand: (2 - 1) of 42 is 0.0238, give or take 1.96 √((3 of 42 - 0.0238²) of 42) = 0.0805; half of it from 50 %."""
+    """By hand: 1 of 42 is 0.0238, give or take 1.96 √((3 / 42 - 0.0238²) / 42) = 0.0805; half of that from 50 %."""
     data = table(ended(sides[0], errors(0.4, *[0.3] * 39)), ended(sides[1], errors(*[0.3] * 40)))
     assert compared(data).observed.startswith("51.2% [47.2%, 55.2%], 1 and 39 tied of 40 seeds")
     assert not compared(data).holds
