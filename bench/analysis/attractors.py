@@ -38,6 +38,11 @@ GATE_COLUMNS = [
     *(c.GATE, PATTERN, COUNT, OF, SHARE, LOW, HIGH, OF_UNSOLVED, TRIALS),
     *(c.FINAL_MSE, *SIDES),
 ]
+READ = (c.GATE, c.TRIAL_ID, c.FINAL_LOSS, c.FINAL_MSE, c.PREDICTIONS, c.TARGETS)
+READ_CURVES = (
+    *(c.GATE, c.TRIAL_ID, c.SEED, c.LOSS, c.REDUCTION, c.ITERATIONS, c.CURVE_POINTS),
+    *(c.OUTCOME, c.FINAL_LOSS, c.CURVE),
+)
 CURVE_COLUMNS = [c.GATE, PATTERN, c.LOSS, ITERATION, MEDIAN, CURVES]
 
 
@@ -130,7 +135,7 @@ def _table(trainings: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """Return a row for each group of unsolved trainings, with everything that either table has of it."""
     names = attractor_names(trainings)
     unsolved_T = names.notna().to_numpy()
-    rows = trainings[unsolved_T].assign(**{PATTERN: names[unsolved_T]})
+    rows = trainings.loc[unsolved_T, list(READ)].assign(**{PATTERN: names[unsolved_T]})
     if rows.empty:
         return pd.DataFrame(columns=list(dict.fromkeys([*TRIAL_COLUMNS, *GATE_COLUMNS])))
     groups = rows.groupby(by, observed=True)
@@ -196,7 +201,7 @@ def typical_curves(trainings: pd.DataFrame, most: int = 5) -> pd.DataFrame:
     """
     names = attractor_names(trainings)
     kept = (names.notna() & (names != ELSEWHERE) & trainings[c.CURVE].notna()).to_numpy()
-    rows = trainings[kept].assign(**{PATTERN: names[kept]})
+    rows = trainings.loc[kept, list(READ_CURVES)].assign(**{PATTERN: names[kept]})
     tables = [
         table.assign(**{c.GATE: str(gate), c.LOSS: str(loss)})
         for (gate, loss), some in rows.groupby([c.GATE, c.LOSS], observed=True)

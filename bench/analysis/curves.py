@@ -23,7 +23,7 @@ def curve_matrix(trainings: pd.DataFrame, column: str = c.CURVE) -> NDArray[np.f
 
     The loss of a diverged training is infinite, and that of one that stopped early stays what it was.
     """
-    kept = trainings.dropna(subset=[column])
+    kept = trainings.loc[trainings[column].notna(), [c.OUTCOME, c.FINAL_LOSS, column]]
     if kept.empty:
         return np.empty((0, 0))
     curves = np.stack(kept[column].to_list())
@@ -68,7 +68,8 @@ def fans(trainings: pd.DataFrame, quantiles: Sequence[float] = QUANTILES) -> pd.
 
     A row per trial and recorded iteration; ``n`` is how many curves they are of.
     """
-    kept = trainings[trainings[c.CURVE].notna()]
+    read = [c.TRIAL_ID, c.ITERATIONS, c.CURVE_POINTS, c.OUTCOME, c.FINAL_LOSS, c.CURVE]
+    kept = trainings.loc[trainings[c.CURVE].notna(), read]
     tables = []
     for trial, rows in kept.groupby(c.TRIAL_ID, observed=True):
         table = curve_quantiles(rows, quantiles=quantiles)
