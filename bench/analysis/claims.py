@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.analysis.attractors import WRONG_OBSERVATION, where_they_end
-from bench.analysis.curves import halfway_iteration, recorded
+from bench.analysis.curves import halfway_iterations, recorded
+from bench.analysis.endings import WRONG_OBSERVATION, where_they_end
+from bench.analysis.paired import paired_difference_interval
 from bench.analysis.solved import wilson_interval
 from bench.experiment.claim import DECIMAL, Bound, Claim, Comparison, Printed, Rate, Variety
 from bench.experiment.grid import PlannedClaim
@@ -125,7 +126,7 @@ def _bound(claim: Bound, chosen: pd.DataFrame) -> Verdict:
 def measure(trainings: pd.DataFrame, name: str) -> pd.Series:
     """Return one number per training; infinite where it diverged, failed, or never happened."""
     if name == HALFWAY_AT:
-        values = pd.Series([_halfway(row) for _, row in trainings.iterrows()], index=trainings.index, dtype=float)
+        values = _halfway(trainings)
     elif name in trainings:
         values = trainings[name].astype(float)
     else:
@@ -136,12 +137,15 @@ def measure(trainings: pd.DataFrame, name: str) -> pd.Series:
     return values.where(~lost, math.inf) if name == HALFWAY_AT else values.where(~lost, math.inf).fillna(math.inf)
 
 
-def _halfway(row: pd.Series) -> float:
+def _halfway(trainings: pd.DataFrame) -> pd.Series:
     """Return NaN where the curve was not kept: such a training says nothing either way."""
-    if row[c.CURVE] is None:
-        return math.nan
-    done = int(row[c.ITERATIONS_DONE])
-    return halfway_iteration(np.asarray(row[c.CURVE]), recorded(row.to_frame().T), float(row[c.FINAL_LOSS]), done)
+    found_T = np.full(len(trainings), math.nan)
+    kept = np.flatnonzero(trainings[c.CURVE].notna())
+    for some in trainings.iloc[kept].groupby(c.TRIAL_ID, observed=True).indices.values():
+        rows = trainings.iloc[kept[some]]
+        final, done = (rows[name].to_numpy(dtype=np.float64) for name in (c.FINAL_LOSS, c.ITERATIONS_DONE))
+        found_T[kept[some]] = halfway_iterations(np.stack(rows[c.CURVE].to_list()), recorded(rows), final, done)
+    return pd.Series(found_T, index=trainings.index)
 
 
 # ------------------------------------------------------------------ shares of trainings
@@ -163,6 +167,9 @@ def _rate_bound(claim: Rate, count: int, size: int, low: float, high: float) -> 
         return "always", count == size
     if claim.above is not None:
         return f"> {100 * claim.above:g}%", low > claim.above
+    if claim.between is not None:
+        least, most = claim.between
+        return f"{100 * least:g}% to {100 * most:g}%", least <= low and high <= most
     assert claim.below is not None
     return f"< {100 * claim.below:g}%", high < claim.below
 
@@ -172,8 +179,15 @@ def _events(claim: Rate, begun: pd.DataFrame) -> pd.Series:
     known = pd.concat([begun, where_they_end(begun)], axis=1)
     happened = pd.Series(True, index=begun.index)
     for name, value in claim.event.items():
-        happened &= known[name].isin(value if isinstance(value, list) else [value])
+        if isinstance(value, dict):
+            happened &= _beyond(measure(begun, name), **value)
+        else:
+            happened &= known[name].isin(value if isinstance(value, list) else [value])
     return happened
+
+
+def _beyond(values: pd.Series, above: float | None = None, below: float | None = None) -> pd.Series:
+    return values > above if above is not None else values < below
 
 
 def share(count: float, size: int) -> str:
@@ -197,20 +211,37 @@ def _variety(claim: Variety, chosen: pd.DataFrame) -> Verdict:
 
 
 def _comparison(claim: Comparison, chosen: pd.DataFrame, other: pd.DataFrame) -> Verdict:
-    """Compare by seed: the share of seeds where it is above or below, ties counted half, and both medians."""
+    """Compare by seed: the share of seeds where it is above or below, ties counted half, and both medians.
+
+    The interval is that of the difference between wins and losses, in which ties make it narrower, not wider.
+    """
     pairs = pd.DataFrame({"a": _by_seed(chosen, claim.measure), "b": _by_seed(other, claim.measure)}).dropna()
     if pairs.empty:
         return _verdict(claim, f"{claim.is_} for most seeds", NO_DATA, holds=False)
-    wins = (pairs["a"] > pairs["b"]) if claim.is_ == "above" else (pairs["a"] < pairs["b"])
-    count = float(wins.sum() + (pairs["a"] == pairs["b"]).sum() / 2)
-    low, _ = wilson_interval(count, len(pairs))
+    more, less = int((pairs["a"] > pairs["b"]).sum()), int((pairs["a"] < pairs["b"]).sum())
+    wins, losses = (more, less) if claim.is_ == "above" else (less, more)
+    low, _ = _improvement_interval(wins, losses, len(pairs))
     medians = f"medians {_short(pairs['a'].median())} and {_short(pairs['b'].median())}"
     return _verdict(
         claim,
         f"{claim.is_} for most seeds (> 50%)",
-        f"{share(count, len(pairs))} seeds; {medians}",
-        holds=float(low) > 0.5,
+        f"{improvement(wins, losses, len(pairs))} seeds; {medians}",
+        holds=low > 0.5,
     )
+
+
+def _improvement_interval(wins: int, losses: int, seeds: int) -> tuple[float, float]:
+    """Return the interval of the probability of improvement: half of that of the difference, from one half."""
+    low, high = paired_difference_interval(wins, losses, seeds)
+    return 0.5 + low / 2, 0.5 + high / 2
+
+
+def improvement(wins: int, losses: int, seeds: int) -> str:
+    """Write the probability of improvement (wins, and ties half) with its interval and its counts."""
+    low, high = _improvement_interval(wins, losses, seeds)
+    figure = 0.5 + (wins - losses) / (2 * seeds)
+    ties = seeds - wins - losses
+    return f"{figure:.1%} [{low:.1%}, {high:.1%}], {wins}{f' and {ties} tied' if ties else ''} of {seeds}"
 
 
 def _by_seed(trainings: pd.DataFrame, name: str) -> pd.Series:

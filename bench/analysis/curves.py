@@ -1,10 +1,10 @@
 """Training curves: quantiles over seeds, and where a curve does its falling.
 
-Shapes: T trainings, K recorded iterations.
+Shapes: T trainings, K recorded iterations, Q quantiles.
 """
 
-import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from bench.problem.outcome import Result
 from bench.problem.trial import recorded_iterations
 from bench.tracking import columns as c
 
-ITERATION = "iteration"
+ITERATION, CURVES = "iteration", "n"
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -23,7 +23,7 @@ def curve_matrix(trainings: pd.DataFrame, column: str = c.CURVE) -> NDArray[np.f
 
     The loss of a diverged training is infinite, and that of one that stopped early stays what it was.
     """
-    kept = trainings.dropna(subset=[column])
+    kept = trainings.loc[trainings[column].notna(), [c.OUTCOME, c.FINAL_LOSS, column]]
     if kept.empty:
         return np.empty((0, 0))
     curves = np.stack(kept[column].to_list())
@@ -45,12 +45,38 @@ def curve_quantiles(
     curves = curve_matrix(trainings, column)
     if not curves.size:
         return pd.DataFrame(columns=[ITERATION, *quantiles])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # columns after every training has stopped are all NaN
-        values = np.nanquantile(curves, quantiles, axis=0, method="inverted_cdf")
-    table = pd.DataFrame(values.T, columns=list(quantiles))
+    table = pd.DataFrame(inverted_cdf(curves, quantiles).T, columns=list(quantiles))
     table.insert(0, ITERATION, recorded(trainings))
     return table
+
+
+def inverted_cdf(values_TK: NDArray[np.float64], quantiles: Sequence[float] = QUANTILES) -> NDArray[np.float64]:
+    """Return quantiles ``[Q, K]`` of each column, each a value that occurs (Hyndman & Fan 1996, definition 1).
+
+    Exactly the numbers of ``numpy.nanquantile(..., method="inverted_cdf")``, from one sort: what is missing is not
+    counted, and a column without values has missing quantiles.
+    """
+    values_KT = np.sort(values_TK.T, axis=1)  # along the memory, what is missing last
+    counted_K = values_KT.shape[1] - np.isnan(values_KT).sum(axis=1)
+    place_QK = np.ceil(np.outer(quantiles, counted_K) - 1).astype(np.int64)
+    found_QK: NDArray[np.float64] = values_KT[np.arange(len(values_KT)), place_QK.clip(min=0)]
+    return found_QK
+
+
+def fans(trainings: pd.DataFrame, quantiles: Sequence[float] = QUANTILES) -> pd.DataFrame:
+    """Return the loss's quantiles over the seeds of every trial, as `curve_quantiles` has them.
+
+    A row per trial and recorded iteration; ``n`` is how many curves they are of.
+    """
+    read = [c.TRIAL_ID, c.ITERATIONS, c.CURVE_POINTS, c.OUTCOME, c.FINAL_LOSS, c.CURVE]
+    kept = trainings.loc[trainings[c.CURVE].notna(), read]
+    tables = []
+    for trial, rows in kept.groupby(c.TRIAL_ID, observed=True):
+        table = curve_quantiles(rows, quantiles=quantiles)
+        table[c.TRIAL_ID], table[CURVES] = str(trial), len(rows)
+        tables.append(table)
+    columns = [c.TRIAL_ID, ITERATION, *quantiles, CURVES]
+    return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
 
 
 def recorded(trainings: pd.DataFrame) -> NDArray[np.int64]:
@@ -59,12 +85,17 @@ def recorded(trainings: pd.DataFrame) -> NDArray[np.int64]:
     return recorded_iterations(int(first[c.ITERATIONS]), int(first[c.CURVE_POINTS]))
 
 
-def halfway_iteration(curve: NDArray[np.float64], iterations: NDArray[np.int64], final_loss: float, done: int) -> float:
-    """Return the first recorded iteration at which a loss has done half of its fall; infinite if it never fell.
+def halfway_iterations(
+    curves_TK: NDArray[np.float64], iterations_K: NDArray[np.int64], final_T: NDArray[np.float64], done_T: Any
+) -> NDArray[np.float64]:
+    """Return the first recorded iteration ``[T]`` at which a loss has done half of its fall; infinite if it never fell.
 
-    ``done`` is where the training ended: a fall between two recorded iterations is noticed at the next.
+    ``done_T`` is where the training ended: a fall between two recorded iterations is noticed at the next.
     """
-    if not (np.isfinite(final_loss) and len(curve) and curve[0] > final_loss):
-        return float("inf")
-    below = np.flatnonzero(curve <= (curve[0] + final_loss) / 2)
-    return float(iterations[below[0]]) if below.size else float(done)
+    if not curves_TK.shape[1]:
+        return np.full(len(curves_TK), np.inf)
+    first_T = curves_TK[:, 0]
+    with np.errstate(invalid="ignore", over="ignore"):
+        below_TK = curves_TK <= ((first_T + final_T) / 2)[:, None]
+    there_T = np.where(below_TK.any(axis=1), iterations_K[below_TK.argmax(axis=1)], done_T)
+    return np.where(np.isfinite(final_T) & (first_T > final_T), there_T, np.inf)

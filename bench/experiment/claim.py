@@ -1,9 +1,9 @@
 """Claims: what an experiment says is true, declared in its file and checked after its sweep."""
 
 import re
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, field_validator, model_validator
 
 from bench.errors import unknown
 from bench.problem.outcome import Result
@@ -15,7 +15,8 @@ FORMAT = re.compile(r"\.\d{1,2}[efg]")
 Measure = Literal[
     "final_loss", "final_mse", "max_abs_error", "solved_at", "correct_at", "iteration_us", "halfway_at", "wrong"
 ]
-Event = Literal["outcome", "solved", "correct", "wrong", "wrong_observation", "pattern"]
+Amount = Literal["final_loss", "final_mse", "max_abs_error", "solved_at", "correct_at", "halfway_at"]
+Event = Literal["outcome", "solved", "correct", "wrong", "wrong_observation", "pattern", Amount]
 
 
 class Claim(BaseModel):
@@ -98,6 +99,8 @@ class Bound(OfOne):
 
 def _read_event(name: str, value: Any) -> Any:
     """Check one property of an event, or a list of them; raise ValueError for what can never happen."""
+    if name in get_args(Amount):
+        return _read_amount(name, value)
     items = value if isinstance(value, list) else [value]
     for item in items:
         if name == "outcome" and item not in list(Result):
@@ -111,14 +114,35 @@ def _read_event(name: str, value: Any) -> Any:
     return value
 
 
+def _read_amount(name: str, value: Any) -> Any:
+    """Check one bound of a number, such as ``{ above = 5000 }``."""
+    bounds = list(value.items()) if isinstance(value, dict) else []
+    if len(bounds) != 1 or bounds[0][0] not in ("above", "below") or type(bounds[0][1]) not in (int, float):
+        raise ValueError(f"{name} is {value!r}; allowed are {{ above = NUMBER }} and {{ below = NUMBER }}")
+    return value
+
+
 class Rate(Claim):
-    """The share of trainings with an event: its Wilson interval above or below a bound, or never, or always."""
+    """The share of trainings with an event: its Wilson interval above, below or between bounds, or never, or always.
+
+    ``between`` are two bounds that the whole interval lies inside. An event names outcomes, patterns and the like, or
+    one bound of a number: ``{ halfway_at = { above = 5000 } }``.
+    """
 
     event: dict[Event, Any] = Field(min_length=1)
     above: float | None = Field(default=None, ge=0, lt=1)
     below: float | None = Field(default=None, gt=0, le=1)
+    between: tuple[float, float] | None = None
     never: Literal[True] | None = None
     always: Literal[True] | None = None
+
+    @field_validator("between", mode="before")
+    @classmethod
+    def _two_bounds(cls, value: Any) -> Any:
+        numbers = isinstance(value, list | tuple) and all(type(bound) in (int, float) for bound in value)
+        if not (numbers and len(value) == 2 and 0 <= value[0] < value[1] <= 1):
+            raise ValueError(f"got {value!r}; allowed is [low, high] with 0 <= low < high <= 1")
+        return value
 
     @model_validator(mode="after")
     def _possible(self) -> "Rate":
@@ -128,7 +152,7 @@ class Rate(Claim):
 
     @model_validator(mode="after")
     def _one_bound(self) -> "Rate":
-        return _one_of(self, "above", "below", "never", "always")
+        return _one_of(self, "above", "below", "between", "never", "always")
 
 
 class Comparison(Claim):

@@ -8,6 +8,7 @@ PARAMETERS = tuple(TRIAL_PARAMETERS)
 GATE = "gate"
 HIDDEN = "hidden"
 LOSS = "loss"
+REDUCTION = "reduction"
 LEARNING_RATE = "learning_rate"
 BACKEND = "backend"
 DTYPE = "dtype"

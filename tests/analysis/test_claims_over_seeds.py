@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bench.analysis.claims import NO_DATA, measure, share
+from bench.analysis.claims import NO_DATA, improvement, measure, share
 from bench.problem.outcome import NEVER
 from bench.tracking import columns as c
 
@@ -20,12 +20,15 @@ NAN = np.nan
         ({"above": 0.6}, "> 60%", False),
         ({"below": 0.9}, "< 90%", True),
         ({"below": 0.8}, "< 80%", False),
+        ({"between": [0.55, 0.85]}, "55% to 85%", True),
+        ({"between": [0.6, 0.85]}, "60% to 85%", False),
+        ({"between": [0.55, 0.8]}, "55% to 80%", False),
         ({"never": True}, "never", False),
         ({"always": True}, "always", False),
     ],
 )
-def test_a_share_is_surely_above_or_below_its_bound(trial, ended, table, bound, expected, holds, check):
-    """It is Wilson's interval, [57 %, 85 %] for 29 of 40, that must be on that side, not the share."""
+def test_a_share_is_surely_on_its_side_of_a_bound(trial, ended, table, bound, expected, holds, check):
+    """It is Wilson's interval, [57 %, 85 %] for 29 of 40, that must be there as a whole, not the share."""
     data = table(ended(trial(), [SOLVED] * 29 + [STUCK] * 11))
     (verdict,) = check(data, [trial()], event={"outcome": "solved"}, **bound)
     assert verdict.observed == "72.5% [57.2%, 83.9%], 29 of 40"
@@ -63,6 +66,31 @@ def test_an_event_is_what_has_every_named_property(trial, ended, table, event, c
     data = table(ended(one, [SOLVED, STUCK, ONE_WRONG, OTHER_WRONG]), failed(one, [9]))
     (verdict,) = check(data, [one], event=event, below=1)
     assert verdict.observed == share(count, 5)
+
+
+@pytest.mark.parametrize(
+    ("event", "count"),
+    [
+        ({"final_mse": {"below": 0.2}}, 1),
+        ({"final_mse": {"above": 0.2}}, 4),
+        ({"max_abs_error": {"above": 0.99}}, 3),
+        ({"solved_at": {"below": 50}}, 1),
+        ({"solved_at": {"above": 50}, "outcome": "stuck"}, 3),
+    ],
+)
+def test_an_event_may_be_a_number_beyond_a_bound(trial, ended, table, event, count, check, failed):
+    """What failed has the worst of every measure, and what never happened took for ever."""
+    one = trial()
+    solved_at = [20, NEVER, NEVER, NEVER]
+    data = table(ended(one, [SOLVED, STUCK, ONE_WRONG, OTHER_WRONG], solved_at=solved_at), failed(one, [9]))
+    (verdict,) = check(data, [one], event=event, below=1)
+    assert verdict.observed == share(count, 5)
+
+
+def test_a_share_of_nothing_is_between_no_bounds(trial, table, check, refused):
+    """Where every training was refused nothing is known of the share."""
+    (verdict,) = check(table(refused(trial(), range(3))), [trial()], event={"solved": True}, between=[0, 1])
+    assert (verdict.observed, verdict.holds) == (NO_DATA, False)
 
 
 def test_trainings_that_were_refused_are_in_no_share(trial, ended, table, check, refused):
@@ -160,9 +188,9 @@ def test_what_is_higher_on_most_seeds_is_above(sides, ended, table, compared):
     data = table(ended(sides[0], errors(*[0.4] * 30, *[0.2] * 10)), ended(sides[1], errors(*[0.3] * 40)))
     above, below = (compared(data, **{"is": which}) for which in ("above", "below"))
     assert above.expected == "above for most seeds (> 50%)"
-    assert above.observed == f"{share(30, 40)} seeds; medians 0.16 and 0.09"
+    assert above.observed == f"{improvement(30, 10, 40)} seeds; medians 0.16 and 0.09"
     assert (above.holds, below.holds) == (True, False)
-    assert below.observed.startswith(share(10, 40))
+    assert below.observed.startswith(improvement(10, 30, 40))
 
 
 def test_a_small_majority_is_not_surely_one(sides, ended, table, compared):
@@ -172,10 +200,17 @@ def test_a_small_majority_is_not_surely_one(sides, ended, table, compared):
 
 
 def test_ties_count_half(sides, ended, table, compared):
-    """Twenty seeds won and twenty tied are thirty of forty, in either direction's favour."""
+    """Twenty seeds won and twenty tied are three quarters, in either direction's favour."""
     data = table(ended(sides[0], errors(*[0.4] * 20, *[0.3] * 20)), ended(sides[1], errors(*[0.3] * 40)))
-    assert compared(data).observed.startswith(share(30, 40))
-    assert compared(data, **{"is": "below"}).observed.startswith(share(10, 40))
+    assert compared(data).observed.startswith(improvement(20, 0, 40))
+    assert compared(data, **{"is": "below"}).observed.startswith(improvement(0, 20, 40))
+
+
+def test_a_win_among_ties_is_no_majority(sides, ended, table, compared):
+    """By hand: 1 of 42 is 0.0238, give or take 1.96 √((3 / 42 - 0.0238²) / 42) = 0.0805; half of that from 50 %."""
+    data = table(ended(sides[0], errors(0.4, *[0.3] * 39)), ended(sides[1], errors(*[0.3] * 40)))
+    assert compared(data).observed.startswith("51.2% [47.2%, 55.2%], 1 and 39 tied of 40 seeds")
+    assert not compared(data).holds
 
 
 def test_what_is_equal_is_neither_above_nor_below(sides, ended, table, compared):
@@ -188,13 +223,13 @@ def test_comparisons_are_seed_by_seed(sides, ended, table, compared):
     """A small difference on every seed shows, however much the seeds differ among themselves."""
     spread = np.linspace(0.01, 0.4, 20)
     data = table(ended(sides[0], errors(*spread + 0.001)), ended(sides[1], errors(*spread)))
-    assert compared(data).observed.startswith(share(20, 20))
+    assert compared(data).observed.startswith(improvement(20, 0, 20))
 
 
 def test_only_seeds_that_both_have_are_compared(sides, ended, table, compared):
     """A seed of one side alone is in no pair."""
     data = table(ended(sides[0], errors(*[0.4] * 10)), ended(sides[1], errors(*[0.3] * 10), seeds=range(4, 14)))
-    assert compared(data).observed.startswith(share(6, 6))
+    assert compared(data).observed.startswith(improvement(6, 0, 6))
 
 
 def test_several_trials_of_a_side_are_their_median_for_each_seed(trial, ended, table, check):
@@ -204,7 +239,7 @@ def test_several_trials_of_a_side_are_their_median_for_each_seed(trial, ended, t
     records = [ended(one, errors(*[error] * 10)) for one, error in zip(first, (0.1, 0.3, 0.5), strict=True)]
     data = table(*records, ended(other, errors(*[0.2] * 10)))
     (verdict,) = check(data, first, [other], than={}, measure="final_mse", **{"is": "above"})
-    assert verdict.observed == f"{share(10, 10)} seeds; medians 0.09 and 0.04"
+    assert verdict.observed == f"{improvement(10, 0, 10)} seeds; medians 0.09 and 0.04"
 
 
 @pytest.mark.parametrize("name", ["final_mse", "final_loss", "max_abs_error", "halfway_at", "solved_at"])
@@ -227,14 +262,14 @@ def test_diverged_trainings_are_the_worst_of_a_comparison(sides, ended, table, n
 def test_two_sides_that_both_diverge_are_tied(sides, ended, table, compared):
     """Nothing is worse than the worst."""
     data = table(*(ended(one, [DIVERGED] * 40) for one in sides))
-    assert compared(data).observed.startswith(share(20, 40))
+    assert compared(data).observed.startswith(improvement(0, 0, 40))
 
 
 def test_what_never_happened_took_longest(sides, ended, table, compared):
     """A seed that never solves is above any that does."""
     data = table(ended(sides[0], [STUCK] * 20, solved_at=NEVER), ended(sides[1], [SOLVED] * 20, solved_at=99))
     verdict = compared(data, measure="solved_at")
-    assert verdict.observed == f"{share(20, 20)} seeds; medians inf and 99"
+    assert verdict.observed == f"{improvement(20, 0, 20)} seeds; medians inf and 99"
     assert verdict.holds
 
 
@@ -256,7 +291,7 @@ def test_times_can_be_compared(sides, ended, table, compared):
     """Which of two is faster is a comparison like any other."""
     data = table(ended(sides[0], [STUCK] * 20, us=3, alone=True), ended(sides[1], [STUCK] * 20, us=2000, alone=True))
     verdict = compared(data, measure="iteration_us", **{"is": "below"})
-    assert verdict.observed == f"{share(20, 20)} seeds; medians 3 and 2,000"
+    assert verdict.observed == f"{improvement(20, 0, 20)} seeds; medians 3 and 2,000"
     assert verdict.holds
 
 
@@ -289,14 +324,14 @@ def test_times_taken_beside_other_work_are_not_compared(sides, ended, table, com
         ended(sides[1], [STUCK] * 15, us=0.5, seeds=range(5, 20)),
     )
     verdict = compared(data, measure="iteration_us", **{"is": "below"})
-    assert verdict.observed == f"{share(5, 5)} seeds; medians 1 and 2"
+    assert verdict.observed == f"{improvement(5, 0, 5)} seeds; medians 1 and 2"
 
 
 def test_half_of_the_fall_of_a_curve_that_was_not_kept_is_unknown(sides, ended, table, compared):
     """Beyond the first seeds of a trial there is no curve; the comparison is over those that have one."""
     loss = [np.linspace(1, 0, 10)] * 3
     data = table(*(ended(one, [SOLVED] * 3, loss=loss) for one in sides), lists_to=1)
-    assert compared(data, measure="halfway_at", **{"is": "below"}).observed.startswith(share(1, 2))
+    assert compared(data, measure="halfway_at", **{"is": "below"}).observed.startswith(improvement(0, 0, 2))
 
 
 def test_a_stopped_training_is_halfway_no_later_than_it_stopped(trial, ended, table):

@@ -4,12 +4,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from bench.analysis.curves import CURVES as OF_CURVES
 from bench.analysis.curves import (
     ITERATION,
     QUANTILES,
     curve_matrix,
     curve_quantiles,
-    halfway_iteration,
+    fans,
+    halfway_iterations,
+    inverted_cdf,
     recorded,
 )
 from bench.problem.outcome import Record, Result
@@ -139,6 +142,43 @@ def test_trainings_without_a_curve_leave_the_others_quantiles_alone(trial, ended
     assert curve_quantiles(data)[0.5].tolist() == [4.0] * 10
 
 
+@given(
+    arrays(
+        np.float64,
+        st.tuples(st.integers(1, 60), st.integers(1, 4)),
+        elements=st.floats(allow_nan=True, allow_infinity=True),
+    ),
+    st.lists(st.floats(0, 1), min_size=1, max_size=6),
+)
+@pytest.mark.filterwarnings("ignore:All-NaN slice:RuntimeWarning")  # NumPy's own, of columns without values
+def test_quantiles_are_numpys_to_the_last_bit(values, quantiles):
+    """The oracle is the inverted distribution function of nanquantile, with missing and infinite values."""
+    oracle = np.nanquantile(values, quantiles, axis=0, method="inverted_cdf")
+    assert np.array_equal(inverted_cdf(values, quantiles), oracle, equal_nan=True)
+
+
+# ------------------------------------------------------------------ fans
+
+
+def test_every_trial_has_its_fan(trial, ended, table):
+    """Each is the quantiles of its own curves, and says of how many."""
+    first, second = trial(hidden=2), trial(hidden=3, iterations=50)
+    data = table(ended(first, [STUCK] * 3, loss=np.arange(30.0).reshape(3, 10)), ended(second, [STUCK] * 2))
+    found = fans(data.sample(frac=1, random_state=1))
+    assert list(found.columns) == [c.TRIAL_ID, ITERATION, *QUANTILES, OF_CURVES]
+    for one, size in ((first, 3), (second, 2)):
+        own = found[found[c.TRIAL_ID] == one.trial_id].reset_index(drop=True)
+        assert own[[ITERATION, *QUANTILES]].equals(curve_quantiles(data[data[c.TRIAL_ID] == one.trial_id]))
+        assert own[OF_CURVES].tolist() == [size] * 10
+
+
+def test_a_trial_without_curves_has_no_fan(trial, ended, table, failed):
+    """Its neighbours have theirs; where none has, the table has its columns."""
+    crashed, fine = trial(hidden=2), trial(hidden=3)
+    assert set(fans(table(failed(crashed, [0]), ended(fine, [STUCK])))[c.TRIAL_ID]) == {fine.trial_id}
+    assert list(fans(table(failed(crashed, [0]))).columns) == list(fans(table(ended(fine, [STUCK]))).columns)
+
+
 # ------------------------------------------------------------------ curves
 
 
@@ -176,4 +216,5 @@ def test_recorded_iterations_are_those_of_the_trial(trial, ended, table, iterati
 )
 def test_half_of_the_fall_is_where_the_curve_first_gets_there(curve, final, halfway):
     """It is the first recorded iteration at or below the middle of start and end, or else where the training ended."""
-    assert halfway_iteration(np.array(curve), np.array([0, 10, 20, 30]), final, 35) == halfway
+    found = halfway_iterations(np.array([curve]), np.array([0, 10, 20, 30]), np.array([final]), 35)
+    assert found.tolist() == [halfway]

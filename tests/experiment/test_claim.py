@@ -29,11 +29,28 @@ def test_a_claim_is_of_the_kind_that_its_keys_say(body, kind):
     [
         ('seed = 0\nof = "final_mse"', "got the bounds none; allowed is exactly one of above, below"),
         ('seed = 0\nof = "final_mse"\nabove = 1\nbelow = 2', "got the bounds above, below; allowed is exactly one"),
-        (RATE, "got the bounds none; allowed is exactly one of above, below, never, always"),
+        (RATE, "got the bounds none; allowed is exactly one of above, below, between, never, always"),
         (RATE + "never = true\nbelow = 0.5", "got the bounds below, never; allowed is exactly one"),
         (RATE + "never = false", "never is False: input should be True"),
         (RATE + "above = 2", "above is 2: input should be less than 1"),
         (RATE + "below = 0", "below is 0: input should be greater than 0"),
+        (
+            RATE + "between = [0.6, 0.4]",
+            "claim 2: between: got [0.6, 0.4]; allowed is [low, high] with 0 <= low < high",
+        ),
+        (RATE + "between = [0.5, 0.5]", "between: got [0.5, 0.5]; allowed is"),
+        (RATE + "between = [-0.1, 1]", "between: got [-0.1, 1]; allowed is"),
+        (RATE + "between = [0, 1.5]", "between: got [0, 1.5]; allowed is"),
+        (RATE + "between = [0.5]", "between: got [0.5]; allowed is"),
+        (RATE + "between = 0.5", "between: got 0.5; allowed is"),
+        (RATE + "between = ['a', 'b']", "between: got ['a', 'b']; allowed is"),
+        (RATE + "between = [0, nan]", "between: got [0, nan]; allowed is"),
+        (RATE + "between = [0.2, 0.3]\nabove = 0.1", "got the bounds above, between; allowed is exactly one of"),
+        ("event = { halfway_at = 5 }\nnever = true", "halfway_at is 5; allowed are { above = NUMBER } and { below ="),
+        (
+            "event = { final_mse = { over = 5 } }\nnever = true",
+            "final_mse is {'over': 5}; allowed are { above = NUMBER",
+        ),
         ("event = {}\nnever = true", "at least 1 item"),
         ("event = { outcom = 'solved' }\nnever = true", "is 'outcom': input should be 'outcome', 'solved'"),
         (PRINTED + 'at = [0, 1]\nprinted = ["0.5"]', "'at' has 2 entries and 'printed' 1; allowed is one each"),
@@ -46,7 +63,7 @@ def test_a_claim_is_of_the_kind_that_its_keys_say(body, kind):
         (COMPARISON, "is is missing"),
         (COMPARISON + 'is = "over"', "is is 'over': input should be 'above' or 'below'"),
         ('varies = "colour"', "varies is 'colour': input should be 'wrong_observation', 'outcome' or 'pattern'"),
-        (RATE + "never = true\nseed = 3", "key 'seed' is not known; choose from above, always, below, event"),
+        (RATE + "never = true\nseed = 3", "key 'seed' is not known; choose from above, always, below, between"),
     ],
 )
 def test_a_mistake_in_a_claim_is_told_in_words(read, claim, body, words):
