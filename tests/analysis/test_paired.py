@@ -1,35 +1,36 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binomtest
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
 
-from bench.analysis.paired import paired_difference_interval
+from bench.analysis.paired import holm, mcnemar_p, paired_difference_interval, seeds_needed
 
-PAIRS = st.integers(1, 500).flatmap(
-    lambda n: st.integers(0, n).flatmap(lambda plus: st.tuples(st.just(plus), st.integers(0, n - plus), st.just(n)))
-)
-
-
-def test_a_difference_has_the_interval_that_bonett_and_price_give_it():
-    """By hand: 20 for, 6 against, 14 tied: 21/42 - 7/42 = 1/3, give or take 1.95996 √((28/42 - 1/9) / 42)."""
-    width = 1.959963984540054 * np.sqrt((28 / 42 - 1 / 9) / 42)
-    assert paired_difference_interval(20, 6, 40) == pytest.approx((1 / 3 - width, 1 / 3 + width))
+APPROVED = (1600, 150, 86)  # Agresti 2002, table 10.1: 794 approved twice, 150 then only, 86 later only, 570 never
+COUNTS = st.tuples(st.integers(0, 300), st.integers(0, 300), st.integers(0, 300)).filter(lambda some: sum(some) > 0)
 
 
-@given(PAIRS)
-def test_the_interval_has_the_difference_inside(counts):
-    """It stays within what a difference of shares can be."""
-    plus, minus, pairs = counts
-    low, high = paired_difference_interval(plus, minus, pairs)
-    assert -1 <= low <= (plus - minus) / pairs <= high <= 1
+def test_the_approval_ratings_change_as_agresti_says():
+    """944 less 880 of 1600 approve: 4 points, from 0.02 to 0.06, as printed."""
+    low, high = paired_difference_interval(*APPROVED[1:], APPROVED[0])
+    assert ((150 - 86) / 1600, float(low), float(high)) == pytest.approx((0.04, 0.02, 0.06), abs=0.005)
 
 
-@given(PAIRS)
-def test_the_other_way_round_it_is_the_mirror_image(counts):
-    """Neither side is preferred."""
-    plus, minus, pairs = counts
-    low, high = paired_difference_interval(plus, minus, pairs)
-    assert paired_difference_interval(minus, plus, pairs) == pytest.approx((-high, -low))
+def test_mcnemars_p_of_the_approval_ratings_is_the_published_one():
+    """Agresti's z is 4.17, with p below 0.0001; the exact p is that of statsmodels."""
+    expected = mcnemar([[794, 150], [86, 570]], exact=True).pvalue
+    assert mcnemar_p(150, 86) == pytest.approx(expected, rel=1e-12)
+    assert mcnemar_p(150, 86) < 0.0001
+
+
+@given(COUNTS)
+def test_mcnemars_p_is_the_binomial_tests(counts):
+    """SciPy's test of a fair coin on the discordant pairs gives the same; without any, nothing is seen."""
+    one, other, _ = counts
+    expected = binomtest(one, one + other).pvalue if one + other else 1.0
+    assert mcnemar_p(one, other) == pytest.approx(expected, rel=1e-9)
 
 
 def test_there_is_no_interval_of_no_pairs():
@@ -39,12 +40,77 @@ def test_there_is_no_interval_of_no_pairs():
     assert (low[1], high[1]) == paired_difference_interval(3, 1, 9)
 
 
+def test_bonett_and_prices_interval_worked_by_hand():
+    """20 pairs, 5 and 1 discordant: 6/22 and 2/22, 4/22 ± 1.96 sqrt((8/22 - (4/22)²) / 22)."""
+    half = 1.959964 * np.sqrt((8 / 22 - (4 / 22) ** 2) / 22)
+    assert paired_difference_interval(5, 1, 20) == pytest.approx((4 / 22 - half, 4 / 22 + half), abs=1e-6)
+
+
+@given(COUNTS)
+def test_the_interval_holds_the_difference_and_stays_within_its_range(counts):
+    """However few the pairs."""
+    one, other, same = counts
+    low, high = paired_difference_interval(one, other, sum(counts))
+    assert -1 <= low <= (one - other) / (one + other + same) <= high <= 1
+
+
+@given(COUNTS)
+def test_swapping_the_trials_mirrors_everything(counts):
+    """The order of two trials is no information."""
+    one, other, _ = counts
+    low, high = paired_difference_interval(one, other, sum(counts))
+    assert paired_difference_interval(other, one, sum(counts)) == pytest.approx((-high, -low))
+    assert mcnemar_p(one, other) == mcnemar_p(other, one)
+    assert seeds_needed(sum(counts), one, other) == seeds_needed(sum(counts), other, one)
+
+
+def test_holms_adjustment_worked_by_hand():
+    """Of 0.01, 0.04, 0.03 the least is taken three times, the next twice, and the last is not below that."""
+    assert holm(np.array([0.01, 0.04, 0.03])) == pytest.approx([0.03, 0.06, 0.06])
+    assert len(holm(np.array([]))) == 0
+
+
+@settings(max_examples=5)
+@given(st.lists(st.integers(0, 1000), min_size=1, max_size=30))
+def test_holms_adjustment_never_lowers_p_and_is_statsmodels(values):
+    """Every p is at least its own, and at most Bonferroni's."""
+    p = np.array(values) / 1000
+    adjusted = holm(p)
+    assert (adjusted >= p).all()
+    assert (adjusted <= np.minimum(len(p) * p, 1) + 1e-12).all()
+    assert adjusted == pytest.approx(multipletests(p, method="holm")[1])
+
+
+def test_seeds_needed_worked_by_hand():
+    """Discordant 0.2 and 0.1: (1.959964 sqrt(0.3) + 0.841621 sqrt(0.3 - 0.01))² / 0.01 = 233.1 seeds."""
+    expected = (1.959964 * np.sqrt(0.3) + 0.841621 * np.sqrt(0.29)) ** 2 / 0.01
+    assert seeds_needed(100, 20, 10) == np.ceil(expected) == 234
+
+
+def test_no_difference_needs_endless_seeds():
+    """What is equal is never told apart."""
+    assert np.isinf(seeds_needed([10, 10], [0, 3], [0, 3])).all()
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("shares", [(0.3, 0.3), (0.5, 0.2), (0.05, 0.1)])
-def test_the_interval_covers_the_truth_nineteen_times_of_twenty(shares):
-    """Twenty thousand samples of sixty pairs: at least 94 % of the intervals hold the true difference."""
-    rng = np.random.default_rng(3)
-    plus, minus, _ = rng.multinomial(60, [*shares, 1 - sum(shares)], 20_000).T
-    low, high = paired_difference_interval(plus, minus, 60)
-    truth = shares[0] - shares[1]
-    assert ((low <= truth) & (truth <= high)).mean() > 0.94
+@pytest.mark.parametrize(("one", "other"), [(0.2, 0.1), (0.15, 0.05), (0.3, 0.2), (0.1, 0.07)])
+def test_so_many_seeds_have_the_power_that_was_promised(one, other):
+    """Over 20,000 sweeps of as many seeds McNemar's test finds it in about 80 %; the exact one in a little fewer."""
+    rng = np.random.default_rng(0)
+    needed = int(seeds_needed(10_000, one * 10_000, other * 10_000))
+    only_one, only_other, _ = rng.multinomial(needed, [one, other, 1 - one - other], size=20_000).T
+    score = np.abs(only_one - only_other) / np.sqrt(np.maximum(only_one + only_other, 1))
+    assert 0.78 < (score > 1.959964).mean() < 0.83
+    assert 0.74 < (mcnemar_p(only_one, only_other) <= 0.05).mean() < 0.81
+
+
+SAMPLED = [(50, 0.2, 0.1), (200, 0.3, 0.05), (1000, 0.02, 0.01), (30, 0.4, 0.4)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("size", "one", "other"), SAMPLED)
+def test_the_interval_of_a_paired_difference_covers_the_truth(size, one, other):
+    """Over 20,000 samples in 93 to 97 %."""
+    counts = np.random.default_rng(1).multinomial(size, [one, other, 1 - one - other], size=20_000).T
+    low, high = paired_difference_interval(counts[0], counts[1], size)
+    assert 0.93 < ((low <= one - other) & (one - other <= high)).mean() < 0.98

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.analysis.curves import ITERATION
@@ -20,7 +21,7 @@ def fan(quantiles: pd.DataFrame, singles: pd.DataFrame, ends: tuple[float, float
 
     ``singles`` has a row per training with its outcome and its curve at the same iterations.
     """
-    figure, axes = blank(2.9, 2.1, left=0.47)
+    figure, axes = blank(2.9, 2.1, left=0.47, right=0.24)
     _loss_axes(axes, ends, iterations)
     at = quantiles[ITERATION]
     shown = quantiles.drop(columns=[ITERATION]).replace(np.inf, np.nan)
@@ -64,9 +65,9 @@ def typical(curves: pd.DataFrame, patterns: Sequence[str], colours: dict[str, st
     return figure
 
 
-def _loss_axes(axes, ends: tuple[float, float], iterations: int) -> None:  # type: ignore[no-untyped-def]
+def _loss_axes(axes: Axes, ends: tuple[float, float], iterations: int) -> None:
     log_axis(axes, "y", *ends)
     axes.set_xlim(0, max(iterations, 1))
     ticks = np.array([0, 0.5, 1]) * iterations
     axes.set_xticks(ticks, [plain_number(tick) if tick < 1e6 else f"{tick / 1e6:g} M" for tick in ticks])
-    axes.set(xlabel="iteration", ylabel="loss")
+    axes.set_xlabel("iteration")

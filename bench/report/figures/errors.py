@@ -4,13 +4,16 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from bench.report.colour import OUTCOMES
 from bench.report.drawing import blank, log_axis, plain
 from bench.report.figures.rates import CHARACTER, shortened
 from bench.tracking import columns as c
 
+Floats = NDArray[np.float64]
 BINS = 56
 FEW = 60  # trainings of a row that are drawn one by one
 ROW = 0.34  # inches
@@ -37,7 +40,7 @@ def final_errors(rows: Sequence[tuple[str, pd.DataFrame]], ends: tuple[float, fl
     return figure
 
 
-def _ridge(axes, base, values, outcomes, edges) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def _ridge(axes: Axes, base: float, values: Floats, outcomes: NDArray[np.str_], edges: Floats) -> None:
     counts = {name: np.histogram(values[outcomes == name], edges)[0] for name in OUTCOMES if (outcomes == name).any()}
     scale = 0.82 / max(sum(counts.values()).max(), 1)
     below = np.zeros(len(edges) - 1)
@@ -46,7 +49,7 @@ def _ridge(axes, base, values, outcomes, edges) -> None:  # type: ignore[no-unty
         below = below + count
 
 
-def _strip(axes, base, values, outcomes, edges) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def _strip(axes: Axes, base: float, values: Floats, outcomes: NDArray[np.str_], edges: Floats) -> None:
     """Draw a mark for each training, marks of the same bin above each other."""
     ordered = np.argsort(values, kind="stable")
     bins = np.clip(np.searchsorted(edges, values[ordered], side="right") - 1, 0, len(edges) - 2)

@@ -1,0 +1,162 @@
+"""Comparisons by seed: trials that differ in one parameter only, and whose trainings start from the same weights.
+
+Shapes: V trials that are alike but for one parameter, S their seeds, P pairs of them, U units that are resampled.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.analysis.alike import Alike, alike_trials
+from bench.analysis.levels import begun
+from bench.analysis.paired import holm, mcnemar_p, paired_difference_interval, seeds_needed
+from bench.analysis.resampling import UNITS, draw_weights, percentile_interval, quotients, units
+from bench.tracking import columns as c
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Weights = Callable[[int], Floats]
+
+SIGNIFICANT = 0.05
+
+PARAMETER, ONE, OTHER, ONE_ID, OTHER_ID, CONTEXT = "parameter", "one", "other", "one_id", "other_id", "context"
+PAIRS, BOTH, ONLY_ONE, ONLY_OTHER, NEITHER = "pairs", "both", "only_one", "only_other", "neither"
+DIFFERENCE, DIFFERENCE_LOW, DIFFERENCE_HIGH = "difference", "difference_low", "difference_high"
+RATIO, RATIO_LOW, RATIO_HIGH, RATIO_PAIRS = "ratio", "ratio_low", "ratio_high", "ratio_pairs"
+IMPROVEMENT, IMPROVEMENT_LOW, IMPROVEMENT_HIGH = "improvement", "improvement_low", "improvement_high"
+P, P_HOLM, NEEDED = "p", "p_holm", "seeds_needed"
+WINS, LOSSES = "wins", "losses"
+CONTEXTS, BETTER, WORSE = "contexts", "better", "worse"
+COLUMNS = [
+    *(PARAMETER, ONE, OTHER, ONE_ID, OTHER_ID, CONTEXT, PAIRS, BOTH, ONLY_ONE, ONLY_OTHER, NEITHER),
+    *(DIFFERENCE, DIFFERENCE_LOW, DIFFERENCE_HIGH, RATIO, RATIO_LOW, RATIO_HIGH, RATIO_PAIRS),
+    *(IMPROVEMENT, IMPROVEMENT_LOW, IMPROVEMENT_HIGH, P, P_HOLM, NEEDED),
+]
+POOLED = [PARAMETER, ONE, OTHER, CONTEXTS, PAIRS, DIFFERENCE, DIFFERENCE_LOW, DIFFERENCE_HIGH, BETTER, WORSE]
+
+
+def comparisons(trainings: pd.DataFrame, names: Sequence[str], rng: np.random.Generator) -> pd.DataFrame:
+    """Return a row for each two trials that are equal but for one of the named parameters, over the seeds of both.
+
+    That parameter leaves the initial weights alone. Each value is compared with each, or, where there are more than
+    four in the sweep, with Trial's default if it is among those compared, else with the first. ``context`` holds the
+    other varying parameters.
+
+    ``difference`` is the solved rate of one less that of the other, with the interval of Bonett & Price (2012).
+    ``ratio`` is the geometric mean over the ``ratio_pairs`` seeds that both solved of one's solved_at over the other's,
+    with the expanded percentile bootstrap of its logarithm (Hesterberg 2015); missing below two. ``improvement`` is the
+    probability that one solves earlier than the other with the same seed, ties counted half (Mann & Whitney 1947;
+    Agarwal et al. 2021, by seed): what ended unsolved, diverged or failed is worst, so that two of them tie; its
+    interval is that of Bonett & Price for wins less losses, halved. ``p`` is McNemar's (1947), exact, and ``p_holm``
+    adjusted for all rows (Holm 1979). ``seeds_needed`` is that of `seeds_needed`. All intervals are of 95 %.
+    """
+    weights = cache(lambda size: draw_weights(size, rng))
+    parts = [part for alike in alike_trials(trainings, names) for part in [_counted(alike, weights)] if len(part)]
+    if not parts:
+        return pd.DataFrame(columns=COLUMNS)
+    table = pd.concat(parts, ignore_index=True)
+    counts = [table[name].to_numpy() for name in (PAIRS, ONLY_ONE, ONLY_OTHER)]
+    table[DIFFERENCE] = (counts[1] - counts[2]) / counts[0]
+    table[DIFFERENCE_LOW], table[DIFFERENCE_HIGH] = paired_difference_interval(*counts[1:], counts[0])
+    played = [table[name].to_numpy() for name in (PAIRS, WINS, LOSSES)]
+    table[IMPROVEMENT] = 0.5 + (played[1] - played[2]) / played[0] / 2
+    low, high = paired_difference_interval(*played[1:], played[0])
+    table[IMPROVEMENT_LOW], table[IMPROVEMENT_HIGH] = 0.5 + low / 2, 0.5 + high / 2
+    table[P] = mcnemar_p(*counts[1:])
+    return table.assign(**{P_HOLM: holm(table[P].to_numpy()), NEEDED: seeds_needed(*counts)})[COLUMNS]
+
+
+def pooled(
+    trainings: pd.DataFrame, names: Sequence[str], compared: pd.DataFrame, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Return a row for each parameter and two of its values, over all contexts together; ``compared`` as above.
+
+    ``difference`` is the mean over all pairs of trainings of solved by one less solved by the other, with the expanded
+    percentile bootstrap (Hesterberg 2015) over seeds, resampled whole because contexts share them. ``better`` and
+    ``worse`` count the contexts in which one solves more, or fewer, with an adjusted p of at most 5 %.
+    """
+    if compared.empty:
+        return pd.DataFrame(columns=POOLED)
+    rows = compared.assign(**{BETTER: _surely(compared, 1), WORSE: _surely(compared, -1)})
+    rows[CONTEXTS] = 1
+    how = dict.fromkeys((CONTEXTS, PAIRS, BETTER, WORSE), "sum")
+    table = rows.groupby([PARAMETER, ONE, OTHER], sort=False).agg(how).reset_index()
+    sums = _differences(trainings, names)
+    keys = list(zip(*(table[name] for name in (PARAMETER, ONE, OTHER)), strict=True))
+    difference_XU, count_XU = (np.stack([sums[key][place] for key in keys]) for place in (0, 1))
+    weights = draw_weights(difference_XU.shape[1], rng)
+    seeds_X = np.array([sums[key][2].sum() for key in keys])
+    low, high = percentile_interval(quotients(difference_XU @ weights, count_XU @ weights), seeds_X)
+    mean = quotients(difference_XU.sum(axis=1), count_XU.sum(axis=1))
+    return table.assign(**{DIFFERENCE: mean, DIFFERENCE_LOW: low, DIFFERENCE_HIGH: high})[POOLED]
+
+
+def _surely(compared: pd.DataFrame, sign: int) -> pd.Series:
+    """Return in which comparisons one solves more (1) or fewer (-1) than the other, beyond chance."""
+    surely: pd.Series = (compared[P_HOLM] <= SIGNIFICANT) & (np.sign(compared[DIFFERENCE]) == sign)
+    return surely.astype(np.int64)
+
+
+# ------------------------------------------------------------------ what pairs of trainings came to
+
+
+def _counted(alike: Alike, weights: Weights) -> pd.DataFrame:
+    """Return how the trainings of each pair of trials compare, and the ratio of when they were solved."""
+    known_PS = alike.begun_VS[alike.one_P] & alike.begun_VS[alike.other_P]
+    one_PS, other_PS = alike.first_VS[alike.one_P], alike.first_VS[alike.other_P]
+    solved_PS, other_solved_PS = np.isfinite(one_PS) & known_PS, np.isfinite(other_PS) & known_PS
+    both_PS = solved_PS & other_solved_PS
+    ratio_P, low_P, high_P = _ratios(one_PS, other_PS, both_PS, weights)
+    counted = {
+        PAIRS: known_PS,
+        BOTH: both_PS,
+        ONLY_ONE: solved_PS & ~both_PS,
+        ONLY_OTHER: other_solved_PS & ~both_PS,
+        NEITHER: known_PS & ~solved_PS & ~other_solved_PS,
+        WINS: known_PS & (one_PS < other_PS),
+        LOSSES: known_PS & (one_PS > other_PS),
+        RATIO_PAIRS: both_PS,
+    }
+    sums = {name: flags_PS.sum(axis=1) for name, flags_PS in counted.items()}
+    table = pd.DataFrame(_named(alike) | sums | {RATIO: ratio_P, RATIO_LOW: low_P, RATIO_HIGH: high_P})
+    kept: pd.DataFrame = table[sums[PAIRS] > 0]
+    return kept
+
+
+def _named(alike: Alike) -> dict[str, Any]:
+    """Return which trials are compared, a value per pair."""
+    named: dict[str, Any] = {PARAMETER: alike.parameter, CONTEXT: [alike.context] * len(alike.one_P)}
+    for value, name, places in ((ONE, ONE_ID, alike.one_P), (OTHER, OTHER_ID, alike.other_P)):
+        named[value] = np.array([alike.levels[place] for place in places], dtype=object)
+        named[name] = [alike.ids[place] for place in places]
+    return named
+
+
+def _ratios(one_PS: Floats, other_PS: Floats, both_PS: Flags, weights: Weights) -> tuple[Floats, Floats, Floats]:
+    """Return the geometric means ``[P]`` of the ratios where both solved, with their intervals."""
+    logs_PS = np.log(np.where(both_PS, one_PS, 1.0)) - np.log(np.where(both_PS, other_PS, 1.0))
+    logs_PU, both_PU = units(logs_PS), units(both_PS.astype(np.float64))
+    drawn = weights(logs_PU.shape[1])
+    low, high = percentile_interval(quotients(logs_PU @ drawn, both_PU @ drawn), both_PS.sum(axis=1))
+    return np.exp(quotients(logs_PU.sum(axis=1), both_PU.sum(axis=1))), np.exp(low), np.exp(high)
+
+
+def _differences(trainings: pd.DataFrame, names: Sequence[str]) -> dict[tuple[str, Any, Any], Floats]:
+    """Return by parameter and two values, over all contexts and by unit: differences, pairs, and seeds ``[3, U]``."""
+    size = begun(trainings)[c.SEED].nunique()
+    sums: dict[tuple[str, Any, Any], Floats] = {}
+    for alike in alike_trials(trainings, names):
+        solved_VS = np.isfinite(alike.first_VS).astype(np.float64)
+        for one, other in zip(alike.one_P.tolist(), alike.other_P.tolist(), strict=True):
+            known_S = alike.begun_VS[one] & alike.begun_VS[other]
+            seeds, difference = alike.seeds_S[known_S], (solved_VS[one] - solved_VS[other])[known_S]
+            key = (alike.parameter, alike.levels[one], alike.levels[other])
+            found = sums.setdefault(key, np.zeros((3, min(size, UNITS))))
+            for place, weight in enumerate((difference, None)):
+                found[place] += np.bincount(seeds % UNITS, weight, found.shape[1])
+            found[2] = np.maximum(found[2], np.bincount(seeds % UNITS, minlength=found.shape[1]))
+    return sums

@@ -1,0 +1,75 @@
+"""The bootstrap over seeds: trials share their seeds, so that seeds are resampled whole.
+
+Shapes: X quantities, S seeds, U units that are resampled, B resamples. Every statistic here is a function of sums over
+seeds, so that all resamples of all quantities are one product of matrices.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm, t
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+CONFIDENCE = 0.95
+RESAMPLES = 2_000
+# more seeds than that are dealt into so many hands, which are resampled in their place: a sum over a thousand equal
+# hands varies as a sum over their seeds does, and a million seeds take no longer than a thousand
+UNITS = 1_000
+
+
+def units(values_XS: Floats) -> Floats:
+    """Return the sums ``[X, U]`` over what is resampled: each seed, or every thousandth seed together."""
+    quantities, seeds = values_XS.shape
+    if seeds <= UNITS:
+        return values_XS
+    hands = -(-seeds // UNITS)
+    padded = np.zeros((quantities, hands * UNITS))
+    padded[:, :seeds] = values_XS
+    return np.asarray(padded.reshape(quantities, hands, UNITS).sum(axis=1))
+
+
+def draw_weights(size: int, rng: np.random.Generator) -> Floats:
+    """Return how often each of some units is drawn in each resample, ``[U, B]`` (Efron 1979)."""
+    if not size:
+        return np.zeros((0, RESAMPLES))
+    drawn_BU: Ints = rng.multinomial(size, np.full(size, 1 / size), size=RESAMPLES)
+    return np.asarray(drawn_BU.T, dtype=np.float64)
+
+
+def quotients(sums_X: ArrayLike, counts_X: ArrayLike) -> Floats:
+    """Return means from sums and counts; NaN where nothing was counted."""
+    sums, counts = np.broadcast_arrays(np.asarray(sums_X, dtype=np.float64), np.asarray(counts_X, dtype=np.float64))
+    return np.asarray(np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0))
+
+
+def percentile_interval(resampled_XB: Floats, seeds_X: ArrayLike) -> tuple[Floats, Floats]:
+    """Return the ends of the expanded 95 % percentile interval (Hesterberg 2015, section 5.3); NaN below two seeds.
+
+    The plain percentile interval (Efron 1979) of a mean over n seeds is too narrow by the factor that the normal
+    distribution is narrower than Student's, times sqrt((n - 1) / n): the percentiles are moved out accordingly.
+    """
+    seeds = np.broadcast_to(np.asarray(seeds_X, dtype=np.float64), len(resampled_XB))
+    several = np.maximum(seeds, 2)
+    level_X = norm.cdf(np.sqrt(several / (several - 1)) * t.ppf((1 - CONFIDENCE) / 2, several - 1))
+    ordered_XB = np.sort(resampled_XB, axis=1)
+    last_X = np.maximum((~np.isnan(ordered_XB)).sum(axis=1) - 1, 0)  # a resample may have missed every such seed
+    ends = (_at(ordered_XB, level * last_X) for level in (level_X, 1 - level_X))
+    low, high = (np.where(seeds >= 2, end, np.nan) for end in ends)
+    return low, high
+
+
+def basic_interval(value_X: Floats, resampled_XB: Floats) -> tuple[Floats, Floats]:
+    """Return the ends of the basic 95 % bootstrap interval, 2 v - q (Davison & Hinkley 1997, equation 5.6)."""
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(resampled_XB, [1 - tail, tail], axis=1)
+    return 2 * value_X - low, 2 * value_X - high
+
+
+def _at(ordered_XB: Floats, place_X: Floats) -> Floats:
+    """Return each row's value at a place between two of its values."""
+    below_X = np.floor(place_X).astype(np.int64)
+    above_X = np.minimum(below_X + 1, ordered_XB.shape[1] - 1)
+    rows, share_X = np.arange(len(ordered_XB)), place_X - below_X
+    low_X, high_X = ordered_XB[rows, below_X], ordered_XB[rows, above_X]
+    return np.asarray(np.where(share_X > 0, low_X + share_X * (high_X - low_X), low_X))
