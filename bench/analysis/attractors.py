@@ -110,30 +110,31 @@ def name_centre(centre_N: Floats) -> str:
 # ------------------------------------------------------------------ tables
 
 
-def attractors(trainings: pd.DataFrame) -> pd.DataFrame:
+def attractors(trainings: pd.DataFrame, names: pd.Series | None = None) -> pd.DataFrame:
     """Return a row for each trial and attractor that its unsolved trainings end in, the most frequent of a gate first.
 
     ``trainings`` of the ``of`` that the trial began end there: a share with Wilson's interval. Losses, errors and the
     ``centre`` ``[N]`` are medians over them. ``wrong`` counts the observations whose median is on the wrong side of
     0.5, and ``which`` numbers them from 1; those within 0.02 of 0.5 are on neither side, and counted as ``undecided``.
     What is in no cluster is "elsewhere", without a centre, so that a trial's rows add up to its unsolved trainings.
+    ``names`` are those of `attractor_names`, where they are known already; so in the other functions.
     """
-    return _table(trainings, [c.GATE, PATTERN, c.TRIAL_ID])[TRIAL_COLUMNS]
+    return _table(trainings, [c.GATE, PATTERN, c.TRIAL_ID], names)[TRIAL_COLUMNS]
 
 
-def attractor_summary(trainings: pd.DataFrame) -> pd.DataFrame:
+def attractor_summary(trainings: pd.DataFrame, names: pd.Series | None = None) -> pd.DataFrame:
     """Return a row for each gate and attractor over all trials, the most frequent first; see `attractors`.
 
     The share is of all begun trainings of the gate, ``of_unsolved`` of its unsolved ones; ``trials`` of them have it.
     """
-    table = _table(trainings, [c.GATE, PATTERN])
+    table = _table(trainings, [c.GATE, PATTERN], names)
     table[OF_UNSOLVED] = table[COUNT] / table.groupby(c.GATE)[COUNT].transform("sum")
     return table[GATE_COLUMNS]
 
 
-def _table(trainings: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+def _table(trainings: pd.DataFrame, by: list[str], names: pd.Series | None) -> pd.DataFrame:
     """Return a row for each group of unsolved trainings, with everything that either table has of it."""
-    names = attractor_names(trainings)
+    names = attractor_names(trainings) if names is None else names
     unsolved_T = names.notna().to_numpy()
     rows = trainings.loc[unsolved_T, list(READ)].assign(**{PATTERN: names[unsolved_T]})
     if rows.empty:
@@ -192,14 +193,14 @@ def _ordered(table: pd.DataFrame) -> pd.DataFrame:
 # ------------------------------------------------------------------ curves
 
 
-def typical_curves(trainings: pd.DataFrame, most: int = 5) -> pd.DataFrame:
+def typical_curves(trainings: pd.DataFrame, names: pd.Series | None = None, *, most: int = 5) -> pd.DataFrame:
     """Return the median loss curves of the most frequent attractors by gate and loss: a row per recorded iteration.
 
     Losses of different functions cannot be compared, nor curves of different lengths put together: each loss has its
     own, of those trials that share the most frequent reduction, iterations and recorded points. ``n`` is
     how many curves it is the median of, those of the lowest seeds where there are more than 10,000.
     """
-    names = attractor_names(trainings)
+    names = attractor_names(trainings) if names is None else names
     kept = (names.notna() & (names != ELSEWHERE) & trainings[c.CURVE].notna()).to_numpy()
     rows = trainings.loc[kept, list(READ_CURVES)].assign(**{PATTERN: names[kept]})
     tables = [

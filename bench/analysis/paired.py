@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binom, norm
-from statsmodels.stats.multitest import multipletests
 
 from bench.analysis.solved import CONFIDENCE
 
@@ -41,7 +40,11 @@ def mcnemar_p(only_one: ArrayLike, only_other: ArrayLike) -> Floats:
 
 def holm(p: Floats) -> Floats:
     """Return p adjusted for as many tests as there are, by Holm's step-down procedure (Holm 1979)."""
-    return np.asarray(multipletests(p, method="holm")[1], dtype=np.float64) if len(p) else p
+    # statsmodels has it too, and collects garbage every time: half a second where many trainings are in memory
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1.0)
+    return adjusted
 
 
 def seeds_needed(pairs: ArrayLike, only_one: ArrayLike, only_other: ArrayLike) -> Floats:

@@ -65,7 +65,7 @@ class Study:
         """The decomposition of variance of each measure; empty where the grid is not balanced."""
         if not self.is_balanced:
             return {}
-        return {m: sensitivity.variance_shares(self.begun, self.names, m, self._rng()) for m in measures.MEASURES}
+        return {m: sensitivity.variance_shares(self.begun, self.names, m) for m in measures.MEASURES}
 
     @cached_property
     def effects(self) -> pd.DataFrame:
@@ -95,12 +95,16 @@ class Study:
     @cached_property
     def attractors(self) -> pd.DataFrame:
         """Where stuck and slow trainings end, by gate and pattern."""
-        return attractors.attractor_summary(self.begun)
+        return attractors.attractor_summary(self.begun, self._ending)
+
+    @cached_property
+    def _ending(self) -> pd.Series:
+        return attractors.attractor_names(self.begun)
 
     @cached_property
     def typical(self) -> pd.DataFrame:
         """The median loss of the trainings that end in each of the most frequent attractors."""
-        return attractors.typical_curves(self.begun)
+        return attractors.typical_curves(self.begun, self._ending)
 
     @cached_property
     def wrong(self) -> pd.DataFrame:

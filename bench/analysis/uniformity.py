@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import chisquare
-from statsmodels.stats.multitest import multipletests
 
+from bench.analysis.paired import holm
 from bench.analysis.endings import WRONG_OBSERVATION, where_they_end
 from bench.tracking import columns as c
 
@@ -37,7 +37,7 @@ def wrong_observation_test(trainings: pd.DataFrame, seed: int) -> pd.DataFrame:
     groups = rows.groupby([c.GATE, c.TRIAL_ID], observed=True).indices
     tested = [_tested(rows.iloc[some], places[some], seed) for some in groups.values()]
     table = pd.DataFrame(tested).sort_values([c.GATE, c.TRIAL_ID], ignore_index=True)
-    return table.assign(**{P_HOLM: multipletests(table[P], method="holm")[1]})[COLUMNS]
+    return table.assign(**{P_HOLM: holm(table[P].to_numpy())})[COLUMNS]
 
 
 def wrong_observation_summary(tested: pd.DataFrame) -> pd.DataFrame:

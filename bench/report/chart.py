@@ -10,7 +10,9 @@ import pandas as pd
 
 from bench.report.drawing import Panel, inline
 
-SIZE = re.compile(r'<svg[^>]*? width="([\d.]+)pt"[^>]*? height="([\d.]+)pt"|<svg[^>]*? height="([\d.]+)pt"[^>]*? width="([\d.]+)pt"')
+SIZE = re.compile(
+    r'<svg[^>]*? width="([\d.]+)pt"[^>]*? height="([\d.]+)pt"|<svg[^>]*? height="([\d.]+)pt"[^>]*? width="([\d.]+)pt"'
+)
 SHEET_COLUMNS = 3
 HEADING, SUBHEADING, GAP = 44, 16, 14  # points
 

@@ -43,8 +43,8 @@ EVEN = "cividis"
 def _ramps() -> dict[str, tuple[str, str]]:
     """Return the steps of an order: dark to light on paper, light to dark on black, neither end too faint."""
     colours = mpl.colormaps[EVEN]
-    light = [to_hex(colours(0.72 * step / (STEPS - 1))) for step in range(STEPS)]
-    dark = [to_hex(colours(0.28 + 0.72 * step / (STEPS - 1))) for step in range(STEPS)]
+    light = [to_hex(colours(0.62 * step / (STEPS - 1))) for step in range(STEPS)]
+    dark = [to_hex(colours(0.45 + 0.55 * step / (STEPS - 1))) for step in range(STEPS)]
     return {f"order-{step}": pair for step, pair in enumerate(zip(light, dark, strict=True))}
 
 

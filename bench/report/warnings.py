@@ -40,7 +40,10 @@ def _reasons(data: pd.DataFrame) -> list[str]:
     if lost.empty:
         return []
     counts = lost.groupby([lost[c.OUTCOME].astype(str), lost[c.REASON].astype(str)]).size()
-    found = [f"{plural(int(n), 'training')} {outcome}: {reason}" for (outcome, reason), n in counts.head(MOST_REASONS).items()]  # type: ignore[misc]
+    found = [
+        f"{plural(int(n), 'training')} {outcome}: {reason}"
+        for (outcome, reason), n in counts.head(MOST_REASONS).items()
+    ]  # type: ignore[misc]
     more = len(counts) - MOST_REASONS
     return [*found, f"And {plural(more, 'more reason')}, in the export."] if more > 0 else found
 
@@ -87,5 +90,3 @@ def until_words(until: Mapping[str, Any] | None) -> str:
             f"{plural(int(until['wide']), 'trial')} still wider."
         )
     return f"Seeds were being added {goal} when the sweep ended, in {rounds} so far."
-
-

@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pandas as pd
 
+PER_CENT = "\u00a0%"  # no line ends between a number and its sign
+
 
 def percent(share: float, digits: int = 1) -> str:
     """Write a share as percent; 0 and 100 only where it is exactly that."""
@@ -12,12 +14,12 @@ def percent(share: float, digits: int = 1) -> str:
         return "–"
     value = 100 * share
     if value in (0, 100):
-        return f"{value:.0f} %"
+        return f"{value:.0f}{PER_CENT}"
     text = f"{value:.{digits}f}"
     if float(text) in (0, 100):
         edge = 10**-digits
         text = f"<{edge:g}" if value < 50 else f">{100 - edge:g}"
-    return f"{text} %"
+    return f"{text}{PER_CENT}"
 
 
 def percent_interval(share: float, low: float, high: float) -> str:
@@ -26,7 +28,7 @@ def percent_interval(share: float, low: float, high: float) -> str:
 
 
 def _bare(share: float) -> str:
-    return percent(share).removesuffix(" %")
+    return percent(share).removesuffix(PER_CENT)
 
 
 def points(difference: float, low: float, high: float) -> str:
@@ -46,6 +48,16 @@ def short(value: float | None) -> str:
     if math.isinf(value):
         return "∞"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}".replace("e-0", "e-")
+
+
+def duration(seconds: float) -> str:
+    """Write seconds in the unit that suits them."""
+    if pd.isna(seconds) or math.isinf(seconds):
+        return "–"
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= size:
+            break
+    return f"{short(seconds / size)} {unit}"
 
 
 def interval(value: float, low: float, high: float) -> str:

@@ -37,7 +37,7 @@ def fan(quantiles: pd.DataFrame, singles: pd.DataFrame, ends: tuple[float, float
 def single_curves(lines: pd.DataFrame, ends: tuple[float, float], iterations: int) -> Figure:
     """Draw each training's own loss, in the colour of its outcome, named at its end; ``label`` tells lines apart."""
     right = 0.16 + 0.064 * max((len(str(name)) for name in lines[LABEL].unique()), default=0)
-    figure, axes = blank(5.2, 2.9, right=right, left=0.5)
+    figure, axes = blank(4.3, 2.8, right=right, left=0.5)
     _loss_axes(axes, ends, iterations)
     named = []
     for place, (label, rows) in enumerate(lines.groupby(LABEL, sort=False)):
@@ -51,7 +51,9 @@ def single_curves(lines: pd.DataFrame, ends: tuple[float, float], iterations: in
     return figure
 
 
-def typical(curves: pd.DataFrame, patterns: Sequence[str], colours: dict[str, str], ends: tuple[float, float]) -> Figure:
+def typical(
+    curves: pd.DataFrame, patterns: Sequence[str], colours: dict[str, str], ends: tuple[float, float]
+) -> Figure:
     """Draw the median loss of the trainings that end at each pattern."""
     right = 0.16 + 0.064 * max((len(name) for name in patterns), default=0)
     figure, axes = blank(3.9, 2.5, right=right)

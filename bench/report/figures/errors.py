@@ -45,7 +45,9 @@ def _ridge(axes: Axes, base: float, values: Floats, outcomes: NDArray[np.str_], 
     scale = 0.82 / max(sum(counts.values()).max(), 1)
     below = np.zeros(len(edges) - 1)
     for name, count in counts.items():
-        axes.stairs(base + (below + count) * scale, edges, baseline=base + below * scale, fill=True, color=OUTCOMES[name])
+        axes.stairs(
+            base + (below + count) * scale, edges, baseline=base + below * scale, fill=True, color=OUTCOMES[name]
+        )
         below = below + count
 
 

@@ -25,8 +25,8 @@ def throughput(panel: pd.DataFrame, sizes: Sequence[int], ends: tuple[float, flo
     disagrees with the numpy loop. ``sizes`` and ``ends`` are those of all panels.
     """
     right = 0.2 + CHARACTER * max(len(str(side)) + 2 for side in panel[timing.SIDE])
-    figure, axes = blank(3.9, 2.7, left=0.62, right=right)
-    axes.set(xscale="log", xlabel="trainings side by side", ylabel="iterations of a training per second")
+    figure, axes = blank(3.9, 2.7, left=0.56, right=right)
+    axes.set(xscale="log", xlabel="trainings side by side")
     axes.set_xlim(sizes[0] / 1.5, sizes[-1] * 1.5)
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes], fontsize=6.5 if len(sizes) > 3 else 8)
     axes.xaxis.set_minor_locator(mpl.ticker.NullLocator())

@@ -13,7 +13,13 @@ BAND = 0.16
 
 
 def solution_shares(
-    steps: pd.DataFrame, label: str, colours: Mapping[str, str], *, ends: tuple[float, float], budget: float, xlabel: str
+    steps: pd.DataFrame,
+    label: str,
+    colours: Mapping[str, str],
+    *,
+    ends: tuple[float, float],
+    budget: float,
+    xlabel: str,
 ) -> Figure:
     """Draw a step line with its band for each label, up to the budget; ``ends`` are those of the logarithmic axis."""
     right = 0.16 + 0.068 * max((len(str(name)) for name in steps[label].unique()), default=0)

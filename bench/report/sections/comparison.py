@@ -85,9 +85,7 @@ def _table(shared: pd.DataFrame, rates: Sequence[Mapping[str, dict[Any, Any]]], 
         found = [own.get(str(trial_id)) for own in rates]
         cells = [
             number(
-                f"{percent_interval(rate[RATE], rate[LOW], rate[HIGH])}, n = {rate['trainings']:,}"
-                if rate
-                else "–",
+                f"{percent_interval(rate[RATE], rate[LOW], rate[HIGH])}, n = {rate['trainings']:,}" if rate else "–",
                 rate[RATE] if rate else None,
             )
             for rate in found
@@ -113,7 +111,7 @@ def _chart(shared: pd.DataFrame, rates: Sequence[Mapping[str, dict[Any, Any]]], 
     widest = float(spans.max()) if len(spans) else 0.0
     return Chart(
         name="side-by-side",
-        title=f"The same trials differ by up to {percent(widest)[:-2]} points between the sweeps"
+        title=f"The same trials differ by up to {100 * widest:.1f} points between the sweeps"
         if widest
         else "The same trials solve at the same rate in all of them",
         subtitle="Share of seeds that solve it, with Wilson's 95 % interval; a panel per trial that all sweeps have.",

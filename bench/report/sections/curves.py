@@ -12,12 +12,13 @@ from bench.report.colour import EFFECT, OUTCOMES
 from bench.report.drawing import Panel, log_range, panel
 from bench.report.figures.curves import LABEL, fan, single_curves
 from bench.report.layout import shown_trials
-from bench.report.words import from_to, plural
+from bench.report.words import from_to, plural, short
 from bench.tracking import columns as c
 
 MOST_FANS = 12
 MOST_CURVES = 16  # single trainings in one panel
 SINGLES = 8  # trainings drawn over a fan
+ENOUGH = 20  # solved trainings, to tell early from late ones
 DOCUMENTS = (  # what the two documents train: these values where they vary, whatever is fixed
     {c.GATE: "xor", c.HIDDEN: "3", "activation": "sigmoid", c.LOSS: "mse", c.LEARNING_RATE: 0.05},
     {c.GATE: "or", c.HIDDEN: "3", "activation": "sigmoid", c.LOSS: "mse", c.LEARNING_RATE: 0.05},
@@ -106,13 +107,12 @@ def _fans(study: Study, curved: pd.DataFrame, key: str) -> dict[str, Any]:
     named = study.named(fans)[[NAME, ITERATION, *QUANTILES]]
     chart = Chart(
         name=f"curves-{key}",
-        title="Between the first and the last to learn lie thousands of iterations"
-        if _is_spread(study)
-        else "How the loss falls",
+        title=_fans_title(study),
         subtitle=f"Loss before each iteration, logarithmic; blue: median, 25–75 % and 5–95 % of "
         f"n = {from_to(fans.groupby(c.TRIAL_ID, observed=True)['n'].max())} seeds. Losses of different kinds have "
         "different units.",
-        caption=f"Thin lines are the first {SINGLES} seeds, each in the colour of its outcome."
+        caption=f"Thin lines are the first {SINGLES} seeds, each in the colour of its outcome; in the title, early and late "
+        "are 5 and 95 % of those that solve it."
         + ("" if whole else f" Shown are the {len(drawn)} trials with the highest and the lowest solved rates and "
            "those that the documents train; any other can be drawn below."),
         alt=f"Quantile fans of the loss of {plural(len(drawn), 'trial')} against iterations.",
@@ -124,9 +124,19 @@ def _fans(study: Study, curved: pd.DataFrame, key: str) -> dict[str, Any]:
     return {"chart": chart, "others": others}
 
 
-def _is_spread(study: Study) -> bool:
-    solved_at = study.begun[c.SOLVED_AT][study.begun[c.SOLVED].astype(bool)].dropna()
-    return bool(len(solved_at) > 20 and np.subtract(*np.quantile(solved_at.astype(float), [0.95, 0.05])) >= 2000)
+def _fans_title(study: Study) -> str:
+    """Say how far apart the first and the last to solve it are, in the trial where that is furthest."""
+    solved = study.begun[study.begun[c.SOLVED].astype(bool) & study.begun[c.SOLVED_AT].notna()]
+    at = solved[c.SOLVED_AT].astype(float).groupby(solved[c.TRIAL_ID].astype(str))
+    sizes = at.size()
+    spans = pd.DataFrame({"early": at.quantile(0.05), "late": at.quantile(0.95)})[sizes >= ENOUGH]
+    if spans.empty:
+        return "How the loss falls"
+    widest = spans.loc[(spans["late"] - spans["early"]).idxmax()]
+    return (
+        f"Same network, other start: with {study.trials[NAME][widest.name]}, early solvers need "
+        f"{short(widest['early'])} iterations and late ones {short(widest['late'])}"
+    )
 
 
 def _chosen(study: Study) -> list[str]:

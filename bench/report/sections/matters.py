@@ -59,7 +59,7 @@ def _shares(study: Study, decomposed: dict[str, pd.DataFrame], key: str) -> Char
         name=f"variance-{key}",
         title=_shares_title(decomposed),
         subtitle=f"Share of the variance over all {len(study.begun):,} trainings, {len(study.trials):,} trials × "
-        f"{from_to(study.seeds)} seeds, with 95 % bootstrap intervals over the seeds.",
+        f"{from_to(study.seeds)} seeds, with 95 % jackknife intervals over the seeds.",
         caption="An exact decomposition of the balanced grid: the shares of a panel sum to 1. Blue: what one chose, by "
         "itself and in its interplay (×). Brown: what one did not choose: the seed by itself is good or bad luck in "
         "every trial, seed × parameters is luck that depends on the trial. Diverged and failed trainings count as the "
@@ -190,5 +190,3 @@ def _interval(row: Any) -> str:
     if pd.isna(row[sensitivity.LOW]):
         return percent(row[sensitivity.MEAN])
     return percent_interval(row[sensitivity.MEAN], row[sensitivity.LOW], row[sensitivity.HIGH])
-
-

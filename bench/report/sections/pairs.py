@@ -139,5 +139,3 @@ def _ratio(row: Mapping[Any, Any]) -> str:
     if pd.isna(row[compare.RATIO_LOW]):
         return short(row[compare.RATIO])
     return f"{short(row[compare.RATIO])} [{short(row[compare.RATIO_LOW])}, {short(row[compare.RATIO_HIGH])}]"
-
-

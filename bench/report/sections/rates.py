@@ -49,7 +49,11 @@ def _title(table: pd.DataFrame) -> str:
 def _wide(wide: int, trials: int, target: float) -> str:
     if not wide:
         return ""
-    who = "The only trial has" if trials == 1 else f"{plural(wide, 'trial')} of {trials:,} {'has' if wide == 1 else 'have'}"
+    who = (
+        "The only trial has"
+        if trials == 1
+        else f"{plural(wide, 'trial')} of {trials:,} {'has' if wide == 1 else 'have'}"
+    )
     return f"{who} too few seeds to know the rate to within {100 * target:g} points; hatched."
 
 

@@ -13,7 +13,7 @@ from bench.report.drawing import Panel, log_range, panel
 from bench.report.figures.times import solution_shares
 from bench.report.layout import FEW_TRIALS, MOST_FOLDED, MOST_PANELS, Layout, layout, shown_trials
 from bench.report.table import Cell, Table, number
-from bench.report.words import from_to, interval, percent, plural, short
+from bench.report.words import duration, from_to, interval, percent, plural, short
 from bench.tracking import columns as c
 
 LINE = "line"
@@ -100,7 +100,15 @@ def _caption(*, seconds: bool, drawn: int, whole: bool) -> str:
 
 def _table(table: pd.DataFrame, seconds: pd.DataFrame, key: str) -> Table:
     in_seconds = seconds.set_index(c.TRIAL_ID)[survival.MEDIAN]
-    headings = ["trial", "seeds", "solved", "median", "restricted mean", "expected with restarts", "median in seconds"]
+    headings = [
+        "trial",
+        "seeds",
+        "solved",
+        "median",
+        "restricted mean",
+        "expected with restarts",
+        "median as trained here",
+    ]
     rows = []
     for row in table.to_dict("records"):
         cells = [
@@ -116,7 +124,7 @@ def _table(table: pd.DataFrame, seconds: pd.DataFrame, key: str) -> Table:
                 number(f"{row[survival.COUNT]:,}", row[survival.COUNT]),
                 number(f"{row[c.SOLVED]:,}", row[c.SOLVED]),
                 *cells,
-                number(short(took), took),
+                number(duration(took), took),
             ]
         )
     label = f"Time to solution of {plural(len(table), 'trial')}"
