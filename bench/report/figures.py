@@ -126,7 +126,9 @@ def in_panels(
     data: pd.DataFrame, rest: Sequence[str], *, width: float = 1.0, share_x: bool = True
 ) -> tuple[Figure, list[tuple[Axes, pd.DataFrame]]]:
     """Return a figure with one panel for each combination of the remaining parameters, all on the same axes."""
-    groups: list[tuple[Any, pd.DataFrame]] = [("", data)] if not rest else list(data.groupby(list(rest), sort=False))
+    groups: list[tuple[Any, pd.DataFrame]] = (
+        [("", data)] if not rest else list(data.groupby(list(rest), sort=False, observed=True))
+    )
     columns = 2 if len(groups) == 4 else min(len(groups), PANELS_PER_ROW)
     lines = -(-len(groups) // columns)
     size = (PANEL[0] * width * columns + 0.8, PANEL[1] * lines + 0.5)

@@ -34,7 +34,7 @@ def block_pictures(block: pd.DataFrame) -> tuple[list[Picture], str]:
     """Return the figures of one block of the grid, and why there are none where there are too many trials for any."""
     trained = block[~block[c.OUTCOME].isin([Result.FAILED, Result.UNSUPPORTED])]
     trials = trained.drop_duplicates(c.TRIAL_ID)
-    if trained.empty or trained.groupby(c.TRIAL_ID).size().max() <= FEW_SEEDS or trained[c.ALONE].all():
+    if trained.empty or trained.groupby(c.TRIAL_ID, observed=True).size().max() <= FEW_SEEDS or trained[c.ALONE].all():
         return [], ""
     rest = [name for name in varying(_parameters(trials)) if name not in PLACES[1:]]
     if len(trials) > MANY_TRIALS or (rest and len(trials.drop_duplicates(rest)) > MANY_PANELS):
@@ -52,7 +52,7 @@ def _drawable(values: pd.DataFrame | pd.Series) -> bool:
 def single_pictures(data: pd.DataFrame) -> list[Picture]:
     """Return the curves of all trials that have so few seeds that each can be drawn by itself."""
     curved = data.dropna(subset=[c.CURVE])
-    sizes = curved.groupby(c.TRIAL_ID)[c.SEED].transform("size")
+    sizes = curved.groupby(c.TRIAL_ID, observed=True)[c.SEED].transform("size")
     few = curved[(sizes <= FEW_SEEDS) & ~curved[c.ALONE].astype(bool)]
     drawable = [_drawable(pd.Series(curve)) for curve in few[c.CURVE]]
     return [_single_curves(few[drawable])] if any(drawable) and len(few) <= MANY_CURVES else []
@@ -75,7 +75,7 @@ def _rates(block: pd.DataFrame, rest: list[str]) -> Picture:
 
 def _bands(trained: pd.DataFrame, rest: list[str]) -> Picture | None:
     parts = []
-    for _, rows in trained.groupby(c.TRIAL_ID, sort=False):
+    for _, rows in trained.groupby(c.TRIAL_ID, sort=False, observed=True):
         table = curve_quantiles(rows)
         first = rows.iloc[0]
         parts.append(table.assign(**{name: first[name] for name in c.PARAMETERS}))
@@ -114,7 +114,7 @@ def _with_loss(trained: pd.DataFrame, rest: list[str]) -> list[str]:
 
 def _single_curves(trained: pd.DataFrame) -> Picture:
     parts = []
-    for _, panel in trained.groupby(c.GATE, sort=False):
+    for _, panel in trained.groupby(c.GATE, sort=False, observed=True):
         names = _telling(panel.drop_duplicates(c.TRIAL_ID))
         for _, row in panel.iterrows():
             words = " ".join(word(name, row[name]) for name in names)
