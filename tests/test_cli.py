@@ -60,6 +60,14 @@ def test_the_report_is_written_where_it_was_asked_for(bench, folder):
     assert "<html" in (folder / "here" / "r.html").read_text()
 
 
+def test_the_report_is_kept_with_the_sweep_under_one_name(bench, folder):
+    """Whatever it is called where it was asked for."""
+    bench("sweep", "iterations=20", "seeds=0:3", "-o", "mine.html")
+    (kept,) = (folder / "mlruns").rglob("*.html")
+    assert kept.name == "report.html"
+    assert kept.read_text() == (folder / "mine.html").read_text()
+
+
 def test_a_dry_run_lists_trials_and_trains_nothing(bench, folder):
     """--dry-run prints every trial and the sums, and leaves no sweep behind."""
     ran = bench("sweep", *TINY, "--dry-run")

@@ -49,9 +49,9 @@ COLUMNS = [
 
 def sides(trainings: pd.DataFrame) -> pd.Series:
     """Return what each row was computed by: its backend, with the device and the summation where they are not usual."""
-    words: pd.Series = trainings[c.BACKEND]
+    words: pd.Series = trainings[c.BACKEND].astype(str)
     for name in (c.DEVICE, c.SUMMATION):
-        words = words + (" " + trainings[name]).where(trainings[name] != USUAL[name], "")
+        words = words + (" " + trainings[name].astype(str)).where(trainings[name] != USUAL[name], "")
     return words
 
 
@@ -100,7 +100,7 @@ def _comparable(trainings: pd.DataFrame) -> tuple[Columns, list[Places]]:
     named = finished.drop_duplicates(c.TRIAL_ID).set_index(c.TRIAL_ID)
     if len(named.drop_duplicates(list(SIDE))) < 2:
         return {}, []
-    alike = named.groupby(list(REST), sort=False).ngroup()
+    alike = named.groupby(list(REST), sort=False, observed=True).ngroup()
     shared = alike[alike.duplicated(keep=False)]
     rows = finished.loc[finished[c.TRIAL_ID].isin(shared.index), list(READ)]
     columns = {name: rows[name].to_numpy() for name in READ}

@@ -200,7 +200,7 @@ def _variety(claim: Variety, chosen: pd.DataFrame) -> Verdict:
     chosen = chosen[chosen[c.OUTCOME] != Result.UNSUPPORTED]
     known = where_they_end(chosen)
     values = (known[claim.varies] if claim.varies in known else chosen[claim.varies]).dropna()
-    counts = values.value_counts()
+    counts = values.astype(object).value_counts()  # of a category that never came there is nothing to count
     _, high = wilson_interval(int(counts.iloc[0]), len(values)) if len(counts) else (0.0, 1.0)
     word = "observation " if claim.varies == WRONG_OBSERVATION else ""
     listed = "; ".join(f"{word}{value}: {share(int(count), len(values))}" for value, count in counts.items())

@@ -34,8 +34,8 @@ def trial_medians(trainings: pd.DataFrame) -> pd.DataFrame:
     """
     names = (c.FINAL_MSE, c.SOLVED_AT, c.ITERATION_US)
     by = trainings[c.TRIAL_ID]
-    medians = pd.DataFrame({n: worst_first(trainings, n).groupby(by).median() for n in names})
-    alone = trainings[c.ALONE].astype(bool).groupby(by).all()
+    medians = pd.DataFrame({n: worst_first(trainings, n).groupby(by, observed=True).median() for n in names})
+    alone = trainings[c.ALONE].astype(bool).groupby(by, observed=True).all()
     medians[c.ITERATION_US] = medians[c.ITERATION_US].where(alone.reindex(medians.index))
     return medians
 

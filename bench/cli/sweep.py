@@ -42,6 +42,7 @@ FEW_TRAININGS = 100  # up to here every training has an MLflow run of its own
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 KILLED = "KILLED"
 MOST_REASONS = 5
+REPORT = "report.html"  # what it is called beside the sweep, wherever else it is
 
 
 @dataclass(frozen=True)
@@ -185,11 +186,12 @@ def _conclude(runner: Runner, options: Options, store: Store) -> Carried:
     writer.json("claims.json", verdict_rows(verdicts))
     sizes = {"trials": len(plan.trials), "trainings": plan.trainings}
     writer.figures({**_outcomes(read), **sizes, "total_seconds": time.monotonic() - options.started})
+    writer.keep_runs()
     path = None
     if not options.no_report:
         path = options.output or default_report([read.info])
         write_report(store, [writer.run_id], path)
-        writer.file(path)
+        writer.file(path, REPORT)
     runner.seconds["report"] = time.monotonic() - reporting
     summary = _summary(runner, read, path, options)
     _tell_reasons(read)
@@ -207,7 +209,12 @@ def _outcomes(read: Sweep) -> dict[str, int]:
 
 def _tell_reasons(read: Sweep) -> None:
     """Say why trainings failed or were refused, each reason once."""
-    counted = read.trainings.dropna(subset=[c.REASON]).groupby([c.OUTCOME, c.REASON]).size().reset_index(name="n")
+    counted = (
+        read.trainings.dropna(subset=[c.REASON])
+        .groupby([c.OUTCOME, c.REASON], observed=True)
+        .size()
+        .reset_index(name="n")
+    )
     for row in counted.head(MOST_REASONS).to_dict("records"):
         say(f"{row['n']:,} trainings {row[c.OUTCOME]}: {row[c.REASON]}")
     if len(counted) > MOST_REASONS:

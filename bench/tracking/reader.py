@@ -1,31 +1,23 @@
 """Reads sweeps back: which there are, what was planned, and one row per training."""
 
 import json
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
-from mlflow.utils.file_utils import local_file_uri_to_path
-from mlflow.utils.uri import is_local_uri
 
 from bench.errors import RequestError
 from bench.tracking import columns as c
 from bench.tracking import store as names
-from bench.tracking.rows import concat, frame, schema
+from bench.tracking.shards import artifact, read_shards, read_tables
 from bench.tracking.store import Store
 from bench.tracking.timings import timing_frame, timing_schema
+from bench.tracking.trainings import last_seeds, read_columns, trainings_frame
 
 MIN_PREFIX = 4
 
@@ -45,7 +37,10 @@ class SweepInfo:
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """A sweep read back: what was planned, where it ran, and its trainings so far."""
+    """A sweep read back: what was planned, where it ran, and its trainings so far.
+
+    ``runs`` are the ids of the trials' runs in MLflow, by trial id, in the experiment ``experiment_id``.
+    """
 
     info: SweepInfo
     plan: dict[str, Any]
@@ -54,6 +49,8 @@ class Sweep:
     figures: dict[str, float]
     timings: pd.DataFrame
     cold_starts: list[dict[str, Any]]
+    experiment_id: str
+    runs: dict[str, str]
 
 
 def sweeps(store: Store) -> list[SweepInfo]:
@@ -85,54 +82,54 @@ def unfinished(store: Store, experiment: str) -> list[Run]:
     return [run for run in store.runs(names.SWEEP, experiment) if run.info.status != names.FINISHED]
 
 
-def read_sweep(store: Store, sweep: str, columns: Sequence[str] | None = None) -> Sweep:
-    """Read a sweep whole; ``columns`` limits what is read of each training."""
+def read_sweep(store: Store, sweep: str, columns: Sequence[str] | None = None, curves: int | None = None) -> Sweep:
+    """Read a sweep whole; ``columns`` limits what is read of each training.
+
+    ``curves`` limits curves and weights to so many seeds of each trial, its first ones; the others have None.
+    """
     run = store.client.get_run(sweep)
     plan = _json(store, sweep, "plan.json")
     experiment = store.client.get_experiment(run.info.experiment_id).name
-    wanted = None if columns is None else list(dict.fromkeys([c.TRIAL_ID, c.SEED, *columns]))
-    table = concat(read_shards(store, sweep, wanted))
+    tables = read_shards(store, sweep, read_columns(columns), None if curves is None else last_seeds(plan, curves))
     return Sweep(
         info=_info(run, experiment),
         plan=plan,
         environment=_json(store, sweep, "environment.json"),
-        trainings=_in_order(table, plan),
+        trainings=trainings_frame(tables, plan, columns),
         figures=dict(run.data.metrics),
         timings=read_timings(store, sweep),
         cold_starts=read_cold_starts(store, sweep),
+        experiment_id=str(run.info.experiment_id),
+        runs=_runs(store, sweep, experiment),
     )
-
-
-def read_shards(store: Store, sweep: str, columns: Sequence[str] | None = None) -> list[pa.Table]:
-    """Return the tables of all whole shards, or some columns of them."""
-    layout = schema()
-    wanted = layout if columns is None else pa.schema([layout.field(name) for name in columns])
-    return _tables(store, sweep, names.SHARDS, wanted)
 
 
 def read_timings(store: Store, sweep: str) -> pd.DataFrame:
     """Return a row per timing and round."""
-    return timing_frame(_tables(store, sweep, names.TIMINGS, timing_schema()))
-
-
-def _tables(store: Store, sweep: str, folder: str, layout: pa.Schema) -> list[pa.Table]:
-    """Return all whole tables of a folder; one that was cut off by a kill counts as never written."""
-    if not store.client.list_artifacts(sweep, folder):
-        return []  # nothing was written yet
-    with _artifact(store, sweep, folder) as path:
-        tables = [_table(file, layout) for file in sorted(path.glob("*.parquet"))]
-    return [table for table in tables if table is not None]
+    return timing_frame(read_tables(store, sweep, names.TIMINGS, timing_schema()))
 
 
 def read_cold_starts(store: Store, sweep: str) -> list[dict[str, Any]]:
     """Return what each backend took in a fresh process; empty for a sweep that timed nothing."""
-    kept = any(artifact.path == names.COLD_STARTS for artifact in store.client.list_artifacts(sweep))
-    return list(_json(store, sweep, names.COLD_STARTS)) if kept else []
+    return list(_json(store, sweep, names.COLD_STARTS)) if _is_kept(store, sweep, names.COLD_STARTS) else []
+
+
+def _runs(store: Store, sweep: str, experiment: str) -> dict[str, str]:
+    """Return the ids of the trials' runs: as the sweep kept them when it ended, or searched, which takes longer."""
+    if _is_kept(store, sweep, names.RUNS):
+        return dict(_json(store, sweep, names.RUNS))
+    found = store.runs(names.TRIAL, experiment, parent=sweep)
+    return {run.data.tags[names.TRIAL_TAG]: str(run.info.run_id) for run in found}
+
+
+def _is_kept(store: Store, sweep: str, name: str) -> bool:
+    return any(kept.path == name for kept in store.client.list_artifacts(sweep))
 
 
 def export(store: Store, sweep: str, path: Path) -> int:
     """Write one row per training to a .parquet or .csv file; return how many."""
     data = read_sweep(store, sweep, c.EXPORT).trainings[list(c.EXPORT)]
+    data = data.astype({name: str for name in data if isinstance(data[name].dtype, pd.CategoricalDtype)})
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".csv":
         data[c.PREDICTIONS] = [
@@ -145,38 +142,9 @@ def export(store: Store, sweep: str, path: Path) -> int:
     return len(data)
 
 
-@contextmanager
-def _artifact(store: Store, sweep: str, name: str) -> Iterator[Path]:
-    """Yield where an artifact lies: in place if that is on this machine, else in a copy that ends here."""
-    uri = f"{store.client.get_run(sweep).info.artifact_uri}/{name}"
-    if is_local_uri(uri):  # MLflow's own download would leave a copy behind each time
-        yield Path(local_file_uri_to_path(uri))
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(download_artifacts(run_id=sweep, artifact_path=name, dst_path=folder, tracking_uri=store.uri))
-
-
-def _table(path: Path, layout: pa.Schema) -> pa.Table | None:
-    try:
-        return pq.read_table(path, columns=layout.names, memory_map=False).cast(layout)
-    except (pa.ArrowException, OSError):
-        return None
-
-
-def _in_order(table: pa.Table, plan: dict[str, Any]) -> pd.DataFrame:
-    """Return the trainings in the plan's order and by seed, whatever the order they were written in."""
-    ids = pa.array([trial[c.TRIAL_ID] for trial in plan["trials"]], pa.string())
-    places = pc.index_in(table[c.TRIAL_ID], value_set=ids).to_numpy()
-    order = np.lexsort((table[c.SEED].to_numpy(), places))
-    data = frame(table if (np.diff(order) == 1).all() else table.take(pa.array(order)))
-    targets = {trial[c.TRIAL_ID]: np.array(plan["gates"][trial["table"]]["targets"]) for trial in plan["trials"]}
-    data[c.TARGETS] = data[c.TRIAL_ID].map(targets)
-    return data
-
-
 def _json(store: Store, sweep: str, name: str) -> Any:
     try:
-        with _artifact(store, sweep, name) as path:
+        with artifact(store, sweep, name) as path:
             return json.loads(path.read_text(encoding="utf-8"))
     except (MlflowException, OSError, ValueError) as error:
         raise RequestError(

@@ -30,7 +30,7 @@ KIND, TRIAL_TAG, PLAN_TAG, COMMAND_TAG = "bench.kind", "bench.trial_id", "bench.
 PARENT_TAG, NOTE_TAG, SOURCE_TAG = "mlflow.parentRunId", "mlflow.note.content", "mlflow.source.name"
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on runs, not on chats
 FINISHED = "FINISHED"
-SHARDS, TIMINGS, COLD_STARTS = "shards", "timings", "cold_starts.json"  # artifacts of a sweep
+SHARDS, TIMINGS, COLD_STARTS, RUNS = "shards", "timings", "cold_starts.json", "runs.json"  # artifacts of a sweep
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")  # that MLflow knows
 REACH_TIMEOUT_S = 5.0
 

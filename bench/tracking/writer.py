@@ -5,6 +5,7 @@ import math
 import os
 import platform
 import re
+import shutil
 import tempfile
 import time
 import uuid
@@ -15,7 +16,6 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from mlflow.entities import Metric, Param, Run
 
 from bench.errors import RequestError
@@ -26,8 +26,9 @@ from bench.problem.timing import ColdStart, Sample
 from bench.tracking import columns as c
 from bench.tracking import store as names
 from bench.tracking.planned import plan_json
-from bench.tracking.reader import read_cold_starts, read_shards, read_timings
+from bench.tracking.reader import read_cold_starts, read_timings
 from bench.tracking.rows import concat
+from bench.tracking.shards import read_shards, write_table
 from bench.tracking.store import Store
 from bench.tracking.timings import timing_rows
 
@@ -52,6 +53,7 @@ class SweepWriter:
         self.client = store.client
         self.experiment_id = experiment_id
         self.run_id = run_id
+        self.runs: dict[str, str] = {}  # of the trials that are written, by their ids
 
     @classmethod
     def begin(
@@ -96,12 +98,14 @@ class SweepWriter:
         return writer
 
     def trained(self) -> pa.Table:
-        """Return the rows of all whole shards."""
-        return concat(read_shards(self.store, self.run_id))
+        """Return what a trial's run is made from, of all whole shards."""
+        return concat(read_shards(self.store, self.run_id, c.DESCRIBED))
 
     def finished_trials(self) -> set[str]:
         """Return the ids of the trials whose child run has ended."""
-        return {run.data.tags[names.TRIAL_TAG] for run in self.store.runs(names.TRIAL, parent=self.run_id)}
+        found = self.store.runs(names.TRIAL, parent=self.run_id)
+        self.runs = {run.data.tags[names.TRIAL_TAG]: str(run.info.run_id) for run in found}
+        return set(self.runs)
 
     def timed(self) -> pd.DataFrame:
         """Return the samples of all timings that were written."""
@@ -118,7 +122,7 @@ class SweepWriter:
     def _table(self, table: pa.Table, folder: str) -> None:
         with tempfile.TemporaryDirectory() as here:
             path = Path(here) / f"{time.time_ns()}-{uuid.uuid4().hex[:8]}.parquet"
-            pq.write_table(table, path, compression="zstd")
+            write_table(table, path)
             self.client.log_artifact(self.run_id, str(path), folder)
 
     def keep_cold_starts(self, measured: Sequence[ColdStart]) -> None:
@@ -141,6 +145,11 @@ class SweepWriter:
             run = self._begin(f"seed {seed}", tags, {**trial.parameters, c.SEED: seed}, training)
             self.client.set_terminated(run)
         self.client.set_terminated(child)
+        self.runs[trial.trial_id] = child
+
+    def keep_runs(self) -> None:
+        """Keep the ids of the trials' runs: reading them is quicker than searching for hundreds."""
+        self.json(names.RUNS, self.runs)
 
     def plan(self, experiment: Experiment, plan: Plan) -> None:
         """Keep what is planned, in place of what was."""
@@ -150,9 +159,11 @@ class SweepWriter:
         """Keep a JSON document with the sweep."""
         self.client.log_text(self.run_id, json.dumps(content, indent=1), name)
 
-    def file(self, path: Path) -> None:
-        """Keep a file with the sweep."""
-        self.client.log_artifact(self.run_id, str(path))
+    def file(self, path: Path, name: str | None = None, folder: str | None = None) -> None:
+        """Keep a file with the sweep, by its own name or another, at the top or in a folder."""
+        with tempfile.TemporaryDirectory() as here:
+            copy = shutil.copy(path, Path(here) / name) if name and name != path.name else path
+            self.client.log_artifact(self.run_id, str(copy), folder)
 
     def figures(self, metrics: Mapping[str, float]) -> None:
         """Note figures of the whole sweep."""

@@ -20,6 +20,7 @@ from bench.tracking import columns as c
 from bench.tracking import store as names
 from bench.tracking.reader import export, find_sweep, read_sweep, sweeps, unfinished
 from bench.tracking.rows import rows
+from bench.tracking.shards import artifact
 from bench.tracking.store import Store
 from bench.tracking.writer import Summary, SweepWriter
 
@@ -141,6 +142,36 @@ def test_more_figures_than_one_batch_takes_are_all_kept(store, plan):
     writer.trial(plan.trials[0], "t", Summary({}, {"loss": [(step, 1.0) for step in range(1500)]}))
     run = next(store.runs(names.TRIAL, parent=writer.run_id))
     assert len(store.client.get_metric_history(run.info.run_id, "loss")) == 1500
+
+
+def test_the_trials_runs_are_found_whether_they_were_kept_or_not(store, plan):
+    """A sweep that has not ended is searched; one that has says which they are, also after it was taken up again."""
+    writer = begin(store, plan)
+    for planned in plan.trials:
+        writer.trial(planned, "t", Summary())
+    searched = read_sweep(store, writer.run_id)
+    assert {
+        trial_id: store.client.get_run(run).data.tags[names.TRIAL_TAG] for trial_id, run in searched.runs.items()
+    } == {planned.trial.trial_id: planned.trial.trial_id for planned in plan.trials}
+    resumed = SweepWriter.resume(store, store.client.get_run(writer.run_id), experiment(), plan)
+    resumed.finished_trials()
+    resumed.keep_runs()
+    kept = read_sweep(store, writer.run_id)
+    assert kept.runs == searched.runs
+    assert kept.experiment_id == store.experiment_id("adhoc")
+
+
+def test_files_are_kept_under_any_name_and_in_folders(store, plan, folder):
+    """A report is called the same beside every sweep, wherever it was written."""
+    (folder / "mine.html").write_text("a page")
+    writer = begin(store, plan)
+    writer.file(folder / "mine.html")
+    writer.file(folder / "mine.html", "report.html")
+    writer.file(folder / "mine.html", "rates.svg", "figures")
+    kept = {item.path for place in (None, "figures") for item in store.client.list_artifacts(writer.run_id, place)}
+    assert {"mine.html", "report.html", "figures/rates.svg"} <= kept
+    with artifact(store, writer.run_id, "figures/rates.svg") as path:
+        assert path.read_text() == "a page"
 
 
 def test_a_begun_and_unended_trial_is_written_anew_on_resume(store, plan):

@@ -2,7 +2,8 @@
 
 import tempfile
 
-from bench.tracking.reader import read_shards, read_sweep
+from bench.tracking.reader import read_sweep
+from bench.tracking.shards import read_shards
 from bench.tracking.store import Store
 
 

@@ -1,0 +1,108 @@
+"""Tables in Parquet files: written small, and read with no more of their lists than is wanted."""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from mlflow.artifacts import download_artifacts
+from mlflow.utils.file_utils import local_file_uri_to_path
+from mlflow.utils.uri import is_local_uri
+
+from bench.tracking import columns as c
+from bench.tracking import store as names
+from bench.tracking.rows import schema
+from bench.tracking.store import Store
+
+GROUP = 4096  # rows; of a group without wanted lists none is read
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """Write a table; numbers that hardly repeat are split by their bytes, which makes them a third smaller."""
+    numbers = [field for field in table.schema if field.name not in c.PARAMETERS and _is_number(field.type)]
+    split = [f"{field.name}.list.element" if pa.types.is_list(field.type) else field.name for field in numbers]
+    repeating = [name for name in table.column_names if name not in {field.name for field in numbers}]
+    pq.write_table(
+        table,
+        path,
+        compression="zstd",
+        row_group_size=GROUP,
+        use_dictionary=repeating,
+        column_encoding=dict.fromkeys(split, "BYTE_STREAM_SPLIT"),
+    )
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind.value_type if pa.types.is_list(kind) else kind))
+
+
+def read_shards(
+    store: Store, sweep: str, columns: Sequence[str] | None = None, last_seeds: Mapping[str, int] | None = None
+) -> list[pa.Table]:
+    """Return the tables of all whole shards, or some columns of them.
+
+    ``last_seeds`` says for every trial up to which seed its trainings keep their lists; the others' are null.
+    """
+    layout = schema()
+    wanted = layout if columns is None else pa.schema([layout.field(name) for name in columns])
+    return read_tables(store, sweep, names.SHARDS, wanted, last_seeds)
+
+
+def read_tables(
+    store: Store, sweep: str, folder: str, layout: pa.Schema, last_seeds: Mapping[str, int] | None = None
+) -> list[pa.Table]:
+    """Return all whole tables of a folder; one that was cut off by a kill counts as never written."""
+    if not store.client.list_artifacts(sweep, folder):
+        return []  # nothing was written yet
+    with artifact(store, sweep, folder) as path:
+        tables = [_table(file, layout, last_seeds) for file in sorted(path.glob("*.parquet"))]
+    return [table for table in tables if table is not None]
+
+
+@contextmanager
+def artifact(store: Store, sweep: str, name: str) -> Iterator[Path]:
+    """Yield where an artifact lies: in place if that is on this machine, else in a copy that ends here."""
+    uri = f"{store.client.get_run(sweep).info.artifact_uri}/{name}"
+    if is_local_uri(uri):  # MLflow's own download would leave a copy behind each time
+        yield Path(local_file_uri_to_path(uri))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(download_artifacts(run_id=sweep, artifact_path=name, dst_path=folder, tracking_uri=store.uri))
+
+
+def _table(path: Path, layout: pa.Schema, last_seeds: Mapping[str, int] | None) -> pa.Table | None:
+    lists = [name for name in layout.names if name in c.LISTS]
+    try:
+        with pq.ParquetFile(path) as file:
+            if last_seeds is None or not lists:
+                return _columns(file.read(layout.names), layout)
+            groups = [_group(file, place, layout, lists, last_seeds) for place in range(file.num_row_groups)]
+            return pa.concat_tables(groups) if groups else layout.empty_table()
+    except (pa.ArrowException, OSError, KeyError):
+        return None
+
+
+def _group(
+    file: pq.ParquetFile, place: int, layout: pa.Schema, lists: Sequence[str], last_seeds: Mapping[str, int]
+) -> pa.Table:
+    """Return one group of rows; lists are read only if any of its rows keeps them."""
+    table = file.read_row_group(place, [name for name in layout.names if name not in lists])
+    last = pc.take(
+        pa.array(last_seeds.values(), pa.int64()),
+        pc.index_in(table[c.TRIAL_ID], value_set=pa.array(last_seeds.keys(), pa.string())),
+    )
+    kept = pc.fill_null(pc.less_equal(table[c.SEED], last), fill_value=False)
+    found = file.read_row_group(place, lists) if pc.any(kept).as_py() else None
+    for name in lists:
+        kind = layout.field(name).type
+        nothing = pa.scalar(None, kind)
+        column = pa.nulls(table.num_rows, kind) if found is None else pc.if_else(kept, found[name].cast(kind), nothing)
+        table = table.append_column(name, column)
+    return _columns(table, layout)
+
+
+def _columns(table: pa.Table, layout: pa.Schema) -> pa.Table:
+    return table.select(layout.names).cast(layout)
