@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.stats import norm
-from scipy.stats import t
+from scipy.stats import norm, t
 from statsmodels.stats.proportion import proportion_confint
 
 from bench.problem.outcome import Result

@@ -157,6 +157,16 @@ def trial_table(plan: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows, index=pd.Index([trial[c.TRIAL_ID] for trial in planned], name=c.TRIAL_ID))
 
 
+def highest(table: pd.DataFrame, name: str) -> "pd.Series[Any]":
+    """Return the row with the greatest number in a column, the first of several."""
+    return table.iloc[int(np.nanargmax(table[name].to_numpy(dtype=np.float64)))]
+
+
+def lowest(table: pd.DataFrame, name: str) -> "pd.Series[Any]":
+    """Return the row with the smallest number in a column, the first of several."""
+    return table.iloc[int(np.nanargmin(table[name].to_numpy(dtype=np.float64)))]
+
+
 def in_words(row: Mapping[str, Any], names: Sequence[str]) -> str:
     """Return some parameters of a trial in words."""
     return " ".join(word(name, row[name]) for name in names)

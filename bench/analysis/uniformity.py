@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import chisquare
 
-from bench.analysis.paired import holm
 from bench.analysis.endings import WRONG_OBSERVATION, where_they_end
+from bench.analysis.paired import holm
 from bench.tracking import columns as c
 
 COUNTS, N, CHI2, P, P_HOLM = "counts", "n", "chi2", "p", "p_holm"

@@ -10,14 +10,12 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from bench.analysis.claims import check_claims
+from bench.cli.reporting import read_for_report, report_of, write_page
 from bench.cli.terminal import print_table
 from bench.errors import RequestError
 from bench.experiment.find import experiments
-from bench.experiment.grid import planned_claims
 from bench.experiment.schema import parse
-from bench.report.page import Swept, render
-from bench.tracking.reader import SweepInfo, find_sweep, read_sweep, sweeps
+from bench.tracking.reader import SweepInfo, find_sweep, sweeps
 from bench.tracking.reader import export as export_table
 from bench.tracking.store import Store, tracking_uri
 
@@ -32,7 +30,7 @@ def report(given: Sequence[str], output: Path | None, uri: str | None) -> None:
     found = list(dict.fromkeys(find_sweep(store, one) for one in given)) or [find_sweep(store, None)]
     infos = {info.sweep: info for info in sweeps(store)}
     path = output or default_report([infos[one] for one in found])
-    write_report(store, found, path)
+    write_page([report_of(store, read_for_report(store, one), key) for key, one in enumerate(found, 1)], path)
     click.echo(f"Report: {path.resolve()}")
 
 
@@ -100,13 +98,6 @@ def ui(port: int, uri: str | None) -> None:
     )
 
 
-def write_report(store: Store, found: Sequence[str], path: Path) -> None:
-    """Read sweeps back from the store and write their report."""
-    page = render([_swept(store, sweep) for sweep in found])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
-
-
 def default_report(infos: Sequence[SweepInfo]) -> Path:
     """Return where a report goes when nobody says."""
     names = "-".join(dict.fromkeys(info.experiment for info in infos))
@@ -128,23 +119,6 @@ def check_folder(folder: Path, what: str) -> None:
         folder = folder.parent
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise RequestError(f"{what} cannot be written: {str(folder)!r} is not a folder that one may write to")
-
-
-def _swept(store: Store, sweep: str) -> Swept:
-    read = read_sweep(store, sweep)
-    return Swept(
-        sweep=sweep,
-        status=read.info.status,
-        started=read.info.started,
-        plan=read.plan,
-        environment=read.environment,
-        figures=read.figures,
-        trainings=read.trainings,
-        timings=read.timings,
-        cold_starts=read.cold_starts,
-        verdicts=check_claims(planned_claims(read.plan["claims"]), read.trainings),
-        claims_left_out=read.plan["claims_left_out"],
-    )
 
 
 def _exists(uri: str) -> bool:

@@ -13,10 +13,11 @@ from typing import Any
 
 import click
 
-from bench.analysis.claims import Verdict, check_claims, verdict_rows
+from bench.analysis.claims import Verdict, verdict_rows
 from bench.analysis.summary import describe_training, describe_trial
-from bench.cli.show import REPORTS, check_folder, check_output, default_report, write_report
-from bench.cli.terminal import claims_table, plan_table, say, trials_table
+from bench.cli.reporting import keep_figures, read_for_report, report_of, write_page
+from bench.cli.show import REPORTS, check_folder, check_output, default_report
+from bench.cli.terminal import claims_table, findings_list, plan_table, say, trials_table
 from bench.errors import RequestError
 from bench.experiment.block import Values
 from bench.experiment.find import find_experiment
@@ -24,6 +25,7 @@ from bench.experiment.grid import Plan, make_plan
 from bench.experiment.spec import Experiment, adhoc, read_experiment, read_overrides
 from bench.problem.outcome import Result
 from bench.problem.trial import Trial
+from bench.report.findings import Finding
 from bench.sweep import executors
 from bench.sweep.environment import environment
 from bench.sweep.interrupt import interrupts
@@ -88,6 +90,7 @@ def sweep(words: Sequence[str], options: Options, *, as_json: bool) -> int:
     done = carry_out(request(words), options)
     if done.sweep is not None and not as_json:
         trials_table(done.sweep.plan, done.sweep.trainings)
+        findings_list(done.findings)
     if done.verdicts:
         missed = [verdict for verdict in done.verdicts if not verdict.holds]
         say(f"{len(done.verdicts) - len(missed)} of {len(done.verdicts)} claims hold")
@@ -120,6 +123,7 @@ class Carried:
     summary: dict[str, Any]
     sweep: Sweep | None = None
     verdicts: Sequence[Verdict] = ()
+    findings: Sequence[Finding] = ()
 
 
 def carry_out(experiment: Experiment, options: Options) -> Carried:
@@ -181,26 +185,30 @@ def _conclude(runner: Runner, options: Options, store: Store) -> Carried:
     """Check the claims, write the report, and end the sweep, in this order: FINISHED says that all is there."""
     reporting = time.monotonic()
     writer, plan = runner.writer, runner.plan
-    read = read_sweep(store, writer.run_id, None if plan.claims else c.SCALARS)
-    verdicts = check_claims(plan.claims, read.trainings)
+    writer.keep_runs()
+    read = read_for_report(store, writer.run_id)
+    report = report_of(store, read)
+    verdicts = report.swept.verdicts
     writer.json("claims.json", verdict_rows(verdicts))
     sizes = {"trials": len(plan.trials), "trainings": plan.trainings}
-    writer.figures({**_outcomes(read), **sizes, "total_seconds": time.monotonic() - options.started})
-    writer.keep_runs()
+    figures = {**_outcomes(read), **sizes, "total_seconds": time.monotonic() - options.started}
+    writer.figures(figures)
+    report.swept.figures.update(figures)
     path = None
     if not options.no_report:
         path = options.output or default_report([read.info])
-        write_report(store, [writer.run_id], path)
+        write_page([report], path)
         writer.file(path, REPORT)
+        keep_figures(writer, report)
     runner.seconds["report"] = time.monotonic() - reporting
     summary = _summary(runner, read, path, options)
     _tell_reasons(read)
     if len(read.trainings) < plan.trainings:
         say(f"only {len(read.trainings):,} of {plan.trainings:,} trainings could be read back; --resume does the rest")
-        return Carried(FAILED, summary, read, verdicts)
+        return Carried(FAILED, summary, read, verdicts, report.findings)
     writer.finish()
     bad = summary["outcomes"][Result.FAILED] or not all(verdict.holds for verdict in verdicts)
-    return Carried(FAILED if bad else DONE, summary, read, verdicts)
+    return Carried(FAILED if bad else DONE, summary, read, verdicts, report.findings)
 
 
 def _outcomes(read: Sweep) -> dict[str, int]:

@@ -15,6 +15,7 @@ from bench.analysis.summary import trial_medians
 from bench.experiment.grid import Plan
 from bench.experiment.seeds import write_seeds
 from bench.problem.label import labels
+from bench.report.findings import Finding
 from bench.tracking import columns as c
 
 MOST_ROWS = 50
@@ -58,6 +59,13 @@ def trials_table(plan: Mapping[str, Any], trainings: pd.DataFrame) -> None:
     print_table(table)
     if len(plan["trials"]) > MOST_ROWS:
         click.echo(f"... and {len(plan['trials']) - MOST_ROWS:,} more trials in the report")
+
+
+def findings_list(found: Sequence[Finding]) -> None:
+    """Print the findings, each with its evidence below."""
+    for finding in found:
+        click.echo(f"• {finding.sentence}")
+        click.echo(click.style(f"  {finding.evidence}", dim=True))
 
 
 def _figures(rates: pd.DataFrame, medians: pd.DataFrame, trial_id: str) -> list[str]:

@@ -13,7 +13,7 @@ from bench.analysis import attractors, compare, measures, sensitivity, survival,
 from bench.analysis.claims import Verdict
 from bench.analysis.endings import PATTERN
 from bench.analysis.solved import COUNT, HIGH, LOW, RATE, clustered_rate
-from bench.analysis.study import NAME, Study
+from bench.analysis.study import NAME, Study, highest, lowest
 from bench.problem.gate import BUILT_IN
 from bench.problem.label import word
 from bench.report.sections.curves import is_single
@@ -130,7 +130,7 @@ def _extremes(study: Study) -> Iterator[Finding]:
     rates = study.rates
     if len(rates) < 2 or rates[RATE].nunique() < 2:
         return
-    best, worst = rates.loc[rates[RATE].idxmax()], rates.loc[rates[RATE].idxmin()]
+    best, worst = highest(rates, RATE), lowest(rates, RATE)
     ends = [percent_interval(one[RATE], one[LOW], one[HIGH]) for one in (best, worst)]
     yield Finding(
         f"{best[NAME]} solves it from {ends[0]} of the starts, {worst[NAME]} from {ends[1]}.",
@@ -171,7 +171,7 @@ def _effects(study: Study) -> Iterator[Finding]:
         return
     name = str(spans.idxmax())
     own = effects[effects[sensitivity.PARAMETER] == name]
-    low, high = own.loc[own[sensitivity.MEAN].idxmin()], own.loc[own[sensitivity.MEAN].idxmax()]
+    low, high = lowest(own, sensitivity.MEAN), highest(own, sensitivity.MEAN)
     words = [f"{percent(one[sensitivity.MEAN])} with {word(name, one[sensitivity.VALUE])}" for one in (low, high)]
     bounds = [f"[{percent(one[sensitivity.LOW])}, {percent(one[sensitivity.HIGH])}]" for one in (low, high)]
     yield Finding(
@@ -186,7 +186,7 @@ def _times(study: Study) -> Iterator[Finding]:
     reached = study.times[study.times[survival.MEDIAN].notna()]
     if reached.empty:
         return
-    best = reached.loc[reached[survival.MEDIAN].idxmin()]
+    best = lowest(reached, survival.MEDIAN)
     never = len(study.times) - len(reached)
     half = interval(best[survival.MEDIAN], best[survival.MEDIAN_LOW], best[survival.MEDIAN_HIGH])
     rest = f"; {never:,} of {len(study.times):,} trials never get that far" if never else ""
@@ -202,7 +202,7 @@ def _endings(study: Study) -> Iterator[Finding]:
     named = table[table[PATTERN] != attractors.ELSEWHERE] if len(table) else table
     if named.empty:
         return
-    first = named.loc[named[COUNT].idxmax()]
+    first = highest(named, COUNT)
     if first[attractors.OF_UNSOLVED] < TELLING:
         return
     share = percent_interval(first[attractors.SHARE], first[LOW], first[HIGH])
@@ -219,7 +219,7 @@ def _pairs(study: Study) -> Iterator[Finding]:
     if compared.empty or not (compared[compare.P_HOLM] <= compare.SIGNIFICANT).any():
         return
     pooled = study.pooled
-    first = pooled.loc[pooled[compare.DIFFERENCE].abs().idxmax()]
+    first = highest(pooled.assign(reach=pooled[compare.DIFFERENCE].abs()), "reach")
     surely = max(first[compare.BETTER], first[compare.WORSE])
     yield Finding(
         f"{better(first)}.",

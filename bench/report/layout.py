@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis.study import NAME, Study, in_order, in_words
 from bench.analysis.solved import RATE
+from bench.analysis.study import NAME, Study, in_order, in_words
 from bench.tracking import columns as c
 
 MOST_LINES = 8  # in a panel: more cannot be told apart

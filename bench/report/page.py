@@ -11,9 +11,8 @@ import pandas as pd
 from jinja2 import DictLoader, Environment, StrictUndefined, select_autoescape
 
 from bench.analysis.claims import Verdict
-from bench.analysis.study import BLOCK, NAME, Study, studies, trial_table
+from bench.analysis.study import NAME, Study, studies, trial_table
 from bench.problem.label import varying
-from bench.problem.outcome import Result
 from bench.report import colour, drawing
 from bench.report.chart import Chart
 from bench.report.findings import Finding, findings
@@ -103,13 +102,11 @@ class Report:
         return backends(self.swept.trainings, self.swept.timings, self.swept.cold_starts, names)
 
     def charts(self) -> list[Chart]:
-        """Return the main figures, for those who want them apart from the page."""
-        found = [one.get("chart") for part in self._parts().values() for one in part if isinstance(one, dict)]
-        found += [chart for one in self._parts()["matters"] for chart in one["charts"]]
+        """Return the main figures, for those who want them apart from the page: each section's first."""
+        first = [part[0] for part in self._sections.values() if part]
+        found = [one.get("chart") for one in first] + [chart for one in first for chart in one.get("charts", ())]
+        found += [self.backends["chart"]] if self.backends else []
         return [chart for chart in found if chart is not None and chart.panels]
-
-    def _parts(self) -> dict[str, list[dict[str, Any]]]:
-        return self._sections
 
     @cached_property
     def _sections(self) -> dict[str, list[dict[str, Any]]]:

@@ -39,11 +39,9 @@ def _reasons(data: pd.DataFrame) -> list[str]:
     lost = data[data[c.REASON].notna() & data[c.OUTCOME].isin([Result.FAILED, Result.UNSUPPORTED])]
     if lost.empty:
         return []
-    counts = lost.groupby([lost[c.OUTCOME].astype(str), lost[c.REASON].astype(str)]).size()
-    found = [
-        f"{plural(int(n), 'training')} {outcome}: {reason}"
-        for (outcome, reason), n in counts.head(MOST_REASONS).items()
-    ]  # type: ignore[misc]
+    words = {c.OUTCOME: lost[c.OUTCOME].astype(str), c.REASON: lost[c.REASON].astype(str)}
+    counts = pd.DataFrame(words).value_counts(sort=False).reset_index(name="n").to_dict("records")
+    found = [f"{plural(row['n'], 'training')} {row[c.OUTCOME]}: {row[c.REASON]}" for row in counts[:MOST_REASONS]]
     more = len(counts) - MOST_REASONS
     return [*found, f"And {plural(more, 'more reason')}, in the export."] if more > 0 else found
 
@@ -51,8 +49,8 @@ def _reasons(data: pd.DataFrame) -> list[str]:
 def _all_of_a_kind(ledger: Mapping[str, Any]) -> list[str]:
     """Say where one outcome is all that there is."""
     sentences = {
-        Result.DIVERGED: "Every training diverged: weights or predictions were no longer finite. A smaller learning rate "
-        "or smaller initial weights may help.",
+        Result.DIVERGED: "Every training diverged: weights or predictions were no longer finite. A smaller learning "
+        "rate or smaller initial weights may help.",
         Result.UNSUPPORTED: "Nothing was trained: every training was refused by its backend.",
         Result.FAILED: "Nothing was trained: every training crashed.",
     }

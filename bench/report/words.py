@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 
+UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
 PER_CENT = "\u00a0%"  # no line ends between a number and its sign
 
 
@@ -54,9 +55,7 @@ def duration(seconds: float) -> str:
     """Write seconds in the unit that suits them."""
     if pd.isna(seconds) or math.isinf(seconds):
         return "–"
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if seconds >= size:
-            break
+    unit, size = next((named for named in UNITS if seconds >= named[1]), UNITS[-1])
     return f"{short(seconds / size)} {unit}"
 
 

@@ -88,7 +88,7 @@ def read_sweep(store: Store, sweep: str, columns: Sequence[str] | None = None, c
     ``curves`` limits curves and weights to so many seeds of each trial, its first ones; the others have None.
     """
     run = store.client.get_run(sweep)
-    plan = _json(store, sweep, "plan.json")
+    plan = read_plan(store, sweep)
     experiment = store.client.get_experiment(run.info.experiment_id).name
     tables = read_shards(store, sweep, read_columns(columns), None if curves is None else last_seeds(plan, curves))
     return Sweep(
@@ -102,6 +102,11 @@ def read_sweep(store: Store, sweep: str, columns: Sequence[str] | None = None, c
         experiment_id=str(run.info.experiment_id),
         runs=_runs(store, sweep, experiment),
     )
+
+
+def read_plan(store: Store, sweep: str) -> dict[str, Any]:
+    """Return what was planned."""
+    return dict(_json(store, sweep, "plan.json"))
 
 
 def read_timings(store: Store, sweep: str) -> pd.DataFrame:

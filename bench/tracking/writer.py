@@ -165,6 +165,10 @@ class SweepWriter:
             copy = shutil.copy(path, Path(here) / name) if name and name != path.name else path
             self.client.log_artifact(self.run_id, str(copy), folder)
 
+    def folder(self, path: Path, name: str) -> None:
+        """Keep all files of a folder with the sweep, in a folder of that name."""
+        self.client.log_artifacts(self.run_id, str(path), name)
+
     def figures(self, metrics: Mapping[str, float]) -> None:
         """Note figures of the whole sweep."""
         self._batch(self.run_id, summary=Summary(metrics))

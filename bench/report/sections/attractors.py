@@ -10,7 +10,7 @@ from bench.analysis import attractors as found
 from bench.analysis import uniformity
 from bench.analysis.endings import PATTERN
 from bench.analysis.solved import COUNT, HIGH, LOW
-from bench.analysis.study import NAME, Study
+from bench.analysis.study import NAME, Study, highest
 from bench.report.chart import Chart
 from bench.report.colour import order
 from bench.report.drawing import log_range, panel
@@ -41,7 +41,7 @@ def _summary(table: pd.DataFrame) -> str:
     if named.empty:
         return f"The {plural(unsolved, 'training')} that did not solve it end scattered: no ending is shared by many."
     share = named[COUNT].sum() / unsolved
-    first = named.loc[named[COUNT].idxmax()]
+    first = highest(named, COUNT)
     return (
         f"{plural(len(named), 'ending')} {'holds' if len(named) == 1 else 'hold'} {percent(share)} of the "
         f"{plural(unsolved, 'training')} that are stuck or slow; the commonest is {first[PATTERN]} "

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis import agreement, timing
-from bench.analysis.study import in_words
+from bench.analysis.study import highest, in_words
 from bench.problem.label import USUAL, varying, word
 from bench.problem.trial import BACKENDS
 from bench.report.chart import Chart
@@ -64,7 +64,7 @@ def fastest(table: pd.DataFrame, telling: Sequence[str]) -> dict[str, Any] | Non
     """Return the timing with the greatest speed-up over the numpy loop, in words, or None where nothing has one."""
     if table.empty or table[timing.SPEEDUP].isna().all():
         return None
-    row = table.loc[table[timing.SPEEDUP].idxmax()]
+    row = highest(table, timing.SPEEDUP)
     return {**row.to_dict(), "trial": in_words(row, list(telling)), "speedup_words": _speedup(row)}
 
 
@@ -118,7 +118,7 @@ def _chart(table: pd.DataFrame, telling: list[str]) -> Chart | None:
 
 
 def _chart_title(table: pd.DataFrame) -> str:
-    best = table.loc[table[timing.PER_S].idxmax()]
+    best = highest(table, timing.PER_S)
     return (
         f"{best[timing.SIDE]} does up to {short(best[timing.PER_S] / 1e6)} million iterations a second, "
         f"with {plural(int(best[c.TOGETHER]), 'training')} side by side"

@@ -11,7 +11,7 @@ from bench.report.chart import Chart
 from bench.report.drawing import panel
 from bench.report.figures.rates import interval_rows
 from bench.report.table import Cell, Table, number
-from bench.report.words import percent, percent_interval, plural
+from bench.report.words import percent_interval, plural
 from bench.tracking import columns as c
 
 MOST_DRAWN = 24

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis.curves import ITERATION, QUANTILES, recorded
-from bench.analysis.study import FEW_SEEDS, NAME, Study, in_words
+from bench.analysis.study import FEW_SEEDS, NAME, Study, highest, in_words
 from bench.report.chart import Chart
 from bench.report.colour import EFFECT, OUTCOMES
 from bench.report.drawing import Panel, log_range, panel
@@ -132,9 +132,9 @@ def _fans_title(study: Study) -> str:
     spans = pd.DataFrame({"early": at.quantile(0.05), "late": at.quantile(0.95)})[sizes >= ENOUGH]
     if spans.empty:
         return "How the loss falls"
-    widest = spans.loc[(spans["late"] - spans["early"]).idxmax()]
+    widest = highest(spans.assign(span=spans["late"] - spans["early"]), "span")
     return (
-        f"Same network, other start: with {study.trials[NAME][widest.name]}, early solvers need "
+        f"Same network, other start: with {study.trials[NAME][str(widest.name)]}, early solvers need "
         f"{short(widest['early'])} iterations and late ones {short(widest['late'])}"
     )
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis import importance, measures, sensitivity
-from bench.analysis.study import Study
+from bench.analysis.study import Study, highest, lowest
 from bench.problem.label import word
 from bench.report.chart import Chart
 from bench.report.drawing import panel
@@ -41,7 +41,7 @@ def matters(study: Study, key: str) -> dict[str, Any] | None:
         )
     effects = study.effects
     if len(effects) and effects[sensitivity.PARAMETER].nunique() and _is_readable(effects):
-        charts.append(_effects(study, effects, key))
+        charts.append(_effects(effects, key))
     return {"charts": charts, "note": note} if charts or note else None
 
 
@@ -81,7 +81,7 @@ def _shares_title(decomposed: dict[str, pd.DataFrame]) -> str:
     measure = measures.SOLVED if measures.SOLVED in decomposed else next(iter(decomposed))
     table = decomposed[measure]
     chosen = table[table[sensitivity.KIND] != sensitivity.SEED_KIND]
-    first = chosen.loc[chosen[sensitivity.SHARE].idxmax()]
+    first = highest(chosen, sensitivity.SHARE)
     return (
         f"The seed has a part in {percent(seed_share(table), 0)} of the variance of {IN_WORDS[measure]}; "
         f"the most of the rest is {first[sensitivity.TERM]}, {percent(first[sensitivity.SHARE], 0)}"
@@ -131,7 +131,7 @@ def _importances(ranked: pd.DataFrame, trials: int, key: str) -> Chart:
         r2 = float(rows[importance.R2].iloc[0])
         title = f"{IN_WORDS[str(measure)].capitalize()}; the forest explains {percent(max(r2, 0.0), 0)}"
         panels.append(panel(title, shares(table, "fall of R² when shuffled", most=max(float(table[HIGH].max()), 0.05))))
-    first = ranked.loc[ranked[importance.IMPORTANCE].idxmax()]
+    first = highest(ranked, importance.IMPORTANCE)
     explains = ranked[importance.R2].max() > 0
     return Chart(
         name=f"importance-{key}",
@@ -140,8 +140,9 @@ def _importances(ranked: pd.DataFrame, trials: int, key: str) -> Chart:
         else "No parameter tells good trials from bad ones",
         subtitle=f"Permutation importance in a random forest over {plural(trials, 'trial')}: how much worse it predicts "
         "when a parameter is shuffled; lines: 95 % of the shuffles.",
-        caption="Failures count as worst: an error of 1 where it diverged, the whole budget where it never solved. The "
-        "forest is asked only about trials that it was not shown; where it explains nothing, its ranking means nothing.",
+        caption="Failures count as worst: an error of 1 where it diverged, the whole budget where it never solved. "
+        "The forest is asked only about trials that it was not shown; where it explains nothing, its ranking means "
+        "nothing.",
         alt="Bars of the importance of each parameter.",
         panels=panels,
         data=ranked,
@@ -155,7 +156,7 @@ def _is_readable(effects: pd.DataFrame) -> bool:
     return bool(effects.groupby(sensitivity.PARAMETER).size().max() <= 24)
 
 
-def _effects(study: Study, effects: pd.DataFrame, key: str) -> Chart:
+def _effects(effects: pd.DataFrame, key: str) -> Chart:
     panels = []
     for name, rows in effects.groupby(sensitivity.PARAMETER, sort=False):
         words = [word(str(name), value).removeprefix(f"{name}=") for value in rows[sensitivity.VALUE]]
@@ -179,7 +180,7 @@ def _effects_title(effects: pd.DataFrame) -> str:
     spans = effects.groupby(sensitivity.PARAMETER, sort=False)[sensitivity.MEAN].agg(lambda m: m.max() - m.min())
     name = str(spans.idxmax())
     own = effects[effects[sensitivity.PARAMETER] == name]
-    low, high = own.loc[own[sensitivity.MEAN].idxmin()], own.loc[own[sensitivity.MEAN].idxmax()]
+    low, high = lowest(own, sensitivity.MEAN), highest(own, sensitivity.MEAN)
     if spans.max() == 0:
         return "No parameter makes a difference by itself"
     ends = [f"{word(name, one[sensitivity.VALUE])} {_interval(one)}" for one in (low, high)]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis import compare
-from bench.analysis.study import Study, in_words
+from bench.analysis.study import Study, highest, in_words
 from bench.problem.label import word
 from bench.report.chart import Chart
 from bench.report.drawing import panel
@@ -57,25 +57,25 @@ def _chart(study: Study, compared: pd.DataFrame, key: str) -> Chart:
         f"intervals; n = {from_to(compared[compare.PAIRS])} pairs of trainings each.",
         caption="Right of zero the first solves more. Filled: beyond chance by McNemar's exact test, after Holm's "
         f"correction for all {len(compared):,} comparisons of this block. Hollow: not, by these seeds."
-        + (f" Of more than {MOST_ROWS} settings the {MOST_ROWS} with the greatest differences are drawn." if _is_cut(compared) else "")
-        + (f" {len(groups) - MOST_PANELS} more pairs of values are in the table." if len(groups) > MOST_PANELS else ""),
+        f"{_cut(compared, len(groups))}",
         alt=f"{plural(len(compared), 'paired difference')} of solved rates, {surely:,} beyond chance.",
         panels=panels,
         data=_plain(compared, study),
     )  # fmt: skip
 
 
-def _is_cut(compared: pd.DataFrame) -> bool:
+def _cut(compared: pd.DataFrame, groups: int) -> str:
+    """Say what is not drawn."""
     sizes = compared.groupby([compare.PARAMETER, compare.ONE, compare.OTHER], sort=False).size()
-    return bool(sizes.max() > MOST_ROWS)
+    rows = f" Of more settings, the {MOST_ROWS} with the greatest differences." if sizes.max() > MOST_ROWS else ""
+    return rows + (f" {groups - MOST_PANELS} more pairs of values are in the table." if groups > MOST_PANELS else "")
 
 
 def _title(study: Study, surely: int, compared: int) -> str:
     pooled = study.pooled
     if not surely:
         return f"None of {plural(compared, 'comparison')} by seed shows a difference beyond chance"
-    first = pooled.loc[pooled[compare.DIFFERENCE].abs().idxmax()]
-    return better(first)
+    return better(highest(pooled.assign(reach=pooled[compare.DIFFERENCE].abs()), "reach"))
 
 
 def better(row: Mapping[Any, Any]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.solved import COUNT, HIGH, LOW, RATE
-from bench.analysis.study import NAME, Study, in_order, in_words
+from bench.analysis.study import NAME, Study, highest, in_order, in_words, lowest
 from bench.problem.label import word
 from bench.report.chart import Chart, csv_uri
 from bench.report.colour import rate_colours
@@ -38,7 +38,7 @@ def rates(study: Study, until: Mapping[str, Any] | None, key: str) -> dict[str, 
 
 
 def _title(table: pd.DataFrame) -> str:
-    best, worst = table.loc[table[RATE].idxmax()], table.loc[table[RATE].idxmin()]
+    best, worst = highest(table, RATE), lowest(table, RATE)
     if len(table) == 1:
         return f"{percent(best[RATE])} of the starts solve it"
     if best[RATE] == worst[RATE]:

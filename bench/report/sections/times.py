@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis import survival
-from bench.analysis.study import NAME, Study
+from bench.analysis.study import NAME, Study, lowest
 from bench.report.chart import Chart
 from bench.report.colour import order
 from bench.report.drawing import Panel, log_range, panel
@@ -74,7 +74,7 @@ def _title(study: Study) -> str:
     reached = study.times[study.times[survival.MEDIAN].notna()]
     if reached.empty:
         return "No trial has solved it from half of its starts when the budget ends"
-    best = reached.loc[reached[survival.MEDIAN].idxmin()]
+    best = lowest(reached, survival.MEDIAN)
     fast = f"half of the starts have solved it after {short(best[survival.MEDIAN])} iterations"
     if len(study.trials) == 1:
         return fast.capitalize()
