@@ -61,10 +61,10 @@ def comparisons(trainings: pd.DataFrame, names: Sequence[str], rng: np.random.Ge
     table = pd.concat(parts, ignore_index=True)
     counts = [table[name].to_numpy() for name in (PAIRS, ONLY_ONE, ONLY_OTHER)]
     table[DIFFERENCE] = (counts[1] - counts[2]) / counts[0]
-    table[DIFFERENCE_LOW], table[DIFFERENCE_HIGH] = paired_difference_interval(*counts[1:], counts[0])
+    table[DIFFERENCE_LOW], table[DIFFERENCE_HIGH] = paired_difference_interval(counts[1], counts[2], counts[0])
     played = [table[name].to_numpy() for name in (PAIRS, WINS, LOSSES)]
     table[IMPROVEMENT] = 0.5 + (played[1] - played[2]) / played[0] / 2
-    low, high = paired_difference_interval(*played[1:], played[0])
+    low, high = paired_difference_interval(played[1], played[2], played[0])
     table[IMPROVEMENT_LOW], table[IMPROVEMENT_HIGH] = 0.5 + low / 2, 0.5 + high / 2
     table[P] = mcnemar_p(*counts[1:])
     return table.assign(**{P_HOLM: holm(table[P].to_numpy()), NEEDED: seeds_needed(*counts)})[COLUMNS]

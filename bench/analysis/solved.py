@@ -80,7 +80,7 @@ def clustered_rate(trainings: pd.DataFrame) -> tuple[float, float, float]:
     size, solved = len(begun), int(begun[c.SOLVED].sum())
     clusters = begun.groupby(c.SEED)[c.SOLVED].agg(["size", "sum"]).to_numpy(dtype=np.float64)
     rate, seeds = solved / size, len(clusters)
-    if begun[c.TRIAL_ID].nunique() == 1 or solved in (0, size) or seeds < 2:
+    if (begun[c.TRIAL_ID] == begun[c.TRIAL_ID].iloc[0]).all() or solved in (0, size) or seeds < 2:
         low, high = wilson_interval(solved, size)
         return rate, float(low), float(high)
     residuals = clusters[:, 1] - rate * clusters[:, 0]

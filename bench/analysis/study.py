@@ -128,6 +128,10 @@ class Study:
         places = joined[c.TRIAL_ID].map({name: place for place, name in enumerate(self.trials.index)})
         return joined.iloc[np.argsort(places.to_numpy(), kind="stable")].reset_index(drop=True)
 
+    def trial(self, trial_id: object) -> dict[str, Any]:
+        """Return a trial's name and parameters."""
+        return _row(self.trials, self.trials.index.get_loc(str(trial_id)))
+
     def _rng(self) -> np.random.Generator:
         return np.random.default_rng(SEED)
 
@@ -157,14 +161,18 @@ def trial_table(plan: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows, index=pd.Index([trial[c.TRIAL_ID] for trial in planned], name=c.TRIAL_ID))
 
 
-def highest(table: pd.DataFrame, name: str) -> "pd.Series[Any]":
+def highest(table: pd.DataFrame, name: str) -> dict[str, Any]:
     """Return the row with the greatest number in a column, the first of several."""
-    return table.iloc[int(np.nanargmax(table[name].to_numpy(dtype=np.float64)))]
+    return _row(table, int(np.nanargmax(table[name].to_numpy(dtype=np.float64))))
 
 
-def lowest(table: pd.DataFrame, name: str) -> "pd.Series[Any]":
+def lowest(table: pd.DataFrame, name: str) -> dict[str, Any]:
     """Return the row with the smallest number in a column, the first of several."""
-    return table.iloc[int(np.nanargmin(table[name].to_numpy(dtype=np.float64)))]
+    return _row(table, int(np.nanargmin(table[name].to_numpy(dtype=np.float64))))
+
+
+def _row(table: pd.DataFrame, place: int) -> dict[str, Any]:
+    return {str(name): table[name].iloc[place] for name in table}
 
 
 def in_words(row: Mapping[str, Any], names: Sequence[str]) -> str:

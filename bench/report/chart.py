@@ -13,6 +13,8 @@ from bench.report.drawing import Panel, inline
 SIZE = re.compile(
     r'<svg[^>]*? width="([\d.]+)pt"[^>]*? height="([\d.]+)pt"|<svg[^>]*? height="([\d.]+)pt"[^>]*? width="([\d.]+)pt"'
 )
+NAMES = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+FONT = 'font-family="DejaVu Sans, sans-serif"'
 SHEET_COLUMNS = 3
 HEADING, SUBHEADING, GAP = 44, 16, 14  # points
 
@@ -58,8 +60,7 @@ def sheet(chart: Chart) -> str:
     cell = (max(w for w, _ in sizes) + GAP, max(h for _, h in sizes) + SUBHEADING + GAP)
     width, height = cell[0] * columns + GAP, HEADING + cell[1] * -(-len(sizes) // columns) + GAP
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="{width:.0f}pt"'
-        f' height="{height:.0f}pt" viewBox="0 0 {width:.0f} {height:.0f}" font-family="DejaVu Sans, sans-serif">',
+        f'<svg {NAMES} width="{width:.0f}pt" height="{height:.0f}pt" viewBox="0 0 {width:.0f} {height:.0f}" {FONT}>',
         '<rect width="100%" height="100%" fill="#ffffff"/>',
         f'<text x="{GAP}" y="20" font-size="13" font-weight="bold">{escape(chart.title)}</text>',
         f'<text x="{GAP}" y="36" font-size="9" fill="#595959">{escape(chart.subtitle)}</text>',

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 from bench.report.colour import DIM, INK, LINE, VARIABLES
 
 WIDTH, HEIGHT = 3.5, 2.5
-STYLE = {
+STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "bench",
     "font.family": "DejaVu Sans",
@@ -125,7 +125,7 @@ def log_axis(axes: Axes, which: str, low: float, high: float, most: int = 6) -> 
     if len(ticks) < 2:  # less than two decades
         ticks = (10.0 ** np.arange(first - 1, last + 1)[:, None] * (1, 2, 5)).ravel()
     if ((ticks >= low) & (ticks <= high)).sum() < 2:  # less than an octave
-        ticks = mpl.ticker.MaxNLocator(4).tick_values(low, high)
+        ticks = np.asarray(mpl.ticker.MaxNLocator(4).tick_values(low, high))
     ticks = ticks[(ticks >= low) & (ticks <= high)]
     axis.set_minor_locator(mpl.ticker.NullLocator())
     axis.set_ticks(ticks, [plain_number(tick) for tick in ticks])

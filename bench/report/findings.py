@@ -147,7 +147,7 @@ def _luck(study: Study) -> Iterator[Finding]:
     table = study.shares.get(measures.SOLVED)
     if table is not None and table[sensitivity.SHARE].notna().any() and seed_share(table) > TELLING:
         alone = table[table[sensitivity.TERM] == sensitivity.SEED_ALONE].iloc[0]
-        own = percent_interval(alone[sensitivity.SHARE], alone[sensitivity.LOW], alone[sensitivity.HIGH])
+        own = percent_interval(alone[sensitivity.SHARE], alone[LOW], alone[HIGH])
         yield Finding(
             f"The start has a part in {percent(seed_share(table))} of whether a training solves it.",
             f"Share of the variance over {plural(len(study.begun), 'training')}: the seed by itself {own}, the rest in "
@@ -173,11 +173,10 @@ def _effects(study: Study) -> Iterator[Finding]:
     own = effects[effects[sensitivity.PARAMETER] == name]
     low, high = lowest(own, sensitivity.MEAN), highest(own, sensitivity.MEAN)
     words = [f"{percent(one[sensitivity.MEAN])} with {word(name, one[sensitivity.VALUE])}" for one in (low, high)]
-    bounds = [f"[{percent(one[sensitivity.LOW])}, {percent(one[sensitivity.HIGH])}]" for one in (low, high)]
+    bounds = [f"[{percent(one[LOW])}, {percent(one[HIGH])}]" for one in (low, high)]
     yield Finding(
         f"Of all that was varied, {name} makes the greatest difference: {words[0]}, {words[1]}.",
-        f"95 % intervals over seeds {bounds[0]} and {bounds[1]}; n = {low[sensitivity.COUNT]:,} and "
-        f"{high[sensitivity.COUNT]:,} trainings.",
+        f"95 % intervals over seeds {bounds[0]} and {bounds[1]}; n = {low[COUNT]:,} and {high[COUNT]:,} trainings.",
         "matters",
     )
 
@@ -208,8 +207,8 @@ def _endings(study: Study) -> Iterator[Finding]:
     share = percent_interval(first[attractors.SHARE], first[LOW], first[HIGH])
     yield Finding(
         f"{share} of the {first[c.GATE]} trainings end at the predictions {first[PATTERN]}, the commonest failure.",
-        f"{first[COUNT]:,} of {plural(int(first[attractors.OF]), 'training')}, {percent(first[attractors.OF_UNSOLVED])} "
-        f"of those unsolved; median error {short(first[c.FINAL_MSE])}.",
+        f"{first[COUNT]:,} of {plural(int(first[attractors.OF]), 'training')}, "
+        f"{percent(first[attractors.OF_UNSOLVED])} of those unsolved; median error {short(first[c.FINAL_MSE])}.",
         "attractors",
     )
 
@@ -241,7 +240,7 @@ def _wrong(study: Study) -> Iterator[Finding]:
         if uneven
         else f"Which observation of {row[c.GATE]} comes out wrong is random: no seed favours any beyond chance.",
         f"{', '.join(f'{count:,}' for count in counts)} times observation 1 to {len(counts)}, of "
-        f"{plural(int(row[uniformity.N]), 'training')} with one wrong; χ², {p_value(row[uniformity.P_HOLM])} after Holm.",
+        f"{plural(int(row[uniformity.N]), 'training')} with one wrong; χ², {p_value(row[uniformity.P_HOLM])} (Holm).",
         "attractors",
     )
 

@@ -98,7 +98,7 @@ class Report:
     @cached_property
     def backends(self) -> dict[str, Any] | None:
         """Whether backends agree, and how fast they are."""
-        names = self._table[NAME].to_dict()
+        names = dict(zip(self._table.index, self._table[NAME], strict=True))
         return backends(self.swept.trainings, self.swept.timings, self.swept.cold_starts, names)
 
     def charts(self) -> list[Chart]:
@@ -156,7 +156,7 @@ class Report:
             "trials": again(self._table, self.plan["blocks"], _rounds(self.plan), self.swept.runs),
             **self._sections,
         }
-        found["headings"] = _headings(self, found)
+        found["headings"] = _headings(self)
         found["contents"] = [(name, words) for name, words in TITLES.items() if found.get(name) or name == "again"]
         return found
 
@@ -190,7 +190,7 @@ def _if_drawn(part: dict[str, Any]) -> dict[str, Any] | None:
     return part if part["chart"] is not None else None
 
 
-def _headings(report: Report, found: Mapping[str, Any]) -> dict[str, str]:
+def _headings(report: Report) -> dict[str, str]:
     """Return the headings of the sections: the finding that belongs there, or what the section is about."""
     held = sum(verdict.holds for verdict in report.swept.verdicts)
     return {

@@ -32,7 +32,7 @@ def final_errors(rows: Sequence[tuple[str, pd.DataFrame]], ends: tuple[float, fl
     for place, (_, trainings) in enumerate(rows):
         base = len(rows) - 1 - place
         values = trainings[c.FINAL_MSE].to_numpy(dtype=np.float64).clip(*ends)
-        outcomes = trainings[c.OUTCOME].astype(str).to_numpy()
+        outcomes = trainings[c.OUTCOME].to_numpy(dtype=np.str_)
         (_strip if len(trainings) <= FEW else _ridge)(axes, base, values, outcomes, edges)
     axes.set_yticks(np.arange(len(rows)), [plain(name) for name in reversed(names)])
     axes.set_ylim(-0.12, len(rows) - 0.05)
@@ -42,7 +42,7 @@ def final_errors(rows: Sequence[tuple[str, pd.DataFrame]], ends: tuple[float, fl
 
 def _ridge(axes: Axes, base: float, values: Floats, outcomes: NDArray[np.str_], edges: Floats) -> None:
     counts = {name: np.histogram(values[outcomes == name], edges)[0] for name in OUTCOMES if (outcomes == name).any()}
-    scale = 0.82 / max(sum(counts.values()).max(), 1)
+    scale = 0.82 / max(int(np.sum(list(counts.values()), axis=0).max()), 1)
     below = np.zeros(len(edges) - 1)
     for name, count in counts.items():
         axes.stairs(

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bench.analysis.survival import AT, HIGH, LOW, SHARE
+from bench.analysis.solved import HIGH, LOW
+from bench.analysis.survival import AT, SHARE
 from bench.report.colour import DIM
 from bench.report.drawing import blank, log_axis, name_ends, percent_axis, plain
 

@@ -65,7 +65,7 @@ def fastest(table: pd.DataFrame, telling: Sequence[str]) -> dict[str, Any] | Non
     if table.empty or table[timing.SPEEDUP].isna().all():
         return None
     row = highest(table, timing.SPEEDUP)
-    return {**row.to_dict(), "trial": in_words(row, list(telling)), "speedup_words": _speedup(row)}
+    return {**row, "trial": in_words(row, list(telling)), "speedup_words": _speedup(row)}
 
 
 def _called(trainings: pd.DataFrame) -> dict[str, str]:
@@ -111,9 +111,9 @@ def _chart(table: pd.DataFrame, telling: list[str]) -> Chart | None:
         f"and quartiles over {from_to(table[timing.ROUNDS])} rounds; both axes logarithmic.",
         caption="Dashed, hollow and marked ≠: disagrees with the numpy loop, so that its speed means nothing."
         + (f" The first {MANY_PANELS} of {len(groups)} settings." if len(groups) > MANY_PANELS else ""),
-        alt=f"Throughput by trainings side by side, a line per backend; the highest is {table[timing.PER_S].max():.3g}.",
+        alt=f"Throughput by trainings side by side, a line per backend, up to {table[timing.PER_S].max():.3g}.",
         panels=[panel(title, speed.throughput(rows, sizes, ends)) for title, rows in groups[:MANY_PANELS]],
-        data=table.drop(columns=[name for name in table if table[name].map(type).eq(list).any()]),
+        data=table,
     )
 
 
@@ -177,8 +177,10 @@ def _steady(row: Mapping[Any, Any]) -> str:
 
 
 def _agreements(summed: pd.DataFrame, called: Mapping[str, str]) -> Table:
-    headings = ["backends", "dtype", "agree", "trainings compared", "largest |Δ prediction|", "over the tolerance",
-                "losses part by 1e-6", "same outcome"]  # fmt: skip
+    headings = [
+        *("backends", "dtype", "agree", "trainings compared", "largest |Δ prediction|", "over the tolerance"),
+        *("losses part by 1e-6", "same outcome"),
+    ]
     rows = []
     for row in summed.to_dict("records"):
         parted = row[agreement.PARTED_AT]
@@ -215,10 +217,12 @@ def _first(words: Sequence[str]) -> str:
 
 
 def _timings(table: pd.DataFrame, telling: Sequence[str]) -> Table:
-    headings = ["trial", "backend", "side by side", "million / s", "speed-up [95 %]", "latency µs [quartiles]", "p99 µs",
-                "spread"]  # fmt: skip
+    headings = [
+        *("trial", "backend", "side by side", "million / s", "speed-up [95 %]", "latency µs [quartiles]"),
+        *("p99 µs", "spread"),
+    ]
     rows = []
-    for row in table.to_dict("records"):
+    for row in (_plain(row) for row in table.to_dict("records")):
         disagrees = row[timing.VERDICT] == timing.DISAGREES or bool(row[timing.SHARED])
         spread = f"{100 * row[timing.SPREAD]:.0f} %" if row[timing.ROUNDS] > 1 else "one round"
         latency = f"{short(row[timing.MEDIAN])} [{short(row[timing.LOW])}, {short(row[timing.HIGH])}]"
@@ -239,6 +243,10 @@ def _timings(table: pd.DataFrame, telling: Sequence[str]) -> Table:
             ]
         )
     return Table("timings", "Timings", headings, rows, table, frozenset(headings[2:]))
+
+
+def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(name): value for name, value in row.items()}
 
 
 def _speedup(row: Mapping[Any, Any]) -> str:

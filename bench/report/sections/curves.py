@@ -78,10 +78,10 @@ def _singles_title(curved: pd.DataFrame) -> str:
 
 def _lines(study: Study, curved: pd.DataFrame) -> pd.DataFrame:
     """Return the drawable curves, a row per training and recorded iteration, named by what tells them apart."""
-    several = curved[c.SEED].nunique() > 1
+    several = (curved[c.SEED] != curved[c.SEED].iloc[0]).any()
     parts = []
     for place, (_, row) in enumerate(curved.head(MOST_CURVES * 2).iterrows()):
-        trial = study.trials.loc[str(row[c.TRIAL_ID])]
+        trial = study.trial(row[c.TRIAL_ID])
         seed = f"seed {row[c.SEED]}" if several or not study.names else ""
         words = " ".join(part for part in (in_words(trial, study.names), seed) if part)
         loss = np.asarray(row[c.CURVE], dtype=np.float64)
@@ -111,8 +111,8 @@ def _fans(study: Study, curved: pd.DataFrame, key: str) -> dict[str, Any]:
         subtitle=f"Loss before each iteration, logarithmic; blue: median, 25–75 % and 5–95 % of "
         f"n = {from_to(fans.groupby(c.TRIAL_ID, observed=True)['n'].max())} seeds. Losses of different kinds have "
         "different units.",
-        caption=f"Thin lines are the first {SINGLES} seeds, each in the colour of its outcome; in the title, early and late "
-        "are 5 and 95 % of those that solve it."
+        caption=f"Thin lines are the first {SINGLES} seeds, each in the colour of its outcome; early and late, in the "
+        "title, are 5 and 95 % of those that solve it."
         + ("" if whole else f" Shown are the {len(drawn)} trials with the highest and the lowest solved rates and "
            "those that the documents train; any other can be drawn below."),
         alt=f"Quantile fans of the loss of {plural(len(drawn), 'trial')} against iterations.",
@@ -150,7 +150,7 @@ def _chosen(study: Study) -> list[str]:
 
 
 def _is_documents(study: Study, trial_id: str) -> bool:
-    row = study.trials.loc[trial_id]
+    row = study.trial(trial_id)
     return any(
         all(str(row[name]) == str(values.get(name, row[name])) for name in study.names)
         and str(row[c.GATE]) == values[c.GATE]
@@ -161,11 +161,11 @@ def _is_documents(study: Study, trial_id: str) -> bool:
 def _panels(study: Study, curved: pd.DataFrame, fans: pd.DataFrame) -> list[Panel]:
     by_trial = dict(iter(fans.assign(**{c.TRIAL_ID: fans[c.TRIAL_ID].astype(str)}).groupby(c.TRIAL_ID, sort=False)))
     singles = curved.groupby(c.TRIAL_ID, sort=False, observed=True).head(SINGLES)
-    ends_of = {loss: log_range(rows[list(QUANTILES)]) for loss, rows in study.named(fans).groupby(c.LOSS)}
+    ends_of = {str(loss): log_range(rows[list(QUANTILES)]) for loss, rows in study.named(fans).groupby(c.LOSS)}
     drawn = []
     for trial_id, rows in singles.groupby(c.TRIAL_ID, sort=False, observed=True):
-        trial = study.trials.loc[str(trial_id)]
+        trial = study.trial(trial_id)
         quantiles = by_trial[str(trial_id)][[ITERATION, *QUANTILES]]
-        figure = fan(quantiles, rows[[c.OUTCOME, c.CURVE]], ends_of[trial[c.LOSS]], int(trial[c.ITERATIONS]))
+        figure = fan(quantiles, rows[[c.OUTCOME, c.CURVE]], ends_of[str(trial[c.LOSS])], int(trial[c.ITERATIONS]))
         drawn.append(panel(str(trial[NAME]), figure))
     return drawn

@@ -33,8 +33,8 @@ def _table(trials: pd.DataFrame, blocks: list[str], counts: pd.DataFrame, occurr
     extra = [NOT_YET] if missing else []
     headings = ["trial", "block", "seeds", "planned", "outcomes", *occurred, *extra]
     rows = []
-    for trial_id, trial in trials.iterrows():
-        count = counts.loc[trial_id]
+    for trial_id, trial in trials.to_dict("index").items():
+        count = {str(name): int(value) for name, value in counts.loc[str(trial_id)].items()}
         bar = [(name, float(count[name]), OUTCOMES[name]) for name in occurred if count[name]]
         rows.append(
             [

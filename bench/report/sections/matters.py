@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.analysis import importance, measures, sensitivity
+from bench.analysis import importance, measures, sensitivity, solved
 from bench.analysis.study import Study, highest, lowest
 from bench.problem.label import word
 from bench.report.chart import Chart
@@ -37,7 +37,7 @@ def matters(study: Study, key: str) -> dict[str, Any] | None:
             "Not every combination was trained with the same seeds, so that variance cannot be split exactly; a random "
             "forest ranks the parameters instead, with failures counted as worst."
             if len(ranked)
-            else "Not every combination was trained with the same seeds, and there are too few trials to rank parameters."
+            else "Not every combination was trained with the same seeds, and trials are too few to rank parameters."
         )
     effects = study.effects
     if len(effects) and effects[sensitivity.PARAMETER].nunique() and _is_readable(effects):
@@ -103,7 +103,7 @@ def _shown(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _row(row: dict[Any, Any], label: str, *, marked: bool = False) -> dict[str, Any]:
-    values = {LABEL: label, VALUE: row[sensitivity.SHARE], LOW: row[sensitivity.LOW], HIGH: row[sensitivity.HIGH]}
+    values = {LABEL: label, VALUE: row[sensitivity.SHARE], LOW: row[solved.LOW], HIGH: row[solved.HIGH]}
     return {**values, MARKED: marked}
 
 
@@ -123,8 +123,8 @@ def _importances(ranked: pd.DataFrame, trials: int, key: str) -> Chart:
             {
                 LABEL: best_first[importance.PARAMETER].tolist(),
                 VALUE: best_first[importance.IMPORTANCE].clip(lower=0).tolist(),
-                LOW: best_first[importance.LOW].clip(lower=0).tolist(),
-                HIGH: best_first[importance.HIGH].clip(lower=0).tolist(),
+                LOW: best_first[solved.LOW].clip(lower=0).tolist(),
+                HIGH: best_first[solved.HIGH].clip(lower=0).tolist(),
                 MARKED: False,
             }
         )
@@ -138,8 +138,8 @@ def _importances(ranked: pd.DataFrame, trials: int, key: str) -> Chart:
         title=f"{first[importance.PARAMETER]} tells good trials from bad ones best"
         if explains
         else "No parameter tells good trials from bad ones",
-        subtitle=f"Permutation importance in a random forest over {plural(trials, 'trial')}: how much worse it predicts "
-        "when a parameter is shuffled; lines: 95 % of the shuffles.",
+        subtitle=f"Permutation importance in a random forest over {plural(trials, 'trial')}: how much worse it "
+        "predicts when a parameter is shuffled; lines: 95 % of the shuffles.",
         caption="Failures count as worst: an error of 1 where it diverged, the whole budget where it never solved. "
         "The forest is asked only about trials that it was not shown; where it explains nothing, its ranking means "
         "nothing.",
@@ -161,14 +161,14 @@ def _effects(effects: pd.DataFrame, key: str) -> Chart:
     for name, rows in effects.groupby(sensitivity.PARAMETER, sort=False):
         words = [word(str(name), value).removeprefix(f"{name}=") for value in rows[sensitivity.VALUE]]
         table = pd.DataFrame({LABEL: words, "rate": rows[sensitivity.MEAN].to_numpy()}).assign(
-            low=rows[sensitivity.LOW].to_numpy(), high=rows[sensitivity.HIGH].to_numpy()
+            low=rows[solved.LOW].to_numpy(), high=rows[solved.HIGH].to_numpy()
         )
         panels.append(panel(str(name), interval_rows(table, LABEL, xlabel="solved", width=3.2)))
     return Chart(
         name=f"effects-{key}",
         title=_effects_title(effects),
         subtitle="Share of seeds that solve it by each value of each parameter, over everything else that was varied, "
-        f"with 95 % bootstrap intervals over the seeds; n = {from_to(effects[sensitivity.COUNT])} trainings per value.",
+        f"with 95 % bootstrap intervals over the seeds; n = {from_to(effects[solved.COUNT])} trainings per value.",
         caption="A mean over settings: where parameters interact, the heatmap above tells more.",
         alt="Solved rate by value of each parameter.",
         panels=panels,
@@ -188,6 +188,6 @@ def _effects_title(effects: pd.DataFrame) -> str:
 
 
 def _interval(row: Any) -> str:
-    if pd.isna(row[sensitivity.LOW]):
+    if pd.isna(row[solved.LOW]):
         return percent(row[sensitivity.MEAN])
-    return percent_interval(row[sensitivity.MEAN], row[sensitivity.LOW], row[sensitivity.HIGH])
+    return percent_interval(row[sensitivity.MEAN], row[solved.LOW], row[solved.HIGH])

@@ -34,21 +34,23 @@ def _chart(study: Study, compared: pd.DataFrame, key: str) -> Chart:
     reach = compared[[compare.DIFFERENCE_LOW, compare.DIFFERENCE_HIGH]].abs().to_numpy()
     most = float(np.clip(np.ceil(np.nanmax(reach) * 10) / 10, SMALLEST_AXIS, 1))
     panels = []
-    groups = list(compared.groupby([compare.PARAMETER, compare.ONE, compare.OTHER], sort=False))
-    for (name, one, other), rows in groups[:MOST_PANELS]:
+    groups: list[tuple[Any, pd.DataFrame]] = list(
+        compared.groupby([compare.PARAMETER, compare.ONE, compare.OTHER], sort=False)
+    )
+    for values, rows in groups[:MOST_PANELS]:
+        name, (one, other) = str(values[0]), (word(str(values[0]), side) for side in values[1:])
         greatest = rows.reindex(rows[compare.DIFFERENCE].abs().sort_values(ascending=False, kind="stable").index)
         table = pd.DataFrame(
             {
-                LABEL: [_context(study, row, str(name)) for row in greatest.to_dict("records")],
+                LABEL: [_context(study, row, name) for row in greatest.to_dict("records")],
                 VALUE: greatest[compare.DIFFERENCE].to_numpy(),
                 LOW: greatest[compare.DIFFERENCE_LOW].to_numpy(),
                 HIGH: greatest[compare.DIFFERENCE_HIGH].to_numpy(),
                 MARKED: (greatest[compare.P_HOLM] <= compare.SIGNIFICANT).to_numpy(),
             }
         ).head(MOST_ROWS)
-        sides = [f"← {word(str(name), other)} solves more", f"{word(str(name), one)} solves more →"]
-        title = f"{word(str(name), one)} against {word(str(name), other)}"
-        panels.append(panel(title, differences(table, "percentage points", sides, most)))
+        sides = [f"← {other} solves more", f"{one} solves more →"]
+        panels.append(panel(f"{one} against {other}", differences(table, "percentage points", sides, most)))
     surely = int((compared[compare.P_HOLM] <= compare.SIGNIFICANT).sum())
     return Chart(
         name=f"pairs-{key}",
@@ -90,7 +92,7 @@ def better(row: Mapping[Any, Any]) -> str:
 
 def _context(study: Study, row: Mapping[Any, Any], name: str) -> str:
     rest = [other for other in study.names if other != name]
-    return in_words(study.trials.loc[str(row[compare.ONE_ID])], rest) or "all else equal"
+    return in_words(study.trial(row[compare.ONE_ID]), rest) or "all else equal"
 
 
 def _plain(compared: pd.DataFrame, study: Study) -> pd.DataFrame:

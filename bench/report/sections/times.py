@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis import survival
+from bench.analysis.solved import COUNT, HIGH, LOW
 from bench.analysis.study import NAME, Study, lowest
 from bench.report.chart import Chart
 from bench.report.colour import order
@@ -51,7 +52,7 @@ def _chart(study: Study, key: str, *, seconds: bool) -> Chart | None:
         f"to {percent(study.rates['rate'].max())}.",
         panels=drawn[:MOST_PANELS],
         more=drawn[MOST_PANELS : MOST_PANELS + MOST_FOLDED],
-        data=steps[[NAME, survival.AT, survival.SHARE, survival.LOW, survival.HIGH, survival.AT_RISK]],
+        data=steps[[NAME, survival.AT, survival.SHARE, LOW, HIGH, survival.AT_RISK]],
     )
 
 
@@ -121,7 +122,7 @@ def _table(table: pd.DataFrame, seconds: pd.DataFrame, key: str) -> Table:
         rows.append(
             [
                 Cell(row[NAME]),
-                number(f"{row[survival.COUNT]:,}", row[survival.COUNT]),
+                number(f"{row[COUNT]:,}", row[COUNT]),
                 number(f"{row[c.SOLVED]:,}", row[c.SOLVED]),
                 *cells,
                 number(duration(took), took),
