@@ -130,7 +130,7 @@ class Study:
 
     def trial(self, trial_id: object) -> dict[str, Any]:
         """Return a trial's name and parameters."""
-        return _row(self.trials, self.trials.index.get_loc(str(trial_id)))
+        return _row(self.trials, list(self.trials.index).index(str(trial_id)))
 
     def _rng(self) -> np.random.Generator:
         return np.random.default_rng(SEED)

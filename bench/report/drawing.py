@@ -168,9 +168,9 @@ def name_ends(axes: Axes, ends: Sequence[dict[str, Any]], low: float, high: floa
     for place in range(len(places) - 1, -1, -1):  # push down what left the axis at its top
         limit = places[place + 1] - room if place + 1 < len(places) else places[place] - over
         places[place] = min(places[place], limit)
-    for end, place in zip(ordered, places, strict=True):
+    for end, y in zip(ordered, places, strict=True):
         axes.annotate(
-            end["name"], (1.0, (place - low) / (high - low)), xycoords="axes fraction", xytext=(4, 0),
+            end["name"], (1.0, (y - low) / (high - low)), xycoords="axes fraction", xytext=(4, 0),
             textcoords="offset points", va="center", fontsize=7, color=end["colour"], fontweight="bold",
             annotation_clip=False,
         )  # fmt: skip

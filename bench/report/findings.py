@@ -45,7 +45,7 @@ def findings(
 ) -> list[Finding]:
     """Return five to ten findings of a sweep; fewer where there are not so many to be had."""
     studies = [study for study in found if not is_single(study)]
-    first = [*_missing(ledger), *_rates(studies)]
+    first = [*_missing(ledger), *(_rates(studies) if studies else _few(found))]
     last = [*_backends(backends), *_claims(verdicts)]
     main = max(studies, key=_undecided, default=None)
     middle: list[Finding] = []
@@ -89,6 +89,22 @@ def _rates(studies: Sequence[Study]) -> Iterator[Finding]:
         how = "Wilson's 95 % interval" if trials == 1 else "95 % interval over the seeds, which trials share"
         solved = f"{int(rows[c.SOLVED].sum()):,} of {plural(len(rows), 'training')} in {plural(trials, 'trial')}"
         yield Finding(f"{', '.join(parts)}.", f"{title}{solved}; {how}.", "rates")
+
+
+def _few(found: Sequence[Study]) -> Iterator[Finding]:
+    """Say what came of so few trainings that there is no rate to be had."""
+    rows = pd.concat([study.begun for study in found]) if found else pd.DataFrame()
+    if len(rows) == 1:
+        outcome, error = rows[c.OUTCOME].iloc[0], short(rows[c.FINAL_MSE].iloc[0])
+        yield Finding(f"The only training is {outcome}.", f"Final mean squared error {error}; n = 1.", "ledger")
+    elif len(rows):
+        solved = int(rows[c.SOLVED].sum())
+        most = int(max(study.seeds.max() for study in found))
+        yield Finding(
+            f"{solved:,} of {plural(len(rows), 'training')} {'solves' if solved == 1 else 'solve'} it.",
+            f"At most {plural(most, 'start')} of a trial: too few to say how surely.",
+            "ledger",
+        )
 
 
 def _rate(gate: str, rows: pd.DataFrame) -> str:

@@ -132,9 +132,9 @@ def _fans_title(study: Study) -> str:
     spans = pd.DataFrame({"early": at.quantile(0.05), "late": at.quantile(0.95)})[sizes >= ENOUGH]
     if spans.empty:
         return "How the loss falls"
-    widest = highest(spans.assign(span=spans["late"] - spans["early"]), "span")
+    widest = highest(spans.assign(span=spans["late"] - spans["early"]).reset_index(), "span")
     return (
-        f"Same network, other start: with {study.trials[NAME][str(widest.name)]}, early solvers need "
+        f"Same network, other start: with {study.trial(widest[c.TRIAL_ID])[NAME]}, early solvers need "
         f"{short(widest['early'])} iterations and late ones {short(widest['late'])}"
     )
 

@@ -34,7 +34,7 @@ def _table(trials: pd.DataFrame, blocks: list[str], counts: pd.DataFrame, occurr
     headings = ["trial", "block", "seeds", "planned", "outcomes", *occurred, *extra]
     rows = []
     for trial_id, trial in trials.to_dict("index").items():
-        count = {str(name): int(value) for name, value in counts.loc[str(trial_id)].items()}
+        count: dict[str, int] = dict(zip(counts.columns, counts.loc[str(trial_id)].tolist(), strict=True))
         bar = [(name, float(count[name]), OUTCOMES[name]) for name in occurred if count[name]]
         rows.append(
             [
