@@ -33,8 +33,9 @@ def _table(trials: pd.DataFrame, blocks: list[str], counts: pd.DataFrame, occurr
     extra = [NOT_YET] if missing else []
     headings = ["trial", "block", "seeds", "planned", "outcomes", *occurred, *extra]
     rows = []
+    by_trial: dict[str, Any] = counts.to_dict("index")  # type: ignore[assignment]
     for trial_id, trial in trials.to_dict("index").items():
-        count: dict[str, int] = dict(zip(counts.columns, counts.loc[str(trial_id)].tolist(), strict=True))
+        count: dict[str, int] = by_trial[str(trial_id)]
         bar = [(name, float(count[name]), OUTCOMES[name]) for name in occurred if count[name]]
         rows.append(
             [
