@@ -49,7 +49,7 @@ def matters(study: Study, key: str) -> dict[str, Any] | None:
 
 
 def _shares(study: Study, decomposed: dict[str, pd.DataFrame], key: str) -> Chart:
-    shown = {measure: _shown(table) for measure, table in decomposed.items()}
+    shown = {measure: _shown(decomposed[measure]) for measure in IN_WORDS if measure in decomposed}
     most = max(float(np.nanmax(table[[VALUE, HIGH]].to_numpy())) for table in shown.values())
     panels = [
         panel(f"Variance of {IN_WORDS[measure]}", shares(table, "share of the variance", most=most))
@@ -84,7 +84,7 @@ def _shares_title(decomposed: dict[str, pd.DataFrame]) -> str:
     first = highest(chosen, sensitivity.SHARE)
     return (
         f"The seed has a part in {percent(seed_share(table), 0)} of the variance of {IN_WORDS[measure]}; "
-        f"the most of the rest is {first[sensitivity.TERM]}, {percent(first[sensitivity.SHARE], 0)}"
+        f"of what one chose, {first[sensitivity.TERM]} has the most: {percent(first[sensitivity.SHARE], 0)}"
     )
 
 
@@ -97,7 +97,7 @@ def _shown(table: pd.DataFrame) -> pd.DataFrame:
     rows = [_row(row, row[sensitivity.TERM]) for row in chosen.head(MOST_TERMS).to_dict("records")]
     if len(rest):
         total = float(rest[sensitivity.SHARE].sum())
-        rows.append({LABEL: f"{len(rest)} smaller ones", VALUE: total, LOW: np.nan, HIGH: np.nan, MARKED: False})
+        rows.append({LABEL: plural(len(rest), "smaller one"), VALUE: total, LOW: np.nan, HIGH: np.nan, MARKED: False})
     rows += [_row(row, row[sensitivity.TERM], marked=True) for row in table[is_seed].to_dict("records")]
     return pd.DataFrame(rows)
 
