@@ -128,7 +128,7 @@ def main_effects(trainings: pd.DataFrame, names: Sequence[str], measure: str, rn
     """Return for each parameter and value the mean of the measure over all its trainings, with its interval.
 
     The 95 % interval is the expanded percentile bootstrap (Hesterberg 2015) over seeds, resampled whole because trials
-    share them; missing for one seed. Where none or all have solved it is Wilson's (1927), of as many as there are seeds.
+    share them; missing for one seed. Of none or all solved it is Wilson's (1927), of as many as there are seeds.
     """
     started = begun(trainings)
     if started.empty or not names:
