@@ -6,7 +6,7 @@ page's variables. Sizes are in inches, of 72 points; on a page a panel is some 3
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike
 from bench.report.colour import DIM, INK, LINE, VARIABLES
 
 WIDTH, HEIGHT = 3.5, 2.5
+LONGEST = 26  # characters of a name
 STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "bench",
@@ -174,6 +175,16 @@ def name_ends(axes: Axes, ends: Sequence[dict[str, Any]], low: float, high: floa
             textcoords="offset points", va="center", fontsize=7, color=end["colour"], fontweight="bold",
             annotation_clip=False,
         )  # fmt: skip
+
+
+def end_margin(names: Iterable[object]) -> float:
+    """Return the inches that names at the ends of lines need."""
+    return 0.16 + 0.068 * max((len(shortened(str(name))) for name in names), default=0)
+
+
+def shortened(text: str) -> str:
+    """Return a name that leaves room for its row or its line."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def plain(text: str) -> str:

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from bench.report.colour import OUTCOMES
-from bench.report.drawing import blank, log_axis, plain
-from bench.report.figures.rates import CHARACTER, shortened
+from bench.report.drawing import blank, log_axis, plain, shortened
+from bench.report.figures.rates import CHARACTER
 from bench.tracking import columns as c
 
 Floats = NDArray[np.float64]

@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bench.report.colour import DIM, EFFECT, SEED
-from bench.report.drawing import blank, percent_axis, plain
-from bench.report.figures.rates import CHARACTER, ROW, shortened
+from bench.report.drawing import blank, percent_axis, plain, shortened
+from bench.report.figures.rates import CHARACTER, ROW
 
 LABEL, VALUE, LOW, HIGH, MARKED = "label", "value", "low", "high", "marked"
 

@@ -5,10 +5,9 @@ from matplotlib.figure import Figure
 
 from bench.analysis.solved import HIGH, LOW, RATE
 from bench.report.colour import DIM, EFFECT
-from bench.report.drawing import WIDTH, blank, percent_axis, plain
+from bench.report.drawing import WIDTH, blank, percent_axis, plain, shortened
 
 ROW = 0.19  # inches
-LONGEST = 26  # characters of a row's name
 CHARACTER = 0.067  # inches
 
 
@@ -26,8 +25,3 @@ def interval_rows(table: pd.DataFrame, label: str, *, xlabel: str, width: float 
     axes.grid(visible=False, axis="y")
     axes.set_xlabel(xlabel, color=DIM)
     return figure
-
-
-def shortened(text: str) -> str:
-    """Return a name that leaves room for its row."""
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from bench.analysis import timing
 from bench.report.colour import BACKEND
-from bench.report.drawing import blank, log_axis, log_range, name_ends, plain
-from bench.report.figures.rates import CHARACTER, ROW, shortened
+from bench.report.drawing import blank, log_axis, log_range, name_ends, plain, shortened
+from bench.report.figures.rates import CHARACTER, ROW
 from bench.tracking import columns as c
 
 LABEL = "label"
