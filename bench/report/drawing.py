@@ -20,7 +20,8 @@ from numpy.typing import ArrayLike
 from bench.report.colour import DIM, INK, LINE, VARIABLES
 
 WIDTH, HEIGHT = 3.5, 2.5
-LONGEST = 26  # characters of a name
+LONGEST = 24  # characters of a name in one line
+CHARACTER = 0.068  # inches
 STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "bench",
@@ -160,7 +161,7 @@ def name_ends(axes: Axes, ends: Sequence[dict[str, Any]], low: float, high: floa
 
     ``low`` and ``high`` are the axis's ends in the units of y, ``gap`` a share of that.
     """
-    room = gap * (high - low)
+    room = gap * (high - low) * (1.8 if any("\n" in end["name"] for end in ends) else 1)
     ordered = sorted(ends, key=lambda end: end["y"])
     places: list[float] = []
     for end in ordered:
@@ -179,12 +180,22 @@ def name_ends(axes: Axes, ends: Sequence[dict[str, Any]], low: float, high: floa
 
 def end_margin(names: Iterable[object]) -> float:
     """Return the inches that names at the ends of lines need."""
-    return 0.16 + 0.068 * max((len(shortened(str(name))) for name in names), default=0)
+    return 0.16 + CHARACTER * longest(names)
 
 
-def shortened(text: str) -> str:
-    """Return a name that leaves room for its row or its line."""
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+def longest(names: Iterable[object]) -> int:
+    """Return how many characters the longest line of any of these names has, folded."""
+    return max((len(line) for name in names for line in folded(str(name)).split("\n")), default=0)
+
+
+def folded(text: str) -> str:
+    """Return a name that leaves room for its row or its line: in two lines if it is long, and cut if it is longer."""
+    if len(text) <= LONGEST:
+        return text
+    blanks = [place for place, letter in enumerate(text) if letter == " "]
+    middle = min(blanks, key=lambda place: abs(place - len(text) / 2), default=LONGEST)
+    lines = (text[:middle].strip(), text[middle:].strip())
+    return "\n".join(line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…" for line in lines)
 
 
 def plain(text: str) -> str:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from bench.analysis.curves import ITERATION
 from bench.report.colour import EFFECT, OUTCOMES
-from bench.report.drawing import blank, end_margin, log_axis, name_ends, plain, plain_number, shortened
+from bench.report.drawing import blank, end_margin, folded, log_axis, name_ends, plain, plain_number
 from bench.tracking import columns as c
 
 FAN = ((0.05, 0.95, 0.13), (0.25, 0.75, 0.22))  # from, to, how dense
@@ -46,9 +46,8 @@ def single_curves(lines: pd.DataFrame, ends: tuple[float, float], iterations: in
         if kept.empty:
             continue
         axes.plot(kept[ITERATION], kept[c.CURVE], ("-", "--", ":", "-.")[place % 4], color=colour, linewidth=1.4)
-        named.append(
-            {"name": plain(shortened(str(label))), "colour": colour, "y": np.log(max(kept[c.CURVE].iloc[-1], ends[0]))}
-        )
+        last = np.log(max(kept[c.CURVE].iloc[-1], ends[0]))
+        named.append({"name": plain(folded(str(label))), "colour": colour, "y": last})
     name_ends(axes, named, np.log(ends[0]), np.log(ends[1]), gap=0.058)
     return figure
 

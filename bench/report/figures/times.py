@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from bench.analysis.solved import HIGH, LOW
 from bench.analysis.survival import AT, SHARE
 from bench.report.colour import DIM
-from bench.report.drawing import WIDTH, blank, end_margin, log_axis, name_ends, percent_axis, plain, shortened
+from bench.report.drawing import WIDTH, blank, end_margin, folded, log_axis, name_ends, percent_axis, plain
 
 BAND = 0.16
 LEAST = 2.4  # inches that axes take
@@ -34,7 +34,7 @@ def solution_shares(
         at = rows[AT].clip(lower=ends[0])
         axes.fill_between(at, rows[LOW], rows[HIGH], step="post", color=colour, alpha=BAND, linewidth=0)
         axes.step(at, rows[SHARE], where="post", color=colour)
-        named.append({"name": plain(shortened(str(name))), "colour": colour, "y": float(rows[SHARE].iloc[-1])})
+        named.append({"name": plain(folded(str(name))), "colour": colour, "y": float(rows[SHARE].iloc[-1])})
     if ends[0] < budget < ends[1]:
         axes.axvline(budget, color=DIM, linewidth=0.8, dashes=(3, 2))
         axes.annotate(

@@ -12,6 +12,7 @@ from bench.report.chart import Chart
 from bench.report.drawing import panel
 from bench.report.figures.matters import HIGH, LABEL, LOW, MARKED, VALUE, shares
 from bench.report.figures.rates import interval_rows
+from bench.report.layout import is_grid
 from bench.report.words import from_to, percent, percent_interval, plural
 
 IN_WORDS = {
@@ -40,7 +41,7 @@ def matters(study: Study, key: str) -> dict[str, Any] | None:
             else "Not every combination was trained with the same seeds, and trials are too few to rank parameters."
         )
     effects = study.effects
-    if len(effects) and effects[sensitivity.PARAMETER].nunique() and _is_readable(effects):
+    if len(effects) and is_grid(study) and _is_readable(effects):
         charts.append(_effects(effects, key))
     return {"charts": charts, "note": note} if charts or note else None
 

@@ -29,8 +29,8 @@ def rates(study: Study, until: Mapping[str, Any] | None, key: str) -> dict[str, 
     has_heat = len(study.names) > 1 and is_grid(study)
     return {
         "heat": _heat(study, table, target, key) if has_heat else None,
-        "chart": _intervals(study, table, key),
-        "wide": _wide(wide, len(table), target),
+        "chart": _intervals(study, table, key, "The same rates with their intervals" if has_heat else _title(table)),
+        "wide": _wide(wide, len(table), target) + (" Hatched." if wide and has_heat else ""),
         "title": _title(table),
         "subtitle": f"Share of seeds whose every prediction ends within the tolerance of its target; "
         f"n = {from_to(table[COUNT])} seeds in each of {plural(len(table), 'trial')}.",
@@ -54,7 +54,7 @@ def _wide(wide: int, trials: int, target: float) -> str:
         if trials == 1
         else f"{plural(wide, 'trial')} of {trials:,} {'has' if wide == 1 else 'have'}"
     )
-    return f"{who} too few seeds to know the rate to within {100 * target:g} points; hatched."
+    return f"{who} too few seeds to know the rate to within {100 * target:g} points."
 
 
 # ------------------------------------------------------------------ heatmaps
@@ -124,7 +124,7 @@ def _edge(rate: float) -> str:
 # ------------------------------------------------------------------ intervals
 
 
-def _intervals(study: Study, table: pd.DataFrame, key: str) -> Chart:
+def _intervals(study: Study, table: pd.DataFrame, key: str, title: str) -> Chart:
     """Return the chart of dots with intervals: of every trial of a grid, else of the best and the worst."""
     if is_grid(study) and study.names:
         plan = layout(study)
@@ -138,7 +138,7 @@ def _intervals(study: Study, table: pd.DataFrame, key: str) -> Chart:
     best, worst = table[RATE].max(), table[RATE].min()
     return Chart(
         name=f"rates-{key}",
-        title="The same rates with their intervals",
+        title=title,
         subtitle=f"Share of seeds that solve it, with Wilson's 95 % interval; n = {from_to(table[COUNT])} per trial.",
         caption="A dot is a trial, the line its interval: where lines overlap much, more seeds are needed to tell."
         + (f" {left_out:,} more trials are in the table of every trial." if left_out else ""),
