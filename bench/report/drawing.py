@@ -161,12 +161,14 @@ def name_ends(axes: Axes, ends: Sequence[dict[str, Any]], low: float, high: floa
 
     ``low`` and ``high`` are the axis's ends in the units of y, ``gap`` a share of that.
     """
-    room = gap * (high - low) * (1.8 if any("\n" in end["name"] for end in ends) else 1)
+    lines = 2 if any("\n" in end["name"] for end in ends) else 1
+    room = gap * (high - low) * (1.8 if lines > 1 else 1)
+    top = high - 0.25 * room * (lines - 1)
     ordered = sorted(ends, key=lambda end: end["y"])
     places: list[float] = []
     for end in ordered:
         places.append(max(end["y"], places[-1] + room if places else -np.inf))
-    over = max(places[-1] - high, 0.0) if places else 0.0
+    over = max(places[-1] - top, 0.0) if places else 0.0
     for place in range(len(places) - 1, -1, -1):  # push down what left the axis at its top
         limit = places[place + 1] - room if place + 1 < len(places) else places[place] - over
         places[place] = min(places[place], limit)
