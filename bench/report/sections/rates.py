@@ -13,7 +13,7 @@ from bench.report.colour import rate_colours
 from bench.report.drawing import panel
 from bench.report.figures.rates import interval_rows
 from bench.report.layout import MOST_PANELS, is_grid, layout, shown_trials, sort_by
-from bench.report.words import from_to, percent, percent_interval, plural
+from bench.report.words import counted, percent, percent_interval, plural
 from bench.tracking import columns as c
 
 WIDE = 0.05  # an interval that reaches further to either side is marked: too few seeds to tell
@@ -33,7 +33,7 @@ def rates(study: Study, until: Mapping[str, Any] | None, key: str) -> dict[str, 
         "wide": _wide(wide, len(table), target) + (" Hatched." if wide and has_heat else ""),
         "title": _title(table),
         "subtitle": f"Share of seeds whose every prediction ends within the tolerance of its target; "
-        f"n = {from_to(table[COUNT])} seeds in each of {plural(len(table), 'trial')}.",
+        f"{counted(study.begun)}, in {plural(len(table), 'trial')}.",
     }
 
 
@@ -139,7 +139,7 @@ def _intervals(study: Study, table: pd.DataFrame, key: str, title: str) -> Chart
     return Chart(
         name=f"rates-{key}",
         title=title,
-        subtitle=f"Share of seeds that solve it, with Wilson's 95 % interval; n = {from_to(table[COUNT])} per trial.",
+        subtitle=f"Share of seeds that solve it, with Wilson's 95 % interval; {counted(study.begun)}.",
         caption="A dot is a trial, the line its interval: where lines overlap much, more seeds are needed to tell."
         + (f" {left_out:,} more trials are in the table of every trial." if left_out else ""),
         alt=f"Solved rates of {plural(len(table), 'trial')}, from {percent(worst)} to {percent(best)}.",
