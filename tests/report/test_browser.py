@@ -1,11 +1,19 @@
-"""The page in a real browser."""
+"""The page in a real browser: a grid whose report has every section, and one of timings."""
 
+import base64
+import csv
+import io
+import json
 import shutil
+from contextlib import contextmanager
 
 import pytest
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+WIDTHS = (390, 1600)
+SCHEMES = ("light", "dark")
+PAGES = ("full", "timed")
 
 pytestmark = [
     pytest.mark.browser,
@@ -25,40 +33,253 @@ def browser():
         chromium.close()
 
 
-@pytest.fixture
-def address(bench, folder):
-    """A report with rates, curves, errors, timings and a long name."""
-    ran = bench("sweep", "gate=or,xor", "hidden=0,2,4-4", "loss=mse,bce", "seeds=0:5", "iterations=60", "-o", "r.html")
-    assert ran.status == 0
-    return (folder / "r.html").as_uri()
+@pytest.fixture(scope="session")
+def addresses(full, timed):
+    """Where the two pages are."""
+    return {"full": (full[0] / "r.html").as_uri(), "timed": (timed / "r.html").as_uri()}
 
 
-@pytest.mark.parametrize("width", [390, 1600])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_opens_clean_at_every_width(browser, address, width, scheme):
-    """No message on the console, no request elsewhere, no sideways scrolling, every figure drawn, every link there."""
-    opens_clean(browser, address, width, scheme)
-
-
-def test_timings_open_clean_on_a_telephone(browser, bench, folder):
-    """Their tables are wide, and scroll by themselves."""
-    words = ("backend=numpy,torch", "hidden=3,8", "alone=true", "rounds=2", "seeds=0:3", "iterations=60")
-    assert bench("sweep", *words, "-o", "r.html").status == 0
-    opens_clean(browser, (folder / "r.html").as_uri(), 390, "dark")
-
-
-def opens_clean(browser, address, width, scheme):
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+@contextmanager
+def opened(browser, address, width=1600, scheme="light"):
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce")
     said, asked = [], []
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
     page.goto(address)
+    yield page
     assert said == []
     assert [url for url in asked if not url.startswith(("data:", "file:"))] == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 100 && image.alt)")
-    links = page.evaluate("[...document.querySelectorAll('a')].map(a => a.getAttribute('href'))")
-    assert links
-    assert all(page.evaluate("id => document.getElementById(id) !== null", link[1:]) for link in links)
     page.close()
+
+
+@pytest.fixture
+def page(browser, addresses):
+    """The page of the grid at its widest."""
+    with opened(browser, addresses["full"]) as shown:
+        yield shown
+
+
+def section_ids(page):
+    return page.eval_on_selector_all("section", "all => all.map(one => one.id.replace(/-1$/, ''))")
+
+
+def test_a_grid_fills_every_section_in_the_order_of_the_readers_questions(page):
+    """From whether all is there to how to check it."""
+    assert section_ids(page) == [
+        *("ledger", "rates", "times", "curves", "errors", "attractors", "matters", "pairs", "backends", "claims"),
+        "again",
+    ]
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_page_opens_clean_and_accessible_at_every_width_and_scheme(browser, addresses, name, width, scheme):
+    """No message, no request elsewhere, no sideways scrolling, and nothing serious that axe-core finds."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    with opened(browser, addresses[name], width, scheme) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        serious = [one for one in found if one["impact"] in ("serious", "critical")]
+        told = [(one["id"], [(node["target"], node["failureSummary"]) for node in one["nodes"][:3]]) for one in serious]
+        assert told == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_link_within_the_page_has_its_target_and_ids_are_unique(browser, addresses, name):
+    """A finding leads to what shows it."""
+    with opened(browser, addresses[name]) as page:
+        ids = page.eval_on_selector_all("[id]", "all => all.map(one => one.id)")
+        links = page.eval_on_selector_all(
+            "a[href^='#'], label[for]", "all => all.map(one => one.hash?.slice(1) || one.htmlFor)"
+        )
+        assert len(ids) == len(set(ids))
+        assert len(links) >= 5
+        assert set(links) <= set(ids)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_reference_of_a_drawing_is_to_a_part_of_the_same_drawing(browser, addresses, name):
+    """Clip paths and glyphs keep to their own panel."""
+    lost = """() => [...document.querySelectorAll('svg')].flatMap(svg => {
+        const names = [...svg.outerHTML.matchAll(/(?:href="#|url\\(["']?#)([^"')]*)/g)].map(found => found[1]);
+        return names.filter(name => !svg.contains(document.getElementById(name)));
+    })"""
+    with opened(browser, addresses[name]) as page:
+        assert page.locator("svg").count() > 1
+        assert page.evaluate(lost) == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_download_is_a_table_with_a_heading_and_rows(browser, addresses, name):
+    """Whoever saves it has what the figure or table was made from."""
+    with opened(browser, addresses[name]) as page:
+        links = page.eval_on_selector_all(
+            "a[download]", "all => all.map(one => [one.download, one.getAttribute('href')])"
+        )
+    assert len(links) == len({file for file, _ in links}) > 3
+    for file, uri in links:
+        head, content = uri.split(",", 1)
+        assert head == "data:text/csv;charset=utf-8;base64"
+        lines = list(csv.reader(io.StringIO(base64.b64decode(content).decode())))
+        assert file.endswith(".csv")
+        assert len(lines) > 1
+        assert {len(line) for line in lines} == {len(lines[0])}
+        assert all(lines[0])
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_figure_has_a_title_a_caption_and_words_for_who_cannot_see_it(browser, addresses, name):
+    """And no two figures have the same."""
+    told = """all => all.map(one => ({
+        title: one.querySelector('figcaption .title').textContent,
+        caption: one.querySelector('.how').textContent,
+        alt: one.querySelector('[role=img], [role=region]').getAttribute('aria-label'),
+    }))"""
+    with opened(browser, addresses[name]) as page:
+        figures = page.eval_on_selector_all("figure", told)
+    assert figures
+    assert all(figure["title"] and figure["caption"] and figure["alt"] for figure in figures)
+    assert len({figure["title"] for figure in figures}) == len(figures)
+
+
+# ------------------------------------------------------------------ what the page does
+
+
+def values(page, table, place):
+    """Return what a column of the rows that are shown is sorted by; None where there is nothing."""
+    script = "(all, place) => all.filter(row => !row.hidden).map(row => row.cells[place].dataset.value)"
+    found = page.eval_on_selector_all(f"#{table} tbody tr", script, place)
+    return [float(value) if value else None for value in found]
+
+
+def test_a_click_on_a_heading_sorts_numbers_up_then_down_with_the_missing_last(page):
+    """Medians that were not reached stand last both ways."""
+    button = page.locator("#times-table-1-1-table thead th", has_text="median").first
+    place = page.locator("#times-table-1-1-table thead th").all_inner_texts().index(button.inner_text())
+    for direction, downwards in (("ascending", False), ("descending", True)):
+        button.locator("button").click()
+        found = values(page, "times-table-1-1-table", place)
+        there = [value for value in found if value is not None]
+        assert button.get_attribute("aria-sort") == direction
+        assert len(there) > 2
+        assert None in found
+        assert found == [*sorted(there, reverse=downwards), *[None] * (len(found) - len(there))]
+
+
+def test_the_filter_hides_rows_and_tells_how_many_are_left(page):
+    """Every word must be in the row."""
+    page.locator("input[data-filters='ledger-1-table']").fill("xor bce")
+    shown = [row for row in page.locator("#ledger-1-table tbody tr").all() if row.is_visible()]
+    assert len(shown) == 4
+    assert all("xor" in row.inner_text() and "bce" in row.inner_text() for row in shown)
+    assert (
+        page.locator("p.controls", has=page.locator("input[data-filters='ledger-1-table']"))
+        .locator("output")
+        .inner_text()
+        == "4 of 17"
+    )
+
+
+def heat_cells(page):
+    return sorted(page.eval_on_selector_all("#heat-1-1 td[title]", "all => all.map(one => one.title)"))
+
+
+def test_other_axes_redraw_the_heatmap_with_all_trials_still_there(page):
+    """Each trial has one cell, whatever goes down and across."""
+    before = heat_cells(page)
+    down, across = page.locator("[data-heat='heat-1-1'] select").all()
+    assert len(set(before)) == 16
+    names = down.locator("option").all_inner_texts()
+    for one in names:
+        for other in names:
+            down.select_option(one)
+            across.select_option(other)
+            assert heat_cells(page) == before
+            assert down.input_value() != across.input_value() == other
+
+
+def test_a_heatmap_redrawn_as_it_was_looks_as_it_did(page):
+    """What the script draws is what the page came with."""
+    shape = "all => all.map(one => [one.textContent, one.getAttribute('style'), one.title])"
+    before = page.eval_on_selector_all("#heat-1-1 td", shape)
+    down, across = page.locator("[data-heat='heat-1-1'] select").all()
+    first, second = down.input_value(), across.input_value()
+    down.select_option(second)
+    assert page.eval_on_selector_all("#heat-1-1 td", shape) != before
+    down.select_option(first)
+    assert page.eval_on_selector_all("#heat-1-1 td", shape) == before
+
+
+def test_a_chosen_trials_curve_is_drawn(page):
+    """Any trial, from the numbers of the download."""
+    select = page.locator("select[data-curves]")
+    names = select.locator("option").all_inner_texts()[1:]
+    assert len(names) == 16
+    drawn = set()
+    for name in names:
+        select.select_option(name)
+        assert page.locator("#curves-1-1-other svg polyline").count() == 1, name
+        drawn.add(page.locator("#curves-1-1-other svg polyline").get_attribute("points"))
+    assert len(drawn) == len(names)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_colour_switch_overrules_the_readers_scheme(browser, addresses, scheme):
+    """And goes back to it."""
+    with opened(browser, addresses["full"], scheme=scheme) as page:
+        paper = "getComputedStyle(document.body).backgroundColor"
+        first = page.evaluate(paper)
+        seen = {}
+        for choice in (*SCHEMES, ""):
+            page.locator("#theme").select_option(choice)
+            seen[choice] = page.evaluate(paper)
+        assert seen[""] == first == seen[scheme]
+        assert seen["light"] != seen["dark"]
+
+
+@pytest.mark.parametrize("choice", ["", "dark"])
+def test_printing_shows_light_colours_and_no_controls(browser, addresses, choice):
+    """Whatever the screen shows; ink is for what was found."""
+    with opened(browser, addresses["full"], scheme="dark") as page:
+        page.locator("#theme").select_option(choice)
+        page.emulate_media(media="print")
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 254)"
+        assert page.evaluate("getComputedStyle(document.body).color") == "rgb(26, 26, 26)"
+        for control in page.locator("select, input, button[data-copy], .toc, .tool").all():
+            assert not control.is_visible(), control.evaluate("one => one.outerHTML")
+
+
+def test_a_command_is_copied_by_a_click(browser, addresses):
+    """To the clipboard, whole."""
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto(addresses["full"])
+    button = page.locator("button[data-copy]").first
+    button.click()
+    assert page.evaluate("navigator.clipboard.readText()") == button.get_attribute("data-copy")
+    context.close()
+
+
+def test_the_page_tells_the_same_without_its_script(browser, addresses):
+    """Every section, and no control that does nothing."""
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(addresses["full"])
+    assert page.locator("section").count() == 11
+    assert page.locator("td[title]").count() >= 16
+    for control in page.locator("[data-heat] select, select[data-curves], #theme, button[data-copy]").all():
+        assert not control.is_visible()
+    context.close()
+
+
+def test_the_heatmaps_script_is_plain_data(page):
+    """One cell a trial, each at its value of every parameter."""
+    data = json.loads(page.locator("#heat-1-1-data").text_content())
+    assert len(data["cells"]) == 16
+    for cell in data["cells"]:
+        assert all(at in data["values"][name] for name, at in zip(data["names"], cell["at"], strict=True))

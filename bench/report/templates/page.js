@@ -37,7 +37,9 @@
   }
   for (const input of all("input[data-filters]")) {
     const table = document.getElementById(input.dataset.filters);
-    const count = input.parentElement.querySelector("output");
+    const controls = input.closest(".controls");
+    const count = controls.querySelector("output");
+    controls.hidden = false;
     input.addEventListener("input", () => {
       const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
       let shown = 0;
@@ -155,7 +157,7 @@
       }
       place.replaceChildren(groups.has(select.value) ? drawFan(groups.get(select.value)) : make("p", "This trial has no curve."));
     });
-    select.parentElement.hidden = false;
+    select.closest(".controls").hidden = false;
   }
 
   // commands to the clipboard; the colours by hand

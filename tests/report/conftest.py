@@ -1,0 +1,190 @@
+"""Reports: of sweeps that the command line carried out, of plans that are trained here, and of made-up records."""
+
+import contextlib
+import io
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.analysis.claims import check_claims
+from bench.backends import load
+from bench.cli.sweep import request
+from bench.experiment.grid import make_plan, planned_claims
+from bench.experiment.seeds import write_seeds
+from bench.problem.initial import MAX_SEED
+from bench.problem.outcome import Batch, Record, Result
+from bench.report.page import Report, Swept, render
+from bench.tracking import columns as c
+from bench.tracking.planned import plan_json
+from bench.tracking.rows import rows
+from bench.tracking.timings import timing_frame
+from bench.tracking.trainings import trainings_frame
+
+FILE = """
+title = "Everything at once"
+about = "A grid that fills every section of its report."
+[defaults]
+learning_rate = 5.0
+iterations = 400
+curve_points = 40
+[[grid]]
+title = "The grid"
+gate = ["or", "xor"]
+hidden = [0, 2, 3, "4-4"]
+loss = ["mse", "bce"]
+seeds = "0:30"
+[[grid]]
+title = "Refused"
+summation = "fma"
+seeds = "0:5"
+[[claim]]
+id = "perceptron"
+source = "Minsky & Papert (1969)"
+what = "no perceptron solves XOR"
+where = { gate = "xor", hidden = 0 }
+event = { outcome = "solved" }
+never = true
+[[claim]]
+id = "wrong"
+source = "nobody"
+what = "every network solves XOR"
+where = { gate = "xor", hidden = 3, summation = "library" }
+event = { outcome = "solved" }
+always = true
+"""
+TIMED = ("backend=numpy,torch", "hidden=3,8", "alone=true", "rounds=6", "seeds=0:3", "iterations=60")
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="session")
+def command(blank_store: Path) -> Command:
+    """Run ``python -m bench`` with these words in a folder that several tests share: (status, stdout, stderr)."""
+    from bench.cli import main
+
+    def run(folder: Path, *words: object) -> tuple[int, str, str]:
+        if not (folder / "mlflow.db").exists():
+            shutil.copy(blank_store, folder / "mlflow.db")
+        out, err, status = io.StringIO(), io.StringIO(), 0
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            patch.chdir(folder)
+            patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+            patch.setattr(sys, "argv", ["bench", *map(str, words)])
+            try:
+                main()
+            except SystemExit as end:
+                status = int(end.code or 0)
+        return status, out.getvalue(), err.getvalue()
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def full(tmp_path_factory: pytest.TempPathFactory, command: Command) -> tuple[Path, str]:
+    """The folder of a sweep that fills every section, and what the terminal printed; its page is r.html."""
+    folder = tmp_path_factory.mktemp("full")
+    (folder / "full.toml").write_text(FILE)
+    status, out, err = command(folder, "sweep", "full.toml", "-o", "r.html")
+    assert status == 1, err  # a claim does not hold
+    return folder, out
+
+
+@pytest.fixture(scope="session")
+def timed(tmp_path_factory: pytest.TempPathFactory, command: Command) -> Path:
+    """The folder of a sweep of timings; its page is r.html."""
+    folder = tmp_path_factory.mktemp("timed")
+    status, _, err = command(folder, "sweep", *TIMED, "-o", "r.html")
+    assert status == 0, err
+    return folder
+
+
+# ------------------------------------------------------------------ without a store
+
+
+@pytest.fixture(scope="session")
+def swept() -> Callable[..., Swept]:
+    """Return what a page is made from, from a plan's document and its records."""
+
+    def make(plan: dict[str, Any], records: Sequence[Record], **more: Any) -> Swept:
+        trainings = trainings_frame([rows(record, MAX_SEED) for record in records], plan, None)
+        facts: dict[str, Any] = {
+            "sweep": "0123456789abcdef",
+            "status": "FINISHED",
+            "started": datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
+            "plan": plan,
+            "environment": {"cpu": "a CPU", "packages": {"numpy": "2"}},
+            "figures": {},
+            "trainings": trainings,
+            "timings": timing_frame([]),
+            "cold_starts": [],
+            "verdicts": check_claims(planned_claims(plan["claims"]), trainings),
+        }
+        return Swept(**(facts | more))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def trained_report(swept: Callable[..., Swept]) -> Callable[..., Report]:
+    """Train here what a command asks for, and return its report."""
+
+    def make(*words: str, key: int = 1, **more: Any) -> Report:
+        experiment = request(words)
+        plan = make_plan(experiment)
+        records = [_record(planned.trial, planned.seeds) for planned in plan.trials]
+        return Report(swept(plan_json(experiment, plan), records, **more), key)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def made_report(swept: Callable[..., Swept]) -> Callable[..., Report]:
+    """Return the report of made-up records; trials are in blocks by their places, all in one if nothing is said."""
+
+    def make(*records: Record, blocks: Sequence[str] = ("",), places: Sequence[int] = (), **more: Any) -> Report:
+        its = places or [0] * len(records)
+        plan = {
+            "experiment": "made-up",
+            "title": "Made up",
+            "about": "",
+            "command": "python -m bench sweep made-up",
+            "blocks": list(blocks),
+            "duplicates": 0,
+            "trials": [_planned(record, place) for record, place in zip(records, its, strict=True)],
+            "timings": [],
+            "claims": [],
+            "claims_left_out": False,
+        }
+        return Report(swept(plan | more.pop("plan", {}), records, **more))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def html() -> Callable[..., str]:
+    """Return the page of reports."""
+    return lambda *reports: render(reports)
+
+
+def _record(trial, seeds):
+    backend = load(trial.backend)
+    reason = backend.unsupported(trial)
+    if reason:
+        return Record(trial, tuple(seeds), result=Result.UNSUPPORTED, reason=reason)
+    return Record(trial, tuple(seeds), outcome=backend.train(Batch.of(trial, seeds)))
+
+
+def _planned(record, place):
+    trial = record.trial
+    return {
+        c.TRIAL_ID: trial.trial_id,
+        "blocks": [place],
+        "seeds": write_seeds(record.seeds),
+        "trainings": len(record.seeds),
+        "table": trial.gate.digest,
+        "parameters": trial.parameters,
+    }
