@@ -30,7 +30,7 @@ def rates(study: Study, until: Mapping[str, Any] | None, key: str) -> dict[str, 
     return {
         "heat": _heat(study, table, target, key) if has_heat else None,
         "chart": _intervals(study, table, key, "The same rates with their intervals" if has_heat else _title(table)),
-        "wide": _wide(wide, len(table), target) + (" Hatched." if wide and has_heat else ""),
+        "wide": _wide(wide, len(table), target, has_heat=has_heat, growing=bool(until)),
         "title": _title(table),
         "subtitle": f"Share of seeds whose every prediction ends within the tolerance of its target; "
         f"{counted(study.begun)}, in {plural(len(table), 'trial')}.",
@@ -46,7 +46,7 @@ def _title(table: pd.DataFrame) -> str:
     return f"From {percent(worst[RATE])} of the starts with {worst[NAME]} to {percent(best[RATE])} with {best[NAME]}"
 
 
-def _wide(wide: int, trials: int, target: float) -> str:
+def _wide(wide: int, trials: int, target: float, *, has_heat: bool, growing: bool) -> str:
     if not wide:
         return ""
     who = (
@@ -54,7 +54,9 @@ def _wide(wide: int, trials: int, target: float) -> str:
         if trials == 1
         else f"{plural(wide, 'trial')} of {trials:,} {'has' if wide == 1 else 'have'}"
     )
-    return f"{who} too few seeds to know the rate to within {100 * target:g} points."
+    marked = " (hatched)" if has_heat else ""
+    advice = "" if growing else f" --until {target:g} adds seeds until there are enough."
+    return f"{who} too few seeds to know the rate to within {100 * target:g} points{marked}.{advice}"
 
 
 # ------------------------------------------------------------------ heatmaps
