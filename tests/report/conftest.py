@@ -156,6 +156,7 @@ def made_report(swept: Callable[..., Swept]) -> Callable[..., Report]:
             "command": "python -m bench sweep made-up",
             "blocks": list(blocks),
             "duplicates": 0,
+            "gates": {one.trial.gate.digest: {"targets": one.trial.gate.targets.tolist()} for one in records},
             "trials": [_planned(record, place) for record, place in zip(records, its, strict=True)],
             "timings": [],
             "claims": [],
