@@ -22,6 +22,7 @@ from bench.report.colour import DIM, INK, LINE, VARIABLES
 WIDTH, HEIGHT = 3.5, 2.5
 LONGEST = 24  # characters of a name in one line
 CHARACTER = 0.068  # inches
+LEAST = 1e-300
 STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "bench",
@@ -152,8 +153,8 @@ def log_range(*values: ArrayLike) -> tuple[float, float]:
     if not flat.size:
         return 0.1, 1.0
     low, high = float(flat.min()), float(flat.max())
-    pad = max((high / low) ** 0.04, 1.08)
-    return low / pad, high * pad
+    pad = max(10 ** (0.04 * float(np.log10(high) - np.log10(low))), 1.08)
+    return max(low / pad, min(low, LEAST)), min(high * pad, max(high, 1 / LEAST))  # neither 0 nor infinite
 
 
 def name_ends(axes: Axes, ends: Sequence[dict[str, Any]], low: float, high: float, gap: float = 0.075) -> None:

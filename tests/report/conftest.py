@@ -23,7 +23,7 @@ from bench.tracking import columns as c
 from bench.tracking.planned import plan_json
 from bench.tracking.rows import rows
 from bench.tracking.timings import timing_frame
-from bench.tracking.trainings import trainings_frame
+from bench.tracking.trainings import read_columns, trainings_frame
 
 FILE = """
 title = "Everything at once"
@@ -110,7 +110,9 @@ def swept() -> Callable[..., Swept]:
     """Return what a page is made from, from a plan's document and its records."""
 
     def make(plan: dict[str, Any], records: Sequence[Record], **more: Any) -> Swept:
-        trainings = trainings_frame([rows(record, MAX_SEED) for record in records], plan, None)
+        trainings = trainings_frame(
+            [rows(record, MAX_SEED).select(read_columns(None)) for record in records], plan, None
+        )
         facts: dict[str, Any] = {
             "sweep": "0123456789abcdef",
             "status": "FINISHED",
@@ -154,6 +156,7 @@ def made_report(swept: Callable[..., Swept]) -> Callable[..., Report]:
             "command": "python -m bench sweep made-up",
             "blocks": list(blocks),
             "duplicates": 0,
+            "gates": {one.trial.gate.digest: {"targets": one.trial.gate.targets.tolist()} for one in records},
             "trials": [_planned(record, place) for record, place in zip(records, its, strict=True)],
             "timings": [],
             "claims": [],

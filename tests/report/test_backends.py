@@ -11,7 +11,10 @@ from bench.analysis import timing
 from bench.analysis.agreement import COLUMNS
 from bench.problem.timing import Sample, Timing
 from bench.problem.trial import BACKENDS, Trial
-from bench.report import speed
+from bench.report.colour import BACKEND
+from bench.report.figures import speed
+from bench.report.sections.backends import backends
+from bench.report.words import short
 from bench.tracking import columns as c
 from bench.tracking.timings import timing_frame, timing_rows
 
@@ -45,6 +48,21 @@ def samples(name, us, size=1, cpu_s=1.0, **parameters):
     ]
 
 
+def column(table, heading):
+    """Return what the cells below a heading say."""
+    place = list(table.headings).index(heading)
+    return [row[place].text for row in table.rows]
+
+
+def kinds(table, heading):
+    place = list(table.headings).index(heading)
+    return [row[place].kind for row in table.rows]
+
+
+def speedups(shown):
+    return column(shown["timings"], "speed-up [95 %]")
+
+
 def tabled(*some):
     return timing_frame([timing_rows([one for rows in some for one in rows])])
 
@@ -62,7 +80,7 @@ def section(monkeypatch):
             for one, other in pairs
         ]
         agreed = pd.DataFrame(rows, columns=COLUMNS)
-        monkeypatch.setattr("bench.report.backends.agreement.agreements", lambda _: agreed)
+        monkeypatch.setattr("bench.report.sections.backends.agreement.agreements", lambda _: agreed)
         return backends(trainings.assign(**{c.OUTCOME: "", c.ALONE: True}), tabled(*some), [], {})
 
     return shown
@@ -88,25 +106,26 @@ def test_backends_that_ran_beside_each_other_are_checked_for_agreement_all_the_s
 
 
 @pytest.mark.parametrize(("alone", "shown"), [("true", True), ("false", False)])
-def test_times_beside_other_work_are_in_neither_table_of_trials(bench, folder, alone, shown):
+def test_times_beside_other_work_are_not_told_as_speed(bench, folder, alone, shown):
     """Neither on the terminal nor in the report: they would look as if they could be compared."""
     ran = bench("sweep", "backend=numpy", "iterations=50", "seeds=0:2", f"alone={alone}", "-o", "r.html")
     (line,) = (line for line in ran.out.splitlines() if line.startswith(" xor"))
-    row = (folder / "r.html").read_text().split("Table of trials")[1].split("</tbody>")[0].strip()
-    assert line.rstrip().endswith("–") is row.endswith('<td class="n">–</td></tr>') is not shown
+    html = (folder / "r.html").read_text()
+    assert line.rstrip().endswith("–") is ("must not be compared" in html) is not shown
+    assert ("How fast are they?" in html) is shown
 
 
 def test_a_backend_that_agrees_has_its_speed_up_with_an_interval(section):
     """Over the numpy loop, which has none of its own."""
     both = samples("numpy", [40.0, 40.0]), samples("torch", [10.0, 8.0])
     shown = section(*both, difference=1e-7)
-    assert [row["speedup"] for row in shown["timings"]] == ["the loop", "4.5 × range [4, 5]"]
+    assert speedups(shown) == ["the loop", "4.5 × range [4, 5]"]
 
 
 def test_the_range_of_few_rounds_is_called_so(section):
     """From six rounds on there is an interval."""
     texts = [
-        section(samples("numpy", [40.0] * rounds), samples("torch", [10.0] * rounds))["timings"][1]["speedup"]
+        speedups(section(samples("numpy", [40.0] * rounds), samples("torch", [10.0] * rounds)))[1]
         for rounds in (1, 5, 6)
     ]
     assert texts == ["4 ×", "4 × range [4, 4]", "4 × [4, 4]"]
@@ -115,26 +134,25 @@ def test_the_range_of_few_rounds_is_called_so(section):
 def test_a_core_that_was_shared_is_flagged(section):
     """Wherever it was, nothing is compared with it."""
     shown = section(samples("numpy", [40.0] * 2), samples("torch", [10.0] * 2, cpu_s=0.5))
-    assert [row["speedup"] for row in shown["timings"]] == ["the loop", "core was shared"]
+    assert speedups(shown) == ["the loop", "core was shared"]
     shown = section(samples("numpy", [40.0] * 2, cpu_s=0.5), samples("torch", [10.0] * 2))
-    assert [row["speedup"] for row in shown["timings"]] == ["core was shared", "the loop's core was shared"]
+    assert speedups(shown) == ["core was shared", "the loop's core was shared"]
 
 
 def test_a_pair_names_the_trials_in_which_it_disagrees(section):
     """How many, and the first few."""
     some = [samples(name, [1.0], hidden=hidden) for name in ("numpy", "torch") for hidden in (3, 8)]
-    (row,) = section(*some, agrees=False)["agreements"]
-    assert row["wrong"].startswith("in 4 of 4 trials: hidden=3")
-    assert row["wrong"].endswith(" …")
-    assert section(*some)["agreements"][0]["wrong"] == ""
+    (said,) = column(section(*some, agrees=False)["agreements"], "agree")
+    assert said.startswith("no, in 4 of 4 trials: hidden=3")
+    assert said.endswith(" …")
+    assert column(section(*some)["agreements"], "agree") == ["yes"]
 
 
-def test_what_a_narrow_screen_shows_first_is_how_fast(bench, folder):
+def test_what_a_narrow_screen_shows_first_is_how_fast(timed):
     """Throughput and speed-up come before latency and spread."""
-    (folder / "x.toml").write_text(FILE)
-    html = page(bench, folder, "x.toml")
-    headings = ("side by side</th>", "million / s</th>", "speed-up [95 %]</th>", "latency µs", "p99", "spread</th>")
-    places = [html.index(heading, html.index("Table of timings")) for heading in headings]
+    html = (timed / "r.html").read_text()
+    headings = ("side by side<", "million / s<", "speed-up [95 %]<", "latency µs", "p99", "spread<")
+    places = [html.index(heading, html.index('aria-label="Timings"')) for heading in headings]
     assert places == sorted(places)
 
 
@@ -142,18 +160,17 @@ def test_a_backend_that_disagrees_is_shown_as_such_and_not_as_faster(section):
     """In the table and at its line."""
     both = samples("numpy", [40.0] * 3), samples("torch", [10.0] * 3)
     shown = section(*both, difference=0.25, agrees=False)
-    assert [(row["speedup"], row["disagrees"]) for row in shown["timings"]] == [
-        ("the loop", False),
-        ("disagrees by 0.25", True),
-    ]
-    assert not shown["agreements"][0]["agrees"]
+    assert speedups(shown) == ["the loop", "disagrees by 0.25"]
+    assert kinds(shown["timings"], "speed-up [95 %]") == ["", "fails"]
+    assert kinds(shown["agreements"], "agree") == ["fails"]
+    assert shown["fastest"] is None
 
 
 def test_a_spread_above_a_tenth_is_flagged(section):
     """Three rounds that vary, and three that do not."""
     shown = section(samples("numpy", [10.0, 20.0, 30.0]), samples("numpy", [10.0, 10.1, 10.2], size=2))
-    assert [row["noisy"] for row in shown["timings"]] == [True, False]
-    assert [row["spread"] for row in shown["timings"]] == ["50 %", "1 %"]
+    assert column(shown["timings"], "spread") == ["50 % noisy", "1 %"]
+    assert kinds(shown["timings"], "spread") == ["fails", ""]
 
 
 def test_timings_to_be_compared_stand_together(section):
@@ -162,19 +179,20 @@ def test_timings_to_be_compared_stand_together(section):
         samples(name, [10.0] * 2, size=size, hidden=hidden)
         for hidden in ("16", "4-4", "3") for size in (8, 1) for name in reversed(BACKENDS[:2])
     ]  # fmt: skip
-    rows = [(row["trial"], row["together"], row["side"]) for row in section(*some)["timings"]]
+    table = section(*some)["timings"]
+    rows = list(zip(*(column(table, name) for name in ("trial", "side by side", "backend")), strict=True))
     assert [row[0] for row in rows] == ["hidden=3"] * 4 + ["hidden=4-4"] * 4 + ["hidden=16"] * 4
     assert rows[:4] == [("hidden=3", size, name) for size in ("1", "8") for name in BACKENDS[:2]]
 
 
 def test_a_single_trial_is_named_by_what_it_is(section):
     """Nothing tells it from others."""
-    assert section(samples("numpy", [10.0] * 2))["timings"][0]["trial"] == "xor hidden=3 mse"
+    assert column(section(samples("numpy", [10.0] * 2))["timings"], "trial") == ["xor hidden=3 mse"]
 
 
 def test_a_backend_has_one_colour():
     """In figures and tables, and no other has it."""
-    assert len({speed.backend_colour(name) for name in BACKENDS}) == len(BACKENDS)
+    assert len({BACKEND[name] for name in BACKENDS}) == len(BACKENDS)
 
 
 def test_a_line_ends_in_the_name_of_its_backend():
@@ -182,7 +200,7 @@ def test_a_line_ends_in_the_name_of_its_backend():
     rounds = tabled(samples("numpy", [10.0] * 2), samples("torch", [20.0] * 2))
     table = timing.timing_table(rounds, pd.DataFrame(columns=COLUMNS))
     table[timing.VERDICT] = [timing.REFERENCE, timing.DISAGREES]
-    (axes,) = speed.throughput(table, []).axes
+    (axes,) = speed.throughput(table, [1], (1e4, 1e6)).axes
     assert {text.get_text() for text in axes.texts} == {"numpy", "torch ≠"}
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
 

@@ -1,6 +1,18 @@
 """The page: what a reader must find on it, and nothing that a file's author smuggled in."""
 
+import base64
+import csv
+import io
+import json
+import re
+import signal
+from html import unescape
+from html.parser import HTMLParser
+from xml.etree import ElementTree as ET
+
 import pytest
+
+from bench.tracking.writer import SweepWriter
 
 
 def page(bench, folder, *words):
@@ -8,20 +20,58 @@ def page(bench, folder, *words):
     return ran, (folder / "r.html").read_text()
 
 
+class Reader(HTMLParser):
+    """The tags and attributes of a page, and its scripts' contents, as a browser takes them."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes, self.scripts = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [name for name, _ in attrs]
+        if tag == "script":
+            self.scripts.append((dict(attrs).get("type"), ""))
+
+    def handle_data(self, data):
+        if self.tags and self.tags[-1] == "script" and self.cdata_elem == "script":
+            kind, text = self.scripts[-1]
+            self.scripts[-1] = (kind, text + data)
+
+
+def opening(html):
+    """Return the first screen: title, findings and warnings, as text."""
+    header = html.split("<header>")[1].split("</header>")[0]
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", " ", header))).replace("\u00a0", " ")
+
+
+def downloads(html):
+    """Return the lines of every download."""
+    uris = re.findall(r'href="data:text/csv;charset=utf-8;base64,([^"]*)"', html)
+    return [list(csv.reader(io.StringIO(base64.b64decode(uri).decode()))) for uri in uris]
+
+
 def test_the_ledger_accounts_for_every_training(bench, folder):
     """Planned equals the sum of outcomes, in words."""
     _, html = page(bench, folder, "hidden=0,3", "iterations=60", "seeds=0:6", "summation=library,fma")
     assert "24 planned" in html
     assert "12 unsupported" in html
-    assert "12 trainings unsupported: backend numba has no summation" in html
+    assert "12 trainings unsupported: backend numba has no summation" in opening(html)
 
 
-def test_the_page_needs_nothing_from_elsewhere(bench, folder):
-    """One file: no script, no stylesheet, no image from another place."""
-    _, html = page(bench, folder, "hidden=0,3", "iterations=60", "seeds=0:6")
-    assert "http://" not in html
-    assert "https://" not in html
-    assert 'src="data:' in html
+def test_the_page_needs_nothing_from_elsewhere(full, timed):
+    """One file: no script, no stylesheet, no image from another place; only links lead out of it."""
+    for folder in (full[0], timed):
+        html = (folder / "r.html").read_text()
+        assert not re.search(r'(?:src|srcset|poster|action)="', html)
+        assert not re.search(r'<link[^>]*href="(?!data:)', html)
+        assert "@import" not in html
+        assert set(re.findall(r"url\(([^)]{1,4})", html)) <= {found for found in re.findall(r"url\((#...)", html)}
+        assert {
+            re.sub(r"\d.*", "", uri)
+            for uri in re.findall(r"https?://[^\s\"'<]*", re.sub(r'"http://www.w3.org/[^"]*"', "", html))
+        } <= {"http://"}
 
 
 def test_it_says_how_to_run_it_again_and_where_it_ran(bench, folder):
@@ -31,132 +81,338 @@ def test_it_says_how_to_run_it_again_and_where_it_ran(bench, folder):
     assert "<dt>cpu</dt>" in html
 
 
-def test_timings_beside_other_work_are_not_to_be_compared(bench, folder):
+def test_timings_beside_other_work_are_not_to_be_compared(full, timed):
     """Said above the figure; trainings alone carry no such warning."""
-    _, html = page(bench, folder, "iterations=60", "seeds=0:4")
-    assert "must not be compared" in html
-    _, html = page(bench, folder, "iterations=60", "seeds=0:4", "alone=true", "backend=numpy")
-    assert "must not be compared" not in html
+    assert "must not be compared" in (full[0] / "r.html").read_text()
+    assert "must not be compared" not in (timed / "r.html").read_text()
 
 
-def test_html_in_names_and_titles_appears_as_text(bench, folder):
-    """A gate's file name and an experiment's title cannot inject anything."""
+SMUGGLED = """
+title = '"<b>bold</b>" & <script>alert(2)</script>'
+about = "<iframe src=x></iframe>"
+[[grid]]
+title = "</h3><i>block</i>"
+gate = ["<img src=x onerror=alert(1)>.csv", "<script>alert(1)</script>.csv", "say \\"hi\\" onclick=x.csv"]
+loss = ["mse", "bce"]
+iterations = 60
+seeds = "0:5"
+[[grid]]
+title = "<u>other</u>"
+gate = "xor"
+iterations = 60
+seeds = "0:5"
+[[claim]]
+id = "<s>id</s>"
+source = "<q>source</q>"
+what = "</td><video>what</video>"
+where = { gate = "xor" }
+event = { outcome = "solved" }
+never = true
+"""
+
+
+@pytest.fixture
+def smuggled(bench, folder):
+    """A page whose names, titles and claims are HTML."""
     (folder / "<script>alert(1)<").mkdir()
-    (folder / "<script>alert(1)<" / "script>.csv").write_text("observation,input1,output\n1,0,0\n2,1,1\n")
-    (folder / "<img src=x onerror=alert(1)>.csv").write_text("observation,input1,output\n1,0,0\n2,1,1\n")
+    names = ("<script>alert(1)</script>.csv", "<img src=x onerror=alert(1)>.csv", 'say "hi" onclick=x.csv')
+    for name in names:
+        (folder / name).write_text("observation,input1,output\n1,0,0\n2,1,1\n")
+    (folder / "x.toml").write_text(SMUGGLED)
+    ran, html = page(bench, folder, "x.toml")
+    assert ran.status == 0, ran.err
+    return html
+
+
+def test_html_in_names_titles_and_claims_appears_as_text(smuggled):
+    """A gate's file name, an experiment's title and its claims cannot inject anything."""
+    found = Reader(smuggled)
+    assert not {"iframe", "img", "video", "u", "q", "s"} & set(found.tags)
+    assert not [name for name in found.attributes if name.startswith("on")]
+    assert len(found.scripts) == 2
+    text = unescape(smuggled)
+    for words in ('"<b>bold</b>" & <script>alert(2)</script>', "<iframe src=x></iframe>", "</h3><i>block</i>",
+                  "<u>other</u>", "<s>id</s>", "<q>source</q>", "</td><video>what</video>",
+                  "<img src=x onerror=alert(1)>", 'say "hi" onclick=x'):  # fmt: skip
+        assert words in text
+
+
+def test_html_in_names_is_data_in_the_heatmaps_script(smuggled):
+    """It ends no script, and is the name all the same."""
+    ((_, text), *_) = [one for one in Reader(smuggled).scripts if one[0] == "application/json"]
+    assert "<" not in text
+    assert json.loads(text)["values"]["gate"] == ["<img src=x onerror=alert(1)>", "script>", 'say "hi" onclick=x']
+
+
+def test_html_in_names_is_as_it_was_in_the_downloads(smuggled):
+    """A table of numbers needs no escapes."""
+    cells = {cell for lines in downloads(smuggled) for line in lines for cell in line}
+    assert {"<img src=x onerror=alert(1)>", 'say "hi" onclick=x'} <= cells
+    assert not [cell for cell in cells if "&lt;" in cell or "&#34;" in cell]
+
+
+# ------------------------------------------------------------------ every kind of sweep
+
+ALONE = ("backend=numpy", "alone=true")
+BURST = ["activation=relu", "hidden=8-8-8", "init_scale=1e30", "iterations=100"]
+RATES = ",".join(f"{rate / 10}" for rate in range(1, 31))
+CASES = {
+    "everything diverged": ([*BURST, "seeds=0:5"], "Every training diverged"),
+    "single trainings that diverged": ([*BURST, "seeds=0:2"], "Every training diverged"),
+    "everything unsupported": (["summation=fma", "seeds=0:5"], "Nothing was trained: every training was refused"),
+    "a single training": (["seeds=3", "iterations=60"], "The only training is stuck."),
+    "one trial": (["seeds=0:6", "iterations=60"], "0 of 6 trainings in 1 trial"),
+    "a single iteration": (["seeds=0:6", "iterations=1"], "XOR is never solved"),
+    "one timing": ([*ALONE, "rounds=1", "seeds=3", "iterations=60"], ""),
+    "timings of deep networks": ([*ALONE, "rounds=2", "hidden=2-2,16,4-4", "seeds=0:2", "iterations=60"], ""),
+    "timings that are refused": ([*ALONE, "rounds=2", "summation=fma", "seeds=0:2"], "every training was refused"),
+    "timings that diverge": ([*ALONE, "rounds=2", *BURST, "seeds=0"], "Every training diverged"),
+    "deep networks": (["hidden=2-2,4-4", "seeds=0:6", "iterations=60"], "12 trainings in 2 trials"),
+    "five parameters": (
+        ["gate=or,xor", "hidden=2,3", "loss=mse,bce", "momentum=0,0.5", "learning_rate=1,2,3,4", "seeds=0:4",
+         "iterations=60"],
+        "256 trainings in 64 trials",
+    ),
+    "thirty values": ([f"learning_rate={RATES}", "loss=mse,bce", "iterations=60", "seeds=0:4"], "in 60 trials"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "said"), CASES.values(), ids=CASES.keys())
+def test_every_kind_of_sweep_has_a_report(bench, folder, words, said):
+    """Whatever came out, there is a page that says so at once, and no warning on the way."""
+    ran, html = page(bench, folder, *words)
+    assert ran.status == 0, ran.err
+    assert "What became of every training" in html
+    assert said in opening(html)
+    assert "Warning" not in ran.err
+    anchors = re.findall(r'href="#([^"]+)"', html)
+    assert [anchor for anchor in anchors if f'id="{anchor}"' not in html] == []
+
+
+def test_timings_only_have_no_section_on_rates(timed):
+    """Rates of few trainings say nothing; what was timed is in the section on backends."""
+    html = (timed / "r.html").read_text()
+    assert re.findall(r'<section id="([a-z]+)-1"', html) == ["ledger", "backends", "again"]
+
+
+def test_two_blocks_with_the_same_gate_are_told_apart(bench, folder):
+    """By their titles."""
     (folder / "x.toml").write_text(
         """
-        title = '"<b>bold</b>" & <script>alert(2)</script>'
-        [[grid]]
-        title = "<i>block</i>"
-        gate = ["<img src=x onerror=alert(1)>.csv", "<script>alert(1)</script>.csv"]
+        [defaults]
         iterations = 60
         seeds = "0:5"
+        [[grid]]
+        title = "Small ones"
+        hidden = [2, 3]
+        [[grid]]
+        title = "Deep ones"
+        hidden = ["2-2", "4-4"]
         """
     )
     ran, html = page(bench, folder, "x.toml")
     assert ran.status == 0
-    for smuggled in ("<script", "<img src=x", "<b>bold", "<i>block"):
-        assert smuggled not in html
-    assert "&lt;img src=x onerror=alert(1)&gt;" in html
+    assert "“Small ones”" in opening(html)
+    assert "“Deep ones”" in opening(html)
+    assert html.count(">Small ones</h3>") == html.count(">Deep ones</h3>") > 2
 
 
-ALONE = ("backend=numpy", "alone=true")
-CASES = {
-    "everything diverged": ["activation=relu", "hidden=8-8-8", "init_scale=1e30", "iterations=100", "seeds=0:5"],
-    "single trainings that diverged": ["activation=relu", "hidden=8-8-8", "init_scale=1e30", "seeds=0:2"],
-    "everything unsupported": ["summation=fma", "seeds=0:5"],
-    "a single training": ["seeds=3", "iterations=60"],
-    "one trial": ["seeds=0:6", "iterations=60"],
-    "a single iteration": ["seeds=0:6", "iterations=1"],
-    "one timing": [*ALONE, "rounds=1", "seeds=3", "iterations=60"],
-    "timings of deep networks": [*ALONE, "rounds=2", "hidden=2-2,16,4-4", "seeds=0:2", "iterations=60"],
-    "timings that are refused": [*ALONE, "rounds=2", "summation=fma", "seeds=0:2"],
-    "timings that diverge": [*ALONE, "rounds=2", "activation=relu", "hidden=8-8-8", "init_scale=1e30", "seeds=0"],
-    "deep networks": ["hidden=2-2,4-4", "seeds=0:6", "iterations=60"],
-    "many panels": ["gate=or,and,xor,nor", "hidden=2", "loss=mse,l1,bce,huber", "seeds=0:4", "iterations=30"],
-    "more trials than are drawn": ["hidden=1,2,3,4,5,6,7,8", "loss=mse,l1,bce,huber", "momentum=0,0.5", "iterations=5"],
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("words", CASES.values(), ids=CASES.keys())
-def test_every_kind_of_sweep_has_a_report(bench, folder, words):
-    """Whatever came out, there is a page that says so, and no warning on the way."""
-    ran, html = page(bench, folder, *words)
+def test_a_search_has_a_report(bench, folder):
+    """Its trials are no grid: they are ranked, and nothing is said of the variance."""
+    (folder / "x.toml").write_text(
+        """
+        [defaults]
+        iterations = 100
+        [search]
+        hidden = {low = 2, high = 6}
+        learning_rate = {low = 0.1, high = 20.0, log = true}
+        trials = 12
+        batch = 4
+        seeds = "0:5"
+        """
+    )
+    ran, html = page(bench, folder, "x.toml")
     assert ran.status == 0, ran.err
-    assert "What became of every training" in html
-    assert "Warning" not in ran.err
+    assert "60 trainings in 12 trials" in opening(html)
+    assert "Share of the variance" not in html
+    assert "Not every combination was trained with the same seeds" in html
+
+
+def test_an_interrupted_sweep_says_what_is_missing_and_how_to_go_on(bench, folder, monkeypatch):
+    """Its exit status is 130; the report counts what is there."""
+    keep, left = SweepWriter.shard, [1]
+
+    def interrupted(self, table):
+        keep(self, table)
+        if left.pop() if left else False:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(SweepWriter, "shard", interrupted)
+    words = ("hidden=2,8", "backend=numpy", "iterations=2000", "seeds=0:40", "--executor", "serial")
+    assert bench("sweep", *words).status == 130
+    assert bench("list", "--json").json["sweeps"][0]["status"] == "KILLED"
+    assert bench("report", "-o", "r.html").status == 0
+    said = opening((folder / "r.html").read_text())
+    assert re.search(r"Of 80 planned trainings: (\d+) not yet trained", said)
+    assert "This sweep is not finished" in said
+    assert "--resume" in said
+
+
+def test_an_unfinished_sweep_without_anything_says_so(bench, folder):
+    """The report of a sweep with no trainings counts them and says how to go on."""
+    bench("sweep", "iterations=60", "seeds=0:4", "--no-report")
+    for shard in (folder / "mlruns").rglob("*.parquet"):
+        shard.unlink()
+    assert bench("report", "-o", "r.html").status == 0
+    said = opening((folder / "r.html").read_text())
+    assert "0 of 4 planned trainings are here" in said
+    assert "--resume" in said
+
+
+@pytest.mark.parametrize(("seeds", "said"), [(range(1), "1 failed"), (range(6), "every training crashed")])
+def test_failed_trainings_are_said_with_their_reason(bench, folder, monkeypatch, seeds, said):
+    """Exit status 1; they count as not solved."""
+    from bench.backends import numpy_loop
+    from bench.problem.trial import Trial
+
+    cursed = Trial(backend="numpy", iterations=60).initial_weights(list(seeds))
+    start = numpy_loop.NumpyLoop.start
+
+    def crash(self, batch, index):
+        if (cursed == batch.weights_TP[index]).all(axis=1).any():
+            raise RuntimeError("the floor is <lava>")
+        return start(self, batch, index)
+
+    monkeypatch.setattr(numpy_loop.NumpyLoop, "start", crash)
+    ran, html = page(bench, folder, "backend=numpy", "iterations=60", "seeds=0:6", "--executor", "serial")
+    assert ran.status == 1
+    assert said in opening(html)
+    assert "the floor is <lava>" in opening(html)
 
 
 def test_a_dollar_in_a_name_is_no_mathematics(bench, folder):
     """A gate's file may be called anything that a file may."""
     (folder / r"$\foo$.csv").write_text("observation,input1,output\n1,0,0\n2,1,1\n")
-    ran, _ = page(bench, folder, r"gate=$\foo$.csv,or", "iterations=60", "seeds=0:5")
+    ran, html = page(bench, folder, r"gate=$\foo$.csv,or", "hidden=2,3", "iterations=60", "seeds=0:5")
     assert ran.status == 0, ran.err
+    assert r"$\foo$" in html
 
 
-def test_single_curves_of_different_trials_are_different_lines(bench, folder, monkeypatch):
+def test_single_curves_of_different_trials_are_different_lines(trained_report):
     """Every parameter that tells two trials apart is in the label."""
-    from bench.report import figures
-
-    seen = []
-    draw = figures.single_curves
-    monkeypatch.setattr(figures, "single_curves", lambda curves, rest: seen.append(curves) or draw(curves, rest))
-    page(bench, folder, "learning_rate=0.01,5", "iterations=60", "seeds=0:2")
-    assert seen[0][figures.LABEL].nunique() == 4
+    report = trained_report("learning_rate=0.01,5", "iterations=60", "seeds=0:2")
+    (curves,) = report._sections["curves"]
+    assert curves["chart"].data["label"].nunique() == 4
 
 
 def test_a_median_over_diverged_trainings_is_not_that_of_the_others(bench, folder):
-    """Where more than half diverged, the median error is infinite."""
-    words = ("activation=relu", "hidden=8-8-8", "init_scale=1e30", "iterations=100", "seeds=0:5", "--json")
-    ran, html = page(bench, folder, *words)
+    """Where more than half diverged, the median error is infinite; what never solves takes for ever."""
+    ran, html = page(bench, folder, *BURST, "seeds=0:5", "--json")
     assert ran.json["outcomes"]["diverged"] == 5
     assert "∞" in html
 
 
-def test_figures_that_are_left_out_are_said(bench, folder):
-    """More trials than a figure can show are in the table, and the page says so."""
+def test_figures_that_are_left_out_are_said(trained_report, html):
+    """More trials than a figure can show are in the table of every trial, and the page says so."""
     rates = ",".join(f"{rate / 10}" for rate in range(1, 63))
-    _, html = page(bench, folder, f"learning_rate={rates}", "iterations=5", "seeds=0:4")
-    assert "62 trials are too many for legible figures" in html
-
-
-def test_an_unfinished_sweep_says_so(bench, folder):
-    """The report of a sweep with missing trainings counts them and says how to go on."""
-    bench("sweep", "iterations=60", "seeds=0:4", "--no-report")
-    for shard in (folder / "mlruns").rglob("*.parquet"):
-        shard.unlink()
-    assert bench("report", "-o", "r.html").status == 0
-    html = (folder / "r.html").read_text()
-    assert "0 of 4 planned trainings are here" in html
-    assert "--resume" in html
+    text = html(trained_report(f"learning_rate={rates}", "iterations=5", "seeds=0:4"))
+    assert "Not every trial is drawn; the table has all of them." in text
+    assert "any other can be drawn below" in text
+    assert len(re.findall(r"data-copy=", text)) == 62
 
 
 def test_claims_are_left_out_under_overrides_and_the_page_says_so(bench, folder):
     """Claims speak of the file as written."""
-    ran, html = page(bench, folder, "printed", "iterations=20")
-    assert ran.status == 0
-    assert "were not checked" in html
-
-
-def test_claims_are_listed_with_their_verdicts(bench, folder):
-    """Expected beside observed, and whether it holds."""
     (folder / "x.toml").write_text(
-        """
-        [[grid]]
-        hidden = 0
-        iterations = 50
-        seeds = "0:5"
-        [[claim]]
-        id = "a"
-        source = "me"
-        what = "no perceptron solves XOR"
-        where = { hidden = 0 }
-        event = { outcome = "solved" }
-        never = true
-        """
+        SMUGGLED.replace("<img src=x onerror=alert(1)>.csv", "or")
+        .replace("<script>alert(1)</script>.csv", "and")
+        .replace('"say \\"hi\\" onclick=x.csv"', '"nor"')
     )
-    _, html = page(bench, folder, "x.toml")
-    assert "1 of 1 figures and statements hold" in html
+    ran, html = page(bench, folder, "x.toml", "iterations=20")
+    assert ran.status == 0
+    assert "they were not checked" in opening(html)
+
+
+def test_claims_are_listed_with_their_verdicts(full):
+    """Expected beside observed, and whether it holds; those missed are named at once."""
+    html = (full[0] / "r.html").read_text()
+    assert "1 of 2 claims hold" in html
+    assert "Not: wrong." in opening(html)
     assert "no perceptron solves XOR" in html
-    assert "0 of 5" in html
+    assert "0 of 60" in html
+
+
+# ------------------------------------------------------------------ beside the page
+
+
+def test_the_terminal_tells_the_findings(full):
+    """Each sentence of the page, with its evidence."""
+    folder, out = full
+    findings = re.findall(r"<strong>(.*?)</strong> <span>(.*?)</span>", (folder / "r.html").read_text())
+    assert len(findings) >= 5
+    for sentence, evidence in findings:
+        assert unescape(sentence) in out
+        assert unescape(evidence) in out
+
+
+def test_json_is_one_object_and_nothing_else(bench, folder):
+    """Whatever was found."""
+    ran = bench("sweep", "hidden=2,3", "iterations=60", "seeds=0:5", "--json", "-o", "r.html")
+    assert set(json.loads(ran.out)) == {
+        *("sweep", "experiment", "trials", "trainings", "outcomes", "seconds", "report"),
+    }
+    assert "•" not in ran.err
+
+
+def test_the_sweep_keeps_its_report_and_its_figures(full):
+    """As artifacts of the parent run: each figure a drawing of its own, as the page has it."""
+    folder, _ = full
+    (kept,) = folder.joinpath("mlruns").rglob("report.html")
+    assert kept.read_text() == (folder / "r.html").read_text()
+    drawings = {path.stem: ET.fromstring(path.read_text()) for path in kept.parent.joinpath("figures").iterdir()}
+    assert {"rates-1", "times-1", "curves-1", "errors-1", "variance-1", "effects-1", "pairs-1"} <= set(drawings)
+    for root in drawings.values():
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        assert len(list(root.iter("{http://www.w3.org/2000/svg}path"))) > 0
+        names = [one.get("id") for one in root.iter() if one.get("id")]
+        assert len(names) == len(set(names))
+
+
+# ------------------------------------------------------------------ side by side
+
+
+def test_sweeps_side_by_side_show_what_differs_and_the_shared_trials_rates(trained_report, html):
+    """Each with its own n; no id is there twice."""
+    words = ("hidden=2,3", "iterations=60", "learning_rate=5")
+    one = trained_report(*words, "seeds=0:20", key=1, sweep="a" * 32)
+    other = trained_report(*words[1:], "seeds=0:40", key=2, sweep="b" * 32, environment={"cpu": "another CPU"})
+    text = html(one, other)
+    first = text.split('<section id="comparison">')[1].split("</section>")[0]
+    assert "2 sweeps side by side" in first
+    assert "a CPU" in first
+    assert "another CPU" in first
+    assert "Solved rates of the trials that all have" in first
+    assert "n = 20" in first
+    assert "n = 40" in first
+    (rates,) = [lines for lines in downloads(first) if lines[0] == ["trial", "a" * 8, "b" * 8]]
+    assert len(rates) == 2
+    ids = re.findall(r' id="([^"]*)"', text)
+    assert len(ids) == len(set(ids))
+
+
+def test_sweeps_without_a_trial_in_common_say_so(trained_report, html):
+    """There is nothing to compare but what was asked."""
+    reports = [
+        trained_report(f"hidden={hidden}", "iterations=60", "seeds=0:5", key=hidden, sweep=str(hidden) * 32)
+        for hidden in (2, 3)
+    ]
+    text = html(*reports)
+    assert "They have no trial in common." in text
+    assert "python -m bench sweep hidden=2 iterations=60 seeds=0:5" in text
+
+
+def test_the_same_sweep_twice_differs_in_nothing(trained_report, html):
+    """The same seeds give the same numbers."""
+    words = ("hidden=2,3", "iterations=60", "seeds=0:5")
+    text = html(*(trained_report(*words, key=key, sweep=name * 32) for key, name in ((1, "a"), (2, "b"))))
+    assert "The same trials solve at the same rate in all of them" in text

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.study import BLOCK, NAME, SEEDS
+from bench.problem.gate import BUILT_IN
 from bench.problem.trial import PARAMETERS, Trial
 from bench.report.table import Cell, Table
 from bench.tracking import columns as c
@@ -36,12 +37,15 @@ def again(trials: pd.DataFrame, blocks: list[str], timings: Mapping[str, int], r
 
 def command_of(parameters: Mapping[Any, Any], seeds: str, rounds: int | None) -> str:
     """Return the command that trains one trial with its seeds: all parameters that are not the usual ones."""
-    words = [f"{name}={_written(parameters[name])}" for name in PARAMETERS if parameters[name] != USUAL[name]]
+    words = [f"{name}={_written(name, parameters[name])}" for name in PARAMETERS if parameters[name] != USUAL[name]]
     if not any(word.startswith("gate=") for word in words):
-        words.insert(0, f"gate={parameters[c.GATE]}")  # a command names its question
+        words.insert(0, f"gate={_written(c.GATE, parameters[c.GATE])}")  # a command names its question
     alone = [] if rounds is None else ["alone=true", f"rounds={rounds}"]
     return shlex.join(["python", "-m", "bench", "sweep", *words, f"seeds={seeds}", *alone])
 
 
-def _written(value: Any) -> str:
+def _written(name: str, value: Any) -> str:
+    """Return a value as the command line takes it; a gate of one's own is a file, in the folder where one is."""
+    if name == c.GATE and value not in BUILT_IN:
+        return f"{value}.csv"
     return str(value).lower() if isinstance(value, bool) else repr(value) if isinstance(value, float) else str(value)

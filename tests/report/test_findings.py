@@ -1,0 +1,241 @@
+"""Findings: each sentence has its number, its interval and its n, and is absent where the data carry none."""
+
+import re
+
+import numpy as np
+import pytest
+
+from bench.analysis.claims import Verdict
+
+SOLVED, STUCK, WRONG = [0.0, 1.0, 1.0, 0.0], [0.5, 0.5, 0.5, 0.5], [1.0, 1.0, 1.0, 0.0]
+ANCHOR = re.compile(r'<a href="#([^"]*)"><strong>')
+
+
+@pytest.fixture(scope="module")
+def some(ended, trial):
+    """Make up a trial of which so many starts solve it, at these iterations, and the rest end somewhere."""
+
+    def make(solved, unsolved, end=STUCK, at=None, **parameters):
+        size, which = solved + unsolved, trial(**parameters)
+        ats = np.where(np.arange(size) < solved, 10 if at is None else at, -1)
+        return ended(which, [list(which.gate.targets)] * solved + [end] * unsolved, solved_at=ats)
+
+    return make
+
+
+def sentences(report):
+    return [f"{one.sentence} | {one.evidence}" for one in report.findings]
+
+
+def the(report, words):
+    """Return the only finding that has these words."""
+    (found,) = [one for one in report.findings if words in one.sentence]
+    return f"{found.sentence} | {found.evidence}".replace("\u00a0", " ")
+
+
+def has(report, words):
+    return any(words in one.sentence for one in report.findings)
+
+
+def test_how_often_it_is_solved_has_its_wilson_interval_and_n(made_report, some):
+    """75 of 100: 65.7 to 82.5 (Wilson 1927)."""
+    said = the(made_report(some(75, 25)), "XOR is solved")
+    assert "XOR is solved from 75.0 % [65.7, 82.5] of the starts" in said
+    assert "75 of 100 trainings in 1 trial" in said
+    assert "Wilson" in said
+
+
+def test_a_gate_that_is_never_solved_is_said_to_be_so(made_report, some):
+    """Exactly none, with the interval that remains."""
+    said = the(made_report(some(0, 100)), "never solved")
+    assert "0 % [0, 3.7]" in said
+
+
+def test_every_gate_has_its_rate(made_report, some):
+    """In one sentence."""
+    said = the(made_report(some(100, 0, gate="or"), some(50, 50)), "OR is solved")
+    assert "100 %" in said
+    assert "XOR is solved from 50.0 %" in said
+    assert "150 of 200 trainings in 2 trials" in said
+
+
+def test_the_highest_and_the_lowest_trial_are_named_with_their_intervals(made_report, some):
+    """And how many seeds each has."""
+    said = the(made_report(some(90, 10, hidden=8), some(20, 80, hidden=2), some(50, 50, hidden=3)), " solves it from ")
+    assert said.startswith(
+        "hidden=8 solves it from 90.0 % [82.6, 94.5] of the starts, hidden=2 from 20.0 % [13.3, 28.9]"
+    )
+    assert "3 trials; n = 100 and 100 seeds" in said
+
+
+def test_trials_that_are_all_alike_have_no_highest_and_lowest(made_report, some):
+    """Nor is there a greatest difference."""
+    report = made_report(some(50, 50, hidden=8), some(50, 50, hidden=2))
+    assert not has(report, " solves it from ")
+    assert not has(report, "greatest difference")
+
+
+def test_luck_is_a_share_of_the_variance_where_the_grid_is_balanced(made_report, some):
+    """All of it where both trials are solved by the same half of the seeds."""
+    said = the(made_report(some(50, 50, hidden=8), some(50, 50, hidden=2)), "The start has a part in")
+    assert "100 %" in said
+    assert "200 trainings" in said
+
+
+def test_luck_is_not_spoken_of_where_there_is_none(made_report, some):
+    """Every start solves the one and none the other."""
+    report = made_report(some(100, 0, hidden=8), some(0, 100, hidden=2))
+    assert not has(report, "The start has a part in")
+    assert not has(report, "the start decides")
+
+
+def test_the_fastest_trial_has_its_median_with_interval_and_n(made_report, some):
+    """Half of the starts after 20 iterations, whatever the rest does."""
+    said = the(made_report(some(80, 20, at=20, hidden=8), some(10, 90, at=5, hidden=2)), "is fastest")
+    assert said.startswith("hidden=8 is fastest: half of its starts have solved it after 20 [20, 20] iterations")
+    assert "1 of 2 trials never get that far" in said
+    assert "n = 100 seeds" in said
+
+
+def test_nothing_is_fastest_where_no_half_solves_it(made_report, some):
+    """There is no median."""
+    assert not has(made_report(some(10, 90)), "fastest")
+
+
+def test_the_commonest_ending_has_its_share_interval_and_count(made_report, some):
+    """Of all trainings of its gate that were begun."""
+    said = the(made_report(some(40, 60)), "end at the predictions")
+    assert "60.0 % [50.2, 69.1] of the xor trainings" in said
+    assert "60 of 100 trainings, 100 % of those unsolved" in said
+
+
+def test_there_is_no_commonest_ending_where_all_solve_it(made_report, some):
+    """Nor a wrong observation."""
+    report = made_report(some(100, 0))
+    assert not has(report, "end at the predictions")
+    assert not has(report, "comes out wrong")
+
+
+def test_the_parameter_that_makes_the_greatest_difference_is_named(made_report, some):
+    """With its worst and best value, their intervals and n."""
+    records = [
+        some(solved, 100 - solved, hidden=hidden, loss=loss)
+        for hidden, loss, solved in ((2, "mse", 10), (2, "bce", 20), (8, "mse", 80), (8, "bce", 90))
+    ]
+    said = the(made_report(*records), "greatest difference")
+    assert "hidden makes the greatest difference: 15.0 % with hidden=2, 85.0 % with hidden=8" in said
+    assert "n = 200 and 200 trainings" in said
+
+
+def test_with_one_parameter_nothing_is_the_greatest_difference(made_report, some):
+    """Highest and lowest say it all."""
+    assert not has(made_report(some(10, 90, hidden=2), some(90, 10, hidden=8)), "greatest difference")
+
+
+def test_pairs_from_the_same_starts_have_points_interval_and_how_often(made_report, some):
+    """By another loss the same weights come to another end."""
+    said = the(made_report(some(90, 10, loss="bce"), some(40, 60, loss="mse")), "From the same starts")
+    assert "bce solves more than mse: +50.0 points [" in said
+    assert "100 pairs of trainings" in said
+    assert "1 of 1 setting" in said
+
+
+def test_pairs_that_chance_explains_are_no_finding(made_report, some):
+    """One seed more is nothing."""
+    assert not has(made_report(some(51, 49, loss="bce"), some(50, 50, loss="mse")), "From the same starts")
+
+
+def test_networks_of_different_shapes_are_no_pairs(made_report, some):
+    """They start from different weights."""
+    assert not has(made_report(some(90, 10, hidden=8), some(40, 60, hidden=2)), "From the same starts")
+
+
+def test_a_wrong_observation_that_is_always_the_same_is_not_chance(made_report, some):
+    """All forty times the first."""
+    said = the(made_report(some(60, 40, end=WRONG)), "comes out wrong")
+    assert "not left to chance" in said
+    assert "40, 0, 0, 0 times observation 1 to 4, of 40 trainings with one wrong" in said
+
+
+def test_a_wrong_observation_that_may_be_any_is_said_to_be_random(made_report, ended, trial):
+    """Ten times each."""
+    ends = [[abs(value - (place == wrong)) for place, value in enumerate(SOLVED)] for wrong in range(4)] * 10
+    said = the(made_report(ended(trial(), ends)), "comes out wrong")
+    assert "is random" in said
+    assert "10, 10, 10, 10 times" in said
+
+
+def test_what_did_not_come_to_an_end_comes_first(made_report, some, refused, failed, ended, trial):
+    """Diverged, failed and unsupported, each with its count."""
+    lost = ended(trial(momentum=0.5), [[np.nan] * 4] * 3)
+    report = made_report(
+        some(5, 5), failed(trial(loss="bce"), range(4)), refused(trial(summation="fma"), range(2)), lost
+    )
+    assert sentences(report)[0].startswith("Of 19 planned trainings: 3 diverged, 4 failed, 2 unsupported.")
+
+
+def test_a_sweep_that_came_to_its_end_says_nothing_of_the_kind(made_report, some):
+    """The first sentence is the rate."""
+    assert "planned" not in sentences(made_report(some(75, 25)))[0]
+
+
+def test_claims_are_counted_and_those_missed_are_named(made_report, some):
+    """By their ids."""
+    verdicts = [Verdict(name, "me", "what", "1", "2", holds) for name, holds in (("a", True), ("b", False))]
+    said = the(made_report(some(5, 5), verdicts=verdicts), "claims hold")
+    assert said == "1 of 2 claims hold. | Not: b."
+    assert the(made_report(some(5, 5), verdicts=verdicts[:1]), "claim").startswith("The claim holds.")
+    assert not has(made_report(some(5, 5)), "claim")
+
+
+@pytest.mark.parametrize(("solved", "words"), [(1, "The only training is solved."), (0, "The only training is stuck.")])
+def test_a_single_training_is_told_as_one(made_report, some, solved, words):
+    """No rate, no interval."""
+    said = sentences(made_report(some(solved, 1 - solved)))
+    assert said[0].startswith(words)
+    assert "n = 1" in said[0]
+    assert "%" not in said[0]
+
+
+def test_few_trainings_are_counted_and_have_no_rate(made_report, some):
+    """Three starts say little."""
+    (said,) = [one for one in sentences(made_report(some(2, 1))) if "trainings" in one]
+    assert said.startswith("2 of 3 trainings solve it.")
+    assert "too few" in said
+
+
+@pytest.fixture(scope="module")
+def everything(made_report, some, failed, trial):
+    """A grid that has something to say of every kind, and more blocks than are told of."""
+    shape = [(2, "mse", 10), (2, "bce", 40), (8, "mse", 60), (8, "bce", 95)]
+    grid = [
+        some(solved, 100 - solved, WRONG if loss == "mse" else STUCK, at=30 + hidden, hidden=hidden, loss=loss)
+        for hidden, loss, solved in shape
+    ]
+    more = [some(50, 50, momentum=k / 8) for k in range(1, 5)]
+    crashed = failed(trial(dtype="float64"), range(5))
+    blocks = ["The grid", "b", "c", "d", "e", "crashed"]
+    verdicts = [Verdict("a", "me", "what", "1", "2", holds=True)]
+    return made_report(*grid, *more, crashed, blocks=blocks, places=[0, 0, 0, 0, 1, 2, 3, 4, 5], verdicts=verdicts)
+
+
+def test_there_are_never_more_than_ten(everything):
+    """A first screen has no room for more; the claims are among them all the same."""
+    assert 5 <= len(everything.findings) <= 10
+    assert has(everything, "The claim holds.")
+
+
+def test_every_finding_leads_to_a_place_on_the_page(everything, html):
+    """Where it is shown."""
+    text = html(everything)
+    anchors = ANCHOR.findall(text)
+    assert len(anchors) == len(everything.findings)
+    assert all(f'id="{anchor}"' in text for anchor in anchors)
+
+
+def test_every_finding_has_its_number_and_what_it_counts(everything):
+    """No sentence without evidence."""
+    for one in everything.findings:
+        assert one.evidence.endswith(".")
+        assert one.sentence.endswith(".")
+        assert re.search(r"\d", one.sentence + one.evidence) or one.anchor == "claims"

@@ -1,0 +1,97 @@
+"""Layout: every trial has one place, and no panel is crowded."""
+
+import math
+
+import pandas as pd
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.analysis.study import NAME, Study, trial_table
+from bench.problem.trial import Trial
+from bench.report.layout import MOST_LINES, is_grid, layout, shown_trials, sort_by
+from bench.tracking import columns as c
+
+VALUES = {
+    "gate": st.lists(st.sampled_from(["or", "and", "xor", "nor"]), min_size=1, unique=True),
+    "hidden": st.lists(st.sampled_from(["0", "2", "3", "10", "4-4", "2-2-2"]), min_size=1, unique=True),
+    "loss": st.lists(st.sampled_from(["mse", "bce", "l1"]), min_size=1, unique=True),
+    "momentum": st.lists(st.sampled_from([k / 32 for k in range(30)]), min_size=1, max_size=12, unique=True),
+    "hidden_bias": st.lists(st.booleans(), min_size=1, unique=True),
+}
+GRIDS = st.fixed_dictionaries(VALUES).filter(lambda axes: math.prod(map(len, axes.values())) <= 300)
+
+
+def grid(axes):
+    table = pd.MultiIndex.from_product(axes.values(), names=list(axes)).to_frame(index=False)
+    return [Trial(**row) for row in table.to_dict("records")]
+
+
+def study(trials):
+    planned = [
+        {c.TRIAL_ID: one.trial_id, "blocks": [0], "seeds": "0:5", "trainings": 5, "parameters": one.parameters}
+        for one in trials
+    ]
+    return Study("", trial_table({"trials": planned}), pd.DataFrame())
+
+
+@given(GRIDS, st.randoms(use_true_random=False))
+def test_every_trial_of_a_grid_is_one_line_of_one_panel(axes, random):
+    """Whatever the order that trials come in; no two have the same place, and no panel more lines than can be told."""
+    trials = grid(axes)
+    random.shuffle(trials)
+    found = study(trials)
+    plan = layout(found)
+    panels = plan.panels(found.trials.reset_index())
+    ids = [name for _, rows in panels for name in rows[c.TRIAL_ID]]
+    assert sorted(ids) == sorted(trial.trial_id for trial in trials)
+    titles = [title for title, _ in panels]
+    assert len(titles) == len(set(titles))
+    for _, rows in panels:
+        assert rows[plan.lines].nunique() == len(rows)
+        if plan.lines != NAME:
+            assert len(rows) <= MOST_LINES
+            assert {plan.called(value) for value in rows[plan.lines]} <= set(plan.order(found.trials))
+
+
+@given(GRIDS, st.sampled_from(["loss", "gate"]))
+def test_what_must_stand_apart_is_never_a_line(axes, apart):
+    """Losses of different kinds have different units."""
+    found = study(grid(axes))
+    assert layout(found, [apart]).lines != apart
+
+
+@given(GRIDS, st.integers(1, 40))
+def test_a_grid_is_one_while_half_of_it_is_there(axes, missing):
+    """Fewer are a list of trials."""
+    trials = grid(axes)
+    assert is_grid(study(trials))
+    kept = trials[: max(len(trials) - missing, 1)]
+    found = study(kept)
+    size = math.prod(found.trials[name].nunique() for name in found.names)
+    assert is_grid(found) == (len(kept) >= size / 2)
+
+
+def test_hidden_layers_stand_in_the_order_of_their_sizes():
+    """10 comes after 2, and "4-4" between."""
+    found = study(grid({"hidden": ["10", "4-4", "2", "0"], "loss": ["mse", "bce"]}))
+    assert [str(hidden) for hidden in sort_by(found.trials, ["hidden"])["hidden"]] == [
+        *("0", "0", "2", "2", "4-4", "4-4", "10", "10")
+    ]
+
+
+def test_values_that_are_too_many_for_lines_are_panels():
+    """Thirty lines cannot be told apart."""
+    found = study(grid({"momentum": [k / 32 for k in range(30)], "loss": ["mse", "bce"]}))
+    assert layout(found).lines == "loss"
+    assert len(layout(found).panels(found.trials)) == 30
+
+
+def test_of_many_trials_the_best_and_the_worst_are_shown(made_report, trial, ended):
+    """As many of the ones as of the others, in the plan's order."""
+    trials = [trial(learning_rate=float(rate)) for rate in range(1, 31)]
+    records = [ended(one, [[0, 1, 1, 0]] * count + [[0.5] * 4] * (30 - count)) for count, one in enumerate(trials, 1)]
+    (found,) = made_report(*records)._studies
+    ids, whole = shown_trials(found, 8)
+    assert not whole
+    assert ids == [one.trial_id for one in (*trials[:4], *trials[-4:])]
+    assert shown_trials(found, 30) == ([one.trial_id for one in trials], True)
