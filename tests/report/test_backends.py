@@ -5,13 +5,13 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 import pytest
+from bench.report.backends import backends, short
 
 from bench.analysis import timing
 from bench.analysis.agreement import COLUMNS
 from bench.problem.timing import Sample, Timing
 from bench.problem.trial import BACKENDS, Trial
 from bench.report import speed
-from bench.report.backends import backends, short
 from bench.tracking import columns as c
 from bench.tracking.timings import timing_frame, timing_rows
 
