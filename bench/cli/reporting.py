@@ -25,7 +25,7 @@ FIGURES = "figures"
 
 def read_for_report(store: Store, sweep: str) -> Sweep:
     """Read what a report needs, and no more: weights only where a claim is about them, curves of the first seeds."""
-    gc.freeze()  # what was imported stays to the end: to look for garbage in it again and again takes a tenth of a report
+    gc.freeze()  # what was imported stays: to look for garbage in it again and again takes a tenth of a report
     plan = read_plan(store, sweep)
     return read_sweep(store, sweep, _columns(planned_claims(plan["claims"])), curves_read(plan))
 
