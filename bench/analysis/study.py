@@ -131,7 +131,12 @@ class Study:
 
     def trial(self, trial_id: object) -> dict[str, Any]:
         """Return a trial's name and parameters."""
-        return _row(self.trials, list(self.trials.index).index(str(trial_id)))
+        return self._by_id[str(trial_id)]
+
+    @cached_property
+    def _by_id(self) -> dict[str, dict[str, Any]]:
+        # looked up for every comparison: of a thousand trials, row by row, that took half of the report
+        return {str(trial_id): dict(row) for trial_id, row in self.trials.to_dict("index").items()}
 
     def _rng(self) -> np.random.Generator:
         return np.random.default_rng(SEED)
