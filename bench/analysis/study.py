@@ -131,7 +131,13 @@ class Study:
 
     def trial(self, trial_id: object) -> dict[str, Any]:
         """Return a trial's name and parameters."""
-        return _row(self.trials, list(self.trials.index).index(str(trial_id)))
+        return self._by_id[str(trial_id)]
+
+    @cached_property
+    def _by_id(self) -> dict[str, dict[str, Any]]:
+        # looked up for every comparison: of a thousand trials, row by row, that took half of the report
+        rows = self.trials.to_dict("records")
+        return {str(trial_id): _named(row) for trial_id, row in zip(self.trials.index, rows, strict=True)}
 
     def _rng(self) -> np.random.Generator:
         return np.random.default_rng(SEED)
@@ -191,4 +197,8 @@ def in_order(name: str, values: Sequence[Any]) -> list[Any]:
 
 
 def _parameters(trials: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(k): v for k, v in row.items()} for row in trials[list(PARAMETERS)].to_dict("records")]
+    return [_named(row) for row in trials[list(PARAMETERS)].to_dict("records")]
+
+
+def _named(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(name): value for name, value in row.items()}

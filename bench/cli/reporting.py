@@ -1,5 +1,6 @@
 """From a sweep that was read back to its report: what to read, what it shows, and where the figures go."""
 
+import gc
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ FIGURES = "figures"
 
 def read_for_report(store: Store, sweep: str) -> Sweep:
     """Read what a report needs, and no more: weights only where a claim is about them, curves of the first seeds."""
+    gc.freeze()  # what was imported stays: to look for garbage in it again and again takes a tenth of a report
     plan = read_plan(store, sweep)
     return read_sweep(store, sweep, _columns(planned_claims(plan["claims"])), curves_read(plan))
 

@@ -1,11 +1,12 @@
 """A chart: panels under one title, with the words that go with them and the numbers that they were drawn from."""
 
-import base64
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bench.report.drawing import Panel, inline
@@ -15,6 +16,7 @@ SIZE = re.compile(
 )
 NAMES = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
 FONT = 'font-family="DejaVu Sans, sans-serif"'
+ESCAPED = '%\n "#<>&'  # in the address of a download, the escape itself first
 SHEET_COLUMNS = 3
 HEADING, SUBHEADING, GAP = 44, 16, 14  # points
 
@@ -50,7 +52,20 @@ class Chart:
 def csv_uri(data: pd.DataFrame) -> str:
     """Return a frame as a data URI of a CSV file, with six significant digits."""
     text = data.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    return f"data:text/csv;charset=utf-8;base64,{base64.b64encode(text.encode()).decode()}"
+    # a table is numbers and commas, of which few need an escape: a fifth less than base64
+    for mark in ESCAPED:
+        text = text.replace(mark, f"%{ord(mark):02X}")
+    return f"data:text/csv;charset=utf-8,{text}"
+
+
+def four_digits(table: pd.DataFrame, names: Sequence[Any]) -> pd.DataFrame:
+    """Return a table with four significant digits in some columns: where it is long and drawn, it needs no more."""
+    found = table[names].to_numpy(dtype=np.float64)
+    size = np.log10(np.abs(found), out=np.zeros_like(found), where=np.isfinite(found) & (found != 0))
+    scale = 10.0 ** (3 - np.maximum(np.floor(size), -300))  # below, the scale would overflow
+    rounded: pd.DataFrame = table.copy()
+    rounded[names] = np.rint(found * scale) / scale
+    return rounded
 
 
 def sheet(chart: Chart) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from bench.analysis.curves import ITERATION, QUANTILES, recorded
 from bench.analysis.study import FEW_SEEDS, NAME, Study, highest, in_words
-from bench.report.chart import Chart
+from bench.report.chart import Chart, four_digits
 from bench.report.colour import EFFECT, OUTCOMES
 from bench.report.drawing import Panel, log_range, panel
 from bench.report.figures.curves import LABEL, fan, single_curves
@@ -18,6 +18,7 @@ from bench.tracking import columns as c
 MOST_FANS = 12
 MOST_CURVES = 16  # single trainings in one panel
 SINGLES = 8  # trainings drawn over a fan
+MOST_ROWS = 30_000  # of a download: 2 MB
 ENOUGH = 20  # solved trainings, to tell early from late ones
 DOCUMENTS = (  # what the two documents train: these values where they vary, whatever is fixed
     {c.GATE: "xor", c.HIDDEN: "3", "activation": "sigmoid", c.LOSS: "mse", c.LEARNING_RATE: 0.05},
@@ -104,7 +105,8 @@ def _fans(study: Study, curved: pd.DataFrame, key: str) -> dict[str, Any]:
     whole = len(chosen) == len(study.trials)
     drawn = _panels(study, curved[curved[c.TRIAL_ID].isin(chosen)], fans)
     outcomes = [name for name in OUTCOMES if (curved[c.OUTCOME] == name).any()]
-    named = study.named(fans)[[NAME, ITERATION, *QUANTILES]]
+    every = -(-len(fans) // MOST_ROWS)
+    named = study.named(four_digits(_thinned(fans, every), list(QUANTILES)))[[NAME, ITERATION, *QUANTILES]]
     chart = Chart(
         name=f"curves-{key}",
         title=_fans_title(study),
@@ -114,7 +116,8 @@ def _fans(study: Study, curved: pd.DataFrame, key: str) -> dict[str, Any]:
         caption=f"Thin lines are the first {SINGLES} seeds, each in the colour of its outcome; early and late, in the "
         "title, are 5 and 95 % of those that solve it."
         + ("" if whole else f" Shown are the {len(drawn)} trials with the highest and the lowest solved rates and "
-           "those that the documents train; any other can be drawn below."),
+           "those that the documents train; any other can be drawn below.")
+        + (f" Its numbers are of one recorded iteration in {every}." if every > 1 else ""),
         alt=f"Quantile fans of the loss of {plural(len(drawn), 'trial')} against iterations.",
         panels=drawn,
         data=named,
@@ -122,6 +125,12 @@ def _fans(study: Study, curved: pd.DataFrame, key: str) -> dict[str, Any]:
     )  # fmt: skip
     others = [str(name) for name in study.trials[NAME]] if not whole else None
     return {"chart": chart, "others": others}
+
+
+def _thinned(fans: pd.DataFrame, every: int) -> pd.DataFrame:
+    """Return one recorded iteration in so many of each trial, and its last."""
+    trials = fans.groupby(c.TRIAL_ID, sort=False, observed=True)
+    return fans[(trials.cumcount() % every == 0) | (trials.cumcount(ascending=False) == 0)]
 
 
 def _fans_title(study: Study) -> str:

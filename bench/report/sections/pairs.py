@@ -39,7 +39,8 @@ def _chart(study: Study, compared: pd.DataFrame, key: str) -> Chart:
     )
     for values, rows in groups[:MOST_PANELS]:
         name, (one, other) = str(values[0]), (word(str(values[0]), side, DIGITS) for side in values[1:])
-        greatest = rows.reindex(rows[compare.DIFFERENCE].abs().sort_values(ascending=False, kind="stable").index)
+        first = rows[compare.DIFFERENCE].abs().sort_values(ascending=False, kind="stable").index[:MOST_ROWS]
+        greatest = rows.reindex(first)
         table = pd.DataFrame(
             {
                 LABEL: [_context(study, row, name) for row in greatest.to_dict("records")],
@@ -48,7 +49,7 @@ def _chart(study: Study, compared: pd.DataFrame, key: str) -> Chart:
                 HIGH: greatest[compare.DIFFERENCE_HIGH].to_numpy(),
                 MARKED: (greatest[compare.P_HOLM] <= compare.SIGNIFICANT).to_numpy(),
             }
-        ).head(MOST_ROWS)
+        )
         sides = [f"← {other} solves more", f"{one} solves more →"]
         panels.append(panel(f"{one} against {other}", differences(table, "percentage points", sides, most)))
     surely = int((compared[compare.P_HOLM] <= compare.SIGNIFICANT).sum())

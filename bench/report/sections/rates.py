@@ -128,8 +128,8 @@ def _edge(rate: float) -> str:
 
 def _intervals(study: Study, table: pd.DataFrame, key: str, title: str) -> Chart:
     """Return the chart of dots with intervals: of every trial of a grid, else of the best and the worst."""
-    if is_grid(study) and study.names:
-        plan = layout(study)
+    plan = layout(study)
+    if is_grid(study) and study.names and max(len(rows) for _, rows in plan.panels(table)) <= MOST_ROWS:
         parts = [(title, _labelled(plan.lines, rows)) for title, rows in plan.panels(table)]
     else:
         chosen, _ = shown_trials(study, MOST_ROWS)

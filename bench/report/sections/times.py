@@ -8,7 +8,7 @@ import pandas as pd
 from bench.analysis import survival
 from bench.analysis.solved import COUNT, HIGH, LOW
 from bench.analysis.study import NAME, Study, lowest
-from bench.report.chart import Chart
+from bench.report.chart import Chart, four_digits
 from bench.report.colour import order
 from bench.report.drawing import Panel, log_range, panel
 from bench.report.figures.times import solution_shares
@@ -42,6 +42,7 @@ def _chart(study: Study, key: str, *, seconds: bool) -> Chart | None:
     if plan.lines == NAME and not plan.facets:
         steps = steps[steps[c.TRIAL_ID].isin(shown_trials(study, FEW_TRIALS)[0])]
     drawn = _panels(steps, plan, unit, seconds=seconds)
+    shares = [survival.SHARE, LOW, HIGH, *([survival.AT] if seconds else [])]
     return Chart(
         name=f"times-{'seconds-' if seconds else ''}{key}",
         title=_title(study) if not seconds else "The same in seconds, as it was trained here",
@@ -52,7 +53,7 @@ def _chart(study: Study, key: str, *, seconds: bool) -> Chart | None:
         f"to {percent(study.rates['rate'].max())}.",
         panels=drawn[:MOST_PANELS],
         more=drawn[MOST_PANELS : MOST_PANELS + MOST_FOLDED],
-        data=steps[[NAME, survival.AT, survival.SHARE, LOW, HIGH, survival.AT_RISK]],
+        data=four_digits(steps[[NAME, survival.AT, survival.SHARE, LOW, HIGH, survival.AT_RISK]], shares),
     )
 
 

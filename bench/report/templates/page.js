@@ -104,7 +104,7 @@
 
   // curves of any trial, drawn from the numbers that the figure's download has
   const csv = (uri) => {
-    const text = new TextDecoder().decode(Uint8Array.from(atob(uri.split(",")[1]), (c) => c.charCodeAt(0)));
+    const text = decodeURIComponent(uri.slice(uri.indexOf(",") + 1));
     return text.trim().split("\n").slice(1).map((line) => {
       const cells = line.match(/("([^"]|"")*"|[^,]*)(,|$)/g).map((cell) => cell.replace(/,$/, "").replace(/^"|"$/g, "").replace(/""/g, '"'));
       return { name: cells[0], numbers: cells.slice(1).map((cell) => (cell === "" ? NaN : Number(cell))) };
