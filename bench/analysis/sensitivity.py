@@ -12,9 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.analysis.levels import begun, codes, levels, places_of, trials
-from bench.analysis.measures import measured
+from bench.analysis.measures import SOLVED, measured
 from bench.analysis.resampling import UNITS, draw_weights, jackknife_interval, percentile_interval, quotients, units
-from bench.analysis.solved import COUNT, HIGH, LOW
+from bench.analysis.solved import COUNT, HIGH, LOW, wilson_interval
 from bench.tracking import columns as c
 
 Floats = NDArray[np.float64]
@@ -128,7 +128,7 @@ def main_effects(trainings: pd.DataFrame, names: Sequence[str], measure: str, rn
     """Return for each parameter and value the mean of the measure over all its trainings, with its interval.
 
     The 95 % interval is the expanded percentile bootstrap (Hesterberg 2015) over seeds, resampled whole because trials
-    share them; missing for one seed.
+    share them; missing for one seed. Of none or all solved it is Wilson's (1927), of as many as there are seeds.
     """
     started = begun(trainings)
     if started.empty or not names:
@@ -144,6 +144,9 @@ def main_effects(trainings: pd.DataFrame, names: Sequence[str], measure: str, rn
     weights = draw_weights(min(len(known), UNITS), rng)
     low, high = percentile_interval(quotients(total_XU @ weights, count_XU @ weights), seeds_X)
     means = quotients(total_XU.sum(axis=1), count_XU.sum(axis=1))
+    if measure == SOLVED:  # no resample of none or of all has another rate
+        sure = np.isin(means, (0, 1))
+        low[sure], high[sure] = wilson_interval(means[sure] * seeds_X[sure], seeds_X[sure])
     rows = [(name, value, int((table[name] == value).sum())) for name in names for value in levels(table, name)]
     effects = pd.DataFrame(rows, columns=[PARAMETER, VALUE, TRIALS]).astype({VALUE: object})
     counts = count_XU.sum(axis=1).astype(np.int64)

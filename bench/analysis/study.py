@@ -21,6 +21,7 @@ NAME, BLOCK, PLANNED, SEEDS = "name", "block", "planned", "seeds"
 NEVER_TRAINED = (Result.FAILED, Result.UNSUPPORTED)
 FIRST = (c.HIDDEN, c.LOSS, "activation")  # what readers look for along an axis, before any other parameter
 FEW_SEEDS = 3  # up to here a trial shows single trainings and no distribution
+DIGITS = 4  # of a number in words
 SEED = 0  # of all resampling: the same sweep always gives the same report
 
 
@@ -177,7 +178,7 @@ def _row(table: pd.DataFrame, place: int) -> dict[str, Any]:
 
 def in_words(row: Mapping[str, Any], names: Sequence[str]) -> str:
     """Return some parameters of a trial in words."""
-    return " ".join(word(name, row[name]) for name in names)
+    return " ".join(word(name, row[name], DIGITS) for name in names)
 
 
 def in_order(name: str, values: Sequence[Any]) -> list[Any]:

@@ -62,6 +62,11 @@ def cli() -> None:
     help="Where the report goes.",
 )
 @click.option(
+    "--until", type=float, metavar="HALF_WIDTH",
+    help="Add seeds until every trial's solved rate is known to ± HALF_WIDTH (95 % interval), such as 0.02.",
+)  # fmt: skip
+@click.option("--max-seeds", type=int, metavar="N", help="With --until: end when there are N seeds of each trial.")
+@click.option(
     "--runs", type=click.Choice(["auto", "trial", "training"]), default="auto", show_default=True,
     help="MLflow runs: one per trial, or one per training as well (auto: up to 100 trainings).",
 )  # fmt: skip
@@ -76,6 +81,8 @@ def sweep(
     as_json: bool,
     no_report: bool,
     output: Path | None,
+    until: float | None,
+    max_seeds: int | None,
     runs: str,
 ) -> None:
     """Train every seed of every configuration of an experiment.
@@ -86,13 +93,14 @@ def sweep(
       python -m bench sweep gate=xor hidden=2,3,4 loss=mse,bce seeds=0:1000
     """
     started = time.monotonic()
-    from bench.cli.sweep import Options, dry, sweep
+    from bench.cli.sweep import Options, dry, request, sweep
 
+    experiment = request(words, until, max_seeds)
     if dry_run:
-        dry(words, as_json=as_json)
+        dry(experiment, as_json=as_json)
         return
     options = Options(workers, executor, tracking_uri, resume, no_report, output, runs, started)
-    sys.exit(sweep(words, options, as_json=as_json))
+    sys.exit(sweep(experiment, options, as_json=as_json))
 
 
 @cli.command()

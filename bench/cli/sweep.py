@@ -3,17 +3,17 @@
 import json
 import shlex
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import click
 
 from bench.analysis.claims import Verdict, verdict_rows
+from bench.analysis.solved import half_width, seeds_for_half_width
 from bench.analysis.summary import describe_training, describe_trial
 from bench.cli.reporting import keep_figures, read_for_report, report_of, write_page
 from bench.cli.show import REPORTS, check_folder, check_output, default_report
@@ -23,11 +23,13 @@ from bench.experiment.block import Values
 from bench.experiment.find import find_experiment
 from bench.experiment.grid import Plan, make_plan
 from bench.experiment.spec import Experiment, adhoc, read_experiment, read_overrides
+from bench.experiment.until import read_until, until_row
 from bench.problem.outcome import Result
 from bench.problem.trial import Trial
 from bench.report.findings import Finding
 from bench.sweep import executors
 from bench.sweep.environment import environment
+from bench.sweep.growing import Precision, check_until, grow
 from bench.sweep.interrupt import interrupts
 from bench.sweep.plan import Job
 from bench.sweep.progress import SweepProgress
@@ -44,6 +46,7 @@ FEW_TRAININGS = 100  # up to here every training has an MLflow run of its own
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 KILLED = "KILLED"
 MOST_REASONS = 5
+PRECISION = Precision(half_width, seeds_for_half_width)  # Wilson's, of a share of trainings
 REPORT = "report.html"  # what it is called beside the sweep, wherever else it is
 
 
@@ -61,8 +64,12 @@ class Options:
     started: float = field(default_factory=time.monotonic)  # when the command was: imports take seconds too
 
 
-def request(words: Sequence[str]) -> Experiment:
+def request(words: Sequence[str], until: float | None = None, max_seeds: int | None = None) -> Experiment:
     """Return the experiment that the command line asks for; raise RequestError for a wrong one."""
+    return replace(_experiment(words), until=read_until(until, max_seeds))
+
+
+def _experiment(words: Sequence[str]) -> Experiment:
     named = [word for word in words if "=" not in word]
     overrides = read_overrides([word for word in words if word not in named], Path.cwd())
     if len(named) > 1:
@@ -72,22 +79,27 @@ def request(words: Sequence[str]) -> Experiment:
     return read_experiment(find_experiment(named[0] if named else DEFAULT_EXPERIMENT), overrides, words)
 
 
-def dry(words: Sequence[str], *, as_json: bool) -> None:
+def dry(experiment: Experiment, *, as_json: bool) -> None:
     """List the trials of a request and count its work."""
-    experiment = request(words)
-    plan = make_plan(experiment)
+    plan = _plan(experiment)
     counts = {"trials": plan.expected_trials, "trainings": plan.expected_trainings, "iterations": plan.iterations}
     if as_json:
         listed = [{c.TRIAL_ID: p.trial.trial_id, "trainings": p.trainings, **p.trial.parameters} for p in plan.trials]
-        content = {"experiment": experiment.name, **counts, "duplicates": plan.duplicates, "list": listed}
-        click.echo(json.dumps(content))
+        rest = {"duplicates": plan.duplicates, "until": until_row(plan.until), "list": listed}
+        click.echo(json.dumps({"experiment": experiment.name, **counts, **rest}))
         return
     plan_table(plan)
 
 
-def sweep(words: Sequence[str], options: Options, *, as_json: bool) -> int:
+def _plan(experiment: Experiment) -> Plan:
+    plan = make_plan(experiment)
+    check_until(plan, PRECISION)
+    return plan
+
+
+def sweep(experiment: Experiment, options: Options, *, as_json: bool) -> int:
     """Carry out a sweep and print what came of it; return the exit status."""
-    done = carry_out(request(words), options)
+    done = carry_out(experiment, options)
     if done.sweep is not None and not as_json:
         trials_table(done.sweep.plan, done.sweep.trainings)
         findings_list(done.findings)
@@ -129,13 +141,14 @@ class Carried:
 def carry_out(experiment: Experiment, options: Options) -> Carried:
     """Plan, train, track, check and report."""
     imported = time.monotonic()
-    plan = make_plan(experiment)
+    plan = _plan(experiment)
     cores = options.workers or executors.available_cores()
     crew = _checked(options, cores)
     kind = _kinds(plan, crew)
     store = Store(tracking_uri(options.tracking_uri))
     writer = _resumed(store, experiment, plan) if options.resume else _begun(store, experiment, plan, kind, cores)
-    training_runs = plan.expected_trainings <= FEW_TRAININGS if options.runs == "auto" else options.runs == "training"
+    few = plan.expected_trainings <= FEW_TRAININGS and plan.until is None
+    training_runs = few if options.runs == "auto" else options.runs == "training"
     describers = Describers(describe_trial, describe_training)
     runner = Runner(experiment, plan, writer, describers, training_runs=training_runs)
     again = f"Go on with: {experiment.command} --resume{_uri_option(options)}"
@@ -144,7 +157,7 @@ def carry_out(experiment: Experiment, options: Options) -> Carried:
         say(f"sweep {writer.run_id[:8]}: {_work(plan, already)}, {kind if kind == 'serial' else f'{kind} on {cores}'}")
         runner.seconds["import"] = imported - options.started
         runner.seconds["prepare"] = time.monotonic() - imported
-        if _train(runner, partial(runner.run, crew), already):
+        if _train(runner, crew, already):
             return _conclude(runner, options, store)
         writer.finish(KILLED)
         say(f"interrupted; what was written is safe. {again}")
@@ -167,15 +180,19 @@ def _checked(options: Options, cores: int) -> executors.Crew:
 
 def _work(plan: Plan, already: int) -> str:
     done = f" ({already:,} more are done)" if already else ""
-    return f"{plan.expected_trainings - already:,} trainings of {plan.expected_trials:,} trials{done}"
+    more = f", and more seeds until {plan.until}" if plan.until else ""
+    left = max(plan.expected_trainings - already, 0)
+    return f"{left:,} trainings of {plan.expected_trials:,} trials{done}{more}"
 
 
-def _train(runner: Runner, run: Callable[[SweepProgress, Event], None], already: int) -> bool:
-    """Train the grid, then the search; return whether all of it was done."""
+def _train(runner: Runner, crew: executors.Crew, already: int) -> bool:
+    """Train the grid, with more seeds if asked for, what is alone, and the search; return whether all is done."""
     spec = runner.experiment.search
     with interrupts() as stop, SweepProgress(runner.plan.expected_trainings, already) as progress:
-        train = partial(run, progress, stop)
+        train = partial(runner.train, crew, progress, stop)
         train()
+        grow(runner, PRECISION, train, progress, stop)
+        runner.time(progress, stop)
         if spec and not stop.is_set():
             search(spec, len(runner.experiment.blocks), runner, train, stop)
     return not stop.is_set()

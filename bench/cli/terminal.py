@@ -38,6 +38,8 @@ def plan_table(plan: Plan) -> None:
     twice = f"; {plan.duplicates:,} named more than once and planned once" if plan.duplicates else ""
     if plan.search:
         click.echo(f"and {plan.search.trials:,} trials of a search over {', '.join(plan.search.space)}, to be proposed")
+    if plan.until:
+        click.echo(f"and more seeds for those not alone, in rounds, until {plan.until}")
     click.echo(f"{len(plan.trials):,} trials, {plan.trainings:,} trainings, {plan.iterations:,} iterations{twice}")
 
 

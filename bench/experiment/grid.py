@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ from bench.experiment.claim import CLAIM, Claim, Comparison
 from bench.experiment.search import Search
 from bench.experiment.seeds import compact, write_seeds
 from bench.experiment.spec import Experiment
+from bench.experiment.until import Until
 from bench.problem.timing import Timing
 from bench.problem.trial import PARAMETERS, Trial, read
 
@@ -58,6 +59,7 @@ class Plan:
     claims: tuple[PlannedClaim, ...] = ()
     search: Search | None = None
     timings: tuple[Timing, ...] = ()
+    until: Until | None = None
 
     @property
     def trainings(self) -> int:
@@ -86,6 +88,14 @@ class Plan:
         new = {p.trial.trial_id: p for p in more.trials if p.trial.trial_id not in known}
         return replace(self, trials=(*self.trials, *new.values()))
 
+    def grown(self, trial_ids: Collection[str], seeds: range, until: Until) -> "Plan":
+        """Return this plan with further seeds, greater than any they have, for some trials: trained together."""
+        trials = (
+            replace(p, together=_followed(p.together, seeds)) if p.trial.trial_id in trial_ids else p
+            for p in self.trials
+        )
+        return replace(self, trials=tuple(trials), until=until)
+
     @property
     def plan_id(self) -> str:
         """A hash of what is to be trained: the same request gives the same, however it was written."""
@@ -95,6 +105,7 @@ class Plan:
             for planned in self.trials
         )
         lines += sorted(f"{t.trial.trial_id} {write_seeds(t.seeds)} x {t.rounds}" for t in self.timings)
+        lines += self.until.request if self.until else []
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
@@ -124,9 +135,8 @@ def make_plan(experiment: Experiment) -> Plan:
     _check_gates([known.trial for known in named.values()])
     planned = tuple(known.planned() for known in named.values())
     duplicates = total - sum(p.trainings for p in planned)
-    return Plan(
-        planned, duplicates, plan_claims(experiment.claims, planned), experiment.search, tuple(timings.values())
-    )
+    claims = plan_claims(experiment.claims, planned)
+    return Plan(planned, duplicates, claims, experiment.search, tuple(timings.values()), experiment.until)
 
 
 def _add_timing(timings: dict[tuple[str, str], Timing], new: Timing) -> None:
@@ -164,6 +174,13 @@ def _union(parts: Sequence[Sequence[int]]) -> Sequence[int]:
 
 def _minus(seeds: Sequence[int], parts: Sequence[Sequence[int]]) -> Sequence[int]:
     return compact(sorted(set(seeds).difference(*parts))) if parts else seeds
+
+
+def _followed(seeds: Sequence[int], more: range) -> Sequence[int]:
+    """Return seeds and those after them; of ranges that meet, nothing is written out."""
+    if isinstance(seeds, range) and seeds.stop == more.start:
+        return range(seeds.start, more.stop)
+    return (*seeds, *more) if more else seeds
 
 
 def _product(block: Block, problems: list[str]) -> list[Trial]:

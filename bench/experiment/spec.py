@@ -13,6 +13,7 @@ from bench.experiment.block import Block, Values, read_values
 from bench.experiment.claim import Claim, OfOne
 from bench.experiment.schema import parse
 from bench.experiment.search import Search, read_search
+from bench.experiment.until import Until
 from bench.problem.trial import PARAMETERS
 
 ADHOC = "adhoc"
@@ -31,11 +32,13 @@ class Experiment:
     request: tuple[str, ...]
     claims_left_out: bool = False
     search: Search | None = None
+    until: Until | None = None
 
     @property
     def command(self) -> str:
         """The command line that asks this again."""
-        return shlex.join(["python", "-m", "bench", "sweep", *self.request])
+        more = self.until.request if self.until else []
+        return shlex.join(["python", "-m", "bench", "sweep", *self.request, *more])
 
 
 @dataclass

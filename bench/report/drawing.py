@@ -6,7 +6,7 @@ page's variables. Sizes are in inches, of 72 points; on a page a panel is some 3
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +20,8 @@ from numpy.typing import ArrayLike
 from bench.report.colour import DIM, INK, LINE, VARIABLES
 
 WIDTH, HEIGHT = 3.5, 2.5
+LONGEST = 24  # characters of a name in one line
+CHARACTER = 0.068  # inches
 LEAST = 1e-300
 STYLE: Any = {
     "svg.fonttype": "none",
@@ -160,12 +162,14 @@ def name_ends(axes: Axes, ends: Sequence[dict[str, Any]], low: float, high: floa
 
     ``low`` and ``high`` are the axis's ends in the units of y, ``gap`` a share of that.
     """
-    room = gap * (high - low)
+    lines = 2 if any("\n" in end["name"] for end in ends) else 1
+    room = gap * (high - low) * (1.8 if lines > 1 else 1)
+    top = high - 0.25 * room * (lines - 1)
     ordered = sorted(ends, key=lambda end: end["y"])
     places: list[float] = []
     for end in ordered:
         places.append(max(end["y"], places[-1] + room if places else -np.inf))
-    over = max(places[-1] - high, 0.0) if places else 0.0
+    over = max(places[-1] - top, 0.0) if places else 0.0
     for place in range(len(places) - 1, -1, -1):  # push down what left the axis at its top
         limit = places[place + 1] - room if place + 1 < len(places) else places[place] - over
         places[place] = min(places[place], limit)
@@ -175,6 +179,26 @@ def name_ends(axes: Axes, ends: Sequence[dict[str, Any]], low: float, high: floa
             textcoords="offset points", va="center", fontsize=7, color=end["colour"], fontweight="bold",
             annotation_clip=False,
         )  # fmt: skip
+
+
+def end_margin(names: Iterable[object]) -> float:
+    """Return the inches that names at the ends of lines need."""
+    return 0.16 + CHARACTER * longest(names)
+
+
+def longest(names: Iterable[object]) -> int:
+    """Return how many characters the longest line of any of these names has, folded."""
+    return max((len(line) for name in names for line in folded(str(name)).split("\n")), default=0)
+
+
+def folded(text: str) -> str:
+    """Return a name that leaves room for its row or its line: in two lines if it is long, and cut if it is longer."""
+    if len(text) <= LONGEST:
+        return text
+    blanks = [place for place, letter in enumerate(text) if letter == " "]
+    middle = min(blanks, key=lambda place: abs(place - len(text) / 2), default=LONGEST)
+    lines = (text[:middle].strip(), text[middle:].strip())
+    return "\n".join(line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…" for line in lines)
 
 
 def plain(text: str) -> str:

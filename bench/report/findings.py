@@ -16,6 +16,7 @@ from bench.analysis.solved import COUNT, HIGH, LOW, RATE, clustered_rate
 from bench.analysis.study import NAME, Study, highest, lowest
 from bench.problem.gate import BUILT_IN
 from bench.problem.label import word
+from bench.report.layout import is_grid
 from bench.report.sections.curves import is_single
 from bench.report.sections.matters import seed_share
 from bench.report.sections.pairs import better
@@ -180,7 +181,7 @@ def _luck(study: Study) -> Iterator[Finding]:
 
 def _effects(study: Study) -> Iterator[Finding]:
     effects = study.effects
-    if effects.empty:
+    if effects.empty or not is_grid(study):
         return
     spans = effects.groupby(sensitivity.PARAMETER, sort=False)[sensitivity.MEAN].agg(lambda m: m.max() - m.min())
     if len(spans) < 2 or spans.max() < TELLING:
@@ -231,7 +232,7 @@ def _endings(study: Study) -> Iterator[Finding]:
 
 def _pairs(study: Study) -> Iterator[Finding]:
     compared = study.comparisons
-    if compared.empty or not (compared[compare.P_HOLM] <= compare.SIGNIFICANT).any():
+    if compared.empty or not is_grid(study) or not (compared[compare.P_HOLM] <= compare.SIGNIFICANT).any():
         return
     pooled = study.pooled
     first = highest(pooled.assign(reach=pooled[compare.DIFFERENCE].abs()), "reach")

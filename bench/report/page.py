@@ -146,7 +146,7 @@ class Report:
             "k": self.k,
             "ledger": self.ledger,
             "findings": self.findings,
-            "warnings": warnings(self.swept, self.ledger),
+            "warnings": warnings(self.swept, self.ledger, self._sections["rates"], self.backends),
             "until": until_words(self.plan.get("until")),
             "varying": _varying(trials),
             "fixed": _fixed(trials),

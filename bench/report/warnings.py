@@ -1,10 +1,11 @@
 """Warnings: whatever a reader must know before trusting the rest, all in one place."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bench.analysis import agreement, timing
 from bench.problem.outcome import Result
 from bench.report.words import plural
 from bench.tracking import columns as c
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
 MOST_REASONS = 8
 
 
-def warnings(swept: "Swept", ledger: Mapping[str, Any]) -> list[str]:
-    """Return in plain words what is missing, what failed, and what is shown of a part only."""
+def warnings(
+    swept: "Swept", ledger: Mapping[str, Any], rates: Sequence[Mapping[str, Any]], backends: Mapping[str, Any] | None
+) -> list[str]:
+    """Return in plain words what is missing, what failed, what is not sure, and what is shown of a part only."""
     data, plan = swept.trainings, swept.plan
     found = []
     if ledger["missing"]:
@@ -27,6 +30,12 @@ def warnings(swept: "Swept", ledger: Mapping[str, Any]) -> list[str]:
     found += _reasons(data)
     found += _all_of_a_kind(ledger)
     found += _left_again(data)
+    found += [
+        " ".join(part for part in (one["heading"] and f"{one['heading']}:", one["wide"]) if part)
+        for one in rates
+        if one["wide"]
+    ]
+    found += _timings(backends) if backends else []
     found += _curves(swept)
     if plan["claims_left_out"]:
         found.append(
@@ -64,6 +73,21 @@ def _left_again(data: pd.DataFrame) -> list[str]:
     if not left:
         return []
     return [f"{plural(left, 'training')} had solved it and left the solution again; what counts is the end."]
+
+
+def _timings(backends: Mapping[str, Any]) -> list[str]:
+    """Say which backends disagree, and how many timings are not to be trusted."""
+    summed, table = backends["summed"], backends["table"]
+    wrong = summed[(~summed[agreement.AGREES].astype("boolean")).fillna(value=False)] if len(summed) else summed
+    pairs = zip(wrong[agreement.ONE], wrong[agreement.OTHER], strict=True) if len(wrong) else ()
+    found = [f"{one} and {other} do not train alike: their speeds are not compared." for one, other in pairs]
+    noisy = int(table[timing.NOISY].sum()) if len(table) else 0
+    shared = int(table[timing.SHARED].sum()) if len(table) else 0
+    if noisy:
+        found.append(f"{plural(noisy, 'timing')} of {len(table):,} spread over 10 % of the median between rounds.")
+    if shared:
+        found.append(f"{plural(shared, 'timing')} of {len(table):,} shared the core with something else.")
+    return found
 
 
 def _curves(swept: "Swept") -> list[str]:

@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pandas as pd
 
+from bench.tracking import columns as c
+
 UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
 PER_CENT = "\u00a0%"  # no line ends between a number and its sign
 
@@ -78,6 +80,15 @@ def from_to(counts: "pd.Series[int]") -> str:
     """Return the only count, or the least and the greatest."""
     low, high = int(np.min(counts)), int(np.max(counts))
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def counted(begun: pd.DataFrame) -> str:
+    """Return n, the trainings of a trial, and k, how many of all have solved it."""
+    if begun.empty:
+        return "n = 0"
+    sizes = begun.groupby(c.TRIAL_ID, observed=True).size()
+    per = "" if len(sizes) == 1 else " per trial"
+    return f"n = {from_to(sizes)}{per}, k = {int(begun[c.SOLVED].sum()):,} of {len(begun):,} solved"
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:

@@ -61,6 +61,10 @@ class SweepProgress:
         """Print a line above the bar, or where there is none."""
         self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
+    def expect(self, trainings: int) -> None:
+        """Note that there will be so many trainings in all."""
+        self._bar.update(self._task, total=trainings)
+
     def advance(self, trainings: int) -> None:
         """Note finished trainings."""
         self._bar.advance(self._task, trainings)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Event
 
 import pandas as pd
@@ -12,20 +12,23 @@ from bench.backends import load
 from bench.experiment.grid import Plan, PlannedTrial
 from bench.experiment.seeds import compact
 from bench.experiment.spec import Experiment
+from bench.experiment.until import Until
 from bench.problem.label import labels
 from bench.problem.outcome import Record, Result
 from bench.problem.timing import Sample
 from bench.sweep.cold import cold_starts, smallest
 from bench.sweep.executors import Crew
+from bench.sweep.ledger import Ledger
 from bench.sweep.machine import measuring
 from bench.sweep.plan import Job, cut
 from bench.sweep.progress import SweepProgress
 from bench.sweep.rounds import Turn, shortened, take, turns
 from bench.sweep.work import THREADS
 from bench.tracking import columns as c
-from bench.tracking.rows import Table, by_trial, concat, frame, rows, seeds_of, seeds_only, solved_count
+from bench.tracking.rows import Table, by_trial, concat, frame, rows, seeds_of, up_to
 from bench.tracking.writer import Summary, SweepWriter
 
+DESCRIBED_AT_ONCE = 100_000  # trainings with their curves, 160 MB of them, are read back to be summed up
 FLUSH_S = 1.0  # the most work that a kill can lose, beside what was being trained
 Describe = Callable[[pd.DataFrame], tuple[Mapping[str, float], Mapping[str, Sequence[tuple[int, float]]]]]
 
@@ -36,30 +39,6 @@ class Describers:
 
     trial: Describe
     training: Describe
-
-
-@dataclass
-class _Ledger:
-    """What has come back of each trial so far."""
-
-    planned: PlannedTrial
-    tables: list[Table] = field(default_factory=list)
-    trained: int = 0
-    solved: int = 0
-
-    def add(self, table: Table) -> None:
-        self.tables.append(table.select(c.DESCRIBED))
-        self.trained += table.num_rows
-        self.solved += solved_count(table)
-
-    @property
-    def missing(self) -> int:
-        return self.planned.trainings - self.trained
-
-    @property
-    def last_curve_seed(self) -> int:
-        seeds = self.planned.seeds
-        return int(seeds[min(len(seeds), c.CURVES_PER_TRIAL) - 1])
 
 
 class Runner:
@@ -74,13 +53,12 @@ class Runner:
         self.writer = writer
         self.describe = describe
         self.training_runs = training_runs
-        self.ledger = {planned.trial.trial_id: _Ledger(planned) for planned in plan.trials}
+        self.ledger = {p.trial.trial_id: Ledger(p, grows=_grows(plan, p)) for p in plan.trials}
         self.names = _names(plan.trials)
         self.found: dict[str, Table] = {}  # of an interrupted sweep, by trial
         self.written: set[str] = set()
         self.unflushed: list[Table] = []
         self.samples: list[Sample] = []  # not yet written
-        self.timed = False
         self.flushed = time.monotonic()
         # of this process: what it waited for; then of all workers together: in training, and in compiling for it
         waited, worked = ("import", "prepare", "train", "time", "track"), ("workers_train", "workers_compile")
@@ -99,23 +77,61 @@ class Runner:
         self.plan = self.plan.extended(more)
         new = [planned for planned in self.plan.trials if planned.trial.trial_id not in self.ledger]
         self.names |= _names(new)
-        self.ledger |= {planned.trial.trial_id: _Ledger(planned) for planned in new}
+        self.ledger |= {planned.trial.trial_id: Ledger(planned) for planned in new}
         self.writer.plan(self.experiment, self.plan)
         self._take_over([self.ledger[planned.trial.trial_id] for planned in new])
+
+    def growing(self) -> list[tuple[PlannedTrial, int]]:
+        """Return the trials that seeds are added to, each with how many of its trainings solved their gate."""
+        return [(entry.planned, entry.solved_together) for entry in self.ledger.values() if entry.grows]
+
+    def grow(self, until: Until, seeds: range) -> None:
+        """Plan further seeds of all trials that grow; the written plan has them before the first is trained."""
+        growing = [trial_id for trial_id, entry in self.ledger.items() if entry.grows]
+        self.plan = self.plan.grown(growing, seeds, until)
+        for planned in self.plan.trials:
+            self.ledger[planned.trial.trial_id].planned = planned
+        self._take_over([self.ledger[trial_id] for trial_id in growing])
+        if self.waiting or until.stopped_by:
+            self.writer.plan(self.experiment, self.plan)
+
+    def settle(self) -> None:
+        """Write the runs of the trials that grew: there will be no more seeds."""
+        grown = [entry for entry in self.ledger.values() if entry.grows]
+        for entry in grown:
+            entry.grows = False
+        parts = _parts([entry for entry in grown if entry.planned.trial.trial_id not in self.written])
+        last_seeds = [{entry.planned.trial.trial_id: entry.last_curve_seed for entry in part} for part in parts]
+        with self._clock("track"):
+            for part, table in zip(parts, self.writer.described(last_seeds), strict=True):
+                tables = by_trial(table)
+                for entry in part:
+                    entry.tables = [tables.get(entry.planned.trial.trial_id, table.slice(0, 0))]
+                    # what cannot be read back is left for --resume
+                    if entry.tables[0].num_rows == entry.planned.trainings:
+                        self._close(entry)
+
+    @property
+    def waiting(self) -> int:
+        """How many trainings of trials that grow have not come back."""
+        return sum(len(entry.planned.together) - entry.together for entry in self.ledger.values() if entry.grows)
 
     def solved_rate(self, trial_id: str) -> float:
         """Return the share of a complete trial's trainings that solved their gate; one never begun did not."""
         return self.ledger[trial_id].solved / self.ledger[trial_id].planned.trainings
 
-    def _take_over(self, entries: Sequence[_Ledger]) -> None:
+    def _take_over(self, entries: Sequence[Ledger]) -> None:
+        """Take what was found of the planned seeds; what lies beyond waits until they are planned."""
         for entry in entries:
-            if (table := self.found.pop(entry.planned.trial.trial_id, None)) is not None:
-                entry.add(table)
+            trial_id = entry.planned.trial.trial_id
+            if (table := self.found.pop(trial_id, None)) is not None:
+                now, self.found[trial_id] = up_to(table, entry.planned.seeds[-1])
+                entry.add(now)
             if not entry.missing:
                 self._close(entry)
 
-    def run(self, crew: Crew, progress: SweepProgress, stop: Event) -> None:
-        """Train everything that is missing; on ``stop``, write what is finished and return."""
+    def train(self, crew: Crew, progress: SweepProgress, stop: Event) -> None:
+        """Train together all that is missing and not alone; on ``stop``, write what is finished and return."""
         self._note(self._refusals(), progress)
         together = [job for entry in self.ledger.values() for job in self._jobs(entry, alone=False)]
         with self._clock("train"):
@@ -123,11 +139,13 @@ class Runner:
                 for records in crew.train(kind, cut(jobs), stop):
                     self._note(records, progress)
         self._flush()
-        if self.plan.timings and not self.timed:
+
+    def time(self, progress: SweepProgress, stop: Event) -> None:
+        """Train alone, and time, all that is missing of that; on ``stop``, write what is finished and return."""
+        if self.plan.timings and not stop.is_set():
             with self._clock("time"):
                 self._time(progress, stop)
-            self.timed = not stop.is_set()  # a search comes here again with every batch of trials
-        self._flush()
+            self._flush()
 
     def _time(self, progress: SweepProgress, stop: Event) -> None:
         """Take the timings that have no sample yet, in this process, with nothing of ours beside them."""
@@ -163,7 +181,7 @@ class Runner:
             for job in self._jobs(entry, alone=None) if reason else []:
                 yield Record(trial, tuple(job.seeds), job.alone, result=Result.UNSUPPORTED, reason=reason)
 
-    def _jobs(self, entry: _Ledger, *, alone: bool | None) -> list[Job]:
+    def _jobs(self, entry: Ledger, *, alone: bool | None) -> list[Job]:
         """Return what is missing of a trial: of the seeds trained alone, of the others, or (None) of both."""
         done = {seed for table in entry.tables for seed in seeds_of(table)}
         kinds = ((False, entry.planned.together), (True, entry.planned.alone))
@@ -200,9 +218,11 @@ class Runner:
         self.unflushed, self.samples = [], []
         self.flushed = time.monotonic()
 
-    def _close(self, entry: _Ledger) -> None:
-        """Write a complete trial's child run, and its trainings' runs where they are wanted."""
+    def _close(self, entry: Ledger) -> None:
+        """Write a complete trial's child run, and its trainings' runs where they are wanted; not while it grows."""
         trial = entry.planned.trial
+        if entry.grows:
+            return
         if trial.trial_id not in self.written:
             data = frame(concat(entry.tables))
             trainings = (
@@ -211,7 +231,26 @@ class Runner:
             )
             self.writer.trial(entry.planned, self.names[trial.trial_id], Summary(*self.describe.trial(data)), trainings)
             self.written.add(trial.trial_id)
-        entry.tables = [seeds_only(table) for table in entry.tables]  # the rest is in the shards
+        entry.forget()
+
+
+def _grows(plan: Plan, planned: PlannedTrial) -> bool:
+    """Whether seeds may be added to a trial: not if it is alone, nor if there is nothing that trains it here."""
+    wanted = plan.until is not None and bool(planned.together)
+    return wanted and load(planned.trial.backend).unsupported(planned.trial) is None
+
+
+def _parts(entries: Sequence[Ledger]) -> list[list[Ledger]]:
+    """Return entries in parts that can be held in memory with their curves."""
+    parts: list[list[Ledger]] = []
+    size = DESCRIBED_AT_ONCE
+    for entry in entries:
+        if size + entry.trained > DESCRIBED_AT_ONCE:
+            parts.append([])
+            size = 0
+        parts[-1].append(entry)
+        size += entry.trained
+    return parts
 
 
 def _names(trials: Sequence[PlannedTrial]) -> dict[str, str]:

@@ -85,4 +85,5 @@ DESCRIBED = (  # what a trial's run in MLflow is made from
     CURVE,
     CURVE_US,
 )
+RESUMED = (*DESCRIBED, ALONE)  # what a sweep that goes on must know of what there is
 CURVES_PER_TRIAL = 10_000

@@ -5,6 +5,7 @@ from typing import Any
 from bench.experiment.grid import Plan
 from bench.experiment.seeds import write_seeds
 from bench.experiment.spec import Experiment
+from bench.experiment.until import until_row
 from bench.tracking import columns as c
 
 
@@ -18,6 +19,7 @@ def plan_json(experiment: Experiment, plan: Plan) -> dict[str, Any]:
         "command": experiment.command,
         "blocks": [*(block.title for block in experiment.blocks), *(["Search"] if experiment.search else [])],
         "duplicates": plan.duplicates,
+        "until": until_row(plan.until),
         "gates": {
             digest: {"name": gate.name, "inputs": gate.inputs.tolist(), "targets": gate.targets.tolist()}
             for digest, gate in gates.items()

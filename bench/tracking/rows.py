@@ -81,6 +81,17 @@ def solved_count(table: pa.Table) -> int:
     return int(pc.sum(table[c.SOLVED]).as_py() or 0)
 
 
+def together(table: pa.Table) -> pa.Table:
+    """Return the trainings that were not alone."""
+    return table.filter(pc.invert(table[c.ALONE]))
+
+
+def up_to(table: pa.Table, seed: int) -> tuple[pa.Table, pa.Table]:
+    """Return the trainings up to a seed, and the others."""
+    within = pc.less_equal(table[c.SEED], seed)
+    return table.filter(within), table.filter(pc.invert(within))
+
+
 def seeds_of(table: pa.Table) -> list[int]:
     """Return the seeds of a table's trainings."""
     return [int(seed) for seed in table[c.SEED].to_pylist()]

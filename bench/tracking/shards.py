@@ -1,7 +1,7 @@
 """Tables in Parquet files: written small, and read with no more of their lists than is wanted."""
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,22 +44,32 @@ def read_shards(
 ) -> list[pa.Table]:
     """Return the tables of all whole shards, or some columns of them.
 
-    ``last_seeds`` says for every trial up to which seed its trainings keep their lists; the others' are null.
+    ``last_seeds`` says which trials are wanted, and for each up to which seed its trainings keep their lists; the
+    others' are null.
     """
+    return next(read_shards_in_parts(store, sweep, columns, [last_seeds]))
+
+
+def read_shards_in_parts(
+    store: Store, sweep: str, columns: Sequence[str] | None, parts: Iterable[Mapping[str, int] | None]
+) -> Iterator[list[pa.Table]]:
+    """Yield the tables of some trials at a time, as `read_shards` does: all of them at once may be too much."""
     layout = schema()
     wanted = layout if columns is None else pa.schema([layout.field(name) for name in columns])
-    return read_tables(store, sweep, names.SHARDS, wanted, last_seeds)
+    if not store.client.list_artifacts(sweep, names.SHARDS):
+        yield from ([] for _ in parts)  # nothing was written yet
+        return
+    with artifact(store, sweep, names.SHARDS) as path:
+        for last_seeds in parts:
+            yield _tables(path, wanted, last_seeds)
 
 
-def read_tables(
-    store: Store, sweep: str, folder: str, layout: pa.Schema, last_seeds: Mapping[str, int] | None = None
-) -> list[pa.Table]:
+def read_tables(store: Store, sweep: str, folder: str, layout: pa.Schema) -> list[pa.Table]:
     """Return all whole tables of a folder; one that was cut off by a kill counts as never written."""
     if not store.client.list_artifacts(sweep, folder):
         return []  # nothing was written yet
     with artifact(store, sweep, folder) as path:
-        tables = [_table(file, layout, last_seeds) for file in sorted(path.glob("*.parquet"))]
-    return [table for table in tables if table is not None]
+        return _tables(path, layout)
 
 
 @contextmanager
@@ -73,35 +83,45 @@ def artifact(store: Store, sweep: str, name: str) -> Iterator[Path]:
         yield Path(download_artifacts(run_id=sweep, artifact_path=name, dst_path=folder, tracking_uri=store.uri))
 
 
+def _tables(folder: Path, layout: pa.Schema, last_seeds: Mapping[str, int] | None = None) -> list[pa.Table]:
+    tables = [_table(file, layout, last_seeds) for file in sorted(folder.glob("*.parquet"))]
+    return [table for table in tables if table is not None]
+
+
 def _table(path: Path, layout: pa.Schema, last_seeds: Mapping[str, int] | None) -> pa.Table | None:
-    lists = [name for name in layout.names if name in c.LISTS]
     try:
         with pq.ParquetFile(path) as file:
-            if last_seeds is None or not lists:
+            if last_seeds is None:
                 return _columns(file.read(layout.names), layout)
-            groups = [_group(file, place, layout, lists, last_seeds) for place in range(file.num_row_groups)]
-            return pa.concat_tables(groups) if groups else layout.empty_table()
+            groups = (_group(file, place, layout, last_seeds) for place in range(file.num_row_groups))
+            return pa.concat_tables([layout.empty_table(), *groups])
     except (pa.ArrowException, OSError, KeyError):
         return None
 
 
-def _group(
-    file: pq.ParquetFile, place: int, layout: pa.Schema, lists: Sequence[str], last_seeds: Mapping[str, int]
-) -> pa.Table:
-    """Return one group of rows; lists are read only if any of its rows keeps them."""
-    table = file.read_row_group(place, [name for name in layout.names if name not in lists])
+def _group(file: pq.ParquetFile, place: int, layout: pa.Schema, last_seeds: Mapping[str, int]) -> pa.Table:
+    """Return the wanted trials of one group of rows; of a group that has none, no more than names is read."""
+    named = file.read_row_group(place, [c.TRIAL_ID, c.SEED])
     last = pc.take(
         pa.array(last_seeds.values(), pa.int64()),
-        pc.index_in(table[c.TRIAL_ID], value_set=pa.array(last_seeds.keys(), pa.string())),
+        pc.index_in(named[c.TRIAL_ID], value_set=pa.array(last_seeds.keys(), pa.string())),
     )
-    kept = pc.fill_null(pc.less_equal(table[c.SEED], last), fill_value=False)
-    found = file.read_row_group(place, lists) if pc.any(kept).as_py() else None
+    if last.null_count == len(last):
+        return layout.empty_table()
+    lists = [name for name in layout.names if name in c.LISTS]
+    table = file.read_row_group(place, [name for name in layout.names if name not in lists])
+    kept = pc.less_equal(named[c.SEED], last)
+    found = file.read_row_group(place, lists) if lists and pc.any(kept).as_py() else None
     for name in lists:
-        kind = layout.field(name).type
-        nothing = pa.scalar(None, kind)
-        column = pa.nulls(table.num_rows, kind) if found is None else pc.if_else(kept, found[name].cast(kind), nothing)
-        table = table.append_column(name, column)
-    return _columns(table, layout)
+        table = table.append_column(name, _kept(found, layout.field(name), kept))
+    return _columns(table, layout).filter(last.is_valid())
+
+
+def _kept(table: pa.Table | None, field: pa.Field, kept: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the lists that are kept, null for the others; all are null if there is no table."""
+    if table is None:
+        return pa.chunked_array([pa.nulls(len(kept), field.type)])
+    return pc.if_else(kept, table[field.name].cast(field.type), pa.scalar(None, field.type))
 
 
 def _columns(table: pa.Table, layout: pa.Schema) -> pa.Table:

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from bench.tracking import store as names
 from bench.tracking.planned import plan_json
 from bench.tracking.reader import read_cold_starts, read_timings
 from bench.tracking.rows import concat
-from bench.tracking.shards import read_shards, write_table
+from bench.tracking.shards import read_shards, read_shards_in_parts, write_table
 from bench.tracking.store import Store
 from bench.tracking.timings import timing_rows
 
@@ -88,7 +88,8 @@ class SweepWriter:
         if run.info.status == "RUNNING" and _is_alive(owner):
             raise RequestError(f"sweep {writer.run_id[:8]} is still running as {owner}; allowed is one that has ended")
         store.client.set_tag(writer.run_id, names.OWNER_TAG, _owner())
-        writer.plan(experiment, plan)
+        if plan.until is None:  # otherwise what was planned has seeds by now that this plan has not
+            writer.plan(experiment, plan)
         for child in store.runs(names.TRIAL, parent=writer.run_id):
             if child.info.status != names.FINISHED:
                 for training in store.runs(names.TRAINING, parent=child.info.run_id):
@@ -98,8 +99,12 @@ class SweepWriter:
         return writer
 
     def trained(self) -> pa.Table:
-        """Return what a trial's run is made from, of all whole shards."""
-        return concat(read_shards(self.store, self.run_id, c.DESCRIBED))
+        """Return what must be known of the trainings of all whole shards."""
+        return concat(read_shards(self.store, self.run_id, c.RESUMED))
+
+    def described(self, parts: Iterable[Mapping[str, int]]) -> Iterator[pa.Table]:
+        """Yield what trials' runs are made from, of some trials at a time, lists up to a seed of each."""
+        yield from map(concat, read_shards_in_parts(self.store, self.run_id, c.DESCRIBED, parts))
 
     def finished_trials(self) -> set[str]:
         """Return the ids of the trials whose child run has ended."""

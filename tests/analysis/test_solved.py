@@ -12,6 +12,7 @@ from bench.analysis.solved import (
     MISSING,
     PLANNED,
     RATE,
+    clustered_rate,
     half_width,
     ledger,
     outcome_ledger,
@@ -284,3 +285,50 @@ def test_words_that_are_kept_once_are_counted_alike(outcomes):
     kept = data.astype({c.TRIAL_ID: pd.CategoricalDtype(["c", "z", "b", "a"]), c.OUTCOME: "category"})
     pd.testing.assert_frame_equal(outcome_ledger(kept), outcome_ledger(data))
     pd.testing.assert_frame_equal(solved_rates(kept, [c.TRIAL_ID]), solved_rates(data, [c.TRIAL_ID]))
+
+
+# ------------------------------------------------------------------ the rate of several trials together
+
+
+def grid(solved_CS):
+    """Return the trainings of a grid ``[trials, seeds]`` of which it is known who solved."""
+    solved = np.asarray(solved_CS, dtype=bool)
+    trial, seed = np.indices(solved.shape)
+    data = pd.DataFrame({c.TRIAL_ID: [f"t{place}" for place in trial.ravel()], c.SEED: seed.ravel()})
+    return data.assign(**{c.SOLVED: solved.ravel(), c.OUTCOME: np.where(solved.ravel(), "solved", "stuck")})
+
+
+def test_the_rate_of_trials_that_share_seeds_is_worked_out_by_hand():
+    """Of two trials, three seeds solve 2, 1 and 1: 4 of 6; residuals 2/3, -1/3, -1/3; Student's t of two degrees."""
+    error = np.sqrt((4 / 9 + 1 / 9 + 1 / 9) * 3 / 2) / 6
+    rate, low, high = clustered_rate(grid([[1, 1, 0], [1, 0, 1]]))
+    assert (rate, low, high) == pytest.approx((4 / 6, max(4 / 6 - 4.302653 * error, 0), 1.0))
+
+
+def test_the_rate_of_one_trial_has_wilsons_interval():
+    """There is nothing to share."""
+    assert clustered_rate(grid([[1, 1, 0, 1]])) == pytest.approx((0.75, *wilson_interval(3, 4)))
+
+
+def test_trials_that_all_do_the_same_are_worth_no_more_than_one():
+    """Ten copies of a trial know the rate no better: the interval is about that of one, and not of ten times n."""
+    one = np.random.default_rng(1).random(400) < 0.3
+    rate, low, high = clustered_rate(grid([one] * 10))
+    assert high - low == pytest.approx(2 * 1.96 * np.sqrt(rate * (1 - rate) / 400), rel=0.01)
+
+
+def test_of_nothing_there_is_no_rate():
+    """Its ends are missing too."""
+    assert np.isnan(clustered_rate(grid([[1]]).assign(**{c.OUTCOME: "unsupported"}))).all()
+
+
+@pytest.mark.slow
+def test_the_interval_over_shared_seeds_covers_the_truth_nineteen_times_of_twenty():
+    """Good and bad seeds: each has a chance of its own, the same in twelve trials; a thousand sweeps of 100 seeds."""
+    rng = np.random.default_rng(5)
+    held = 0
+    for _ in range(1000):
+        chance_S = rng.beta(0.6, 0.4, 100)
+        _, low, high = clustered_rate(grid(rng.random((12, 100)) < chance_S))
+        held += low <= 0.6 <= high
+    assert 0.93 <= held / 1000 <= 0.97

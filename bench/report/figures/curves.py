@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from bench.analysis.curves import ITERATION
 from bench.report.colour import EFFECT, OUTCOMES
-from bench.report.drawing import blank, log_axis, name_ends, plain, plain_number
+from bench.report.drawing import blank, end_margin, folded, log_axis, name_ends, plain, plain_number
 from bench.tracking import columns as c
 
 FAN = ((0.05, 0.95, 0.13), (0.25, 0.75, 0.22))  # from, to, how dense
@@ -36,8 +36,8 @@ def fan(quantiles: pd.DataFrame, singles: pd.DataFrame, ends: tuple[float, float
 
 def single_curves(lines: pd.DataFrame, ends: tuple[float, float], iterations: int) -> Figure:
     """Draw each training's own loss, in the colour of its outcome, named at its end; ``label`` tells lines apart."""
-    right = 0.16 + 0.064 * max((len(str(name)) for name in lines[LABEL].unique()), default=0)
-    figure, axes = blank(4.3, 2.8, right=right, left=0.5)
+    right = end_margin(lines[LABEL].unique())
+    figure, axes = blank(max(4.3, right + 2.6), 2.8, right=right, left=0.5)
     _loss_axes(axes, ends, iterations)
     named = []
     for place, (label, rows) in enumerate(lines.groupby(LABEL, sort=False)):
@@ -46,7 +46,8 @@ def single_curves(lines: pd.DataFrame, ends: tuple[float, float], iterations: in
         if kept.empty:
             continue
         axes.plot(kept[ITERATION], kept[c.CURVE], ("-", "--", ":", "-.")[place % 4], color=colour, linewidth=1.4)
-        named.append({"name": plain(str(label)), "colour": colour, "y": np.log(max(kept[c.CURVE].iloc[-1], ends[0]))})
+        last = np.log(max(kept[c.CURVE].iloc[-1], ends[0]))
+        named.append({"name": plain(folded(str(label))), "colour": colour, "y": last})
     name_ends(axes, named, np.log(ends[0]), np.log(ends[1]), gap=0.058)
     return figure
 
@@ -55,8 +56,7 @@ def typical(
     curves: pd.DataFrame, patterns: Sequence[str], colours: dict[str, str], ends: tuple[float, float]
 ) -> Figure:
     """Draw the median loss of the trainings that end at each pattern."""
-    right = 0.16 + 0.064 * max((len(name) for name in patterns), default=0)
-    figure, axes = blank(3.9, 2.5, right=right)
+    figure, axes = blank(3.9, 2.5, right=end_margin(patterns))
     _loss_axes(axes, ends, int(curves[ITERATION].max()))
     named = []
     for pattern, rows in curves.groupby("pattern", sort=False, observed=True):

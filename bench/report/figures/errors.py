@@ -9,13 +9,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from bench.report.colour import OUTCOMES
-from bench.report.drawing import blank, log_axis, plain
-from bench.report.figures.rates import CHARACTER, shortened
+from bench.report.drawing import blank, folded, log_axis, plain
+from bench.report.figures.rates import row_margin
 from bench.tracking import columns as c
 
 Floats = NDArray[np.float64]
 BINS = 56
-FEW = 60  # trainings of a row that are drawn one by one
+FEW = 24  # trainings of a row that are drawn one by one
 ROW = 0.34  # inches
 
 
@@ -24,9 +24,9 @@ def final_errors(rows: Sequence[tuple[str, pd.DataFrame]], ends: tuple[float, fl
 
     Each row's ridge has its own height. Errors at and beyond the ends of the axis are drawn at its ends.
     """
-    names = [shortened(name) for name, _ in rows]
-    left = 0.2 + CHARACTER * max(map(len, names))
-    figure, axes = blank(3.5, 0.55 + ROW * len(rows), left=left, top=0.08, bottom=0.44)
+    names = [folded(name) for name, _ in rows]
+    left = row_margin(names)
+    figure, axes = blank(max(3.5, left + 2.1), 0.55 + ROW * len(rows), left=left, right=0.2, top=0.08, bottom=0.44)
     log_axis(axes, "x", *ends)
     edges = np.geomspace(*ends, BINS + 1)
     for place, (_, trainings) in enumerate(rows):

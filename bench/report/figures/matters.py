@@ -7,17 +7,17 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bench.report.colour import DIM, EFFECT, SEED
-from bench.report.drawing import blank, percent_axis, plain
-from bench.report.figures.rates import CHARACTER, ROW, shortened
+from bench.report.drawing import blank, folded, percent_axis, plain
+from bench.report.figures.rates import row_height, row_margin
 
 LABEL, VALUE, LOW, HIGH, MARKED = "label", "value", "low", "high", "marked"
 
 
 def shares(table: pd.DataFrame, xlabel: str, *, most: float) -> Figure:
     """Draw a bar with its interval for each row: the seed's in one colour (``marked``), the others in another."""
-    names = [shortened(str(name)) for name in table[LABEL]]
+    names = [folded(str(name)) for name in table[LABEL]]
     figure, axes = blank(
-        4.2, 0.55 + ROW * len(table), left=0.2 + CHARACTER * max(map(len, names)), right=0.25, top=0.06, bottom=0.44
+        4.2, 0.55 + row_height(names) * len(table), left=row_margin(names), right=0.25, top=0.06, bottom=0.44
     )
     places = np.arange(len(table))
     colours = [SEED if marked else EFFECT for marked in table[MARKED]]
@@ -41,9 +41,9 @@ def differences(table: pd.DataFrame, xlabel: str, sides: Sequence[str], most: fl
 
     ``sides`` are the words for what is left and right of zero.
     """
-    names = [shortened(str(name)) for name in table[LABEL]]
+    names = [folded(str(name)) for name in table[LABEL]]
     figure, axes = blank(
-        4.2, 0.72 + ROW * len(table), left=0.2 + CHARACTER * max(map(len, names)), right=0.15, top=0.24, bottom=0.44
+        4.2, 0.72 + row_height(names) * len(table), left=row_margin(names), right=0.15, top=0.24, bottom=0.44
     )
     places = np.arange(len(table))
     axes.axvline(0, color=DIM, linewidth=0.9)

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from bench.analysis import timing
 from bench.report.colour import BACKEND
-from bench.report.drawing import blank, log_axis, log_range, name_ends, plain
-from bench.report.figures.rates import CHARACTER, ROW, shortened
+from bench.report.drawing import blank, end_margin, folded, log_axis, log_range, name_ends, plain
+from bench.report.figures.rates import row_height, row_margin
 from bench.tracking import columns as c
 
 LABEL = "label"
@@ -24,7 +24,7 @@ def throughput(panel: pd.DataFrame, sizes: Sequence[int], ends: tuple[float, flo
     A line per side with the quartiles over the rounds, named at its end; dashed, hollow and marked ≠ where it
     disagrees with the numpy loop. ``sizes`` and ``ends`` are those of all panels.
     """
-    right = 0.2 + CHARACTER * max(len(str(side)) + 2 for side in panel[timing.SIDE])
+    right = end_margin(f"{side} ≠" for side in panel[timing.SIDE])
     figure, axes = blank(3.9, 2.7, left=0.56, right=right)
     axes.set(xscale="log", xlabel="trainings side by side")
     axes.set_xlim(sizes[0] / 1.5, sizes[-1] * 1.5)
@@ -55,8 +55,8 @@ def _line(axes: Axes, side: str, rows: pd.DataFrame) -> dict[str, Any]:
 
 def iteration_times(times: pd.DataFrame) -> Figure:
     """Draw the median time per iteration with its quartiles, a row per trial, in its backend's colour, log axis."""
-    names = [shortened(str(name)) for name in times[LABEL]]
-    figure, axes = blank(5.2, 0.55 + ROW * len(times), left=0.2 + CHARACTER * max(map(len, names)), top=0.06)
+    names = [folded(str(name)) for name in times[LABEL]]
+    figure, axes = blank(5.2, 0.55 + row_height(names) * len(times), left=row_margin(names), top=0.06)
     log_axis(axes, "x", *log_range(times[timing.LOW], times[timing.HIGH]))
     for place, row in enumerate(times.to_dict("records")):
         colour = BACKEND[str(row[c.BACKEND])]

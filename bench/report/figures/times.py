@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 from bench.analysis.solved import HIGH, LOW
 from bench.analysis.survival import AT, SHARE
 from bench.report.colour import DIM
-from bench.report.drawing import blank, log_axis, name_ends, percent_axis, plain
+from bench.report.drawing import WIDTH, blank, end_margin, folded, log_axis, name_ends, percent_axis, plain
 
 BAND = 0.16
+LEAST = 2.4  # inches that axes take
 
 
 def solution_shares(
@@ -23,8 +24,8 @@ def solution_shares(
     xlabel: str,
 ) -> Figure:
     """Draw a step line with its band for each label, up to the budget; ``ends`` are those of the logarithmic axis."""
-    right = 0.16 + 0.068 * max((len(str(name)) for name in steps[label].unique()), default=0)
-    figure, axes = blank(right=right, left=0.47)
+    right = end_margin(steps[label])
+    figure, axes = blank(max(WIDTH, right + LEAST), left=0.47, right=right)
     log_axis(axes, "x", *ends)
     percent_axis(axes, "y")
     named = []
@@ -33,7 +34,7 @@ def solution_shares(
         at = rows[AT].clip(lower=ends[0])
         axes.fill_between(at, rows[LOW], rows[HIGH], step="post", color=colour, alpha=BAND, linewidth=0)
         axes.step(at, rows[SHARE], where="post", color=colour)
-        named.append({"name": plain(str(name)), "colour": colour, "y": float(rows[SHARE].iloc[-1])})
+        named.append({"name": plain(folded(str(name))), "colour": colour, "y": float(rows[SHARE].iloc[-1])})
     if ends[0] < budget < ends[1]:
         axes.axvline(budget, color=DIM, linewidth=0.8, dashes=(3, 2))
         axes.annotate(

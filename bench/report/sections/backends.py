@@ -56,6 +56,7 @@ def backends(
         "beside": _beside(trainings, names) if table.empty else None,
         "fastest": fastest(table, telling or USUAL),
         "summed": summed,
+        "table": table,
     }
     return found if any(found[part] for part in ("agreements", "timings", "cold", "beside")) else None
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis.solved import HIGH, LOW, RATE, solved_rates
+from bench.analysis.solved import HIGH, LOW, RATE, clustered_rate, solved_rates
 from bench.analysis.study import NAME, trial_table
 from bench.report.chart import Chart
 from bench.report.drawing import panel
@@ -49,7 +49,9 @@ def _facts(swept: Sequence[Any], names: Sequence[str]) -> Table:
         {
             "title": one.plan["title"],
             "command": one.plan["command"],
+            "solved": percent_interval(*clustered_rate(one.trainings)) if len(one.trainings) else "–",
             "trials": f"{len(one.plan['trials']):,}",
+            "seeds": ", ".join(dict.fromkeys(trial["seeds"] for trial in one.plan["trials"])),
             "trainings": f"{len(one.trainings):,} of {sum(t['trainings'] for t in one.plan['trials']):,}",
             **_values(one.plan["trials"]),
             **_flat(one.environment),

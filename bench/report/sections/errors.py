@@ -10,7 +10,7 @@ from bench.report.colour import OUTCOMES
 from bench.report.drawing import panel
 from bench.report.figures.errors import final_errors
 from bench.report.layout import MOST_FOLDED, MOST_PANELS, layout, shown_trials, sort_by
-from bench.report.words import percent
+from bench.report.words import counted, percent
 from bench.tracking import columns as c
 
 LOWEST = 1e-9  # errors below are drawn here: they are solved to more digits than matter
@@ -43,7 +43,7 @@ def errors(study: Study, key: str) -> Chart | None:
     return Chart(
         name=f"errors-{key}",
         title=_title(finite),
-        subtitle=f"Mean squared error after the last iteration, logarithmic; n = {len(finite):,} trainings.",
+        subtitle=f"Mean squared error after the last iteration, logarithmic; {counted(finite)}.",
         caption="A row is a trial; its height is how many of its trainings end there, in the colour of their outcome "
         "(few are drawn one by one). Separate heaps are different endings: solutions on the left, plateaus on the "
         "right. Errors below 10⁻⁹ stand at the left edge.",

@@ -12,6 +12,7 @@ from bench.report.chart import Chart
 from bench.report.drawing import panel
 from bench.report.figures.matters import HIGH, LABEL, LOW, MARKED, VALUE, shares
 from bench.report.figures.rates import interval_rows
+from bench.report.layout import is_grid
 from bench.report.words import from_to, percent, percent_interval, plural
 
 IN_WORDS = {
@@ -40,7 +41,7 @@ def matters(study: Study, key: str) -> dict[str, Any] | None:
             else "Not every combination was trained with the same seeds, and trials are too few to rank parameters."
         )
     effects = study.effects
-    if len(effects) and effects[sensitivity.PARAMETER].nunique() and _is_readable(effects):
+    if len(effects) and is_grid(study) and _is_readable(effects):
         charts.append(_effects(effects, key))
     return {"charts": charts, "note": note} if charts or note else None
 
@@ -49,7 +50,7 @@ def matters(study: Study, key: str) -> dict[str, Any] | None:
 
 
 def _shares(study: Study, decomposed: dict[str, pd.DataFrame], key: str) -> Chart:
-    shown = {measure: _shown(table) for measure, table in decomposed.items()}
+    shown = {measure: _shown(decomposed[measure]) for measure in IN_WORDS if measure in decomposed}
     most = max(float(np.nanmax(table[[VALUE, HIGH]].to_numpy())) for table in shown.values())
     panels = [
         panel(f"Variance of {IN_WORDS[measure]}", shares(table, "share of the variance", most=most))
@@ -84,7 +85,7 @@ def _shares_title(decomposed: dict[str, pd.DataFrame]) -> str:
     first = highest(chosen, sensitivity.SHARE)
     return (
         f"The seed has a part in {percent(seed_share(table), 0)} of the variance of {IN_WORDS[measure]}; "
-        f"the most of the rest is {first[sensitivity.TERM]}, {percent(first[sensitivity.SHARE], 0)}"
+        f"of what one chose, {first[sensitivity.TERM]} has the most: {percent(first[sensitivity.SHARE], 0)}"
     )
 
 
@@ -97,7 +98,7 @@ def _shown(table: pd.DataFrame) -> pd.DataFrame:
     rows = [_row(row, row[sensitivity.TERM]) for row in chosen.head(MOST_TERMS).to_dict("records")]
     if len(rest):
         total = float(rest[sensitivity.SHARE].sum())
-        rows.append({LABEL: f"{len(rest)} smaller ones", VALUE: total, LOW: np.nan, HIGH: np.nan, MARKED: False})
+        rows.append({LABEL: plural(len(rest), "smaller one"), VALUE: total, LOW: np.nan, HIGH: np.nan, MARKED: False})
     rows += [_row(row, row[sensitivity.TERM], marked=True) for row in table[is_seed].to_dict("records")]
     return pd.DataFrame(rows)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis import compare
-from bench.analysis.study import Study, highest, in_words
+from bench.analysis.study import DIGITS, Study, highest, in_words
 from bench.problem.label import word
 from bench.report.chart import Chart
 from bench.report.drawing import panel
@@ -38,7 +38,7 @@ def _chart(study: Study, compared: pd.DataFrame, key: str) -> Chart:
         compared.groupby([compare.PARAMETER, compare.ONE, compare.OTHER], sort=False)
     )
     for values, rows in groups[:MOST_PANELS]:
-        name, (one, other) = str(values[0]), (word(str(values[0]), side) for side in values[1:])
+        name, (one, other) = str(values[0]), (word(str(values[0]), side, DIGITS) for side in values[1:])
         greatest = rows.reindex(rows[compare.DIFFERENCE].abs().sort_values(ascending=False, kind="stable").index)
         table = pd.DataFrame(
             {
@@ -82,7 +82,7 @@ def _title(study: Study, surely: int, compared: int) -> str:
 
 def better(row: Mapping[Any, Any]) -> str:
     """Return in words which of two values solves more from the same starts, over all settings."""
-    one, other = (word(str(row[compare.PARAMETER]), row[side]) for side in (compare.ONE, compare.OTHER))
+    one, other = (word(str(row[compare.PARAMETER]), row[side], DIGITS) for side in (compare.ONE, compare.OTHER))
     low, high = row[compare.DIFFERENCE_LOW], row[compare.DIFFERENCE_HIGH]
     if row[compare.DIFFERENCE] < 0:
         one, other = other, one
@@ -114,8 +114,8 @@ def _table(study: Study, compared: pd.DataFrame, key: str) -> Table:
         needed = row[compare.NEEDED]
         rows.append(
             [
-                Cell(word(name, row[compare.ONE])),
-                Cell(word(name, row[compare.OTHER])),
+                Cell(word(name, row[compare.ONE], DIGITS)),
+                Cell(word(name, row[compare.OTHER], DIGITS)),
                 Cell(_context(study, row, name)),
                 number(f"{row[compare.PAIRS]:,}", row[compare.PAIRS]),
                 number(_points(row), row[compare.DIFFERENCE]),

@@ -13,7 +13,7 @@ from bench.report.colour import rate_colours
 from bench.report.drawing import panel
 from bench.report.figures.rates import interval_rows
 from bench.report.layout import MOST_PANELS, is_grid, layout, shown_trials, sort_by
-from bench.report.words import from_to, percent, percent_interval, plural
+from bench.report.words import counted, percent, percent_interval, plural
 from bench.tracking import columns as c
 
 WIDE = 0.05  # an interval that reaches further to either side is marked: too few seeds to tell
@@ -29,11 +29,11 @@ def rates(study: Study, until: Mapping[str, Any] | None, key: str) -> dict[str, 
     has_heat = len(study.names) > 1 and is_grid(study)
     return {
         "heat": _heat(study, table, target, key) if has_heat else None,
-        "chart": _intervals(study, table, key),
-        "wide": _wide(wide, len(table), target),
+        "chart": _intervals(study, table, key, "The same rates with their intervals" if has_heat else _title(table)),
+        "wide": _wide(wide, len(table), target, has_heat=has_heat, growing=bool(until)),
         "title": _title(table),
         "subtitle": f"Share of seeds whose every prediction ends within the tolerance of its target; "
-        f"n = {from_to(table[COUNT])} seeds in each of {plural(len(table), 'trial')}.",
+        f"{counted(study.begun)}, in {plural(len(table), 'trial')}.",
     }
 
 
@@ -46,7 +46,7 @@ def _title(table: pd.DataFrame) -> str:
     return f"From {percent(worst[RATE])} of the starts with {worst[NAME]} to {percent(best[RATE])} with {best[NAME]}"
 
 
-def _wide(wide: int, trials: int, target: float) -> str:
+def _wide(wide: int, trials: int, target: float, *, has_heat: bool, growing: bool) -> str:
     if not wide:
         return ""
     who = (
@@ -54,7 +54,9 @@ def _wide(wide: int, trials: int, target: float) -> str:
         if trials == 1
         else f"{plural(wide, 'trial')} of {trials:,} {'has' if wide == 1 else 'have'}"
     )
-    return f"{who} too few seeds to know the rate to within {100 * target:g} points; hatched."
+    marked = " (hatched)" if has_heat else ""
+    advice = "" if growing else f" --until {target:g} adds seeds until there are enough."
+    return f"{who} too few seeds to know the rate to within {100 * target:g} points{marked}.{advice}"
 
 
 # ------------------------------------------------------------------ heatmaps
@@ -124,7 +126,7 @@ def _edge(rate: float) -> str:
 # ------------------------------------------------------------------ intervals
 
 
-def _intervals(study: Study, table: pd.DataFrame, key: str) -> Chart:
+def _intervals(study: Study, table: pd.DataFrame, key: str, title: str) -> Chart:
     """Return the chart of dots with intervals: of every trial of a grid, else of the best and the worst."""
     if is_grid(study) and study.names:
         plan = layout(study)
@@ -138,8 +140,8 @@ def _intervals(study: Study, table: pd.DataFrame, key: str) -> Chart:
     best, worst = table[RATE].max(), table[RATE].min()
     return Chart(
         name=f"rates-{key}",
-        title="The same rates with their intervals",
-        subtitle=f"Share of seeds that solve it, with Wilson's 95 % interval; n = {from_to(table[COUNT])} per trial.",
+        title=title,
+        subtitle=f"Share of seeds that solve it, with Wilson's 95 % interval; {counted(study.begun)}.",
         caption="A dot is a trial, the line its interval: where lines overlap much, more seeds are needed to tell."
         + (f" {left_out:,} more trials are in the table of every trial." if left_out else ""),
         alt=f"Solved rates of {plural(len(table), 'trial')}, from {percent(worst)} to {percent(best)}.",

@@ -14,7 +14,7 @@ from bench.report.drawing import Panel, log_range, panel
 from bench.report.figures.times import solution_shares
 from bench.report.layout import FEW_TRIALS, MOST_FOLDED, MOST_PANELS, Layout, layout, shown_trials
 from bench.report.table import Cell, Table, number
-from bench.report.words import duration, from_to, interval, percent, plural, short
+from bench.report.words import counted, duration, interval, percent, plural, short
 from bench.tracking import columns as c
 
 LINE = "line"
@@ -46,7 +46,7 @@ def _chart(study: Study, key: str, *, seconds: bool) -> Chart | None:
         name=f"times-{'seconds-' if seconds else ''}{key}",
         title=_title(study) if not seconds else "The same in seconds, as it was trained here",
         subtitle=f"Share of seeds that have solved it by then (1 − Kaplan–Meier) with its 95 % band; {unit}, "
-        f"logarithmic; n = {from_to(study.seeds)} per trial.",
+        f"logarithmic; {counted(study.begun)}.",
         caption=_caption(seconds=seconds, drawn=len(drawn), whole=len(steps[c.TRIAL_ID].unique()) == len(study.trials)),
         alt=f"Share solved against {unit}; at the end of the budget it is from {percent(study.rates['rate'].min())} "
         f"to {percent(study.rates['rate'].max())}.",
