@@ -5,7 +5,6 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 import pytest
-from bench.report.backends import backends, short
 
 from bench.analysis import timing
 from bench.analysis.agreement import COLUMNS
