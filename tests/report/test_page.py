@@ -67,11 +67,9 @@ def test_the_page_needs_nothing_from_elsewhere(full, timed):
         assert not re.search(r'(?:src|srcset|poster|action)="', html)
         assert not re.search(r'<link[^>]*href="(?!data:)', html)
         assert "@import" not in html
-        assert set(re.findall(r"url\(([^)]{1,4})", html)) <= set(re.findall(r"url\((#...)", html))
-        assert {
-            re.sub(r"\d.*", "", uri)
-            for uri in re.findall(r"https?://[^\s\"'<]*", re.sub(r'"http://www.w3.org/[^"]*"', "", html))
-        } <= {"http://"}
+        assert set(re.findall(r"url\((.)", html)) <= {"#"}
+        hosts = set(re.findall(r"https?://([\w.]+)", html))
+        assert hosts <= {"127.0.0.1", "www.w3.org"}  # the MLflow UI's runs; the name of SVG in the script
 
 
 def test_it_says_how_to_run_it_again_and_where_it_ran(bench, folder):
@@ -111,17 +109,18 @@ never = true
 """
 
 
-@pytest.fixture
-def smuggled(bench, folder):
+@pytest.fixture(scope="module")
+def smuggled(tmp_path_factory, command):
     """A page whose names, titles and claims are HTML."""
+    folder = tmp_path_factory.mktemp("smuggled")
     (folder / "<script>alert(1)<").mkdir()
     names = ("<script>alert(1)</script>.csv", "<img src=x onerror=alert(1)>.csv", 'say "hi" onclick=x.csv')
     for name in names:
         (folder / name).write_text("observation,input1,output\n1,0,0\n2,1,1\n")
     (folder / "x.toml").write_text(SMUGGLED)
-    ran, html = page(bench, folder, "x.toml")
-    assert ran.status == 0, ran.err
-    return html
+    status, _, err = command(folder, "sweep", "x.toml", "-o", "r.html")
+    assert status == 0, err
+    return (folder / "r.html").read_text()
 
 
 def test_html_in_names_titles_and_claims_appears_as_text(smuggled):
@@ -315,19 +314,30 @@ def test_a_median_over_diverged_trainings_is_not_that_of_the_others(bench, folde
 def test_figures_that_are_left_out_are_said(trained_report, html):
     """More trials than a figure can show are in the table of every trial, and the page says so."""
     rates = ",".join(f"{rate / 10}" for rate in range(1, 63))
-    text = html(trained_report(f"learning_rate={rates}", "iterations=5", "seeds=0:4"))
+    text = html(trained_report("gate=or", f"learning_rate={rates}", "iterations=200", "seeds=0:4"))
     assert "Not every trial is drawn; the table has all of them." in text
     assert "any other can be drawn below" in text
     assert len(re.findall(r"data-copy=", text)) == 62
 
 
+CLAIMED = """
+[[grid]]
+hidden = 0
+iterations = 50
+seeds = "0:5"
+[[claim]]
+id = "a"
+source = "me"
+what = "no perceptron solves XOR"
+where = { hidden = 0 }
+event = { outcome = "solved" }
+never = true
+"""
+
+
 def test_claims_are_left_out_under_overrides_and_the_page_says_so(bench, folder):
     """Claims speak of the file as written."""
-    (folder / "x.toml").write_text(
-        SMUGGLED.replace("<img src=x onerror=alert(1)>.csv", "or")
-        .replace("<script>alert(1)</script>.csv", "and")
-        .replace('"say \\"hi\\" onclick=x.csv"', '"nor"')
-    )
+    (folder / "x.toml").write_text(CLAIMED)
     ran, html = page(bench, folder, "x.toml", "iterations=20")
     assert ran.status == 0
     assert "they were not checked" in opening(html)
