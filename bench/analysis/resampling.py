@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm, t
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 CONFIDENCE = 0.95
 RESAMPLES = 2_000
@@ -33,9 +32,10 @@ def draw_weights(size: int, rng: np.random.Generator) -> Floats:
     """Return how often each of some units is drawn in each resample, ``[U, B]`` (Efron 1979)."""
     if not size:
         return np.zeros((0, RESAMPLES))
-    drawn_BU: Ints = rng.multinomial(size, np.full(size, 1 / size), size=RESAMPLES)
+    drawn = rng.integers(size, size=(size, RESAMPLES), dtype=np.int32)  # a tenth of what a multinomial takes
+    places = drawn.astype(np.int64) * RESAMPLES + np.arange(RESAMPLES)
     # in C order: BLAS takes 20 times as long to multiply a few rows by a transposed matrix
-    return np.ascontiguousarray(drawn_BU.T, dtype=np.float64)
+    return np.bincount(places.ravel(), minlength=size * RESAMPLES).reshape(size, RESAMPLES).astype(np.float64)
 
 
 def quotients(sums_X: ArrayLike, counts_X: ArrayLike) -> Floats:

@@ -77,7 +77,11 @@ def _mlflow(store: Store) -> tuple[str, str]:
 
 def write_page(reports: Sequence[Report], path: Path) -> None:
     """Write the page of one report or of several side by side."""
-    page = render(reports)
+    gc.disable()  # figures refer to themselves: to look for them while drawing takes a fifth of a report
+    try:
+        page = render(reports)
+    finally:
+        gc.enable()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from bench.analysis.curves import ITERATION
 from bench.report.colour import EFFECT, OUTCOMES
-from bench.report.drawing import blank, end_margin, folded, log_axis, name_ends, plain, plain_number
+from bench.report.drawing import area, blank, end_margin, folded, log_axis, name_ends, plain, plain_number
 from bench.tracking import columns as c
 
 FAN = ((0.05, 0.95, 0.13), (0.25, 0.75, 0.22))  # from, to, how dense
@@ -26,7 +26,8 @@ def fan(quantiles: pd.DataFrame, singles: pd.DataFrame, ends: tuple[float, float
     at = quantiles[ITERATION]
     shown = quantiles.drop(columns=[ITERATION]).replace(np.inf, np.nan)
     for low, high, alpha in FAN:
-        axes.fill_between(at, shown[low], shown[high], color=EFFECT, alpha=alpha, linewidth=0)
+        known = (shown[low].notna() & shown[high].notna()).to_numpy()
+        area(axes, at[known], shown[low][known], shown[high][known], EFFECT, alpha)
     for outcome, curve in zip(singles[c.OUTCOME], singles[c.CURVE], strict=True):
         finite = np.where(np.isfinite(curve), curve, np.nan)
         axes.plot(at, finite, color=OUTCOMES[str(outcome)], linewidth=0.8, alpha=0.9)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from bench.report.colour import OUTCOMES
-from bench.report.drawing import blank, folded, log_axis, plain
+from bench.report.drawing import area, blank, folded, log_axis, plain, stepped
 from bench.report.figures.rates import row_margin
 from bench.tracking import columns as c
 
@@ -45,9 +45,9 @@ def _ridge(axes: Axes, base: float, values: Floats, outcomes: NDArray[np.str_], 
     scale = 0.82 / max(int(np.sum(list(counts.values()), axis=0).max()), 1)
     below = np.zeros(len(edges) - 1)
     for name, count in counts.items():
-        axes.stairs(
-            base + (below + count) * scale, edges, baseline=base + below * scale, fill=True, color=OUTCOMES[name]
-        )
+        floor, top = (np.append(base + some * scale, base) for some in (below, below + count))
+        x, low, high = stepped(edges, floor, top)
+        area(axes, x, low, high, OUTCOMES[name])
         below = below + count
 
 

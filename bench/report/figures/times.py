@@ -8,7 +8,19 @@ from matplotlib.figure import Figure
 from bench.analysis.solved import HIGH, LOW
 from bench.analysis.survival import AT, SHARE
 from bench.report.colour import DIM
-from bench.report.drawing import WIDTH, blank, end_margin, folded, log_axis, name_ends, percent_axis, plain
+from bench.report.drawing import (
+    WIDTH,
+    area,
+    blank,
+    end_margin,
+    folded,
+    line,
+    log_axis,
+    name_ends,
+    percent_axis,
+    plain,
+    stepped,
+)
 
 BAND = 0.16
 LEAST = 2.4  # inches that axes take
@@ -32,8 +44,9 @@ def solution_shares(
     for name, rows in steps.groupby(label, sort=False, observed=True):
         colour = colours[str(name)]
         at = rows[AT].clip(lower=ends[0])
-        axes.fill_between(at, rows[LOW], rows[HIGH], step="post", color=colour, alpha=BAND, linewidth=0)
-        axes.step(at, rows[SHARE], where="post", color=colour)
+        x, low, high, share = stepped(at, rows[LOW], rows[HIGH], rows[SHARE])
+        area(axes, x, low, high, colour, BAND)
+        line(axes, x, share, colour)
         named.append({"name": plain(folded(str(name))), "colour": colour, "y": float(rows[SHARE].iloc[-1])})
     if ends[0] < budget < ends[1]:
         axes.axvline(budget, color=DIM, linewidth=0.8, dashes=(3, 2))

@@ -18,6 +18,7 @@ from bench.tracking import columns as c
 
 WIDE = 0.05  # an interval that reaches further to either side is marked: too few seeds to tell
 MOST_ROWS = 24
+FEW_ROWS = 40  # that one panel has room for
 LINE = "line"
 
 
@@ -129,7 +130,9 @@ def _edge(rate: float) -> str:
 def _intervals(study: Study, table: pd.DataFrame, key: str, title: str) -> Chart:
     """Return the chart of dots with intervals: of every trial of a grid, else of the best and the worst."""
     plan = layout(study)
-    if is_grid(study) and study.names and max(len(rows) for _, rows in plan.panels(table)) <= MOST_ROWS:
+    if len(table) <= FEW_ROWS:
+        parts = [("", table.assign(**{LINE: table[NAME]}))]
+    elif is_grid(study) and study.names and max(len(rows) for _, rows in plan.panels(table)) <= MOST_ROWS:
         parts = [(title, _labelled(plan.lines, rows)) for title, rows in plan.panels(table)]
     else:
         chosen, _ = shown_trials(study, MOST_ROWS)

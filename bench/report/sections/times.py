@@ -1,5 +1,6 @@
 """How fast: time to solution, with what never solved kept in the count to the end of the budget."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 
 from bench.analysis import survival
 from bench.analysis.solved import COUNT, HIGH, LOW
-from bench.analysis.study import NAME, Study, lowest
+from bench.analysis.study import NAME, SEED, Study, lowest
 from bench.report.chart import Chart, four_digits
 from bench.report.colour import order
 from bench.report.drawing import Panel, log_range, panel
@@ -18,53 +19,80 @@ from bench.report.words import counted, duration, interval, percent, plural, sho
 from bench.tracking import columns as c
 
 LINE = "line"
-UNITS = {False: "iterations", True: "seconds"}
+POINTS = 100  # of a line: more are not to be seen, and twice as many bytes
+MEASURE = "Share of seeds that have solved it by then (1 − Kaplan–Meier) with its 95 % band"
 
 
 def times(study: Study, key: str) -> dict[str, Any]:
     """Return the charts in iterations and in seconds, and the table of medians, means and expected times."""
-    table = study.times
+    seconds = survival.times_to_solution(study.begun, SEED, seconds=True)
     return {
-        "chart": _chart(study, key, seconds=False),
-        "seconds": _chart(study, key, seconds=True),
-        "table": _table(table, survival.times_to_solution(study.begun, 0, seconds=True), key),
+        "chart": _in_iterations(study, key),
+        "seconds": _in_seconds(study, seconds, key),
+        "table": _table(study.times, seconds, key),
     }
 
 
-def _chart(study: Study, key: str, *, seconds: bool) -> Chart | None:
+def _in_iterations(study: Study, key: str) -> Chart | None:
     """Return the steps of every trial in panels on the same axes, or None where nothing was ever solved."""
-    steps = study.named(survival.solution_curves(study.begun, seconds=seconds))
-    late = steps[(steps[survival.AT] > 0) & (steps[survival.SHARE] > 0)]
-    if late.empty:
-        return None
-    unit = UNITS[seconds]
+    steps = study.named(survival.solution_curves(study.begun, POINTS))
     plan = layout(study)
     if plan.lines == NAME and not plan.facets:
         steps = steps[steps[c.TRIAL_ID].isin(shown_trials(study, FEW_TRIALS)[0])]
-    drawn = _panels(steps, plan, unit, seconds=seconds)
-    shares = [survival.SHARE, LOW, HIGH, *([survival.AT] if seconds else [])]
+    if not (steps[survival.SHARE] > 0).any():
+        return None
+    drawn = _panels(steps, plan, "iterations")
+    left_out = len(drawn) > MOST_PANELS + MOST_FOLDED or steps[c.TRIAL_ID].nunique() < len(study.trials)
     return Chart(
-        name=f"times-{'seconds-' if seconds else ''}{key}",
-        title=_title(study) if not seconds else "The same in seconds, as it was trained here",
-        subtitle=f"Share of seeds that have solved it by then (1 − Kaplan–Meier) with its 95 % band; {unit}, "
-        f"logarithmic; {counted(study.begun)}.",
-        caption=_caption(seconds=seconds, drawn=len(drawn), whole=len(steps[c.TRIAL_ID].unique()) == len(study.trials)),
-        alt=f"Share solved against {unit}; at the end of the budget it is from {percent(study.rates['rate'].min())} "
-        f"to {percent(study.rates['rate'].max())}.",
+        name=f"times-{key}",
+        title=_title(study),
+        subtitle=f"{MEASURE}; iterations, logarithmic; {counted(study.begun)}.",
+        caption="Every training that was begun is in the count to the end: stuck, slow and diverged ones never solve "
+        "it, so a line ends at the trial's solved rate. Higher and further left is better."
+        + (" Not every trial is drawn; the table has all of them." if left_out else ""),
+        alt=f"Share solved against iterations; at the end of the budget it is from {percent(study.rates['rate'].min())}"
+        f" to {percent(study.rates['rate'].max())}.",
         panels=drawn[:MOST_PANELS],
         more=drawn[MOST_PANELS : MOST_PANELS + MOST_FOLDED],
-        data=four_digits(steps[[NAME, survival.AT, survival.SHARE, LOW, HIGH, survival.AT_RISK]], shares),
+        data=_numbers(steps, [survival.SHARE, LOW, HIGH]),
     )
 
 
-def _panels(steps: pd.DataFrame, plan: Layout, unit: str, *, seconds: bool) -> list[Panel]:
+def _in_seconds(study: Study, seconds: pd.DataFrame, key: str) -> Chart | None:
+    """Return the steps of the trials that are fastest by the clock, in one panel; None where none gets to half."""
+    reached = seconds[seconds[survival.MEDIAN].notna()].sort_values(survival.MEDIAN, kind="stable")
+    if reached.empty:
+        return None
+    first = reached.head(FEW_TRIALS)
+    own = study.begun[study.begun[c.TRIAL_ID].isin(first[c.TRIAL_ID])]
+    steps = study.named(survival.solution_curves(own, POINTS, seconds=True))
+    best = study.trial(first[c.TRIAL_ID].iloc[0])[NAME]
+    took = [float(first[name].iloc[0]) for name in (survival.MEDIAN, survival.MEDIAN_LOW, survival.MEDIAN_HIGH)]
+    return Chart(
+        name=f"times-seconds-{key}",
+        title=f"By the clock {best} is fastest: half have solved it after {duration(took[0])}",
+        subtitle=f"{MEASURE}; seconds, logarithmic; the {len(first)} fastest of {plural(len(study.trials), 'trial')}; "
+        f"95 % interval of the median: {duration(took[1])} to {duration(took[2])}.",
+        caption="Seconds are a training's iterations times the median time that one took it, its share of all that "
+        "advanced side by side, often beside other work: what it cost, not a comparison of backends.",
+        alt=f"Share solved against seconds; {best} is fastest.",
+        panels=_panels(steps, Layout(NAME, ()), "seconds"),
+        data=_numbers(steps, [survival.AT, survival.SHARE, LOW, HIGH]),
+    )
+
+
+def _numbers(steps: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    return four_digits(steps[[NAME, survival.AT, survival.SHARE, LOW, HIGH, survival.AT_RISK]], names)
+
+
+def _panels(steps: pd.DataFrame, plan: Layout, unit: str) -> list[Panel]:
     ends = log_range(steps[survival.AT][steps[survival.SHARE] > 0], steps[survival.AT][steps[survival.AT] > 0].max())
     names = plan.order(steps)
     colours = dict(zip(names, order(len(names)), strict=True))
     drawn = []
     for title, rows in plan.panels(steps)[: MOST_PANELS + MOST_FOLDED]:
         budgets = rows[c.ITERATIONS].unique()
-        budget = float(budgets[0]) if len(budgets) == 1 and not seconds else np.inf
+        budget = float(budgets[0]) if len(budgets) == 1 and unit == "iterations" else np.inf
         named = rows.assign(**{LINE: [plan.called(value) for value in rows[plan.lines]]})
         figure = solution_shares(named, LINE, colours, ends=ends, budget=budget, xlabel=unit)
         drawn.append(panel(title, figure))
@@ -83,21 +111,6 @@ def _title(study: Study) -> str:
     never = len(study.trials) - len(reached)
     rest = f"; {never:,} of {len(study.trials):,} trials never get that far" if never else ""
     return f"With {best[NAME]}, {fast}{rest}"
-
-
-def _caption(*, seconds: bool, drawn: int, whole: bool) -> str:
-    text = (
-        "Every training that was begun is in the count to the end: stuck, slow and diverged ones never solve it, so a "
-        "line ends at the trial's solved rate. Higher and further left is better."
-    )
-    if seconds:
-        text += (
-            " Seconds are a training's iterations times the median time that one took it, its share of all that "
-            "advanced side by side, often beside other work: what it cost, not a comparison of backends."
-        )
-    if not whole or drawn > MOST_PANELS + MOST_FOLDED:
-        text += " Not every trial is drawn; the table has all of them."
-    return text
 
 
 def _table(table: pd.DataFrame, seconds: pd.DataFrame, key: str) -> Table:
