@@ -88,7 +88,7 @@ def counted(begun: pd.DataFrame) -> str:
         return "n = 0"
     sizes = begun.groupby(c.TRIAL_ID, observed=True).size()
     per = "" if len(sizes) == 1 else " per trial"
-    return f"n = {from_to(sizes)}{per}, k = {int(begun[c.SOLVED].sum()):,} of {len(begun):,} solved"
+    return f"n\u00a0=\u00a0{from_to(sizes)}{per}, k\u00a0=\u00a0{int(begun[c.SOLVED].sum()):,} of {len(begun):,} solved"
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:
