@@ -23,6 +23,7 @@ from bench.report.colour import DIM, INK, LINE, VARIABLES
 Floats = NDArray[np.float64]
 WIDTH, HEIGHT = 3.5, 2.5
 LONGEST = 24  # characters of a name in one line
+WIDEST = 32  # of one in two lines, each
 CHARACTER = 0.068  # inches
 LEAST = 1e-300
 STYLE: Any = {
@@ -224,7 +225,7 @@ def folded(text: str) -> str:
     blanks = [place for place, letter in enumerate(text) if letter == " "]
     middle = min(blanks, key=lambda place: abs(place - len(text) / 2), default=LONGEST)
     lines = (text[:middle].strip(), text[middle:].strip())
-    return "\n".join(line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…" for line in lines)
+    return "\n".join(line if len(line) <= WIDEST else f"{line[: WIDEST - 1]}…" for line in lines)
 
 
 def plain(text: str) -> str:

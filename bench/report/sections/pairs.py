@@ -50,7 +50,7 @@ def _chart(study: Study, compared: pd.DataFrame, key: str) -> Chart:
                 MARKED: (greatest[compare.P_HOLM] <= compare.SIGNIFICANT).to_numpy(),
             }
         )
-        sides = [f"← {other} solves more", f"{one} solves more →"]
+        sides = [f"← {other}", f"{one} →"]
         panels.append(panel(f"{one} against {other}", differences(table, "percentage points", sides, most)))
     surely = int((compared[compare.P_HOLM] <= compare.SIGNIFICANT).sum())
     return Chart(
@@ -58,7 +58,7 @@ def _chart(study: Study, compared: pd.DataFrame, key: str) -> Chart:
         title=_title(study, surely, len(compared)),
         subtitle="Difference of solved rates over the same starting weights, in percentage points, with paired 95 % "
         f"intervals; n = {from_to(compared[compare.PAIRS])} pairs of trainings each.",
-        caption="Right of zero the first solves more. Filled: beyond chance by McNemar's exact test, after Holm's "
+        caption="A dot lies towards the value that solves more. Filled: beyond chance by McNemar's exact test, after Holm's "
         f"correction for all {len(compared):,} comparisons of this block. Hollow: not, by these seeds."
         f"{_cut(compared, len(groups))}",
         alt=f"{plural(len(compared), 'paired difference')} of solved rates, {surely:,} beyond chance.",
