@@ -58,8 +58,8 @@ def _chart(study: Study, compared: pd.DataFrame, key: str) -> Chart:
         title=_title(study, surely, len(compared)),
         subtitle="Difference of solved rates over the same starting weights, in percentage points, with paired 95 % "
         f"intervals; n = {from_to(compared[compare.PAIRS])} pairs of trainings each.",
-        caption="A dot lies towards the value that solves more. Filled: beyond chance by McNemar's exact test, after Holm's "
-        f"correction for all {len(compared):,} comparisons of this block. Hollow: not, by these seeds."
+        caption="A dot lies towards the value that solves more. Filled: beyond chance by McNemar's exact test, after "
+        f"Holm's correction for all {len(compared):,} comparisons of this block. Hollow: not, by these seeds."
         f"{_cut(compared, len(groups))}",
         alt=f"{plural(len(compared), 'paired difference')} of solved rates, {surely:,} beyond chance.",
         panels=panels,
