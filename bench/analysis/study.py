@@ -20,6 +20,7 @@ from bench.tracking import columns as c
 NAME, BLOCK, PLANNED, SEEDS = "name", "block", "planned", "seeds"
 NEVER_TRAINED = (Result.FAILED, Result.UNSUPPORTED)
 FIRST = (c.HIDDEN, c.LOSS, "activation")  # what readers look for along an axis, before any other parameter
+BUDGET = (c.ITERATIONS, c.CURVE_POINTS, "stop", "tolerance")  # how long and how strictly, not how: no causes
 FEW_SEEDS = 3  # up to here a trial shows single trainings and no distribution
 DIGITS = 4  # of a number in words
 SEED = 0  # of all resampling: the same sweep always gives the same report
@@ -40,6 +41,10 @@ class Study:
         first = [name for name in FIRST if name in varied]
         rest = sorted((n for n in varied if n not in first), key=lambda n: -self.trials[n].nunique())
         return [*first, *rest]
+
+    @property
+    def _causes(self) -> list[str]:
+        return [name for name in self.names if name not in BUDGET]
 
     @cached_property
     def begun(self) -> pd.DataFrame:
@@ -86,12 +91,12 @@ class Study:
     @cached_property
     def comparisons(self) -> pd.DataFrame:
         """Pairs of trials that start from the same weights."""
-        return compare.comparisons(self.begun, self.names, self._rng())
+        return compare.comparisons(self.begun, self._causes, self._rng())
 
     @cached_property
     def pooled(self) -> pd.DataFrame:
         """The same pairs of values over all that else was varied."""
-        return compare.pooled(self.begun, self.names, self.comparisons, self._rng())
+        return compare.pooled(self.begun, self._causes, self.comparisons, self._rng())
 
     @cached_property
     def attractors(self) -> pd.DataFrame:
@@ -144,14 +149,28 @@ class Study:
 
 
 def studies(plan: Mapping[str, Any], trainings: pd.DataFrame) -> Iterator[Study]:
-    """Yield a study for every block with trainings that ran together; a trial belongs to its first block."""
+    """Yield a study for every block with trainings that ran together.
+
+    A trial of several blocks is in the study of each, with the seeds that the block's own trials have.
+    """
     table = trial_table(plan)
+    blocks = {trial[c.TRIAL_ID]: trial["blocks"] for trial in plan["trials"]}
     together = trainings[~trainings[c.ALONE].astype(bool)]
     for place, title in enumerate(plan["blocks"]):
-        trials = table[table[BLOCK] == place]
-        rows = together[together[c.TRIAL_ID].isin(trials.index)]
+        trials = table[[place in blocks[str(name)] for name in table.index]]
+        rows = _of_block(together[together[c.TRIAL_ID].isin(trials.index)], place, blocks)
         if len(rows):
-            yield Study(title, trials[trials.index.isin(rows[c.TRIAL_ID].unique())], rows)
+            some = trials[trials.index.isin(rows[c.TRIAL_ID].unique())]
+            yield Study(title, some.assign(**{NAME: labels(_parameters(some))}), rows)
+
+
+def _of_block(rows: pd.DataFrame, place: int, blocks: Mapping[str, Sequence[int]]) -> pd.DataFrame:
+    """Return the trainings of a block: those of trials that other blocks name too have its own trials' seeds only."""
+    shared = [name for name, places in blocks.items() if place in places and len(places) > 1]
+    is_shared = rows[c.TRIAL_ID].isin(shared)
+    if not is_shared.any() or is_shared.all():
+        return rows
+    return rows[~is_shared | rows[c.SEED].isin(rows[c.SEED][~is_shared].unique())]
 
 
 def trial_table(plan: Mapping[str, Any]) -> pd.DataFrame:

@@ -30,11 +30,15 @@ def worst_first(trainings: pd.DataFrame, name: str) -> pd.Series:
 def trial_medians(trainings: pd.DataFrame) -> pd.DataFrame:
     """Return the medians of error, solved_at and iteration_us per trial, as `worst_first` has them.
 
+    ``solved_at`` is infinite where a training did not solve it, so that its median is that of all that were begun.
     ``iteration_us`` is missing unless all trainings of the trial were alone: other times cannot be compared.
     """
     names = (c.FINAL_MSE, c.SOLVED_AT, c.ITERATION_US)
     by = trainings[c.TRIAL_ID]
-    medians = pd.DataFrame({n: worst_first(trainings, n).groupby(by, observed=True).median() for n in names})
+    values = {name: worst_first(trainings, name) for name in names}
+    solved = trainings[c.SOLVED].astype(bool).reindex(values[c.SOLVED_AT].index)
+    values[c.SOLVED_AT] = values[c.SOLVED_AT].where(solved, np.inf)
+    medians = pd.DataFrame({name: some.groupby(by, observed=True).median() for name, some in values.items()})
     alone = trainings[c.ALONE].astype(bool).groupby(by, observed=True).all()
     medians[c.ITERATION_US] = medians[c.ITERATION_US].where(alone.reindex(medians.index))
     return medians

@@ -20,6 +20,7 @@ from bench.tracking import columns as c
 
 MOST_ROWS = 50
 WIDE = 200
+SOLVED_AT = ",.0f"  # infinite where fewer than half have solved
 
 
 def say(message: str) -> None:
@@ -77,7 +78,7 @@ def _figures(rates: pd.DataFrame, medians: pd.DataFrame, trial_id: str) -> list[
         "–" if rate is None else f"{rate[RATE]:.0%}",
         "–" if rate is None else f"{rate[LOW]:.0%} to {rate[HIGH]:.0%}",
         _number(row[c.FINAL_MSE], ".3g"),
-        _number(row[c.SOLVED_AT], ",.0f"),
+        _number(row[c.SOLVED_AT], SOLVED_AT),
         _number(row[c.ITERATION_US], ".3g"),
     ]
 
@@ -95,7 +96,8 @@ def claims_table(verdicts: Sequence[Verdict], *, on_stderr: bool = False) -> Non
 
 
 def _number(value: Any, form: str) -> str:
-    return "–" if pd.isna(value) else format(float(value), form)
+    missing = pd.isna(value) or (form == SOLVED_AT and value == float("inf"))
+    return "–" if missing else format(float(value), form)
 
 
 def print_table(table: Table, *, on_stderr: bool = False) -> None:

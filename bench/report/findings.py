@@ -13,7 +13,7 @@ from bench.analysis import attractors, compare, measures, sensitivity, survival,
 from bench.analysis.claims import Verdict
 from bench.analysis.endings import PATTERN
 from bench.analysis.solved import COUNT, HIGH, LOW, RATE, clustered_rate
-from bench.analysis.study import NAME, Study, highest, lowest
+from bench.analysis.study import BUDGET, NAME, Study, highest, lowest
 from bench.problem.gate import BUILT_IN
 from bench.problem.label import word
 from bench.report.layout import is_grid
@@ -73,23 +73,23 @@ def _missing(ledger: Mapping[str, Any]) -> Iterator[Finding]:
     if bad:
         yield Finding(
             f"Of {plural(ledger['planned'], 'planned training')}: {', '.join(bad)}.",
-            "Each is in the ledger, and none is left out of a rate that it belongs to.",
+            "Diverged and failed trainings count as not solved; what a backend refused was never begun.",
             "ledger",
         )
 
 
 def _rates(studies: Sequence[Study]) -> Iterator[Finding]:
-    """Say of each study from how many starts its gates are solved."""
-    for study in studies[:MOST_RATES]:
+    """Say of each grid from how many starts its gates are solved; an average of what a search proposed says nothing."""
+    even = [one for one in studies if len(one.begun) and is_grid(one) and one.seeds.min() == one.seeds.max()]
+    for study in even[:MOST_RATES]:
         rows = study.begun
-        if rows.empty:
-            continue
         trials = rows[c.TRIAL_ID].nunique()
         parts = [_rate(str(gate), some) for gate, some in rows.groupby(c.GATE, sort=False, observed=True)]
         title = f"“{study.title}”: " if study.title and len(studies) > 1 else ""
         how = "Wilson's 95 % interval" if trials == 1 else "95 % interval over the seeds, which trials share"
         solved = f"{int(rows[c.SOLVED].sum()):,} of {plural(len(rows), 'training')} in {plural(trials, 'trial')}"
-        yield Finding(f"{', '.join(parts)}.", f"{title}{solved}; {how}.", "rates")
+        sentence = "; ".join(parts)
+        yield Finding(f"{sentence[0].upper()}{sentence[1:]}.", f"{title}{solved}; {how}.", "rates")
 
 
 def _few(found: Sequence[Study]) -> Iterator[Finding]:
@@ -111,18 +111,26 @@ def _few(found: Sequence[Study]) -> Iterator[Finding]:
 def _rate(gate: str, rows: pd.DataFrame) -> str:
     rate, low, high = clustered_rate(rows)
     what = gate.upper() if gate in BUILT_IN else gate
-    share = f"{percent_interval(rate, low, high)} of the starts"
-    return f"{what} is solved from {share}" if rate else f"{what} is never solved: {share}"
+    if rate == 0:
+        budgets = rows[c.ITERATIONS].unique()
+        within = f" within {budgets[0]:,} iterations" if len(budgets) == 1 else ""
+        return f"none of {plural(len(rows), 'training')} solves {what}{within}: {percent_interval(rate, low, high)}"
+    one = bool((rows[c.TRIAL_ID] == rows[c.TRIAL_ID].iloc[0]).all())
+    average = "" if one or rate == 1 else ", on average over the trials"
+    return f"{what} is solved from {percent_interval(rate, low, high)} of the starts{average}"
 
 
 def _backends(backends: Mapping[str, Any] | None) -> Iterator[Finding]:
     best = backends and backends["fastest"]
     if best and best[timing.SPEEDUP] > 1 and not pd.isna(best[timing.SPEEDUP_LOW]):
         together = plural(int(best[c.TOGETHER]), "training")
+        times = interval(best[timing.SPEEDUP], best[timing.SPEEDUP_LOW], best[timing.SPEEDUP_HIGH])
+        rounds = plural(int(best[timing.PAIRED]), "round")
+        kind = "with a 95 % bootstrap interval" if best[timing.PAIRED] >= timing.FEWEST else "with their range"
         yield Finding(
-            f"{best[timing.SIDE]} trains {best['speedup_words'].replace(' ×', ' times', 1)} as fast as the numpy loop.",
-            f"{best['trial']}, {together} side by side, alone on the machine; median of "
-            f"{plural(int(best[timing.PAIRED]), 'round')} with a 95 % bootstrap interval, where both train alike.",
+            f"{best[timing.SIDE]} trains up to {times} times as fast as the numpy loop.",
+            f"The greatest of all sizes: {best['trial']}, {together} side by side against one after the other, alone "
+            f"on the machine; median of {rounds} {kind}, where both train alike.",
             "backends",
         )
 
@@ -149,10 +157,13 @@ def _extremes(study: Study) -> Iterator[Finding]:
         return
     best, worst = highest(rates, RATE), lowest(rates, RATE)
     ends = [percent_interval(one[RATE], one[LOW], one[HIGH]) for one in (best, worst)]
+    equal = [int((rates[RATE] == one[RATE]).sum()) for one in (best, worst)]
+    high = f"{best[NAME]} solves" if equal[0] == 1 else f"{equal[0]:,} of {len(rates):,} trials solve"
+    low = worst[NAME] if equal[1] == 1 else f"{equal[1]:,} others"
     yield Finding(
-        f"{best[NAME]} solves it from {ends[0]} of the starts, {worst[NAME]} from {ends[1]}.",
-        f"Highest and lowest of {plural(len(rates), 'trial')}; n = {best[COUNT]:,} and {worst[COUNT]:,} seeds, "
-        "Wilson's 95 % intervals.",
+        f"{high} it from {ends[0]} of the starts, {low} from {ends[1]}.",
+        f"Highest and lowest of {plural(len(rates), 'trial')}, picked afterwards; n = {best[COUNT]:,} and "
+        f"{worst[COUNT]:,} seeds, Wilson's 95 % interval of a trial.",
         "rates",
     )
 
@@ -163,17 +174,20 @@ def _luck(study: Study) -> Iterator[Finding]:
     part = int(((rates[LOW] > low) & (rates[HIGH] < high)).sum())
     table = study.shares.get(measures.SOLVED)
     if table is not None and table[sensitivity.SHARE].notna().any() and seed_share(table) > TELLING:
-        alone = table[table[sensitivity.TERM] == sensitivity.SEED_ALONE].iloc[0]
-        own = percent_interval(alone[sensitivity.SHARE], alone[LOW], alone[HIGH])
+        by_term = {row[sensitivity.TERM]: row for row in table.to_dict("records")}
+        own, luck = (by_term[term] for term in (sensitivity.SEED_ALONE, sensitivity.SEED_LUCK))
+        shares = [percent_interval(one[sensitivity.SHARE], one[LOW], one[HIGH]) for one in (luck, own)]
         yield Finding(
-            f"The start has a part in {percent(seed_share(table))} of whether a training solves it.",
-            f"Share of the variance over {plural(len(study.begun), 'training')}: the seed by itself {own}, the rest in "
-            "its interplay with the parameters.",
+            f"Luck is {shares[0]} of the variance in whether a training solves it: the start, in its interplay with "
+            "the setting.",
+            f"Starts that are good or bad in every setting are {shares[1]} more; "
+            f"{plural(len(study.begun), 'training')}, 95 % jackknife intervals over the seeds.",
             "matters",
         )
     elif part:
+        where = f"In {part:,} of {len(rates):,} trials the start decides" if len(rates) > 1 else "The start decides"
         yield Finding(
-            f"In {part:,} of {plural(len(rates), 'trial')} the start decides: some seeds solve it, others do not.",
+            f"{where}: some seeds solve it, others do not.",
             f"Wilson's 95 % intervals lie within {percent(low, 0)} and {percent(high, 0)}.",
             "rates",
         )
@@ -183,34 +197,49 @@ def _effects(study: Study) -> Iterator[Finding]:
     effects = study.effects
     if effects.empty or not is_grid(study):
         return
+    effects = effects[~effects[sensitivity.PARAMETER].isin(BUDGET)]
     spans = effects.groupby(sensitivity.PARAMETER, sort=False)[sensitivity.MEAN].agg(lambda m: m.max() - m.min())
     if len(spans) < 2 or spans.max() < TELLING:
         return
     name = str(spans.idxmax())
     own = effects[effects[sensitivity.PARAMETER] == name]
     low, high = lowest(own, sensitivity.MEAN), highest(own, sensitivity.MEAN)
-    words = [f"{percent(one[sensitivity.MEAN])} with {word(name, one[sensitivity.VALUE])}" for one in (low, high)]
-    bounds = [f"[{percent(one[LOW])}, {percent(one[HIGH])}]" for one in (low, high)]
+    if low[HIGH] >= high[LOW]:
+        return
+    words = [
+        f"{percent_interval(one[sensitivity.MEAN], one[LOW], one[HIGH])} with {word(name, one[sensitivity.VALUE])}"
+        for one in (low, high)
+    ]
     yield Finding(
         f"Of all that was varied, {name} makes the greatest difference: {words[0]}, {words[1]}.",
-        f"95 % intervals over seeds {bounds[0]} and {bounds[1]}; n = {low[COUNT]:,} and {high[COUNT]:,} trainings.",
+        f"Averages over everything else, 95 % intervals over the seeds; n = {low[COUNT]:,} and {high[COUNT]:,} "
+        "trainings.",
         "matters",
     )
 
 
 def _times(study: Study) -> Iterator[Finding]:
-    reached = study.times[study.times[survival.MEDIAN].notna()]
+    reached = study.times[study.times[survival.MEDIAN].notna()].sort_values(survival.MEDIAN, kind="stable")
     if reached.empty:
         return
     best = lowest(reached, survival.MEDIAN)
     never = len(study.times) - len(reached)
     half = interval(best[survival.MEDIAN], best[survival.MEDIAN_LOW], best[survival.MEDIAN_HIGH])
     rest = f"; {never:,} of {len(study.times):,} trials never get that far" if never else ""
+    first = f"{best[NAME]} is {_fastest(reached)}: half of its" if len(study.times) > 1 else "Half of the"
     yield Finding(
-        f"{best[NAME]} is fastest: half of its starts have solved it after {half} iterations{rest}.",
+        f"{first} starts have solved it after {half} iterations{rest}.",
         f"n = {best[COUNT]:,} seeds; Kaplan–Meier median with its 95 % interval, those that never solve it included.",
         "times",
     )
+
+
+def _fastest(reached: pd.DataFrame) -> str:
+    """Return "fastest" where the second's interval lies beyond the first's."""
+    if len(reached) == 1:
+        return "the only one to get there"
+    ends = reached[survival.MEDIAN_HIGH].iloc[0], reached[survival.MEDIAN_LOW].iloc[1:].min()
+    return "fastest" if ends[0] < ends[1] else "among the fastest"
 
 
 def _endings(study: Study) -> Iterator[Finding]:
@@ -246,18 +275,19 @@ def _pairs(study: Study) -> Iterator[Finding]:
 
 
 def _wrong(study: Study) -> Iterator[Finding]:
+    """Say where some observations are wrong more often than others; that none could be shown to be is no finding."""
     tested = study.wrong
-    if tested.empty or tested[uniformity.N].sum() < 20:
+    if tested.empty:
         return
-    row = uniformity.wrong_observation_summary(tested).sort_values(uniformity.N, ascending=False).iloc[0]
-    uneven = row[uniformity.P_HOLM] <= 0.05
+    row = uniformity.wrong_observation_summary(tested).sort_values(uniformity.P_HOLM, kind="stable").iloc[0]
+    if row[uniformity.P_HOLM] > compare.SIGNIFICANT:
+        return
     counts = [int(count) for count in row[uniformity.COUNTS]]
     yield Finding(
-        f"Which observation of {row[c.GATE]} comes out wrong is {'not ' if uneven else ''}left to chance alone."
-        if uneven
-        else f"Which observation of {row[c.GATE]} comes out wrong is random: no seed favours any beyond chance.",
+        f"Which observation of {row[c.GATE]} comes out wrong is not left to chance alone.",
         f"{', '.join(f'{count:,}' for count in counts)} times observation 1 to {len(counts)}, of "
-        f"{plural(int(row[uniformity.N]), 'training')} with one wrong; χ², {p_value(row[uniformity.P_HOLM])} (Holm).",
+        f"{plural(int(row[uniformity.N]), 'training')} with one wrong; χ² by trial, the smallest "
+        f"{p_value(row[uniformity.P_HOLM])} (Holm).",
         "attractors",
     )
 

@@ -11,8 +11,8 @@ import pandas as pd
 from jinja2 import DictLoader, Environment, StrictUndefined, select_autoescape
 
 from bench.analysis.claims import Verdict
-from bench.analysis.study import NAME, Study, studies, trial_table
-from bench.problem.label import varying
+from bench.analysis.study import DIGITS, NAME, Study, in_order, studies, trial_table
+from bench.problem.label import varying, word
 from bench.report import colour, drawing
 from bench.report.chart import Chart
 from bench.report.findings import Finding, findings
@@ -31,6 +31,7 @@ from bench.report.sections.times import times
 from bench.report.warnings import until_words, warnings
 from bench.tracking import columns as c
 
+MOST_VALUES = 12
 TITLES = {
     "ledger": "Every training",
     "rates": "How surely",
@@ -212,7 +213,14 @@ def _rounds(plan: Mapping[str, Any]) -> dict[str, int]:
 
 def _varying(trials: Sequence[dict[str, Any]]) -> dict[str, str]:
     parameters = [trial["parameters"] for trial in trials]
-    return {name: ", ".join(dict.fromkeys(str(values[name]) for values in parameters)) for name in varying(parameters)}
+    return {name: _listed(name, [values[name] for values in parameters]) for name in varying(parameters)}
+
+
+def _listed(name: str, values: Sequence[Any]) -> str:
+    """Return the values of a parameter, or how many there are and their ends."""
+    distinct = in_order(name, values)
+    words = [word(name, value, DIGITS).removeprefix(f"{name}=") for value in distinct]
+    return ", ".join(words) if len(words) <= MOST_VALUES else f"{len(words):,} values from {words[0]} to {words[-1]}"
 
 
 def _fixed(trials: Sequence[dict[str, Any]]) -> dict[str, str]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bench.report.page import Swept
 
 MOST_REASONS = 8
+APPROXIMATE = "After such a rule intervals are approximate (Chow and Robbins 1965)."
 
 
 def warnings(
@@ -30,11 +31,15 @@ def warnings(
     found += _reasons(data)
     found += _all_of_a_kind(ledger)
     found += _left_again(data)
-    found += [
-        " ".join(part for part in (one["heading"] and f"{one['heading']}:", one["wide"]) if part)
-        for one in rates
-        if one["wide"]
-    ]
+    found += (
+        []
+        if ledger["missing"]
+        else [
+            " ".join(part for part in (one["heading"] and f"{one['heading']}:", one["wide"]) if part)
+            for one in rates
+            if one["wide"]
+        ]
+    )
     found += _timings(backends) if backends else []
     found += _curves(swept)
     if plan["claims_left_out"]:
@@ -105,10 +110,10 @@ def until_words(until: Mapping[str, Any] | None) -> str:
     goal = f"until every solved rate was known to within {100 * until['half_width']:g} points"
     rounds = plural(int(until["rounds"]), "round")
     if until["stopped_by"] == "interval":
-        return f"Seeds were added in {rounds} {goal}."
+        return f"Seeds were added in {rounds} {goal}. {APPROXIMATE}"
     if until["stopped_by"] == "max_seeds":
         return (
             f"Seeds were to be added {goal}; the limit of {until['max_seeds']:,} seeds ended that after {rounds}, with "
-            f"{plural(int(until['wide']), 'trial')} still wider."
+            f"{plural(int(until['wide']), 'trial')} still wider. {APPROXIMATE}"
         )
     return f"Seeds were being added {goal} when the sweep ended, in {rounds} so far."

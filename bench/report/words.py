@@ -56,7 +56,7 @@ def short(value: float | None) -> str:
 def duration(seconds: float) -> str:
     """Write seconds in the unit that suits them."""
     if pd.isna(seconds) or math.isinf(seconds):
-        return "–"
+        return "…"
     unit, size = next((named for named in UNITS if seconds >= named[1]), UNITS[-1])
     return f"{short(seconds / size)} {unit}"
 

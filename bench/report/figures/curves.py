@@ -1,15 +1,17 @@
 """Training curves: quantile fans over seeds, and single trainings in the colours of their outcomes."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from bench.analysis.curves import ITERATION
 from bench.report.colour import EFFECT, OUTCOMES
-from bench.report.drawing import area, blank, end_margin, folded, log_axis, name_ends, plain, plain_number
+from bench.report.drawing import area, blank, end_margin, folded, line, log_axis, name_ends, plain, plain_number
 from bench.tracking import columns as c
 
 FAN = ((0.05, 0.95, 0.13), (0.25, 0.75, 0.22))  # from, to, how dense
@@ -53,17 +55,36 @@ def single_curves(lines: pd.DataFrame, ends: tuple[float, float], iterations: in
     return figure
 
 
-def typical(
-    curves: pd.DataFrame, patterns: Sequence[str], colours: dict[str, str], ends: tuple[float, float]
-) -> Figure:
+@dataclass(frozen=True, eq=False)
+class Line:
+    """A line of a figure: what ends in it, its colour, and its loss at recorded iterations."""
+
+    names: list[str]
+    colour: str
+    iterations: NDArray[np.int64]
+    loss: NDArray[np.float64]
+
+    @property
+    def name(self) -> str:
+        """Its first two names, and how many there are more."""
+        more = f" +{len(self.names) - 2}" if len(self.names) > 2 else ""
+        return "\n".join(self.names[:2]) + more
+
+
+def typical(lines: Sequence[Line], ends: tuple[float, float]) -> Figure:
     """Draw the median loss of the trainings that end at each pattern."""
-    figure, axes = blank(3.9, 2.5, right=end_margin(patterns))
-    _loss_axes(axes, ends, int(curves[ITERATION].max()))
+    figure, axes = blank(3.9, 2.5, right=end_margin(part for one in lines for part in one.name.split("\n")))
+    last = max(
+        int(one.iterations[-1] + (one.iterations[1] - one.iterations[0] if len(one.iterations) > 1 else 0))
+        for one in lines
+    )
+    _loss_axes(axes, ends, last)
     named = []
-    for pattern, rows in curves.groupby("pattern", sort=False, observed=True):
-        axes.plot(rows[ITERATION], rows["median"], color=colours[str(pattern)])
-        last = max(float(rows["median"].iloc[-1]), ends[0])
-        named.append({"name": str(pattern), "colour": colours[str(pattern)], "y": np.log(last)})
+    for one in lines:
+        line(axes, one.iterations, one.loss, one.colour)
+        at_end = one.loss[np.isfinite(one.loss)][-1:]
+        if at_end.size:
+            named.append({"name": one.name, "colour": one.colour, "y": np.log(max(float(at_end[0]), ends[0]))})
     name_ends(axes, named, np.log(ends[0]), np.log(ends[1]))
     return figure
 

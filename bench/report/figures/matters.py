@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from bench.report.colour import DIM, EFFECT, SEED
 from bench.report.drawing import blank, folded, percent_axis, plain
 from bench.report.figures.rates import row_height, row_margin
+from bench.report.words import percent
 
 LABEL, VALUE, LOW, HIGH, MARKED = "label", "value", "low", "high", "marked"
 
@@ -17,11 +18,17 @@ def shares(table: pd.DataFrame, xlabel: str, *, most: float) -> Figure:
     """Draw a bar with its interval for each row: the seed's in one colour (``marked``), the others in another."""
     names = [folded(str(name)) for name in table[LABEL]]
     figure, axes = blank(
-        4.2, 0.55 + row_height(names) * len(table), left=row_margin(names), right=0.25, top=0.06, bottom=0.44
+        4.2, 0.55 + row_height(names) * len(table), left=row_margin(names), right=0.5, top=0.06, bottom=0.44
     )
     places = np.arange(len(table))
     colours = [SEED if marked else EFFECT for marked in table[MARKED]]
     axes.barh(places, table[VALUE], height=0.62, color=colours)
+    ends = table[[VALUE, HIGH]].max(axis=1).clip(upper=min(most, 1.0))
+    for place, (value, end) in enumerate(zip(table[VALUE], ends, strict=True)):
+        axes.annotate(
+            percent(value), (end, place), xytext=(3, 0), textcoords="offset points", va="center", fontsize=6.5,
+            color=DIM, annotation_clip=False,
+        )  # fmt: skip
     known = table[LOW].notna() & table[HIGH].notna()
     axes.hlines(places[known], table[LOW][known], table[HIGH][known], color=DIM, linewidth=1.2)
     axes.set_yticks(places, [plain(name) for name in names])

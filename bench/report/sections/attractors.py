@@ -8,18 +8,20 @@ import pandas as pd
 
 from bench.analysis import attractors as found
 from bench.analysis import uniformity
+from bench.analysis.curves import ITERATION
 from bench.analysis.endings import PATTERN
 from bench.analysis.solved import COUNT, HIGH, LOW
 from bench.analysis.study import NAME, Study, highest
 from bench.report.chart import Chart
-from bench.report.colour import order
+from bench.report.colour import STEPS, order
 from bench.report.drawing import log_range, panel
-from bench.report.figures.curves import typical
+from bench.report.figures.curves import Line, typical
 from bench.report.table import Cell, Table, number
 from bench.report.words import p_value, percent, percent_interval, plural, short
 from bench.tracking import columns as c
 
 MOST_LINES = 5
+NEAR = 0.03  # of a loss: closer lines cannot be told apart
 
 
 def attractors(study: Study, key: str) -> dict[str, Any] | None:
@@ -97,13 +99,15 @@ def _chart(study: Study, key: str) -> Chart | None:
     if curves.empty or not (curves[found.MEDIAN] > 0).any():
         return None
     panels = []
+    common = dict.fromkeys(str(name) for name in study.attractors[PATTERN] if name != found.ELSEWHERE)
+    colours = dict(zip(list(common)[:STEPS], order(min(len(common), STEPS)), strict=True))
     for (gate, loss), rows in curves.groupby([c.GATE, c.LOSS], sort=False, observed=True):
-        patterns = [str(name) for name in dict.fromkeys(rows[PATTERN])][:MOST_LINES]
+        patterns = [str(name) for name in dict.fromkeys(rows[PATTERN]) if name in colours][:MOST_LINES]
         own = rows[rows[PATTERN].isin(patterns)].replace(np.inf, np.nan)
         if not (own[found.MEDIAN] > 0).any():
             continue
-        colours = dict(zip(patterns, order(len(patterns)), strict=True))
-        panels.append(panel(f"{gate} {loss}", typical(own, patterns, colours, log_range(own[found.MEDIAN]))))
+        lines = _merged(own, patterns, colours)
+        panels.append(panel(f"{gate} {loss}", typical(lines, log_range(own[found.MEDIAN]))))
     return Chart(
         name=f"typical-{key}",
         title="What training looks like on the way there",
@@ -115,6 +119,20 @@ def _chart(study: Study, key: str) -> Chart | None:
         panels=panels,
         data=curves,
     )
+
+
+def _merged(rows: pd.DataFrame, patterns: Sequence[str], colours: Mapping[str, str]) -> list[Line]:
+    """Return a line for each pattern, and one for those together whose losses are the same all the way."""
+    lines: list[Line] = []
+    for pattern in patterns:
+        own = rows[rows[PATTERN] == pattern]
+        at, loss = own[ITERATION].to_numpy(), own[found.MEDIAN].to_numpy(dtype=np.float64)
+        same = [line for line in lines if len(line.loss) == len(loss) and np.allclose(line.loss, loss, rtol=NEAR)]
+        if same:
+            same[0].names.append(pattern)
+        else:
+            lines.append(Line([pattern], colours[pattern], at, loss))
+    return lines
 
 
 # ------------------------------------------------------------------ the wrong observation
@@ -139,7 +157,7 @@ def _wrong_summary(tested: pd.DataFrame) -> str:
     verdict = (
         f"In {plural(uneven, 'trial')} of {len(tested):,} the choice is not uniform over the seeds."
         if uneven
-        else f"In none of {plural(len(tested), 'trial')} do the seeds favour an observation beyond chance."
+        else f"A preference could be shown in none of {plural(len(tested), 'trial')}."
     )
     return " ".join([*parts, verdict])
 

@@ -1,4 +1,4 @@
-"""Sweeps side by side: what differs between them, and the rates of the trials that all of them have."""
+"""Sweeps side by side: what differs between them, and the rates of the trials that several of them have."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -38,10 +38,11 @@ def _rates(trainings: pd.DataFrame) -> dict[str, dict[Any, Any]]:
 
 
 def _shared(swept: Sequence[Any]) -> pd.DataFrame:
-    """Return the trials that all sweeps have, with the first one's names."""
+    """Return the trials that at least two sweeps have, with the first one's names."""
     tables = [trial_table(one.plan) for one in swept]
-    common = set.intersection(*(set(table.index) for table in tables))
-    return tables[0][tables[0].index.isin(common)]
+    known = pd.concat(tables)
+    twice = known.index[known.index.duplicated()]
+    return known[known.index.isin(twice) & ~known.index.duplicated()]
 
 
 def _facts(swept: Sequence[Any], names: Sequence[str]) -> Table:
@@ -49,7 +50,7 @@ def _facts(swept: Sequence[Any], names: Sequence[str]) -> Table:
         {
             "title": one.plan["title"],
             "command": one.plan["command"],
-            "solved": percent_interval(*clustered_rate(one.trainings)) if len(one.trainings) else "–",
+            "solved, of all begun": percent_interval(*clustered_rate(one.trainings)) if len(one.trainings) else "–",
             "trials": f"{len(one.plan['trials']):,}",
             "seeds": ", ".join(dict.fromkeys(trial["seeds"] for trial in one.plan["trials"])),
             "trainings": f"{len(one.trainings):,} of {sum(t['trainings'] for t in one.plan['trials']):,}",
@@ -116,7 +117,7 @@ def _chart(shared: pd.DataFrame, rates: Sequence[Mapping[str, dict[Any, Any]]], 
         title=f"The same trials differ by up to {100 * widest:.1f} points between the sweeps"
         if widest
         else "The same trials solve at the same rate in all of them",
-        subtitle="Share of seeds that solve it, with Wilson's 95 % interval; a panel per trial that all sweeps have.",
+        subtitle="Share of seeds that solve it, with Wilson's 95 % interval; a panel per trial that two sweeps have.",
         caption=f"The {len(panels)} of {plural(len(shared), 'trial')} that differ most."
         if len(panels) < len(shared)
         else "Sweeps with the same trial and the same seeds give the same numbers, whatever trained them.",

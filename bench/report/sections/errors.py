@@ -14,7 +14,6 @@ from bench.report.words import counted, percent
 from bench.tracking import columns as c
 
 LOWEST = 1e-9  # errors below are drawn here: they are solved to more digits than matter
-BETWEEN = (0.01, 0.15)  # errors that are neither solved nor a plateau
 MOST_ROWS = 12
 
 
@@ -56,13 +55,18 @@ def errors(study: Study, key: str) -> Chart | None:
 
 
 def _title(finite: pd.DataFrame) -> str:
-    between = float(finite[c.FINAL_MSE].between(*BETWEEN).mean())
-    solved = float((finite[c.OUTCOME] == Result.SOLVED).mean())
-    if solved in (0.0, 1.0):
-        return "No training ends at a solution" if solved == 0 else "All trainings end at a solution"
-    if between < 0.25:
-        return f"A training ends at a solution or far from one: {percent(between)} end between 0.01 and 0.15"
-    return f"{percent(solved)} of the trainings end at a solution; {percent(between)} end on the way, at 0.01 to 0.15"
+    """Say what became of the trainings whose errors these are."""
+    shares = {name: float((finite[c.OUTCOME] == name).mean()) for name in (Result.SOLVED, Result.STUCK, Result.SLOW)}
+    if 1.0 in shares.values():
+        whole = next(name for name, share in shares.items() if share == 1)
+        return {
+            Result.SOLVED: "All trainings end at a solution",
+            Result.STUCK: "All trainings end stuck on a plateau",
+            Result.SLOW: "All trainings were still on their way when the budget ended",
+        }[whole]
+    ends = (" end at a solution", " stuck on a plateau", " were still on their way")
+    parts = [f"{percent(share)}{end}" for share, end in zip(shares.values(), ends, strict=True) if share]
+    return ", ".join(parts)
 
 
 def _histogram(study: Study, finite: pd.DataFrame) -> pd.DataFrame:

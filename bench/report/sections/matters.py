@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis import importance, measures, sensitivity, solved
-from bench.analysis.study import Study, highest, lowest
+from bench.analysis.study import BUDGET, Study, highest, lowest
 from bench.problem.label import word
 from bench.report.chart import Chart
 from bench.report.drawing import panel
@@ -20,6 +20,7 @@ IN_WORDS = {
     measures.LOG_MSE: "the order of the final error",
     measures.SOLVED_SHARE: "the time to solution",
 }
+UNEVEN = "Only some combinations were trained, or not with the same seeds"
 LEAST = 0.0005  # interactions below are summed up: nobody reads twenty zeros
 MOST_TERMS = 14
 
@@ -35,10 +36,10 @@ def matters(study: Study, key: str) -> dict[str, Any] | None:
         ranked = study.importances
         charts += [_importances(ranked, len(study.trials), key)] if len(ranked) else []
         note = (
-            "Not every combination was trained with the same seeds, so that variance cannot be split exactly; a random "
-            "forest ranks the parameters instead, with failures counted as worst."
+            f"{UNEVEN}: variance cannot be split exactly. A random forest ranks the parameters instead, with failures "
+            "counted as worst."
             if len(ranked)
-            else "Not every combination was trained with the same seeds, and trials are too few to rank parameters."
+            else f"{UNEVEN}, and trials are too few to rank parameters."
         )
     effects = study.effects
     if len(effects) and is_grid(study) and _is_readable(effects):
@@ -132,13 +133,9 @@ def _importances(ranked: pd.DataFrame, trials: int, key: str) -> Chart:
         r2 = float(rows[importance.R2].iloc[0])
         title = f"{IN_WORDS[str(measure)].capitalize()}; the forest explains {percent(max(r2, 0.0), 0)}"
         panels.append(panel(title, shares(table, "fall of R² when shuffled", most=max(float(table[HIGH].max()), 0.05))))
-    first = highest(ranked, importance.IMPORTANCE)
-    explains = ranked[importance.R2].max() > 0
     return Chart(
         name=f"importance-{key}",
-        title=f"{first[importance.PARAMETER]} tells good trials from bad ones best"
-        if explains
-        else "No parameter tells good trials from bad ones",
+        title=_importances_title(ranked),
         subtitle=f"Permutation importance in a random forest over {plural(trials, 'trial')}: how much worse it "
         "predicts when a parameter is shuffled; lines: 95 % of the shuffles.",
         caption="Failures count as worst: an error of 1 where it diverged, the whole budget where it never solved. "
@@ -148,6 +145,17 @@ def _importances(ranked: pd.DataFrame, trials: int, key: str) -> Chart:
         panels=panels,
         data=ranked,
     )
+
+
+def _importances_title(ranked: pd.DataFrame) -> str:
+    """Name the parameter that matters most, where its shuffles lie beyond those of the next."""
+    if ranked[importance.R2].max() <= 0:
+        return "No parameter tells good trials from bad ones"
+    own = ranked[ranked[importance.MEASURE] == highest(ranked, importance.R2)[importance.MEASURE]]
+    ordered = own.sort_values(importance.IMPORTANCE, ascending=False, kind="stable")
+    first, rest = ordered.iloc[0], ordered.iloc[1:]
+    best = rest.empty or first[solved.LOW] > rest[solved.HIGH].max()
+    return f"{first[importance.PARAMETER]} tells good trials from bad ones {'best' if best else 'best, by a hair'}"
 
 
 # ------------------------------------------------------------------ means by value
@@ -170,7 +178,7 @@ def _effects(effects: pd.DataFrame, key: str) -> Chart:
         title=_effects_title(effects),
         subtitle="Share of seeds that solve it by each value of each parameter, over everything else that was varied, "
         f"with 95 % bootstrap intervals over the seeds; n = {from_to(effects[solved.COUNT])} trainings per value.",
-        caption="A mean over settings: where parameters interact, the heatmap above tells more.",
+        caption="A mean over settings: where parameters interact, the solved rates of the trials tell more.",
         alt="Solved rate by value of each parameter.",
         panels=panels,
         data=effects.assign(**{sensitivity.VALUE: effects[sensitivity.VALUE].astype(str)}),
@@ -178,14 +186,19 @@ def _effects(effects: pd.DataFrame, key: str) -> Chart:
 
 
 def _effects_title(effects: pd.DataFrame) -> str:
-    spans = effects.groupby(sensitivity.PARAMETER, sort=False)[sensitivity.MEAN].agg(lambda m: m.max() - m.min())
+    """Name the parameter with the greatest difference, where there are others and its ends are beyond chance."""
+    causes = effects[~effects[sensitivity.PARAMETER].isin(BUDGET)]
+    spans = causes.groupby(sensitivity.PARAMETER, sort=False)[sensitivity.MEAN].agg(lambda m: m.max() - m.min())
+    if spans.empty:
+        return "The solved rate by each value"
     name = str(spans.idxmax())
-    own = effects[effects[sensitivity.PARAMETER] == name]
+    own = causes[causes[sensitivity.PARAMETER] == name]
     low, high = lowest(own, sensitivity.MEAN), highest(own, sensitivity.MEAN)
-    if spans.max() == 0:
-        return "No parameter makes a difference by itself"
+    if not low[solved.HIGH] < high[solved.LOW]:
+        return "No parameter is shown to make a difference by itself"
     ends = [f"{word(name, one[sensitivity.VALUE])} {_interval(one)}" for one in (low, high)]
-    return f"{name} makes the greatest difference by itself: {ends[0]}, {ends[1]}"
+    most = "makes the greatest difference by itself" if len(spans) > 1 else "makes a difference"
+    return f"{name} {most}: {ends[0]}, {ends[1]}"
 
 
 def _interval(row: Any) -> str:

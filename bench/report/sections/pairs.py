@@ -59,7 +59,8 @@ def _chart(study: Study, compared: pd.DataFrame, key: str) -> Chart:
         subtitle="Difference of solved rates over the same starting weights, in percentage points, with paired 95 % "
         f"intervals; n = {from_to(compared[compare.PAIRS])} pairs of trainings each.",
         caption="A dot lies towards the value that solves more. Filled: beyond chance by McNemar's exact test, after "
-        f"Holm's correction for all {len(compared):,} comparisons of this block. Hollow: not, by these seeds."
+        f"Holm's correction for all {len(compared):,} comparisons of this block. Hollow: not shown, "
+        "by these seeds. Intervals are of each comparison by itself."
         f"{_cut(compared, len(groups))}",
         alt=f"{plural(len(compared), 'paired difference')} of solved rates, {surely:,} beyond chance.",
         panels=panels,

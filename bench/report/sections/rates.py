@@ -25,8 +25,8 @@ LINE = "line"
 def rates(study: Study, until: Mapping[str, Any] | None, key: str) -> dict[str, Any]:
     """Return the heatmap, if two parameters were varied, and the chart of intervals."""
     target = until["half_width"] if until else WIDE
-    table = study.rates.assign(half=(study.rates[HIGH] - study.rates[LOW]) / 2)
-    wide = int((table["half"] > target).sum())
+    table = study.rates.assign(reach=_reach(study.rates, until))
+    wide = int((table["reach"] > target).sum())
     has_heat = len(study.names) > 1 and is_grid(study)
     return {
         "heat": _heat(study, table, target, key) if has_heat else None,
@@ -38,13 +38,30 @@ def rates(study: Study, until: Mapping[str, Any] | None, key: str) -> dict[str, 
     }
 
 
+def _reach(rates: pd.DataFrame, until: Mapping[str, Any] | None) -> pd.Series:
+    """Return how far an interval reaches from its rate; half of its width where that is what seeds were added for."""
+    if until:
+        return (rates[HIGH] - rates[LOW]) / 2
+    return (rates[HIGH] - rates[RATE]).clip(lower=rates[RATE] - rates[LOW])
+
+
+def _bound(end: float) -> str:
+    """Return an end of an interval in percent, with a decimal near 0 and 100."""
+    value = 100 * end
+    return f"{value:.0f}" if value in (0, 100) or 10 <= value <= 90 else f"{value:.1f}"
+
+
 def _title(table: pd.DataFrame) -> str:
     best, worst = highest(table, RATE), lowest(table, RATE)
     if len(table) == 1:
         return f"{percent(best[RATE])} of the starts solve it"
+    equal = int((table[RATE] == best[RATE]).sum())
     if best[RATE] == worst[RATE]:
         return f"Every trial solves it from {percent(best[RATE])} of its starts"
-    return f"From {percent(worst[RATE])} of the starts with {worst[NAME]} to {percent(best[RATE])} with {best[NAME]}"
+    return (
+        f"From {percent(worst[RATE])} of the starts with {worst[NAME]} to {percent(best[RATE])} with "
+        f"{best[NAME] if equal == 1 else plural(equal, 'other')}"
+    )
 
 
 def _wide(wide: int, trials: int, target: float, *, has_heat: bool, growing: bool) -> str:
@@ -86,7 +103,7 @@ def _heat(study: Study, table: pd.DataFrame, target: float, key: str) -> dict[st
             "values": {n: [word_of(n, v) for v in in_order(n, table[n].tolist())] for n in study.names},
             "cells": list(cells.values()),
         },
-        "csv": csv_uri(table.drop(columns=["half", "block", "planned", "seeds"], errors="ignore")),
+        "csv": csv_uri(table.drop(columns=["reach", "block", "planned", "seeds"], errors="ignore")),
     }
 
 
@@ -109,8 +126,8 @@ def _cells(table: pd.DataFrame, names: Sequence[str], target: float) -> dict[Any
         place: {
             "at": [word_of(name, row[name]) for name in names],
             "text": f"{100 * row[RATE]:.0f}" if row[RATE] in (0, 1) or 0.995 > row[RATE] >= 0.005 else _edge(row[RATE]),
-            "half": f"±{100 * row['half']:.1f}" if row["half"] < 0.0995 else f"±{100 * row['half']:.0f}",
-            "wide": bool(row["half"] > target),
+            "between": f"{_bound(row[LOW])}–{_bound(row[HIGH])}",
+            "wide": bool(row["reach"] > target),
             "title": f"{row[NAME]}: {percent_interval(row[RATE], row[LOW], row[HIGH])}, "
             f"{row[c.SOLVED]:,} of {row[COUNT]:,} seeds",
             "colour": colour,
@@ -145,11 +162,12 @@ def _intervals(study: Study, table: pd.DataFrame, key: str, title: str) -> Chart
         name=f"rates-{key}",
         title=title,
         subtitle=f"Share of seeds that solve it, with Wilson's 95 % interval; {counted(study.begun)}.",
-        caption="A dot is a trial, the line its interval: where lines overlap much, more seeds are needed to tell."
+        caption="A dot is a trial, the line its interval. Lines that overlap do not show that trials are alike: those "
+        "that start from the same weights are compared seed by seed below."
         + (f" {left_out:,} more trials are in the table of every trial." if left_out else ""),
         alt=f"Solved rates of {plural(len(table), 'trial')}, from {percent(worst)} to {percent(best)}.",
         panels=panels,
-        data=table.drop(columns=["half", "block", "planned"], errors="ignore"),
+        data=table.drop(columns=["reach", "block", "planned"], errors="ignore"),
     )
 
 

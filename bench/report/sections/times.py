@@ -70,8 +70,8 @@ def _in_seconds(study: Study, seconds: pd.DataFrame, key: str) -> Chart | None:
     took = [float(first[name].iloc[0]) for name in (survival.MEDIAN, survival.MEDIAN_LOW, survival.MEDIAN_HIGH)]
     return Chart(
         name=f"times-seconds-{key}",
-        title=f"By the clock {best} is fastest: half have solved it after {duration(took[0])}",
-        subtitle=f"{MEASURE}; seconds, logarithmic; the {len(first)} fastest of {plural(len(study.trials), 'trial')}; "
+        title=f"By the clock, half have solved it after {duration(took[0])} with {best}",
+        subtitle=f"{MEASURE}; seconds, logarithmic; {_which(len(first), len(study.trials))}"
         f"95 % interval of the median: {duration(took[1])} to {duration(took[2])}.",
         caption="Seconds are a training's iterations times the median time that one took it, its share of all that "
         "advanced side by side, often beside other work: what it cost, not a comparison of backends.",
@@ -79,6 +79,10 @@ def _in_seconds(study: Study, seconds: pd.DataFrame, key: str) -> Chart | None:
         panels=_panels(steps, Layout(NAME, ()), "seconds"),
         data=_numbers(steps, [survival.AT, survival.SHARE, LOW, HIGH]),
     )
+
+
+def _which(drawn: int, trials: int) -> str:
+    return "" if drawn == trials else f"the {drawn:,} with the smallest medians of {trials:,} trials; "
 
 
 def _numbers(steps: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
@@ -139,7 +143,7 @@ def _table(table: pd.DataFrame, seconds: pd.DataFrame, key: str) -> Table:
                 number(f"{row[COUNT]:,}", row[COUNT]),
                 number(f"{row[c.SOLVED]:,}", row[c.SOLVED]),
                 *cells,
-                number(duration(took), took),
+                number(duration(took) if pd.notna(took) else "–", took),
             ]
         )
     label = f"Time to solution of {plural(len(table), 'trial')}"

@@ -57,7 +57,7 @@
     if (!cell) return make("td", "–", { class: "none" });
     const node = make("td", cell.text, { title: cell.title, style: `background-color:${cell.colour};color:${cell.ink}` });
     if (cell.wide) node.className = "wide";
-    node.append(make("small", cell.half));
+    node.append(make("small", cell.between));
     return node;
   };
   const heatPanel = (data, cells, down, across, title) => {
@@ -89,6 +89,7 @@
         if (!groups.has(title)) groups.set(title, []);
         groups.get(title).push(cell);
       }
+      document.getElementById(`${controls.dataset.heat}-key`).firstElementChild.textContent = `${down.value} down, ${across.value} across.`;
       place.replaceChildren(...[...groups].map(([title, cells]) => heatPanel(data, cells, down.value, across.value, title)));
     };
     for (const [one, other] of [[down, across], [across, down]]) {
