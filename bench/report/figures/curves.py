@@ -65,6 +65,12 @@ class Line:
     loss: NDArray[np.float64]
 
     @property
+    def budget(self) -> int:
+        """The iteration after the last recorded one that a recorded one would be at."""
+        step = self.iterations[1] - self.iterations[0] if len(self.iterations) > 1 else 0
+        return int(self.iterations[-1] + step)
+
+    @property
     def name(self) -> str:
         """Its first two names, and how many there are more."""
         more = f" +{len(self.names) - 2}" if len(self.names) > 2 else ""
