@@ -1,6 +1,6 @@
 """How surely: shares of trainings with their intervals, and what became of every one.
 
-Shapes: T trainings.
+Shapes: T trainings, S seeds.
 """
 
 import math
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm, t
 from statsmodels.stats.proportion import proportion_confint
 
@@ -69,24 +69,52 @@ def solved_rates(trainings: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
 
 
 def clustered_rate(trainings: pd.DataFrame) -> tuple[float, float, float]:
-    """Return the solved rate of several trials together, and its 95 % interval; of one trial, Wilson's.
+    """Return the solved rate of several trials together, and its 95 % interval over the seeds that they share.
 
-    Trials share their seeds, so that seeds are drawn and not trainings: the ratio estimator of a cluster sample
-    (Cochran 1977, section 9A.1) with Student's t. Missing where nothing was begun.
+    See `clustered_interval`; of one trial it is Wilson's. Missing where nothing was begun.
     """
     begun = trainings[trainings[c.OUTCOME] != Result.UNSUPPORTED]
     if begun.empty:
         return np.nan, np.nan, np.nan
-    size, solved = len(begun), int(begun[c.SOLVED].sum())
-    clusters = begun.groupby(c.SEED)[c.SOLVED].agg(["size", "sum"]).to_numpy(dtype=np.float64)
-    rate, seeds = solved / size, len(clusters)
-    if (begun[c.TRIAL_ID] == begun[c.TRIAL_ID].iloc[0]).all() or solved in (0, size) or seeds < 2:
-        low, high = wilson_interval(solved, size)
-        return rate, float(low), float(high)
-    residuals = clusters[:, 1] - rate * clusters[:, 0]
-    error = np.sqrt((residuals**2).sum() * seeds / (seeds - 1)) / size
-    reach = float(t.ppf((1 + CONFIDENCE) / 2, seeds - 1) * error)
-    return rate, max(rate - reach, 0.0), min(rate + reach, 1.0)
+    clusters = begun.groupby(c.SEED)[c.SOLVED].agg(["sum", "size"]).to_numpy(dtype=np.float64)
+    return float(begun[c.SOLVED].mean()), *clustered_interval(clusters[:, 0], clusters[:, 1])
+
+
+def clustered_interval(counts_S: ArrayLike, totals_S: ArrayLike) -> tuple[float, float]:
+    """Return the ends of the 95 % interval of a share, of so many of all trainings of each seed; 0 and 1 of nothing.
+
+    Trials share their seeds, so that seeds are drawn and not trainings. The interval of Agresti & Coull (1998) for as
+    many trainings as they are worth, by `effective_size`, as Dean & Pagano (2015) have it for surveys: its middle is
+    that of Wilson's, which near none and all is too short (91 % at 0.995 of 100). Where each seed trained once there is
+    nothing to share, and it is Wilson's. Events of less than 1 % that come in bursts by seed are held too seldom.
+    """
+    counts_S, totals_S = (np.asarray(some, dtype=np.float64) for some in (counts_S, totals_S))
+    count, size = counts_S.sum(), totals_S.sum()
+    if (totals_S <= 1).all():
+        low, high = wilson_interval(count, size)
+        return float(low), float(high)
+    worth = effective_size(counts_S[totals_S > 0], totals_S[totals_S > 0])
+    low, high = proportion_confint(count / size * worth, worth, alpha=1 - CONFIDENCE, method="agresti_coull")
+    # the ends are 0 and 1 for none and for all; rounding may leave them a hair beside
+    return float(low) if count else 0.0, float(high) if count < size else 1.0
+
+
+def effective_size(counts_S: NDArray[np.float64], totals_S: NDArray[np.float64]) -> float:
+    """Return how many independent trainings the seeds' trainings are worth: their number over the design effect.
+
+    The design effect (Kish 1965) is the variance of the ratio estimator of a cluster sample (Cochran 1977, section
+    9A.1) over that of a binomial share; Student's t pays for its estimate (Korn & Graubard 1998). It is worth at most
+    all trainings, and at least the seeds alone, as where trials all do the same: n² / Σ m² of them, Kish's number for
+    seeds with unequally many trainings m. That is taken where none or all count, and nothing can be estimated.
+    """
+    size, seeds = totals_S.sum(), len(totals_S)
+    rate, fewest = counts_S.sum() / size, size**2 / (totals_S**2).sum()
+    if rate in (0, 1) or seeds < 2:
+        return float(fewest)
+    variance = ((counts_S - rate * totals_S) ** 2).sum() * seeds / (seeds - 1) / size**2
+    tail = (1 + CONFIDENCE) / 2
+    single = rate * (1 - rate) * (norm.ppf(tail) / t.ppf(tail, seeds - 1)) ** 2
+    return float(np.clip(single / variance, fewest, size)) if variance * size > single else float(size)
 
 
 def outcome_ledger(trainings: pd.DataFrame) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from bench.analysis.solved import (
     MISSING,
     PLANNED,
     RATE,
+    clustered_interval,
     clustered_rate,
     half_width,
     ledger,
@@ -298,11 +299,63 @@ def grid(solved_CS):
     return data.assign(**{c.SOLVED: solved.ravel(), c.OUTCOME: np.where(solved.ravel(), "solved", "stuck")})
 
 
+def agresti_coull(rate, size):
+    """Return the interval of Agresti & Coull (1998) by its formula."""
+    z = 1.959964
+    middle = (rate * size + z**2 / 2) / (size + z**2)
+    reach = z * np.sqrt(middle * (1 - middle) / (size + z**2))
+    return max(middle - reach, 0), min(middle + reach, 1)
+
+
 def test_the_rate_of_trials_that_share_seeds_is_worked_out_by_hand():
-    """Of two trials, three seeds solve 2, 1 and 1: 4 of 6; residuals 2/3, -1/3, -1/3; Student's t of two degrees."""
-    error = np.sqrt((4 / 9 + 1 / 9 + 1 / 9) * 3 / 2) / 6
-    rate, low, high = clustered_rate(grid([[1, 1, 0], [1, 0, 1]]))
-    assert (rate, low, high) == pytest.approx((4 / 6, max(4 / 6 - 4.302653 * error, 0), 1.0))
+    """Three trials, four seeds that solve 3, 2, 1 and 1: 7 of 12.
+
+    Residuals 5/4, 1/4, -3/4, -3/4 have squares of 44/16 together: the variance of the rate is 44/16 4/3 / 144, and
+    that of one training 7/12 5/12. With Student's t of three degrees they are worth 3.6 trainings; no fewer than four.
+    """
+    worth = (35 / 144) / (44 / 16 * 4 / 3 / 144) * (1.959964 / 3.182446) ** 2
+    assert worth == pytest.approx(3.62, abs=0.01)
+    found = clustered_rate(grid([[1, 1, 1, 0], [1, 1, 0, 1], [1, 0, 0, 0]]))
+    assert found == pytest.approx((7 / 12, *agresti_coull(7 / 12, 4)))
+
+
+def test_what_trainings_are_worth_lies_between_seeds_and_trainings():
+    """Twenty seeds with 3 or 0 of six: squares of 2.25 each; variance 20 2.25 20/19 / 120², Student's t of 19."""
+    worth = 0.1875 / (((3 - 1.5) ** 2 * 20) * 20 / 19 / 120**2) * (1.959964 / 2.093024) ** 2
+    assert 20 < worth < 120
+    assert clustered_interval([3, 0] * 10, [6] * 20) == pytest.approx(agresti_coull(0.25, worth), rel=1e-5)
+
+
+def test_seeds_that_all_solve_the_same_share_are_worth_all_their_trainings():
+    """Nothing varies between them."""
+    assert clustered_interval([3] * 10, [6] * 10) == pytest.approx(agresti_coull(0.5, 60), rel=1e-5)
+
+
+@pytest.mark.parametrize("every", [0, 1])
+def test_where_none_or_all_solve_only_the_seeds_count(every):
+    """Whether trials do the same cannot be seen: 36 trials of 100 seeds are worth 100, and not 3,600."""
+    rate, low, high = clustered_rate(grid(np.full((36, 100), every)))
+    assert (rate, low, high) == pytest.approx((every, *agresti_coull(every, 100)))
+    assert (low, high)[every] == every
+
+
+def test_a_seed_that_trained_more_often_counts_for_more():
+    """Ten trainings of one seed and one of each of ten others are worth 20² / (100 + 10) seeds where all solve."""
+    assert clustered_interval([10] + [1] * 10, [10] + [1] * 10)[0] == pytest.approx(
+        agresti_coull(1, 400 / 110)[0], rel=1e-5
+    )
+
+
+@settings(max_examples=60)
+@given(st.lists(st.integers(0, 30).flatmap(lambda m: st.tuples(st.integers(0, m), st.just(m))), min_size=1))
+def test_the_interval_over_seeds_holds_the_rate_and_mirrors(counts):
+    """However the seeds are filled; what is not solved mirrors it; seeds that never began are none."""
+    count_S, total_S = np.array(counts).T
+    low, high = clustered_interval(count_S, total_S)
+    assert clustered_interval(total_S - count_S, total_S) == pytest.approx((1 - high, 1 - low))
+    assert clustered_interval([0, *count_S], [0, *total_S]) == (low, high)
+    assert 0 <= low <= high <= 1
+    assert not total_S.sum() or low - 1e-12 <= count_S.sum() / total_S.sum() <= high + 1e-12
 
 
 def test_the_rate_of_one_trial_has_wilsons_interval():
@@ -322,13 +375,42 @@ def test_of_nothing_there_is_no_rate():
     assert np.isnan(clustered_rate(grid([[1]]).assign(**{c.OUTCOME: "unsupported"}))).all()
 
 
+def held(solved_RS, trials, truth):
+    """Return in which share of sweeps, of whose seeds so many of the trials solved, the interval holds the truth."""
+    ends = np.array([clustered_interval(solved_S, np.full(len(solved_S), trials)) for solved_S in solved_RS])
+    return ((ends[:, 0] <= truth) & (truth <= ends[:, 1])).mean()
+
+
+def seeded(rng, *, mean, alike, trials, seeds):
+    """Return how many of the trials each seed solves in 1,000 sweeps: seeds have chances of their own, from a beta.
+
+    ``alike`` is the correlation of two trials over seeds: 0 where they know nothing of each other, 1 for copies.
+    """
+    if alike in (0, 1):
+        chance = np.full((1_000, seeds), mean) if alike == 0 else rng.random((1_000, seeds)) < mean
+    else:
+        chance = rng.beta(mean * (1 / alike - 1), (1 - mean) * (1 / alike - 1), (1_000, seeds))
+    return rng.binomial(trials, chance)
+
+
 @pytest.mark.slow
-def test_the_interval_over_shared_seeds_covers_the_truth_nineteen_times_of_twenty():
+@pytest.mark.parametrize("alike", [0, 0.05, 0.3, 0.5, 1])
+@pytest.mark.parametrize("mean", [0.4, 0.6, 0.8])
+def test_the_interval_over_shared_seeds_covers_the_truth_nineteen_times_of_twenty(alike, mean):
     """Good and bad seeds: each has a chance of its own, the same in twelve trials; a thousand sweeps of 100 seeds."""
-    rng = np.random.default_rng(5)
-    held = 0
-    for _ in range(1000):
-        chance_S = rng.beta(0.6, 0.4, 100)
-        _, low, high = clustered_rate(grid(rng.random((12, 100)) < chance_S))
-        held += low <= 0.6 <= high
-    assert 0.93 <= held / 1000 <= 0.97
+    solved_RS = seeded(np.random.default_rng(5), mean=mean, alike=alike, trials=12, seeds=100)
+    assert 0.93 <= held(solved_RS, 12, mean) <= 0.97
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("mean", "alike", "trials", "seeds"),
+    [
+        *((0.995, 1, 36, 100), (0.995, 0, 36, 100), (0.005, 1, 36, 100), (0.97, 0, 6, 20)),
+        *((0.97, 1, 6, 20), (0.97, 0.3, 6, 20), (0.03, 0.05, 36, 100), (0.9, 0.5, 6, 20)),
+    ],
+)
+def test_the_interval_over_shared_seeds_covers_the_truth_at_the_edges(mean, alike, trials, seeds):
+    """Where nearly all or nearly none are solved it may hold it more often, but not less."""
+    solved_RS = seeded(np.random.default_rng(6), mean=mean, alike=alike, trials=trials, seeds=seeds)
+    assert held(solved_RS, trials, mean) >= 0.93
