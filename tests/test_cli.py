@@ -253,7 +253,7 @@ def test_sweeps_of_the_same_trials_are_compared_by_their_rates(bench, folder):
     one, other = (sweep["sweep"] for sweep in bench("list", "--json").json["sweeps"])
     bench("report", one, other, "-o", "both.html")
     page = (folder / "both.html").read_text()
-    assert "Solved rates of the trials that all have" in page
+    assert "Solved rates of the trials that both have" in page
     assert "n = 2" in page
     assert "n = 4" in page
 

@@ -45,12 +45,13 @@ def some(ended, trial):
     return lambda solved, unsolved, **of: ended(trial(**of), [SOLVED] * solved + [STUCK] * unsolved)
 
 
-def test_a_trial_belongs_to_its_first_block_only(table, some):
-    """Its trainings are counted once."""
-    one, other = some(3, 3, hidden=2), some(3, 3, hidden=8)
+def test_a_trial_of_two_blocks_is_in_both_with_the_seeds_of_each(table, some, ended, trial):
+    """Of its ten seeds, the second block has four: those of its other trial. In the first it is alone, with all."""
+    one, other = some(5, 5, hidden=2), ended(trial(hidden=8), [SOLVED] * 4, seeds=range(6, 10))
     document = plan(one, other, blocks=("a", "b", "c"), places=([0, 1], [1]))
     found = list(studies(document, table(one, other)))
-    assert [(each.title, len(each.trials), len(each.trainings)) for each in found] == [("a", 1, 6), ("b", 1, 6)]
+    assert [(each.title, len(each.trials), len(each.trainings)) for each in found] == [("a", 1, 10), ("b", 2, 8)]
+    assert found[1].is_balanced
 
 
 def test_trainings_alone_are_no_study(table, some, ended, trial):

@@ -47,7 +47,7 @@ def test_how_often_it_is_solved_has_its_wilson_interval_and_n(made_report, some)
 
 def test_a_gate_that_is_never_solved_is_said_to_be_so(made_report, some):
     """Exactly none, with the interval that remains."""
-    said = the(made_report(some(0, 100)), "never solved")
+    said = the(made_report(some(0, 100)), "None of 100 trainings solves XOR within 100 iterations")
     assert "0 % [0, 3.7]" in said
 
 
@@ -65,7 +65,7 @@ def test_the_highest_and_the_lowest_trial_are_named_with_their_intervals(made_re
     assert said.startswith(
         "hidden=8 solves it from 90.0 % [82.6, 94.5] of the starts, hidden=2 from 20.0 % [13.3, 28.9]"
     )
-    assert "3 trials; n = 100 and 100 seeds" in said
+    assert "3 trials, picked afterwards; n = 100 and 100 seeds" in said
 
 
 def test_trials_that_are_all_alike_have_no_highest_and_lowest(made_report, some):
@@ -77,24 +77,31 @@ def test_trials_that_are_all_alike_have_no_highest_and_lowest(made_report, some)
 
 def test_luck_is_a_share_of_the_variance_where_the_grid_is_balanced(made_report, some):
     """All of it where both trials are solved by the same half of the seeds."""
-    said = the(made_report(some(50, 50, hidden=8), some(50, 50, hidden=2)), "The start has a part in")
-    assert "100 %" in said
+    said = the(made_report(some(50, 50, hidden=8), some(50, 50, hidden=2)), "Luck is")
+    assert "Starts that are good or bad in every setting are 100 %" in said
     assert "200 trainings" in said
 
 
 def test_luck_is_not_spoken_of_where_there_is_none(made_report, some):
     """Every start solves the one and none the other."""
     report = made_report(some(100, 0, hidden=8), some(0, 100, hidden=2))
-    assert not has(report, "The start has a part in")
+    assert not has(report, "Luck is")
     assert not has(report, "the start decides")
 
 
 def test_the_fastest_trial_has_its_median_with_interval_and_n(made_report, some):
     """Half of the starts after 20 iterations, whatever the rest does."""
-    said = the(made_report(some(80, 20, at=20, hidden=8), some(10, 90, at=5, hidden=2)), "is fastest")
-    assert said.startswith("hidden=8 is fastest: half of its starts have solved it after 20 [20, 20] iterations")
+    said = the(made_report(some(80, 20, at=20, hidden=8), some(10, 90, at=5, hidden=2)), "is the only one to get there")
+    assert said.startswith("hidden=8 is the only one to get there: half of its starts have solved it after 20 [20, 20]")
     assert "1 of 2 trials never get that far" in said
     assert "n = 100 seeds" in said
+
+
+def test_a_trial_is_fastest_only_where_its_interval_lies_before_the_next(made_report, some):
+    """Ten iterations are fewer than twenty; of two that are the same neither is fastest."""
+    assert has(made_report(some(80, 20, at=10, hidden=8), some(80, 20, at=20, hidden=2)), "hidden=8 is fastest")
+    assert has(made_report(some(80, 20, at=10, hidden=8), some(80, 20, at=10, hidden=2)), "is among the fastest")
+    assert has(made_report(some(80, 20, at=10)), "Half of the starts have solved it after 10 [10, 10] iterations")
 
 
 def test_nothing_is_fastest_where_no_half_solves_it(made_report, some):
@@ -123,7 +130,8 @@ def test_the_parameter_that_makes_the_greatest_difference_is_named(made_report, 
         for hidden, loss, solved in ((2, "mse", 10), (2, "bce", 20), (8, "mse", 80), (8, "bce", 90))
     ]
     said = the(made_report(*records), "greatest difference")
-    assert "hidden makes the greatest difference: 15.0 % with hidden=2, 85.0 % with hidden=8" in said
+    assert "hidden makes the greatest difference: 15.0 % [" in said
+    assert "with hidden=2, 85.0 % [" in said
     assert "n = 200 and 200 trainings" in said
 
 
@@ -157,12 +165,10 @@ def test_a_wrong_observation_that_is_always_the_same_is_not_chance(made_report, 
     assert "40, 0, 0, 0 times observation 1 to 4, of 40 trainings with one wrong" in said
 
 
-def test_a_wrong_observation_that_may_be_any_is_said_to_be_random(made_report, ended, trial):
-    """Ten times each."""
+def test_a_wrong_observation_that_may_be_any_is_no_finding(made_report, ended, trial):
+    """Ten times each: that nothing could be shown does not show that there is nothing."""
     ends = [[abs(value - (place == wrong)) for place, value in enumerate(SOLVED)] for wrong in range(4)] * 10
-    said = the(made_report(ended(trial(), ends)), "comes out wrong")
-    assert "is random" in said
-    assert "10, 10, 10, 10 times" in said
+    assert not has(made_report(ended(trial(), ends)), "comes out wrong")
 
 
 def test_what_did_not_come_to_an_end_comes_first(made_report, some, refused, failed, ended, trial):

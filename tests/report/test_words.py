@@ -94,7 +94,7 @@ def test_a_short_number_is_right_to_three_digits(value):
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(2.0, "2 s"), (0.25, "250 ms"), (4.2e-5, "42 µs"), (1e-9, "0.001 µs"), (math.nan, "–"), (math.inf, "–")],
+    [(2.0, "2 s"), (0.25, "250 ms"), (4.2e-5, "42 µs"), (1e-9, "0.001 µs"), (math.nan, "…"), (math.inf, "…")],
 )
 def test_a_duration_has_the_unit_that_suits_it(seconds, text):
     """Nobody reads 0.000042 s."""
