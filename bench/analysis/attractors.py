@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bench.analysis.curves import CURVES, ITERATION, curve_matrix, inverted_cdf, recorded
 from bench.analysis.endings import PATTERN, WRONG, by_targets, name_patterns, stacked, unique_rows
-from bench.analysis.solved import COUNT, HIGH, LOW, wilson_interval
+from bench.analysis.solved import COUNT, HIGH, LOW, clustered_interval, wilson_interval
 from bench.problem.outcome import Result
 from bench.tracking import columns as c
 
@@ -119,15 +119,22 @@ def attractors(trainings: pd.DataFrame, names: pd.Series | None = None) -> pd.Da
     What is in no cluster is "elsewhere", without a centre, so that a trial's rows add up to its unsolved trainings.
     ``names`` are those of `attractor_names`, where they are known already; so in the other functions.
     """
-    return _table(trainings, [c.GATE, PATTERN, c.TRIAL_ID], names)[TRIAL_COLUMNS]
+    table = _table(trainings, [c.GATE, PATTERN, c.TRIAL_ID], names)
+    table[LOW], table[HIGH] = wilson_interval(table[COUNT], table[OF])
+    return table[TRIAL_COLUMNS]
 
 
 def attractor_summary(trainings: pd.DataFrame, names: pd.Series | None = None) -> pd.DataFrame:
     """Return a row for each gate and attractor over all trials, the most frequent first; see `attractors`.
 
-    The share is of all begun trainings of the gate, ``of_unsolved`` of its unsolved ones; ``trials`` of them have it.
+    The share is of all begun trainings of the gate, with an interval over the seeds that its trials share
+    (`clustered_interval`); ``of_unsolved`` is that of its unsolved ones, and ``trials`` of them have it.
     """
+    names = attractor_names(trainings) if names is None else names
     table = _table(trainings, [c.GATE, PATTERN], names)
+    ends = _over_seeds(trainings, names)
+    for place, end in enumerate((LOW, HIGH)):
+        table[end] = [ends[key][place] for key in zip(table[c.GATE], table[PATTERN], strict=True)]
     table[OF_UNSOLVED] = table[COUNT] / table.groupby(c.GATE)[COUNT].transform("sum")
     return table[GATE_COLUMNS]
 
@@ -147,8 +154,23 @@ def _table(trainings: pd.DataFrame, by: list[str], names: pd.Series | None) -> p
     table[SIDES] = _centres(rows, by, table.index)
     table = table.reset_index().merge(begun.reset_index(), on=whole)
     table[SHARE] = table[COUNT] / table[OF]
-    table[LOW], table[HIGH] = wilson_interval(table[COUNT], table[OF])
     return _ordered(table)
+
+
+def _over_seeds(trainings: pd.DataFrame, names: pd.Series) -> dict[tuple[str, str], tuple[float, float]]:
+    """Return the ends of the interval of each gate's and attractor's share of the begun trainings, over their seeds."""
+    begun_T = (trainings[c.OUTCOME] != Result.UNSUPPORTED).to_numpy()
+    ends = {}
+    gates = trainings.loc[begun_T, c.GATE]
+    for gate, places in gates.groupby(gates, observed=True).indices.items():
+        some = np.flatnonzero(begun_T)[places]
+        seed_T, seeds = pd.factorize(trainings[c.SEED].to_numpy()[some])
+        pattern_T, patterns = pd.factorize(names.to_numpy()[some])
+        totals_S = np.bincount(seed_T)
+        for which, pattern in enumerate(patterns):
+            counts_S = np.bincount(seed_T[pattern_T == which], minlength=len(seeds))
+            ends[str(gate), pattern] = clustered_interval(counts_S, totals_S)
+    return ends
 
 
 def _centres(rows: pd.DataFrame, by: list[str], index: pd.Index) -> pd.DataFrame:

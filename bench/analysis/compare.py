@@ -51,7 +51,9 @@ def comparisons(trainings: pd.DataFrame, names: Sequence[str], rng: np.random.Ge
     probability that one solves earlier than the other with the same seed, ties counted half (Mann & Whitney 1947;
     Agarwal et al. 2021, by seed): what ended unsolved, diverged or failed is worst, so that two of them tie; its
     interval is that of Bonett & Price for wins less losses, halved. ``p`` is McNemar's (1947), exact, and ``p_holm``
-    adjusted for all rows (Holm 1979). ``seeds_needed`` is that of `seeds_needed`. All intervals are of 95 %.
+    adjusted for all rows (Holm 1979). ``seeds_needed`` is how many seeds that exact test, two-sided at 5 % and not
+    adjusted, needs for 80 % power, the difference seen taken as true: infinite where there is none, and missing where
+    fewer than 5 pairs are discordant. All intervals are of 95 %.
     """
     parts = [part for alike in alike_trials(trainings, names) for part in [_counted(alike)] if len(part[0])]
     if not parts:

@@ -22,7 +22,7 @@ from bench.analysis.attractors import (
 )
 from bench.analysis.curves import CURVES, ITERATION
 from bench.analysis.endings import PATTERN, WRONG
-from bench.analysis.solved import COUNT, HIGH, LOW, wilson_interval
+from bench.analysis.solved import COUNT, HIGH, LOW, clustered_interval, wilson_interval
 from bench.backends.torch_batched import TorchBatched
 from bench.problem.outcome import Batch, Record, Result
 from bench.tracking import columns as c
@@ -143,6 +143,27 @@ def test_a_row_says_how_many_of_the_begun_end_there(trial, ended, table, failed,
     assert [row[name] for name in (c.FINAL_LOSS, c.FINAL_MSE, WRONG, WHICH, UNDECIDED)] == [0.25, 0.25, 1, (3,), 0]
     (whole,) = attractor_summary(data).to_dict("records")
     assert [whole[name] for name in (COUNT, OF, OF_UNSOLVED, TRIALS)] == [6, 10, 1.0, 1]
+    assert (whole[LOW], whole[HIGH]) == (low, high)
+
+
+def test_trials_that_all_end_alike_know_an_attractors_share_no_better(trial, ended, table, refused):
+    """Ten trials of twenty seeds, eight of which end there in each: as wide as of twenty, not of two hundred."""
+    trials = [trial(hidden=hidden) for hidden in range(1, 11)]
+    other = ended(trial(gate="or"), [PLATEAU] * 9)
+    data = table(
+        *(ended(one, [ONE_WRONG] * 8 + [SOLVED] * 12) for one in trials), other, refused(trials[0], range(90, 99))
+    )
+    found = attractor_summary(data).set_index([c.GATE, PATTERN])
+    row, alone = found.loc[("xor", "0 1 0 0")], found.loc[("or", "½ ½ ½ ½")]
+    assert (row[LOW], row[HIGH]) == pytest.approx(clustered_interval([80] * 8 + [0] * 12, [80] * 20))
+    assert row[HIGH] - row[LOW] > 0.35
+    assert (alone[LOW], alone[HIGH]) == wilson_interval(9, 9)
+
+
+def test_a_trials_own_attractors_have_wilsons_interval(trial, ended, table):
+    """Its trainings share nothing."""
+    data = table(*(ended(trial(hidden=hidden), [ONE_WRONG] * 8 + [SOLVED] * 12) for hidden in (2, 3)))
+    assert set(zip(*(attractors(data)[end] for end in (LOW, HIGH)), strict=True)) == {wilson_interval(8, 20)}
 
 
 def test_an_observation_at_one_half_is_on_no_side(trial, ended, table):

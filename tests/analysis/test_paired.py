@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binomtest, multinomial
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
@@ -61,7 +61,7 @@ def test_swapping_the_trials_mirrors_everything(counts):
     low, high = paired_difference_interval(one, other, sum(counts))
     assert paired_difference_interval(other, one, sum(counts)) == pytest.approx((-high, -low))
     assert mcnemar_p(one, other) == mcnemar_p(other, one)
-    assert seeds_needed(sum(counts), one, other) == seeds_needed(sum(counts), other, one)
+    np.testing.assert_equal(seeds_needed(sum(counts), one, other), seeds_needed(sum(counts), other, one))
 
 
 def test_holms_adjustment_worked_by_hand():
@@ -82,9 +82,31 @@ def test_holms_adjustment_never_lowers_p_and_is_statsmodels(values):
 
 
 def test_seeds_needed_worked_by_hand():
-    """Discordant 0.2 and 0.1: (1.959964 sqrt(0.3) + 0.841621 sqrt(0.3 - 0.01))² / 0.01 = 233.1 seeds."""
-    expected = (1.959964 * np.sqrt(0.3) + 0.841621 * np.sqrt(0.29)) ** 2 / 0.01
-    assert seeds_needed(100, 20, 10) == np.ceil(expected) == 234
+    """85 % speak for one and none for the other: 6 of a kind are significant, 2/64 = 0.03, and 5 are not, 2/32 = 0.06.
+
+    Of seven seeds 6 or 7 are discordant with 7 0.85⁶ 0.15 + 0.85⁷ = 0.717, of eight 6 or more with 0.895.
+    """
+    assert (mcnemar_p(6, 0), mcnemar_p(5, 0)) == (2 / 64, 2 / 32)
+    assert seeds_needed(20, 17, 0) == 8
+
+
+def exact_power(size, more, fewer):
+    """Return the power of the exact test, summed over every outcome of so many pairs that its p rejects."""
+    one, other = (counts.ravel() for counts in np.indices((size + 1, size + 1)))
+    rejected = (one + other <= size) & (mcnemar_p(one, other) <= 0.05)
+    chances = [more, fewer, 1 - more - fewer]
+    counts = np.stack([one, other, size - one - other], axis=1)[rejected]
+    return multinomial.pmf(counts, size, chances).sum()
+
+
+@settings(max_examples=15, deadline=None)
+@given(COUNTS.filter(lambda some: some[0] - some[1] >= 0.2 * sum(some) and some[0] + some[1] >= 5))
+def test_so_many_seeds_and_no_fewer_have_the_power(counts):
+    """Summed over all outcomes of so many pairs the power is 80 %, and with one pair fewer it is not."""
+    more, fewer = (np.array(counts[:2]) / sum(counts)).tolist()
+    needed = int(seeds_needed(sum(counts), *counts[:2]))
+    assert exact_power(needed, more, fewer) >= 0.8 - 1e-9
+    assert exact_power(needed - 1, more, fewer) < 0.8 + 1e-9
 
 
 def test_no_difference_needs_endless_seeds():
@@ -92,16 +114,39 @@ def test_no_difference_needs_endless_seeds():
     assert np.isinf(seeds_needed([10, 10], [0, 3], [0, 3])).all()
 
 
+def test_seeds_that_are_needed_cannot_be_known_from_four_discordant_pairs():
+    """Four are too few to build on, five are not; each of many has its own number."""
+    found = seeds_needed([100, 100, 100], [3, 4, 4], [1, 0, 1])
+    assert np.isnan(found[:2]).all()
+    assert np.isfinite(found[2])
+
+
+def test_of_no_comparisons_no_seeds_are_needed():
+    """An empty table has an empty column."""
+    assert seeds_needed([], [], []).shape == (0,)
+
+
+@pytest.mark.parametrize(("pairs", "one", "other"), [(20_000, 60, 40), (1000, 280, 260), (5000, 1000, 950)])
+def test_beyond_ten_thousand_seeds_a_formula_takes_over(pairs, one, other):
+    """n/4 (1 + √(1 + 4 / nδ))², of Miettinen's n (1968): about 1/δ pairs more, since one pair more or less counts."""
+    difference, discordant = (one - other) / pairs, (one + other) / pairs
+    size = (1.959964 * np.sqrt(discordant) + 0.841621 * np.sqrt(discordant - difference**2)) ** 2 / difference**2
+    assert seeds_needed(pairs, one, other) > 10_000
+    assert seeds_needed(pairs, one, other) == pytest.approx(size + 2 / difference, rel=0.001)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("one", "other"), [(0.2, 0.1), (0.15, 0.05), (0.3, 0.2), (0.1, 0.07)])
+@pytest.mark.parametrize(
+    ("one", "other"), [(0.2, 0.1), (0.15, 0.05), (0.3, 0.2), (0.1, 0.07), (0.05, 0), (0.85, 0), (0.9, 0.1), (0.6, 0.4)]
+)
 def test_so_many_seeds_have_the_power_that_was_promised(one, other):
-    """Over 20,000 sweeps of as many seeds McNemar's test finds it in about 80 %; the exact one in a little fewer."""
+    """Over 100,000 sweeps of as many seeds McNemar's exact test finds it in 80 %, and in not many more."""
     rng = np.random.default_rng(0)
-    needed = int(seeds_needed(10_000, one * 10_000, other * 10_000))
-    only_one, only_other, _ = rng.multinomial(needed, [one, other, 1 - one - other], size=20_000).T
-    score = np.abs(only_one - only_other) / np.sqrt(np.maximum(only_one + only_other, 1))
-    assert 0.78 < (score > 1.959964).mean() < 0.83
-    assert 0.74 < (mcnemar_p(only_one, only_other) <= 0.05).mean() < 0.81
+    needed = int(seeds_needed(10_000, round(one * 10_000), round(other * 10_000)))
+    only_one, only_other, _ = rng.multinomial(needed, [one, other, max(1 - one - other, 0)], size=100_000).T
+    power = (mcnemar_p(only_one, only_other) <= 0.05).mean()
+    assert power >= 0.8 - 0.004  # three standard errors
+    assert power <= 0.83 or needed < 20
 
 
 SAMPLED = [(50, 0.2, 0.1), (200, 0.3, 0.05), (1000, 0.02, 0.01), (30, 0.4, 0.4)]
