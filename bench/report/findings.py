@@ -254,7 +254,7 @@ def _endings(study: Study) -> Iterator[Finding]:
     yield Finding(
         f"{share} of the {first[c.GATE]} trainings end at the predictions {first[PATTERN]}, the commonest failure.",
         f"{first[COUNT]:,} of {plural(int(first[attractors.OF]), 'training')}, "
-        f"{percent(first[attractors.OF_UNSOLVED])} of those unsolved; median error {short(first[c.FINAL_MSE])}.",
+        f"{percent(first[attractors.OF_UNSOLVED])} of those unsolved; 95 % interval over the seeds; median error {short(first[c.FINAL_MSE])}.",
         "attractors",
     )
 
