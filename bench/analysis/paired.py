@@ -19,6 +19,7 @@ Floats = NDArray[np.float64]
 POWER = 0.8
 FEWEST_DISCORDANT = 5  # with fewer there is nothing to build on
 MOST_EXACT = 10_000  # seeds: beyond, the formula is as good, but for a quarter too many where few speak for the other
+BELOW = 10  # seeds: the exact power is a saw, of which a tooth may come before the formula's number
 TAIL = 7  # standard deviations of the number of discordant pairs: beyond is less than rounding
 
 
@@ -75,7 +76,8 @@ def _needed(pairs: int, more: int, fewer: int) -> float:
         return np.inf
     if more + fewer < FEWEST_DISCORDANT:
         return np.nan
-    least, enough = _approximate(more / pairs, fewer / pairs)
+    about, enough = _approximate(more / pairs, fewer / pairs)
+    least = max(1, about - BELOW)
     return float(enough if enough > MOST_EXACT else _first_with_power(least, enough, more / pairs, fewer / pairs))
 
 
@@ -98,7 +100,7 @@ def _first_with_power(least: int, enough: int, more: float, fewer: float) -> int
     Given d discordant pairs it rejects with a binomial probability, and d is binomial itself. Its chances with one
     pair more are those of d, if that is not discordant, and of d - 1, if it is.
     """
-    discordant = more + fewer
+    discordant = min(more + fewer, 1.0)  # rounding may leave it a hair above
     low, high = (size * discordant for size in (least, enough))
     discordant_D = np.arange(max(0, int(low - TAIL * (1 + math.sqrt(low)))), _beyond(high))
     power_D, chance_D = _power_given(discordant_D, more / discordant), binom.pmf(discordant_D, least, discordant)

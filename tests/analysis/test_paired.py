@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest, multinomial
+from scipy.stats import binom, binomtest, multinomial
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
@@ -107,6 +107,16 @@ def test_so_many_seeds_and_no_fewer_have_the_power(counts):
     needed = int(seeds_needed(sum(counts), *counts[:2]))
     assert exact_power(needed, more, fewer) >= 0.8 - 1e-9
     assert exact_power(needed - 1, more, fewer) < 0.8 + 1e-9
+
+
+@pytest.mark.parametrize(("pairs", "one"), [(27, 22), (55, 34), (200, 163), (10, 10), (31, 28)])
+def test_the_first_number_of_seeds_that_suffices_is_found_where_all_pairs_are_discordant(pairs, one):
+    """The power then goes up and down like a saw: no smaller number has it."""
+    limits = [
+        max((k for k in range(d + 1) if mcnemar_p(k, d - k) <= 0.05 and 2 * k < d), default=-1) for d in range(200)
+    ]
+    powers = [binom.cdf(k, d, one / pairs) + binom.sf(d - k - 1, d, one / pairs) for d, k in enumerate(limits)]
+    assert seeds_needed(pairs, one, pairs - one) == next(d for d, power in enumerate(powers) if power >= 0.8)
 
 
 def test_no_difference_needs_endless_seeds():
