@@ -25,6 +25,7 @@ from bench.tracking import columns as c
 
 MOST = 10
 MOST_RATES = 3
+VAGUE = 0.5  # an interval that wide says nothing
 TELLING = 0.05  # a share of the variance, or of the unsolved, that is worth a sentence
 ONLY_PART = (0.05, 0.95)  # a solved rate whose interval lies between: the start decides
 
@@ -176,6 +177,8 @@ def _luck(study: Study) -> Iterator[Finding]:
     if table is not None and table[sensitivity.SHARE].notna().any() and seed_share(table) > TELLING:
         by_term = {row[sensitivity.TERM]: row for row in table.to_dict("records")}
         own, luck = (by_term[term] for term in (sensitivity.SEED_ALONE, sensitivity.SEED_LUCK))
+        if not luck[HIGH] - luck[LOW] < VAGUE:
+            return
         shares = [percent_interval(one[sensitivity.SHARE], one[LOW], one[HIGH]) for one in (luck, own)]
         yield Finding(
             f"Luck is {shares[0]} of the variance in whether a training solves it: the start, in its interplay with "
@@ -254,7 +257,8 @@ def _endings(study: Study) -> Iterator[Finding]:
     yield Finding(
         f"{share} of the {first[c.GATE]} trainings end at the predictions {first[PATTERN]}, the commonest failure.",
         f"{first[COUNT]:,} of {plural(int(first[attractors.OF]), 'training')}, "
-        f"{percent(first[attractors.OF_UNSOLVED])} of those unsolved; 95 % interval over the seeds; median error {short(first[c.FINAL_MSE])}.",
+        f"{percent(first[attractors.OF_UNSOLVED])} of those unsolved; 95 % interval over the seeds; median error "
+        f"{short(first[c.FINAL_MSE])}.",
         "attractors",
     )
 
