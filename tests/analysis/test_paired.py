@@ -94,7 +94,7 @@ def exact_power(size, more, fewer):
     """Return the power of the exact test, summed over every outcome of so many pairs that its p rejects."""
     one, other = (counts.ravel() for counts in np.indices((size + 1, size + 1)))
     rejected = (one + other <= size) & (mcnemar_p(one, other) <= 0.05)
-    chances = [more, fewer, 1 - more - fewer]
+    chances = [more, fewer, max(1 - more - fewer, 0.0)]  # rounding may leave less than nothing
     counts = np.stack([one, other, size - one - other], axis=1)[rejected]
     return multinomial.pmf(counts, size, chances).sum()
 
