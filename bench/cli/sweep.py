@@ -26,7 +26,7 @@ from bench.experiment.spec import Experiment, adhoc, read_experiment, read_overr
 from bench.experiment.until import read_until, until_row
 from bench.problem.outcome import Result
 from bench.problem.trial import Trial
-from bench.report.findings import Finding
+from bench.report.sayings import Finding
 from bench.sweep import executors
 from bench.sweep.environment import environment
 from bench.sweep.growing import Precision, check_until, grow

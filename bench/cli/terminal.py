@@ -15,7 +15,7 @@ from bench.analysis.summary import trial_medians
 from bench.experiment.grid import Plan
 from bench.experiment.seeds import write_seeds
 from bench.problem.label import labels
-from bench.report.findings import Finding
+from bench.report.sayings import Finding
 from bench.tracking import columns as c
 
 MOST_ROWS = 50

@@ -15,7 +15,8 @@ from bench.analysis.study import DIGITS, NAME, Study, in_order, studies, trial_t
 from bench.problem.label import varying, word
 from bench.report import colour, drawing
 from bench.report.chart import Chart
-from bench.report.findings import Finding, findings
+from bench.report.findings import findings
+from bench.report.sayings import Finding
 from bench.report.sections.again import again
 from bench.report.sections.attractors import attractors
 from bench.report.sections.backends import backends
