@@ -16,7 +16,7 @@ test: lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(COVERAGE)
 
 test-all: lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(COVERAGE) -m ""
+	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n 2 --dist worksteal $(COVERAGE) -m ""
 
 lint: .venv/installed-dev
 	$(BIN)/ruff format --check .

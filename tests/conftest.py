@@ -27,8 +27,9 @@ from bench.tracking.rows import concat, frame, rows
 
 mpl.use("agg")
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-settings.register_profile("patient", deadline=None)  # other tests may hold the cores
-settings.load_profile("patient")
+settings.register_profile("quick", deadline=None, max_examples=40)  # other tests may hold the cores
+settings.register_profile("thorough", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 @dataclass(frozen=True)

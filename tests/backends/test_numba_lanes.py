@@ -245,6 +245,7 @@ def elsewhere(tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_a_damaged_cache_is_made_anew(elsewhere, tmp_path):
     """Files that a crash cut off cost a compilation, not the trainings."""
     elsewhere(tmp_path)

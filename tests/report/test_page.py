@@ -167,6 +167,10 @@ CASES = {
     "timings that are refused": ([*ALONE, "rounds=2", "summation=fma", "seeds=0:2"], "every training was refused"),
     "timings that diverge": ([*ALONE, "rounds=2", *BURST, "seeds=0"], "Every training diverged"),
     "deep networks": (["hidden=2-2,4-4", "seeds=0:6", "iterations=60"], "12 trainings in 2 trials"),
+}  # fmt: skip
+
+
+LARGE = {
     "five parameters": (
         ["gate=or,xor", "hidden=2,3", "loss=mse,bce", "momentum=0,0.5", "learning_rate=1,2,3,4", "seeds=0:4",
          "iterations=60"],
@@ -174,6 +178,13 @@ CASES = {
     ),
     "thirty values": ([f"learning_rate={RATES}", "loss=mse,bce", "iterations=60", "seeds=0:4"], "in 60 trials"),
 }  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("words", "said"), LARGE.values(), ids=LARGE.keys())
+def test_a_sweep_of_many_trials_has_a_report(bench, folder, words, said):
+    """Ten seconds of figures each."""
+    test_every_kind_of_sweep_has_a_report(bench, folder, words, said)
 
 
 @pytest.mark.parametrize(("words", "said"), CASES.values(), ids=CASES.keys())
