@@ -44,3 +44,8 @@ def word(name: str, value: Scalar, digits: int | None = None) -> str:
         text = f"{value:g}" if float(f"{value:g}") == value else repr(float(value))
         text = text if digits is None else min(text, f"{value:.{digits}g}", key=len)
     return text if name in BARE else f"{name}={text}"
+
+
+def bare(name: str, value: Scalar, digits: int | None = None) -> str:
+    """Return a value as it is written where the parameter's name is known."""
+    return word(name, value, digits).removeprefix(f"{name}=")

@@ -26,11 +26,7 @@ class Layout:
 
     def panels(self, table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
         """Return the panels' titles and rows, in the order of the parameters' values."""
-        if not self.facets:
-            return [(EVERY, table)]
-        ordered = sort_by(table, self.facets)
-        groups = ordered.groupby(list(self.facets), sort=False, observed=True)
-        return [(in_words(dict(zip(self.facets, values, strict=True)), self.facets), rows) for values, rows in groups]
+        return grouped(table, self.facets)
 
     def order(self, table: pd.DataFrame) -> list[str]:
         """Return the names of all lines in their order."""
@@ -71,6 +67,14 @@ def shown_trials(study: Study, most: int) -> tuple[list[str], bool]:
     half = most // 2
     chosen = {*ranked[:half], *ranked[-(most - half) :]}
     return [name for name in ids if name in chosen], False
+
+
+def grouped(table: pd.DataFrame, names: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:
+    """Return rows by the values of parameters, in their order, each group with those values in words."""
+    if not names:
+        return [(EVERY, table)]
+    groups = sort_by(table, names).groupby(list(names), sort=False, observed=True)
+    return [(in_words(dict(zip(names, values, strict=True)), names), rows) for values, rows in groups]
 
 
 def sort_by(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

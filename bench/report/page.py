@@ -12,7 +12,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined, select_autoescape
 
 from bench.analysis.claims import Verdict
 from bench.analysis.study import DIGITS, NAME, Study, in_order, studies, trial_table
-from bench.problem.label import varying, word
+from bench.problem.label import bare, varying
 from bench.report import colour, drawing
 from bench.report.chart import Chart
 from bench.report.findings import findings
@@ -193,7 +193,7 @@ def _if_drawn(part: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _headings(report: Report) -> dict[str, str]:
-    """Return the headings of the sections: the finding that belongs there, or what the section is about."""
+    """Return the headings of the sections: what each is about."""
     held = sum(verdict.holds for verdict in report.swept.verdicts)
     return {
         "rates": "From how many starts it is solved",
@@ -220,7 +220,7 @@ def _varying(trials: Sequence[dict[str, Any]]) -> dict[str, str]:
 def _listed(name: str, values: Sequence[Any]) -> str:
     """Return the values of a parameter, or how many there are and their ends."""
     distinct = in_order(name, values)
-    words = [word(name, value, DIGITS).removeprefix(f"{name}=") for value in distinct]
+    words = [bare(name, value, DIGITS) for value in distinct]
     return ", ".join(words) if len(words) <= MOST_VALUES else f"{len(words):,} values from {words[0]} to {words[-1]}"
 
 

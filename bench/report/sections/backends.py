@@ -14,7 +14,7 @@ from bench.report.chart import Chart
 from bench.report.colour import BACKEND
 from bench.report.drawing import panel
 from bench.report.figures import speed
-from bench.report.layout import sort_by
+from bench.report.layout import grouped, sort_by
 from bench.report.sections.backend_tables import (
     agreement_table,
     beside_table,
@@ -102,7 +102,7 @@ def _chart(table: pd.DataFrame, telling: list[str]) -> Chart | None:
     low, high = np.log10([table[timing.PER_S_LOW].min(), table[timing.PER_S_HIGH].max()])
     room = 0.12 * max(high - low, 1.0)
     ends = (10 ** (low - room), 10 ** (high + room))
-    groups = [("", table)] if not telling else list(_groups(table, telling))
+    groups = grouped(table, telling)
     return Chart(
         name="throughput",
         title=_chart_title(table),
@@ -122,11 +122,6 @@ def _chart_title(table: pd.DataFrame) -> str:
         f"{best[timing.SIDE]} does up to {short(best[timing.PER_S] / 1e6)} million iterations a second, "
         f"with {plural(int(best[c.TOGETHER]), 'training')} side by side"
     )
-
-
-def _groups(table: pd.DataFrame, telling: Sequence[str]) -> Any:
-    for values, rows in sort_by(table, telling).groupby(list(telling), sort=False, observed=True):
-        yield in_words(dict(zip(telling, values, strict=True)), list(telling)), rows
 
 
 def _beside(trainings: pd.DataFrame, names: Mapping[str, str]) -> dict[str, Any] | None:

@@ -6,13 +6,13 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.solved import COUNT, HIGH, LOW, RATE
-from bench.analysis.study import NAME, Study, highest, in_order, in_words, lowest
-from bench.problem.label import word
+from bench.analysis.study import NAME, Study, highest, in_order, lowest
+from bench.problem.label import bare, word
 from bench.report.chart import Chart, csv_uri
 from bench.report.colour import rate_colours
 from bench.report.drawing import panel
 from bench.report.figures.rates import interval_rows
-from bench.report.layout import MOST_PANELS, is_grid, layout, shown_trials, sort_by
+from bench.report.layout import MOST_PANELS, grouped, is_grid, layout, shown_trials, sort_by
 from bench.report.words import counted, percent, percent_interval, plural
 from bench.tracking import columns as c
 
@@ -86,11 +86,11 @@ def _heat(study: Study, table: pd.DataFrame, target: float, key: str) -> dict[st
     facets = study.names[2:]
     cells = _cells(table, study.names, target)
     panels = []
-    for title, rows in _groups(table, facets):
+    for title, rows in grouped(table, facets):
         lookup = {(str(row[down]), str(row[across])): cells[place] for place, row in rows.iterrows()}
         columns, lines = (in_order(name, table[name].tolist()) for name in (across, down))
-        grid = [(word_of(down, line), [lookup.get((str(line), str(column))) for column in columns]) for line in lines]
-        panels.append({"title": title, "columns": [word_of(across, column) for column in columns], "rows": grid})
+        grid = [(bare(down, line), [lookup.get((str(line), str(column))) for column in columns]) for line in lines]
+        panels.append({"title": title, "columns": [bare(across, column) for column in columns], "rows": grid})
     return {
         "id": f"heat-{key}",
         "down": down,
@@ -100,31 +100,18 @@ def _heat(study: Study, table: pd.DataFrame, target: float, key: str) -> dict[st
         "names": study.names,
         "data": {
             "names": study.names,
-            "values": {n: [word_of(n, v) for v in in_order(n, table[n].tolist())] for n in study.names},
+            "values": {n: [bare(n, v) for v in in_order(n, table[n].tolist())] for n in study.names},
             "cells": list(cells.values()),
         },
         "csv": csv_uri(table.drop(columns=["reach", "block", "planned", "seeds"], errors="ignore")),
     }
 
 
-def word_of(name: str, value: Any) -> str:
-    """Return a value as it is written at an axis that has the parameter's name."""
-    return word(name, value).removeprefix(f"{name}=")
-
-
-def _groups(table: pd.DataFrame, facets: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:
-    if not facets:
-        return [("", table)]
-    ordered = sort_by(table, facets)
-    groups = ordered.groupby(list(facets), sort=False, observed=True)
-    return [(in_words(dict(zip(facets, values, strict=True)), facets), rows) for values, rows in groups]
-
-
 def _cells(table: pd.DataFrame, names: Sequence[str], target: float) -> dict[Any, dict[str, Any]]:
     colours = rate_colours(table[RATE].tolist())
     return {
         place: {
-            "at": [word_of(name, row[name]) for name in names],
+            "at": [bare(name, row[name]) for name in names],
             "text": f"{100 * row[RATE]:.0f}" if row[RATE] in (0, 1) or 0.995 > row[RATE] >= 0.005 else _edge(row[RATE]),
             "between": f"{_bound(row[LOW])}–{_bound(row[HIGH])}",
             "wide": bool(row["reach"] > target),
