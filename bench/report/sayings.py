@@ -8,11 +8,11 @@ import pandas as pd
 from bench.analysis import attractors, compare, measures, sensitivity, survival, uniformity
 from bench.analysis.endings import PATTERN
 from bench.analysis.solved import COUNT, HIGH, LOW, RATE
-from bench.analysis.study import BUDGET, NAME, Study, highest, lowest
+from bench.analysis.study import NAME, Study, highest, lowest
 from bench.problem.label import word
 from bench.report.layout import is_grid
-from bench.report.sections.matters import seed_share
-from bench.report.sections.pairs import better
+from bench.report.sections.matters import greatest_effect, seed_share
+from bench.report.sections.pairs import better, greatest
 from bench.report.words import interval, p_value, percent, percent_interval, plural, short
 from bench.tracking import columns as c
 
@@ -78,14 +78,11 @@ def _effects(study: Study) -> Iterator[Finding]:
     effects = study.effects
     if effects.empty or not is_grid(study):
         return
-    effects = effects[~effects[sensitivity.PARAMETER].isin(BUDGET)]
-    spans = effects.groupby(sensitivity.PARAMETER, sort=False)[sensitivity.MEAN].agg(lambda m: m.max() - m.min())
-    if len(spans) < 2 or spans.max() < TELLING:
+    found = greatest_effect(effects)
+    if found is None:
         return
-    name = str(spans.idxmax())
-    own = effects[effects[sensitivity.PARAMETER] == name]
-    low, high = lowest(own, sensitivity.MEAN), highest(own, sensitivity.MEAN)
-    if low[HIGH] >= high[LOW]:
+    name, low, high, parameters = found
+    if parameters < 2 or high[sensitivity.MEAN] - low[sensitivity.MEAN] < TELLING or low[HIGH] >= high[LOW]:
         return
     words = [
         f"{percent_interval(one[sensitivity.MEAN], one[LOW], one[HIGH])} with {word(name, one[sensitivity.VALUE])}"
@@ -145,8 +142,7 @@ def _pairs(study: Study) -> Iterator[Finding]:
     compared = study.comparisons
     if compared.empty or not is_grid(study) or not (compared[compare.P_HOLM] <= compare.SIGNIFICANT).any():
         return
-    pooled = study.pooled
-    first = highest(pooled.assign(reach=pooled[compare.DIFFERENCE].abs()), "reach")
+    first = greatest(study.pooled)
     surely = max(first[compare.BETTER], first[compare.WORSE])
     yield Finding(
         f"{better(first)}.",

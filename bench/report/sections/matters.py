@@ -7,7 +7,7 @@ import pandas as pd
 
 from bench.analysis import importance, measures, sensitivity, solved
 from bench.analysis.study import BUDGET, Study, highest, lowest
-from bench.problem.label import word
+from bench.problem.label import bare, word
 from bench.report.chart import Chart
 from bench.report.drawing import panel
 from bench.report.figures.matters import HIGH, LABEL, LOW, MARKED, VALUE, shares
@@ -168,7 +168,7 @@ def _is_readable(effects: pd.DataFrame) -> bool:
 def _effects(effects: pd.DataFrame, key: str) -> Chart:
     panels = []
     for name, rows in effects.groupby(sensitivity.PARAMETER, sort=False):
-        words = [word(str(name), value).removeprefix(f"{name}=") for value in rows[sensitivity.VALUE]]
+        words = [bare(str(name), value) for value in rows[sensitivity.VALUE]]
         table = pd.DataFrame({LABEL: words, "rate": rows[sensitivity.MEAN].to_numpy()}).assign(
             low=rows[solved.LOW].to_numpy(), high=rows[solved.HIGH].to_numpy()
         )
@@ -187,18 +187,26 @@ def _effects(effects: pd.DataFrame, key: str) -> Chart:
 
 def _effects_title(effects: pd.DataFrame) -> str:
     """Name the parameter with the greatest difference, where there are others and its ends are beyond chance."""
-    causes = effects[~effects[sensitivity.PARAMETER].isin(BUDGET)]
-    spans = causes.groupby(sensitivity.PARAMETER, sort=False)[sensitivity.MEAN].agg(lambda m: m.max() - m.min())
-    if spans.empty:
+    found = greatest_effect(effects)
+    if found is None:
         return "The solved rate by each value"
-    name = str(spans.idxmax())
-    own = causes[causes[sensitivity.PARAMETER] == name]
-    low, high = lowest(own, sensitivity.MEAN), highest(own, sensitivity.MEAN)
+    name, low, high, parameters = found
     if not low[solved.HIGH] < high[solved.LOW]:
         return "No parameter is shown to make a difference by itself"
     ends = [f"{word(name, one[sensitivity.VALUE])} {_interval(one)}" for one in (low, high)]
-    most = "makes the greatest difference by itself" if len(spans) > 1 else "makes a difference"
+    most = "makes the greatest difference by itself" if parameters > 1 else "makes a difference"
     return f"{name} {most}: {ends[0]}, {ends[1]}"
+
+
+def greatest_effect(effects: pd.DataFrame) -> tuple[str, dict[str, Any], dict[str, Any], int] | None:
+    """Return the parameter whose values differ most, its lowest and highest, and of how many parameters."""
+    causes = effects[~effects[sensitivity.PARAMETER].isin(BUDGET)]
+    spans = causes.groupby(sensitivity.PARAMETER, sort=False)[sensitivity.MEAN].agg(lambda m: m.max() - m.min())
+    if spans.empty:
+        return None
+    name = str(spans.idxmax())
+    own = causes[causes[sensitivity.PARAMETER] == name]
+    return name, lowest(own, sensitivity.MEAN), highest(own, sensitivity.MEAN), len(spans)
 
 
 def _interval(row: Any) -> str:

@@ -12,11 +12,11 @@ from bench.problem.label import word
 from bench.report.chart import Chart
 from bench.report.drawing import panel
 from bench.report.figures.matters import HIGH, LABEL, LOW, MARKED, VALUE, differences
+from bench.report.layout import MOST_PANELS
 from bench.report.table import Cell, Table, number
 from bench.report.words import from_to, p_value, plural, points, short
 
 MOST_ROWS = 14  # in a panel
-MOST_PANELS = 12
 MOST_COMPARED = 2_000  # rows of the table
 SMALLEST_AXIS = 0.05
 
@@ -76,10 +76,14 @@ def _cut(compared: pd.DataFrame, groups: int) -> str:
 
 
 def _title(study: Study, surely: int, compared: int) -> str:
-    pooled = study.pooled
     if not surely:
         return f"None of {plural(compared, 'comparison')} by seed shows a difference beyond chance"
-    return better(highest(pooled.assign(reach=pooled[compare.DIFFERENCE].abs()), "reach"))
+    return better(greatest(study.pooled))
+
+
+def greatest(pooled: pd.DataFrame) -> dict[str, Any]:
+    """Return the two values that differ most, either way."""
+    return highest(pooled.assign(reach=pooled[compare.DIFFERENCE].abs()), "reach")
 
 
 def better(row: Mapping[Any, Any]) -> str:
