@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -37,7 +37,7 @@ class Chart:
     panels: Sequence[Panel]
     data: pd.DataFrame
     legend: Sequence[tuple[str, str]] = ()
-    more: Sequence[Panel] = field(default=())
+    more: Sequence[Panel] = ()
 
     def drawings(self, key: int | str, panels: Sequence[Panel], start: int = 0) -> list[tuple[Panel, str]]:
         """Return panels with their SVG as part of a page; ``key`` keeps the names of several sweeps apart."""

@@ -31,15 +31,7 @@ def warnings(
     found += _reasons(data)
     found += _all_of_a_kind(ledger)
     found += _left_again(data)
-    found += (
-        []
-        if ledger["missing"]
-        else [
-            " ".join(part for part in (one["heading"] and f"{one['heading']}:", one["wide"]) if part)
-            for one in rates
-            if one["wide"]
-        ]
-    )
+    found += [] if ledger["missing"] else _wide(rates)
     found += _timings(backends) if backends else []
     found += _curves(swept)
     if plan["claims_left_out"]:
@@ -78,6 +70,11 @@ def _left_again(data: pd.DataFrame) -> list[str]:
     if not left:
         return []
     return [f"{plural(left, 'training')} had solved it and left the solution again; what counts is the end."]
+
+
+def _wide(rates: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say of which studies trials have too few seeds."""
+    return [f"{one['heading']}: {one['wide']}" if one["heading"] else one["wide"] for one in rates if one["wide"]]
 
 
 def _timings(backends: Mapping[str, Any]) -> list[str]:

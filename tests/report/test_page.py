@@ -184,12 +184,16 @@ LARGE = {
 @pytest.mark.parametrize(("words", "said"), LARGE.values(), ids=LARGE.keys())
 def test_a_sweep_of_many_trials_has_a_report(bench, folder, words, said):
     """Ten seconds of figures each."""
-    test_every_kind_of_sweep_has_a_report(bench, folder, words, said)
+    has_a_report(bench, folder, words, said)
 
 
 @pytest.mark.parametrize(("words", "said"), CASES.values(), ids=CASES.keys())
 def test_every_kind_of_sweep_has_a_report(bench, folder, words, said):
     """Whatever came out, there is a page that says so at once, and no warning on the way."""
+    has_a_report(bench, folder, words, said)
+
+
+def has_a_report(bench, folder, words, said):
     ran, html = page(bench, folder, *words)
     assert ran.status == 0, ran.err
     assert "What became of every training" in html

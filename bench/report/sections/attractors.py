@@ -8,6 +8,7 @@ import pandas as pd
 
 from bench.analysis import attractors as found
 from bench.analysis import uniformity
+from bench.analysis.compare import SIGNIFICANT
 from bench.analysis.curves import ITERATION
 from bench.analysis.endings import PATTERN
 from bench.analysis.solved import COUNT, HIGH, LOW
@@ -146,7 +147,7 @@ def _wrong(study: Study, key: str) -> dict[str, Any] | None:
 
 
 def _wrong_summary(tested: pd.DataFrame) -> str:
-    uneven = int((tested[uniformity.P_HOLM] <= 0.05).sum())
+    uneven = int((tested[uniformity.P_HOLM] <= SIGNIFICANT).sum())
     parts = []
     for row in uniformity.wrong_observation_summary(tested).to_dict("records"):
         shares = ", ".join(
