@@ -9,11 +9,14 @@ from typing import Any
 
 from bench.errors import unknown
 from bench.experiment.block import DEFAULT_SEEDS, Values, attempt, read_axis, written
+from bench.experiment.objective import DIRECTIONS, RMST, Constraint
 from bench.experiment.seeds import read_seeds, write_seeds
+from bench.experiment.space import Choices, Dimension, Range
 from bench.problem.parameters import ParameterError, Reader, choice, flag, whole
 from bench.problem.trial import PARAMETERS, Trial, read
 
-SAMPLERS = ("tpe", "random")
+SAMPLERS = ("tpe", "random", "qmc", "gp", "cmaes", "nsga2")
+PLAIN = ("trials", "batch", "sampler", "seed", "timeout_s", "validate", "best", "baseline", "repeats")
 BOUNDS = ("low", "high", "log", "step")
 OPTIONS: dict[str, tuple[Reader, Any]] = {  # beside the parameters: how to read each, and its default
     "trials": (whole(1, 100_000), 100),
@@ -25,46 +28,89 @@ OPTIONS: dict[str, tuple[Reader, Any]] = {  # beside the parameters: how to read
 
 
 @dataclass(frozen=True)
-class Range:
-    """Numbers from low to high, both included; ``whole`` for parameters that count."""
+class Reference:
+    """A trial that the search is compared with, and whose it is."""
 
-    low: float
-    high: float
-    log: bool
-    step: float | None
-    whole: bool
+    title: str
+    trial: Trial
 
 
 @dataclass(frozen=True)
 class Search:
-    """A space of trials and how it is searched: for the highest solved rate over the same seeds.
+    """A space of trials and how it is searched.
 
-    ``space`` maps parameters to ranges, or to choices by their names; ``fixed`` holds all other parameters.
+    ``space`` lists dimensions after those that they depend on; ``fixed`` holds all other parameters, and what a
+    dimension is where it is not searched. A trial is judged over ``seeds``; the best, and the references, also over
+    ``held_out`` ones. ``prune`` lists numbers of seeds after which a trial may be given up. ``sampler`` proposes, and
+    so does ``baseline`` beside it, each ``repeats`` times, with other sampler seeds.
     """
 
-    space: Mapping[str, Range | Mapping[str, Any]]
+    space: Mapping[str, Dimension]
     fixed: Mapping[str, Any]
-    trials: int
-    batch: int
-    sampler: str
-    seed: int
     seeds: Sequence[int]
+    objectives: tuple[str, ...] = (RMST,)
+    constraints: tuple[Constraint, ...] = ()
+    trials: int = 100
+    batch: int = 10
+    sampler: str = "tpe"
+    seed: int = 0
+    timeout_s: float | None = None
+    prune: tuple[int, ...] = ()
+    validate: int = 1000
+    best: int = 5
+    baseline: str | None = None
+    repeats: int = 1
+    references: tuple[Reference, ...] = ()
 
-    def trial(self, values: Mapping[str, Any]) -> Trial:
+    def trial(self, proposed: Mapping[str, Any]) -> Trial:
         """Return the trial with these values of the space: numbers of ranges, names of choices."""
         chosen = {
-            name: values[name] if isinstance(dimension, Range) else dimension[values[name]]
-            for name, dimension in self.space.items()
+            name: over.values[value] if isinstance(over := self.space[name].over, Choices) else value
+            for name, value in proposed.items()
         }
         return Trial(**{**self.fixed, **chosen})
 
     @property
+    def directions(self) -> tuple[str, ...]:
+        """Return the better end of each objective."""
+        return tuple(DIRECTIONS[name] for name in self.objectives)
+
+    @property
+    def held_out(self) -> range:
+        """Return the seeds that no trial was chosen by: those that follow."""
+        start = max(self.seeds) + 1
+        return range(start, start + self.validate)
+
+    @property
+    def studies(self) -> tuple[tuple[str, int], ...]:
+        """Return the samplers and seeds of all searches, the first the one that is asked for."""
+        samplers = [self.sampler, *([self.baseline] if self.baseline else [])]
+        return tuple((sampler, self.seed + k) for sampler in samplers for k in range(self.repeats))
+
+    @property
+    def expected_trials(self) -> int:
+        """Return how many trials there will be, if none is proposed twice."""
+        return self.trials * len(self.studies) + len(self.references)
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """Return it as a sweep keeps it, in plain values."""
+        kept = {name: getattr(self, name) for name in PLAIN}
+        return kept | {
+            "space": {name: dimension.row for name, dimension in self.space.items()},
+            "seeds": write_seeds(self.seeds),
+            "held_out": write_seeds(self.held_out) if self.validate else "",
+            "objectives": list(self.objectives),
+            "directions": list(self.directions),
+            "constraints": [str(constraint) for constraint in self.constraints],
+            "prune": list(self.prune),
+            "references": [{"title": one.title, "trial_id": one.trial.trial_id} for one in self.references],
+        }
+
+    @property
     def digest(self) -> str:
         """What makes two searches the same, as text."""
-        space = {name: list(d) if isinstance(d, Mapping) else vars(d) for name, d in self.space.items()}
-        fixed = Trial(**self.fixed)
-        rest = [self.trials, self.batch, self.sampler, self.seed, write_seeds(self.seeds), fixed.trial_id]
-        return json.dumps([space, rest], sort_keys=True)
+        return json.dumps([self.row, Trial(**self.fixed).trial_id], sort_keys=True)
 
 
 def read_search(
@@ -105,7 +151,11 @@ def read_search(
         problems.append(
             f"search: init_low may be {highest} and init_high {lowest}; allowed are ranges that do not meet"
         )
-    space = {name: ranges.get(name) or choices[name] for name in dimensions if name in ranges or name in choices}
+    space = {
+        name: Dimension(ranges[name] if name in ranges else Choices(choices[name]))
+        for name in dimensions
+        if name in ranges or name in choices
+    }
     return Search(space=space, fixed=fixed, **options)
 
 

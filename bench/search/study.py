@@ -5,7 +5,8 @@ from typing import Any
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from bench.experiment.search import Range, Search
+from bench.experiment.search import Search
+from bench.experiment.space import Range
 
 
 class Study:
