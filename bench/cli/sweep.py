@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from bench.analysis.claims import Verdict, verdict_rows
+from bench.analysis.objectives import is_worse, objective
 from bench.analysis.solved import half_width, seeds_for_half_width
 from bench.analysis.summary import describe_training, describe_trial
 from bench.cli.reporting import keep_figures, read_for_report, report_of, write_page
@@ -34,7 +35,8 @@ from bench.sweep.interrupt import interrupts
 from bench.sweep.plan import Job
 from bench.sweep.progress import SweepProgress
 from bench.sweep.runner import Describers, Runner
-from bench.sweep.searching import search
+from bench.sweep.searching import Judge
+from bench.sweep.validating import search
 from bench.tracking import columns as c
 from bench.tracking.reader import Sweep, read_sweep, unfinished
 from bench.tracking.store import COMMAND_TAG, PLAN_TAG, Store, StoreError, tracking_uri
@@ -47,6 +49,7 @@ DONE, FAILED, INTERRUPTED = 0, 1, 130
 KILLED = "KILLED"
 MOST_REASONS = 5
 PRECISION = Precision(half_width, seeds_for_half_width)  # Wilson's, of a share of trainings
+JUDGE = Judge(objective, is_worse)
 REPORT = "report.html"  # what it is called beside the sweep, wherever else it is
 
 
@@ -157,7 +160,7 @@ def carry_out(experiment: Experiment, options: Options) -> Carried:
         say(f"sweep {writer.run_id[:8]}: {_work(plan, already)}, {kind if kind == 'serial' else f'{kind} on {cores}'}")
         runner.seconds["import"] = imported - options.started
         runner.seconds["prepare"] = time.monotonic() - imported
-        if _train(runner, crew, already):
+        if _train(runner, crew, already, store.journal):
             return _conclude(runner, options, store)
         writer.finish(KILLED)
         say(f"interrupted; what was written is safe. {again}")
@@ -185,16 +188,14 @@ def _work(plan: Plan, already: int) -> str:
     return f"{left:,} trainings of {plan.expected_trials:,} trials{done}{more}"
 
 
-def _train(runner: Runner, crew: executors.Crew, already: int) -> bool:
+def _train(runner: Runner, crew: executors.Crew, already: int, journal: Path) -> bool:
     """Train the grid, with more seeds if asked for, what is alone, and the search; return whether all is done."""
-    spec = runner.experiment.search
     with interrupts() as stop, SweepProgress(runner.plan.expected_trainings, already) as progress:
         train = partial(runner.train, crew, progress, stop)
         train()
         grow(runner, PRECISION, train, progress, stop)
         runner.time(progress, stop)
-        if spec and not stop.is_set():
-            search(spec, len(runner.experiment.blocks), runner, train, stop)
+        search(runner, JUDGE, journal, train, progress, stop)
     return not stop.is_set()
 
 
@@ -264,7 +265,7 @@ def _kinds(plan: Plan, crew: executors.Crew) -> str:
     """Return the executors that a plan will be trained with, in words."""
     jobs = [Job(planned.trial, planned.together) for planned in plan.trials if planned.together]
     if plan.search:
-        jobs.append(Job(Trial(**plan.search.fixed), range(plan.search.trials * len(plan.search.seeds))))
+        jobs.append(Job(Trial(**plan.search.fixed), range(plan.search.expected_trainings)))
     return " and ".join(crew.divide(jobs)) or "serial"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from bench.errors import RequestError, unknown
 from bench.experiment.block import Block, attempt, written
 from bench.experiment.claim import CLAIM, Claim, Comparison
+from bench.experiment.proposals import Proposals
 from bench.experiment.search import Search
 from bench.experiment.seeds import compact, write_seeds
 from bench.experiment.spec import Experiment
@@ -34,6 +35,11 @@ class PlannedTrial:
     def trainings(self) -> int:
         """How many trainings are planned."""
         return len(self.together) + len(self.alone)
+
+    def with_seeds(self, more: "PlannedTrial") -> "PlannedTrial":
+        """Return the same trial with the blocks of both, and with those seeds trained together that are not alone."""
+        together = _minus(_union([part for part in (self.together, more.together) if part]), [self.alone])
+        return replace(self, blocks=tuple(dict.fromkeys((*self.blocks, *more.blocks))), together=together)
 
     @property
     def seeds(self) -> Sequence[int]:
@@ -60,6 +66,7 @@ class Plan:
     search: Search | None = None
     timings: tuple[Timing, ...] = ()
     until: Until | None = None
+    proposals: Proposals | None = None  # of the search, so far
 
     @property
     def trainings(self) -> int:
@@ -68,13 +75,13 @@ class Plan:
 
     @property
     def expected_trials(self) -> int:
-        """How many trials there will be once a search has proposed its own."""
-        return len(self.trials) + (self.search.trials if self.search else 0)
+        """How many trials there will be once a search has proposed its own, each another."""
+        return len(self.trials) + (self.search.expected_trials if self.search and not self.proposals else 0)
 
     @property
     def expected_trainings(self) -> int:
-        """How many trainings there will be once a search has proposed its trials."""
-        return self.trainings + (self.search.trials * len(self.search.seeds) if self.search else 0)
+        """How many trainings there will be once a search has proposed its trials, each another, and pruned none."""
+        return self.trainings + (self.search.expected_trainings if self.search and not self.proposals else 0)
 
     @property
     def iterations(self) -> int:
@@ -82,11 +89,13 @@ class Plan:
         together = sum(len(planned.together) * planned.trial.iterations for planned in self.trials)
         return together + sum(len(t.seeds) * t.rounds * t.trial.iterations for t in self.timings)
 
-    def extended(self, more: "Plan") -> "Plan":
-        """Return this plan with the trials of another that it has not yet."""
-        known = {planned.trial.trial_id for planned in self.trials}
-        new = {p.trial.trial_id: p for p in more.trials if p.trial.trial_id not in known}
-        return replace(self, trials=(*self.trials, *new.values()))
+    def extended(self, more: Sequence[PlannedTrial], proposals: Proposals) -> "Plan":
+        """Return this plan with further trials, and with further seeds and blocks of those that it has already."""
+        trials = {planned.trial.trial_id: planned for planned in self.trials}
+        for planned in more:
+            known = trials.get(planned.trial.trial_id)
+            trials[planned.trial.trial_id] = known.with_seeds(planned) if known else planned
+        return replace(self, trials=tuple(trials.values()), proposals=proposals)
 
     def grown(self, trial_ids: Collection[str], seeds: range, until: Until) -> "Plan":
         """Return this plan with further seeds, greater than any they have, for some trials: trained together."""

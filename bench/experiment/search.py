@@ -93,6 +93,12 @@ class Search:
         return self.trials * len(self.studies) + len(self.references)
 
     @property
+    def expected_trainings(self) -> int:
+        """Return how many trainings there will be, if no trial is proposed twice or pruned."""
+        validated = self.best + len(self.studies) - 1 + len(self.references)
+        return self.trials * len(self.studies) * len(self.seeds) + validated * self.validate
+
+    @property
     def row(self) -> dict[str, Any]:
         """Return it as a sweep keeps it, in plain values."""
         kept = {name: getattr(self, name) for name in PLAIN}

@@ -1,42 +1,112 @@
-"""Optuna's ask and tell over a search's space."""
+"""Optuna's ask and tell over a search's space.
 
+A study is a function of its search, its sampler's seed and what it was told: it lives in memory, and a search that was
+interrupted is asked and told again from the start, which every sampler bears, whatever it keeps in memory.
+"""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, NSGAIISampler, QMCSampler, RandomSampler, TPESampler
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from bench.experiment.search import Search
-from bench.experiment.space import Range
+from bench.experiment.space import Choices, Dimension
+
+LEARN_SPACE = ("qmc",)  # these take their space from the first trial that was told; until then they draw at random
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What became of a proposal: a value per objective, by how much it is beyond each constraint, and whether pruned.
+
+    ``seeds`` is how many it was judged by.
+    """
+
+    values: Sequence[float]
+    violations: Mapping[str, float]
+    seeds: int
+    pruned: bool = False
+
+    @property
+    def violation(self) -> float:
+        """Return by how much all constraints are missed together; 0 if they are kept."""
+        return sum(max(value, 0.0) for value in self.violations.values())
 
 
 class Study:
-    """Proposes trials in batches and learns from their values; the higher, the better.
+    """Proposes trials in batches and learns from what becomes of them.
 
-    The same search and the same values give the same proposals, however often it is interrupted and replayed.
+    The same search and the same answers give the same proposals, bit for bit.
     """
 
-    def __init__(self, search: Search) -> None:
-        """Prepare the sampler with the search's own seed."""
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        samplers = {"tpe": optuna.samplers.TPESampler, "random": optuna.samplers.RandomSampler}
-        self._study = optuna.create_study(direction="maximize", sampler=samplers[search.sampler](seed=search.seed))
-        self._space = {name: distribution(dimension) for name, dimension in search.space.items()}
+    def __init__(self, search: Search, sampler: str, seed: int) -> None:
+        """Prepare the sampler with its own seed."""
+        self.search = search
+        self._study = optuna.create_study(directions=list(search.directions), sampler=_sampler(search, sampler, seed))
+        self._asked: dict[int, Trial] = {}
 
     def ask(self, count: int) -> dict[int, dict[str, Any]]:
-        """Return the next proposals by their numbers: a value of every dimension for each."""
-        return {trial.number: trial.params for trial in (self._study.ask(self._space) for _ in range(count))}
+        """Return the next proposals by their numbers: for each a value of every dimension that is active."""
+        return dict(self._ask() for _ in range(count))
 
-    def tell(self, number: int, value: float) -> None:
-        """Note what became of a proposal."""
-        self._study.tell(number, value)
+    def _ask(self) -> tuple[int, dict[str, Any]]:
+        trial = self._study.ask()
+        self._asked[trial.number] = trial
+        proposed: dict[str, Any] = {}
+        for name, dimension in self.search.space.items():
+            if dimension.is_active(proposed):
+                proposed[name] = suggest(trial, name, dimension)
+        return trial.number, proposed
+
+    def tell(self, number: int, told: Told, attributes: Mapping[str, Any]) -> FrozenTrial:
+        """Note what became of a proposal, with ``attributes`` for whoever looks at the study; return Optuna's trial."""
+        trial = self._asked.pop(number)
+        for name, violation in told.violations.items():
+            trial.set_constraint(name, violation)
+        for name, value in attributes.items():
+            trial.set_user_attr(name, value)
+        if told.pruned:
+            trial.report(told.values[0], told.seeds)
+            return self._study.tell(number, state=TrialState.PRUNED)
+        return self._study.tell(number, list(told.values))
+
+    @property
+    def optuna(self) -> optuna.Study:
+        """Optuna's own study, in memory."""
+        return self._study
 
 
-def distribution(dimension: Any) -> BaseDistribution:
-    """Return a range or the names of choices as Optuna's distribution."""
-    if not isinstance(dimension, Range):
-        return CategoricalDistribution(list(dimension))
-    if dimension.whole:
-        return IntDistribution(
-            int(dimension.low), int(dimension.high), log=dimension.log, step=int(dimension.step or 1)
-        )
-    return FloatDistribution(float(dimension.low), float(dimension.high), log=dimension.log, step=dimension.step)
+def suggest(trial: Trial, name: str, dimension: Dimension) -> Any:
+    """Return Optuna's proposal for one dimension: a number, or the name of a choice."""
+    over = dimension.over
+    if isinstance(over, Choices):
+        return trial.suggest_categorical(name, list(over.values))
+    if over.whole:
+        return trial.suggest_int(name, int(over.low), int(over.high), log=over.log, step=int(over.step or 1))
+    return trial.suggest_float(name, float(over.low), float(over.high), log=over.log, step=over.step)
+
+
+def _sampler(search: Search, name: str, seed: int) -> BaseSampler:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return _make(search, name, seed)
+
+
+def _make(search: Search, name: str, seed: int) -> BaseSampler:
+    """Return a sampler; those without a model of names or conditions draw these at random, which needs no warning."""
+    if name == "tpe":
+        # group: dimensions that are searched under a condition are modelled with those that they occur with
+        conditional = any(dimension.only_if for dimension in search.space.values())
+        return TPESampler(seed=seed, group=conditional and len(search.objectives) == 1)
+    if name == "qmc":
+        return QMCSampler(seed=seed, scramble=True, warn_independent_sampling=False)
+    if name == "gp":
+        return GPSampler(seed=seed, warn_independent_sampling=False)
+    if name == "cmaes":
+        return CmaEsSampler(seed=seed, warn_independent_sampling=False)
+    return NSGAIISampler(seed=seed) if name == "nsga2" else RandomSampler(seed=seed)

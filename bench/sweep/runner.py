@@ -3,13 +3,16 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event
+from types import MappingProxyType
+from typing import Any
 
 import pandas as pd
 
 from bench.backends import load
 from bench.experiment.grid import Plan, PlannedTrial
+from bench.experiment.proposals import Proposals
 from bench.experiment.seeds import compact
 from bench.experiment.spec import Experiment
 from bench.experiment.until import Until
@@ -29,6 +32,7 @@ from bench.tracking.rows import Table, by_trial, concat, frame, rows, seeds_of, 
 from bench.tracking.writer import Summary, SweepWriter
 
 DESCRIBED_AT_ONCE = 100_000  # trainings with their curves, 160 MB of them, are read back to be summed up
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 FLUSH_S = 1.0  # the most work that a kill can lose, beside what was being trained
 Describe = Callable[[pd.DataFrame], tuple[Mapping[str, float], Mapping[str, Sequence[tuple[int, float]]]]]
 
@@ -53,7 +57,8 @@ class Runner:
         self.writer = writer
         self.describe = describe
         self.training_runs = training_runs
-        self.ledger = {p.trial.trial_id: Ledger(p, grows=_grows(plan, p)) for p in plan.trials}
+        judged = plan.search is not None
+        self.ledger = {p.trial.trial_id: Ledger(p, grows=_grows(plan, p), judged=judged) for p in plan.trials}
         self.names = _names(plan.trials)
         self.found: dict[str, Table] = {}  # of an interrupted sweep, by trial
         self.written: set[str] = set()
@@ -61,7 +66,8 @@ class Runner:
         self.samples: list[Sample] = []  # not yet written
         self.flushed = time.monotonic()
         # of this process: what it waited for; then of all workers together: in training, and in compiling for it
-        waited, worked = ("import", "prepare", "train", "time", "track"), ("workers_train", "workers_compile")
+        waited = ("import", "prepare", "train", "time", "optuna", "track")
+        worked = ("workers_train", "workers_compile")
         self.seconds = dict.fromkeys((*waited, *worked), 0.0)
 
     def take_up(self) -> int:
@@ -72,14 +78,47 @@ class Runner:
         self._take_over(list(self.ledger.values()))
         return int(table.num_rows)
 
-    def extend(self, more: Plan) -> None:
-        """Plan further trials; the written plan has them before the first of them is trained."""
-        self.plan = self.plan.extended(more)
-        new = [planned for planned in self.plan.trials if planned.trial.trial_id not in self.ledger]
-        self.names |= _names(new)
-        self.ledger |= {planned.trial.trial_id: Ledger(planned) for planned in new}
-        self.writer.plan(self.experiment, self.plan)
-        self._take_over([self.ledger[planned.trial.trial_id] for planned in new])
+    def extend(self, more: Sequence[PlannedTrial], names: Mapping[str, str], proposals: Proposals) -> None:
+        """Plan trials that a search proposes, or more seeds of them; the written plan has them before any is trained.
+
+        The run of a trial that is ``named`` here, by its id, is written once `conclude` tells what came of it.
+        """
+        self.plan = self.plan.extended(more, proposals)
+        planned = {p.trial.trial_id: p for p in self.plan.trials}
+        for trial_id in dict.fromkeys(p.trial.trial_id for p in more):
+            if trial_id not in self.ledger:
+                self.ledger[trial_id] = Ledger(planned[trial_id], waits=True, judged=True)
+                self.names[trial_id] = names[trial_id]
+            self.ledger[trial_id].planned = planned[trial_id]
+        with self.clock("track"):
+            self.writer.plan(self.experiment, self.plan)
+        self._take_over([self.ledger[p.trial.trial_id] for p in more])
+
+    def judged(self, trial_id: str, seeds: Sequence[int]) -> pd.DataFrame:
+        """Return what these trainings of a trial came to, in the order of their seeds: the columns ``JUDGED``.
+
+        With the number of the network's weights and biases beside them.
+        """
+        entry = self.ledger[trial_id]
+        rows = frame(concat([table.select(c.JUDGED) for table in entry.tables])).sort_values(c.SEED)
+        some = rows[rows[c.SEED].isin(seeds)].reset_index(drop=True)
+        return some.assign(**{c.WEIGHTS_COUNT: entry.planned.trial.network.parameters})
+
+    def conclude(self, trial_id: str, tags: Mapping[str, str], metrics: Mapping[str, float]) -> None:
+        """Write the run of a trial that a search has told, or note it with the run that is there."""
+        entry = self.ledger[trial_id]
+        with self.clock("track"):
+            if trial_id in self.written:
+                self.writer.note(trial_id, tags, metrics)
+                entry.forget()
+                return
+            entry.waits = False
+            self._close(entry, tags, metrics)
+
+    @property
+    def replays(self) -> bool:
+        """Whether trainings of an interrupted sweep are left that nothing has asked for yet."""
+        return any(table.num_rows for table in self.found.values())
 
     def growing(self) -> list[tuple[PlannedTrial, int]]:
         """Return the trials that seeds are added to, each with how many of its trainings solved their gate."""
@@ -102,7 +141,7 @@ class Runner:
             entry.grows = False
         parts = _parts([entry for entry in grown if entry.planned.trial.trial_id not in self.written])
         last_seeds = [{entry.planned.trial.trial_id: entry.last_curve_seed for entry in part} for part in parts]
-        with self._clock("track"):
+        with self.clock("track"):
             for part, table in zip(parts, self.writer.described(last_seeds), strict=True):
                 tables = by_trial(table)
                 for entry in part:
@@ -115,10 +154,6 @@ class Runner:
     def waiting(self) -> int:
         """How many trainings of trials that grow have not come back."""
         return sum(len(entry.planned.together) - entry.together for entry in self.ledger.values() if entry.grows)
-
-    def solved_rate(self, trial_id: str) -> float:
-        """Return the share of a complete trial's trainings that solved their gate; one never begun did not."""
-        return self.ledger[trial_id].solved / self.ledger[trial_id].planned.trainings
 
     def _take_over(self, entries: Sequence[Ledger]) -> None:
         """Take what was found of the planned seeds; what lies beyond waits until they are planned."""
@@ -133,8 +168,8 @@ class Runner:
     def train(self, crew: Crew, progress: SweepProgress, stop: Event) -> None:
         """Train together all that is missing and not alone; on ``stop``, write what is finished and return."""
         self._note(self._refusals(), progress)
-        together = [job for entry in self.ledger.values() for job in self._jobs(entry, alone=False)]
-        with self._clock("train"):
+        together = [job for entry in self._open() for job in self._jobs(entry, alone=False)]
+        with self.clock("train"):
             for kind, jobs in crew.divide(together).items():
                 for records in crew.train(kind, cut(jobs), stop):
                     self._note(records, progress)
@@ -143,13 +178,13 @@ class Runner:
     def time(self, progress: SweepProgress, stop: Event) -> None:
         """Train alone, and time, all that is missing of that; on ``stop``, write what is finished and return."""
         if self.plan.timings and not stop.is_set():
-            with self._clock("time"):
+            with self.clock("time"):
                 self._time(progress, stop)
             self._flush()
 
     def _time(self, progress: SweepProgress, stop: Event) -> None:
         """Take the timings that have no sample yet, in this process, with nothing of ours beside them."""
-        alone = [job for entry in self.ledger.values() for job in self._jobs(entry, alone=True)]
+        alone = [job for entry in self._open() for job in self._jobs(entry, alone=True)]
         waiting = turns(self.plan, self.writer.timed(), {job.trial.trial_id: job.seeds for job in alone})
         with measuring(stop, progress.say) if waiting else nullcontext():
             self._start_cold(waiting, stop)
@@ -167,7 +202,7 @@ class Runner:
                 self.writer.keep_cold_starts(found)
 
     @contextmanager
-    def _clock(self, what: str) -> Iterator[None]:
+    def clock(self, what: str) -> Iterator[None]:
         """Add the seconds spent here, but for those of tracking."""
         started, tracked = time.monotonic(), self.seconds["track"]
         yield
@@ -175,11 +210,14 @@ class Runner:
 
     def _refusals(self) -> Iterable[Record]:
         """Return a record for every training that its backend cannot do here."""
-        for entry in self.ledger.values():
+        for entry in self._open():
             trial = entry.planned.trial
             reason = load(trial.backend).unsupported(trial)
             for job in self._jobs(entry, alone=None) if reason else []:
                 yield Record(trial, tuple(job.seeds), job.alone, result=Result.UNSUPPORTED, reason=reason)
+
+    def _open(self) -> list[Ledger]:
+        return [entry for entry in self.ledger.values() if entry.missing]
 
     def _jobs(self, entry: Ledger, *, alone: bool | None) -> list[Job]:
         """Return what is missing of a trial: of the seeds trained alone, of the others, or (None) of both."""
@@ -218,10 +256,13 @@ class Runner:
         self.unflushed, self.samples = [], []
         self.flushed = time.monotonic()
 
-    def _close(self, entry: Ledger) -> None:
-        """Write a complete trial's child run, and its trainings' runs where they are wanted; not while it grows."""
+    def _close(self, entry: Ledger, tags: Mapping[str, str] = NOTHING, metrics: Mapping[str, float] = NOTHING) -> None:
+        """Write a complete trial's child run, and its trainings' runs where they are wanted; not while more is to come.
+
+        ``tags`` and ``metrics`` are what a search has to say of it.
+        """
         trial = entry.planned.trial
-        if entry.grows:
+        if entry.grows or entry.waits:
             return
         if trial.trial_id not in self.written:
             data = frame(concat(entry.tables))
@@ -229,7 +270,9 @@ class Runner:
                 (int(data[c.SEED].iloc[place]), Summary(*self.describe.training(data.iloc[[place]])))
                 for place in (range(len(data)) if self.training_runs else ())
             )
-            self.writer.trial(entry.planned, self.names[trial.trial_id], Summary(*self.describe.trial(data)), trainings)
+            summary = Summary(*self.describe.trial(data))
+            summary = replace(summary, metrics={**summary.metrics, **metrics})
+            self.writer.trial(entry.planned, self.names[trial.trial_id], summary, trainings, tags)
             self.written.add(trial.trial_id)
         entry.forget()
 

@@ -1,23 +1,175 @@
-"""A search: ask for a batch of trials, train every seed of each, tell, and ask again."""
+"""A search: ask for a batch of trials, train every seed of each, tell, and ask again.
 
-from collections.abc import Callable
+A search is a function of its specification and of the trainings that it led to. A resumed one asks and tells again from
+the start; what is trained already is not trained again.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from threading import Event
 
-from bench.experiment.grid import Plan, PlannedTrial
+import pandas as pd
+
+from bench.experiment.best import Candidate, best
+from bench.experiment.grid import PlannedTrial
+from bench.experiment.proposals import BLOCKS, BY_TIMEOUT, BY_TRIALS, REPEATED, SEARCHED, Asked, Proposals
 from bench.experiment.search import Search
-from bench.search.study import Study
+from bench.problem.label import word
+from bench.problem.trial import Trial
+from bench.search.journal import Journal, Kept
+from bench.search.study import LEARN_SPACE, Study, Told
 from bench.sweep.runner import Runner
 
+DIGITS = 4  # of a value in a run's name
+NUMBER_TAG, STATE_TAG, STUDY_TAG = "optuna.number", "optuna.state", "optuna.study"
+COMPLETE, PRUNED = "COMPLETE", "PRUNED"  # as Optuna calls them
 
-def search(spec: Search, block: int, runner: Runner, train: Callable[[], None], stop: Event) -> None:
-    """Spend the search's trials; what a resumed sweep has already trained is told again and not trained again."""
-    study = Study(spec)
-    for start in range(0, spec.trials, spec.batch):
-        proposals = study.ask(min(spec.batch, spec.trials - start))
-        trials = {number: spec.trial(values) for number, values in proposals.items()}
-        runner.extend(Plan(tuple(PlannedTrial(trial, (block,), spec.seeds, ()) for trial in trials.values()), 0))
-        train()
-        if stop.is_set():
-            return
-        for number, trial in trials.items():
-            study.tell(number, runner.solved_rate(trial.trial_id))
+
+@dataclass(frozen=True)
+class Judge:
+    """How trials are judged by their trainings: sweeps know no statistics, they are handed in.
+
+    ``value`` returns what trainings of one trial come to by a measure; ``is_worse`` whether a trial is worse than
+    another over the seeds that both have.
+    """
+
+    value: Callable[[pd.DataFrame, str], float]
+    is_worse: Callable[[pd.DataFrame, pd.DataFrame, str], bool]
+
+
+@dataclass
+class Asking:
+    """One of the studies: what it asked so far, and what came of it."""
+
+    study: Study
+    asked: Asked
+    kept: Kept
+    candidates: list[Candidate] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A trial that the study at this place asked for."""
+
+    place: int
+    number: int
+    trial: Trial
+    name: str
+
+
+class Searching:
+    """All studies of a search, side by side: a batch of each is trained as one."""
+
+    def __init__(self, spec: Search, runner: Runner, judge: Judge, journal: Path) -> None:
+        """Prepare every study, and its place in Optuna's journal."""
+        self.spec, self.runner, self.judge, self.storage = spec, runner, judge, str(journal)
+        self._numbers: dict[str, list[str]] = defaultdict(list)
+        with runner.clock("optuna"):
+            opened = Journal(journal)
+            self.asking = [self._asking(place, *one, opened) for place, one in enumerate(spec.studies)]
+
+    def _asking(self, place: int, sampler: str, seed: int, journal: Journal) -> Asking:
+        sweep = f"{self.runner.experiment.name} {self.runner.writer.run_id[:8]}"
+        name = f"{sweep} {sampler} {seed}" if place else sweep
+        attributes = {"sweep": self.runner.writer.run_id, "command": self.runner.experiment.command}
+        kept = journal.study(name, self.spec, attributes)
+        return Asking(Study(self.spec, sampler, seed), Asked(name, sampler, seed), kept)
+
+    @property
+    def proposals(self) -> Proposals:
+        """Return what was proposed so far."""
+        return Proposals(tuple(one.asked for one in self.asking), storage=self.storage)
+
+    def block(self, name: str) -> int:
+        """Return the place of one of the search's blocks: they come after the grid's."""
+        return len(self.runner.experiment.blocks) + BLOCKS.index(name)
+
+    def search(self, train: Callable[[], None], stop: Event) -> str | None:
+        """Spend all trials, or all the time there is; return what ended it, None for an interrupt."""
+        deadline = time.monotonic() + (self.spec.timeout_s or float("inf"))
+        for size in self._batches():
+            if time.monotonic() > deadline and not self.runner.replays:
+                return BY_TIMEOUT
+            with self.runner.clock("optuna"):
+                batch = [proposal for place in range(len(self.asking)) for proposal in self._ask(place, size)]
+            told = self._trained(batch, train, stop)
+            if stop.is_set():
+                return None
+            for proposal in batch:
+                self._tell(proposal, told[proposal.place, proposal.number])
+        return BY_TRIALS
+
+    def _batches(self) -> Iterator[int]:
+        """Yield the sizes of the batches: first a single trial where a sampler takes its space from what it is told."""
+        left = self.spec.trials
+        if any(one.asked.sampler in LEARN_SPACE for one in self.asking):
+            yield 1
+            left -= 1
+        while left > 0:
+            yield min(self.spec.batch, left)
+            left -= self.spec.batch
+
+    def _ask(self, place: int, size: int) -> Iterator[Proposal]:
+        one = self.asking[place]
+        prefix = f"{one.asked.sampler} {one.asked.seed} " if place else ""
+        for number, proposed in one.study.ask(size).items():
+            trial = self.spec.trial(proposed)
+            values = " ".join(word(name, trial.parameters[name], DIGITS) for name in proposed)
+            one.asked = replace(one.asked, trials=(*one.asked.trials, trial.trial_id))
+            yield Proposal(place, number, trial, f"{prefix}#{number} {values}")
+
+    def _trained(
+        self, batch: Sequence[Proposal], train: Callable[[], None], stop: Event
+    ) -> Mapping[tuple[int, int], Told]:
+        """Train a batch, round by round with more seeds for those that are not given up; return what came of each."""
+        told: dict[tuple[int, int], Told] = {}
+        left = list(batch)
+        for count in (*self.spec.prune, len(self.spec.seeds)):
+            seeds = self.spec.seeds[:count]
+            planned = [PlannedTrial(p.trial, (self._block_of(p),), seeds, ()) for p in left]
+            self.runner.extend(planned, {p.trial.trial_id: p.name for p in left}, self.proposals)
+            train()
+            if stop.is_set():
+                break
+            last = count == len(self.spec.seeds)
+            ending = [proposal for proposal in left if last or self._is_hopeless(proposal, count)]
+            told |= {(p.place, p.number): self._judged(p, count, pruned=not last) for p in ending}
+            left = [proposal for proposal in left if proposal not in ending]
+        return told
+
+    def _block_of(self, proposal: Proposal) -> int:
+        return self.block(REPEATED if proposal.place else SEARCHED)
+
+    def _is_hopeless(self, proposal: Proposal, count: int) -> bool:
+        """Whether a trial is worse than its study's best by its first seeds."""
+        leaders = best(self.asking[proposal.place].candidates, self.spec.directions, 1)
+        if not leaders:
+            return False
+        own, other = (self._rows(trial_id, count) for trial_id in (proposal.trial.trial_id, leaders[0].trial_id))
+        return self.judge.is_worse(own, other, self.spec.objectives[0])
+
+    def _rows(self, trial_id: str, count: int) -> pd.DataFrame:
+        return self.runner.judged(trial_id, self.spec.seeds[:count])
+
+    def _judged(self, proposal: Proposal, count: int, *, pruned: bool) -> Told:
+        rows = self._rows(proposal.trial.trial_id, count)
+        limits = {str(limit): limit.violation(self.judge.value(rows, limit.measure)) for limit in self.spec.constraints}
+        return Told([self.judge.value(rows, name) for name in self.spec.objectives], limits, count, pruned)
+
+    def _tell(self, proposal: Proposal, answer: Told) -> None:
+        """Tell a study what became of its proposal, and note it with the trial's run."""
+        one, trial_id = self.asking[proposal.place], proposal.trial.trial_id
+        with self.runner.clock("optuna"):
+            attributes = {"trial_id": trial_id, "seeds": answer.seeds}
+            one.kept.add(one.study.tell(proposal.number, answer, attributes))
+        if answer.pruned:
+            one.asked = replace(one.asked, pruned={**one.asked.pruned, proposal.number: answer.seeds})
+        else:
+            one.candidates.append(Candidate(proposal.number, trial_id, tuple(answer.values), answer.violation))
+        self._numbers[trial_id].append(str(proposal.number))
+        tags = {NUMBER_TAG: ", ".join(self._numbers[trial_id]), STATE_TAG: PRUNED if answer.pruned else COMPLETE}
+        metrics = dict(zip(self.spec.objectives, answer.values, strict=True))
+        self.runner.conclude(trial_id, {**tags, STUDY_TAG: one.asked.name}, metrics)

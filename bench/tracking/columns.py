@@ -50,6 +50,8 @@ CPU_S = "cpu_s"  # what the process worked meanwhile
 IMPORT_S = "import_s"
 FIRST_S = "first_s"
 
+WEIGHTS_COUNT = "parameters"  # of a network: how many weights and biases it has
+
 RESULTS = (SOLVED, CORRECT, SOLVED_AT, CORRECT_AT, FINAL_LOSS, FINAL_MSE, MAX_ABS_ERROR)  # what a training came to
 SCALARS = (  # one number or word per training
     OUTCOME,
@@ -84,6 +86,17 @@ DESCRIBED = (  # what a trial's run in MLflow is made from
     ITERATIONS_DONE,
     CURVE,
     CURVE_US,
+)
+JUDGED = (  # what a search judges a trial by
+    TRIAL_ID,
+    SEED,
+    ITERATIONS,
+    OUTCOME,
+    SOLVED,
+    SOLVED_AT,
+    FINAL_MSE,
+    ITERATION_US,
+    ITERATIONS_DONE,
 )
 RESUMED = (*DESCRIBED, ALONE)  # what a sweep that goes on must know of what there is
 CURVES_PER_TRIAL = 10_000

@@ -3,6 +3,7 @@
 from typing import Any
 
 from bench.experiment.grid import Plan
+from bench.experiment.proposals import BLOCKS, Proposals
 from bench.experiment.seeds import write_seeds
 from bench.experiment.spec import Experiment
 from bench.experiment.until import until_row
@@ -17,7 +18,7 @@ def plan_json(experiment: Experiment, plan: Plan) -> dict[str, Any]:
         "title": experiment.title,
         "about": experiment.about,
         "command": experiment.command,
-        "blocks": [*(block.title for block in experiment.blocks), *(["Search"] if experiment.search else [])],
+        "blocks": [*(block.title for block in experiment.blocks), *(BLOCKS if experiment.search else ())],
         "duplicates": plan.duplicates,
         "until": until_row(plan.until),
         "gates": {
@@ -30,6 +31,7 @@ def plan_json(experiment: Experiment, plan: Plan) -> dict[str, Any]:
                 "blocks": planned.blocks,
                 "seeds": write_seeds(planned.seeds),
                 "trainings": planned.trainings,
+                "weights": planned.trial.network.parameters,
                 "table": planned.trial.gate.digest,
                 "parameters": planned.trial.parameters,
             }
@@ -44,6 +46,7 @@ def plan_json(experiment: Experiment, plan: Plan) -> dict[str, Any]:
             }
             for timing in plan.timings
         ],
+        "search": search_row(experiment, plan),
         "claims_left_out": experiment.claims_left_out,
         "claims": [
             {
@@ -54,3 +57,13 @@ def plan_json(experiment: Experiment, plan: Plan) -> dict[str, Any]:
             for planned in plan.claims
         ],
     }
+
+
+def search_row(experiment: Experiment, plan: Plan) -> dict[str, Any] | None:
+    """Return what a sweep keeps of its search: what was asked, and what was proposed so far."""
+    if plan.search is None:
+        return None
+    names = ("search", "held_out", "repeated")
+    places = {name: len(experiment.blocks) + place for place, name in enumerate(names)}
+    proposed = plan.proposals.row if plan.proposals else Proposals(()).row
+    return {**plan.search.row, "blocks": places, **proposed}

@@ -30,7 +30,9 @@ KIND, TRIAL_TAG, PLAN_TAG, COMMAND_TAG = "bench.kind", "bench.trial_id", "bench.
 PARENT_TAG, NOTE_TAG, SOURCE_TAG = "mlflow.parentRunId", "mlflow.note.content", "mlflow.source.name"
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on runs, not on chats
 FINISHED = "FINISHED"
-SHARDS, TIMINGS, COLD_STARTS, RUNS = "shards", "timings", "cold_starts.json", "runs.json"  # artifacts of a sweep
+# artifacts of a sweep
+SHARDS, TIMINGS, COLD_STARTS, RUNS, SEARCH = "shards", "timings", "cold_starts.json", "runs.json", "search.json"
+JOURNAL = "optuna.journal"  # beside the store
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")  # that MLflow knows
 REACH_TIMEOUT_S = 5.0
 
@@ -95,6 +97,11 @@ class Store:
             token = page.token
             if not token:
                 return
+
+    @property
+    def journal(self) -> Path:
+        """Where Optuna's studies are kept: beside the store, or in the working folder if it is no file."""
+        return (Path.cwd() if self.path is None else self.path.parent) / JOURNAL
 
     @cached_property
     def is_remote(self) -> bool:

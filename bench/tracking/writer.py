@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-from mlflow.entities import Metric, Param, Run
+from mlflow.entities import Metric, Param, Run, RunTag
 
 from bench.errors import RequestError
 from bench.experiment.grid import Plan, PlannedTrial
@@ -139,18 +139,33 @@ class SweepWriter:
         return [ColdStart(**row) for row in read_cold_starts(self.store, self.run_id)]
 
     def trial(
-        self, planned: PlannedTrial, name: str, summary: Summary, trainings: Iterable[tuple[int, Summary]] = ()
+        self,
+        planned: PlannedTrial,
+        name: str,
+        summary: Summary,
+        trainings: Iterable[tuple[int, Summary]] = (),
+        more_tags: Mapping[str, str] | None = None,
     ) -> None:
         """Write a trial's child run, and below it a run for each given training; it ends when all are written."""
         trial = planned.trial
         tags = {names.KIND: names.TRIAL, names.TRIAL_TAG: trial.trial_id, names.PARENT_TAG: self.run_id}
-        child = self._begin(name, tags, {**trial.parameters, "seeds": _seeds(planned)}, summary)
+        child = self._begin(
+            name, {**tags, **(more_tags or {})}, {**trial.parameters, "seeds": _seeds(planned)}, summary
+        )
         for seed, training in trainings:
             tags = {names.KIND: names.TRAINING, names.TRIAL_TAG: trial.trial_id, names.PARENT_TAG: child}
             run = self._begin(f"seed {seed}", tags, {**trial.parameters, c.SEED: seed}, training)
             self.client.set_terminated(run)
         self.client.set_terminated(child)
         self.runs[trial.trial_id] = child
+
+    def note(self, trial_id: str, tags: Mapping[str, str], metrics: Mapping[str, float]) -> None:
+        """Note more with the run of a trial that is written."""
+        self._batch(self.runs[trial_id], summary=Summary(metrics), tags=tags)
+
+    def sum_up(self, params: Mapping[str, Any], summary: Summary, tags: Mapping[str, str]) -> None:
+        """Note with the sweep's own run what came of a search."""
+        self._batch(self.run_id, params, summary, tags)
 
     def keep_runs(self) -> None:
         """Keep the ids of the trials' runs: reading them is quicker than searching for hundreds."""
@@ -188,7 +203,13 @@ class SweepWriter:
         self._batch(run.info.run_id, params=params, summary=summary)
         return str(run.info.run_id)
 
-    def _batch(self, run_id: str, params: Mapping[str, Any] | None = None, summary: Summary | None = None) -> None:
+    def _batch(
+        self,
+        run_id: str,
+        params: Mapping[str, Any] | None = None,
+        summary: Summary | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
         """Log everything in one batch; MLflow has no place for what is not finite, so that is left out."""
         summary = summary or Summary()
         now = int(time.time() * 1000)
@@ -196,7 +217,8 @@ class SweepWriter:
         points += [(name, step, value) for name, series in summary.steps.items() for step, value in series]
         metrics = [Metric(name, float(value), now, step) for name, step, value in points if math.isfinite(value)]
         listed = [Param(name, str(value)) for name, value in (params or {}).items()]
-        self.client.log_batch(run_id, metrics=metrics[:BATCH_LIMIT], params=listed)
+        tagged = [RunTag(name, value) for name, value in (tags or {}).items()]
+        self.client.log_batch(run_id, metrics=metrics[:BATCH_LIMIT], params=listed, tags=tagged)
         for start in range(BATCH_LIMIT, len(metrics), BATCH_LIMIT):
             self.client.log_batch(run_id, metrics=metrics[start : start + BATCH_LIMIT])
 
