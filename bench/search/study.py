@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from bench.experiment.search import Search
 from bench.experiment.space import Choices, Dimension
 
+GENERATION = 50  # trials: Optuna's default
 LEARN_SPACE = ("qmc",)  # these take their space from the first trial that was told; until then they draw at random
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -109,4 +110,6 @@ def _make(search: Search, name: str, seed: int) -> BaseSampler:
         return GPSampler(seed=seed, warn_independent_sampling=False)
     if name == "cmaes":
         return CmaEsSampler(seed=seed, warn_independent_sampling=False)
-    return NSGAIISampler(seed=seed) if name == "nsga2" else RandomSampler(seed=seed)
+    if name == "nsga2":  # its first generation is random, and must not be the whole search
+        return NSGAIISampler(seed=seed, population_size=min(GENERATION, max(search.trials // 4, 2)))
+    return RandomSampler(seed=seed)
