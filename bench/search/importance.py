@@ -20,8 +20,8 @@ EVALUATORS: dict[str, Callable[[], BaseImportanceEvaluator]] = {
 def importances(study: optuna.Study, objectives: Sequence[str], directions: Sequence[str]) -> list[dict[str, Any]]:
     """Return rows of objective, evaluator, parameter and importance, which sum to 1 for each evaluator.
 
-    Of the complete trials, and of the parameters that all of them have. No rows for fewer than eight trials, nor for an
-    objective that is the same for all.
+    Of the complete trials; fANOVA leaves out parameters that not all of them have. No rows for fewer than eight trials,
+    nor for an objective that is the same for all.
     """
     rows = []
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))

@@ -78,8 +78,7 @@ def _sum_up(searching: Searching, held_out: Mapping[str, Mapping[str, float]]) -
     leaders = best(first.candidates, spec.directions, 1)
     metrics = {f"importance.{row['evaluator']}.{row['parameter']}": row["importance"] for row in ranked}
     params: Mapping[str, Any] = {}
-    if leaders:
-        metrics |= {f"best_{name}": value for name, value in zip(spec.objectives, leaders[0].values, strict=True)}
+    if leaders and len(spec.objectives) == 1:  # of several, no trial of the front is the best
         metrics |= held_out.get(leaders[0].trial_id, {})
         params = {"best.number": leaders[0].number, **_parameters(searching, leaders[0].trial_id)}
     with runner.clock("track"):
