@@ -33,7 +33,9 @@ def value(proposed: dict[str, Any]) -> float:
     return (proposed["hidden"] - 5) ** 2 + abs(proposed["learning_rate"] - 3) + proposed["momentum"]
 
 
-def played(search: Search, sampler: str, batches: int = 4, size: int = 6) -> tuple[Study, list[dict[int, dict[str, Any]]]]:
+def played(
+    search: Search, sampler: str, batches: int = 4, size: int = 6
+) -> tuple[Study, list[dict[int, dict[str, Any]]]]:
     """Ask and tell; every seventh trial is pruned where that can be."""
     study, asked = Study(search, sampler, 3), []
     several = len(search.objectives) > 1
