@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from bench.experiment.block import Values
-from bench.experiment.search import Range, read_search
+from bench.experiment.search_table import read_search
 from bench.search.study import Study
 from bench.tracking import columns as c
 
@@ -30,44 +30,6 @@ def spec(**table):
     problems = []
     found = read_search({"hidden": {"low": 2, "high": 6}, **table}, Values(), Values(), Path(), problems)
     return found, problems
-
-
-def test_ranges_and_choices_are_read():
-    """Numbers have ranges, names have lists; everything else is fixed."""
-    found, problems = spec(loss=["mse", "bce"], momentum={"low": 0.0, "high": 0.9, "step": 0.1}, gate="or")
-    assert problems == []
-    assert found.space["hidden"] == Range(2, 6, log=False, step=None, whole=True)
-    assert list(found.space["loss"]) == ["mse", "bce"]
-    assert found.fixed["gate"].name == "or"
-
-
-WRONG = {
-    "low above high": ({"momentum": {"low": 0.9, "high": 0.1}}, "low below high"),
-    "a logarithm of zero": ({"momentum": {"low": 0.0, "high": 0.5, "log": True}}, "above 0"),
-    "an end that the parameter cannot have": ({"momentum": {"low": 0.0, "high": 2.0}}, "below 1"),
-    "a range of names": ({"loss": {"low": 0, "high": 1}}, "list of its values"),
-    "a range without an end": ({"momentum": {"low": 0.1}}, "low and high"),
-    "an unknown word in a range": ({"momentum": {"low": 0.1, "high": 0.2, "stpe": 1}}, "did you mean 'step'"),
-    "an end that is no number": ({"momentum": {"low": 0.1, "high": "4-4"}}, "allowed are numbers"),
-    "a step between whole numbers": ({"hidden": {"low": 1, "high": 5, "step": 0.5}}, "whole numbers above 0"),
-    "ends that could cross": ({"init_low": {"low": 0.0, "high": 3.0}}, "do not meet"),
-    "a step of nothing": ({"momentum": {"low": 0.1, "high": 0.2, "step": 0}}, "above 0"),
-    "a logarithm that is no flag": ({"momentum": {"low": 0.1, "high": 0.2, "log": 1}}, "true and false"),
-    "an unknown parameter": ({"momemtum": {"low": 0.1, "high": 0.2}}, "did you mean 'momentum'"),
-    "both log and step": ({"momentum": {"low": 0.1, "high": 0.2, "log": True, "step": 0.1}}, "one of them"),
-    "an unknown sampler": ({"sampler": "tpee"}, "did you mean 'tpe'"),
-    "more in a batch than trials": ({"trials": 5, "batch": 6}, "at most trials"),
-    "an unknown choice": ({"loss": ["mse", "bcee"]}, "did you mean 'bce'"),
-    "nothing to search": ({"hidden": 3}, "nothing to search"),
-    "no seeds": ({"seeds": "3:3"}, "holds no seed"),
-}
-
-
-@pytest.mark.parametrize(("table", "said"), WRONG.values(), ids=WRONG.keys())
-def test_a_wrong_search_is_told(table, said):
-    """What, got, allowed."""
-    _, problems = spec(**table)
-    assert any(said in problem for problem in problems), problems
 
 
 def test_the_same_answers_give_the_same_questions():
