@@ -1,5 +1,6 @@
 """Reading one dimension of a search's space: a range, choices, and where it is searched."""
 
+import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import partial
@@ -70,6 +71,8 @@ def read_range(name: str, bounds: Mapping[str, Any]) -> Range:
     log, step = bounds.get("log", False), bounds.get("step")
     if not low < high:
         raise ParameterError(f"{name} has low {low} and high {high}; allowed is low below high")
+    if not math.isfinite(high - low):
+        raise ParameterError(f"{name} has low {low} and high {high}; allowed are ends whose difference is a number")
     if log and low <= 0:
         raise ParameterError(f"{name} has low {low} on a logarithmic range; allowed are numbers above 0")
     if log and step is not None:
@@ -97,13 +100,15 @@ def _check_kinds(name: str, bounds: Mapping[str, Any]) -> None:
 
 def _end(name: str, value: float) -> float:
     """Return an end of a range as its parameter reads it, hidden neurons as a number."""
-    found = read(PARAMETERS[name], int(value) if name == "hidden" and value == int(value) else value)
+    neurons = name == "hidden" and isinstance(value, float) and value.is_integer()
+    found = read(PARAMETERS[name], int(value) if neurons else value)
     return int(written(found)) if name == "hidden" else float(found) if isinstance(found, float) else int(found)
 
 
 def _step(name: str, value: float) -> float:
     reader = whole(1, MOST_STEPS) if _counts(name) else number(0, above=True)
-    return float(reader(f"{name}: step", value)) if not _counts(name) else int(reader(f"{name}: step", value))
+    found: float = reader(f"{name}: step", value)
+    return found
 
 
 def _check_reached(name: str, low: float, high: float, step: float) -> None:

@@ -122,6 +122,8 @@ WRONG = {
     "an unknown word in a range": ("momentum = {low = 0.1, high = 0.2, stpe = 1}", ["did you mean 'step'"]),
     "an end that is no number": ("momentum = {low = 0.1, high = '4-4'}", ["high is '4-4'; allowed are numbers"]),
     "an end that is infinite": ("learning_rate = {low = 0.1, high = inf}", ["learning_rate is inf"]),
+    "neurons without end": ("hidden = {low = 1, high = inf}", ["hidden is inf"]),
+    "ends too far apart": ("init_low = {low = -1e308, high = 1e308}", ["init_low has low -1e+308", "difference"]),
     "a step of half a neuron": ("hidden = {low = 1, high = 5, step = 0.5}", ["step is 0.5", "whole numbers from 1"]),
     "a step of nothing": ("momentum = {low = 0.1, high = 0.2, step = 0}", ["step is 0", "above 0"]),
     "a step that is not finite": ("momentum = {low = 0.1, high = 0.2, step = inf}", ["step is inf"]),
