@@ -92,6 +92,7 @@ WRONG: Mapping[str, tuple[str, list[str]]] = {
     ),
     "a constraint without a number": ("constraints = 'rmst <= few'", ["constraints has 'rmst <= few'"]),
     "a constraint without an end": ("constraints = 'rmst <= 1e999'", ["constraints has 'rmst <= 1e999'"]),
+    "a constraint on half a number": ("constraints = 'rmst <= 1e-'", ["constraints has 'rmst <= 1e-'"]),
     "a constraint that is a number": ("constraints = 3", ["constraints has 3"]),
     "pruning after one seed": ("prune = 1", ["prune is 1", "from 2"]),
     "pruning that goes back": ("prune = [16, 8]", ["prune is 16, 8", "increase"]),

@@ -225,6 +225,15 @@ def test_ends_of_weights_that_cannot_cross_are_searched(search):
     assert len(found.digest) > 0
 
 
+def test_ends_that_could_cross_are_found_in_a_large_space(wrong):
+    """Where not every combination can be tried."""
+    lists = "\n".join(
+        f"{name} = {[k / 100 for k in range(1, 40)]}" for name in ("momentum", "learning_rate", "init_scale")
+    )
+    (problem,) = wrong(f"{lists}\ninit_low = {{low = 0, high = 3}}")
+    assert "init_low is 3; allowed are numbers below init_high, 1" in problem
+
+
 # ------------------------------------------------------------------ properties
 
 

@@ -82,6 +82,7 @@ WRONG = {
     "a range among values": ("hidden=2..4,8", ["hidden is '2..4,8'", "values without ranges"]),
     "an unknown word after it": ("hidden=2..4:lgo", ["hidden is '2..4:lgo'", ":log"]),
     "a logarithm in steps": ("learning_rate=1..8:log:2", ["learning_rate has both log and step"]),
+    "a line that ends early": ("loss=mse # bce", ["loss 'mse # bce'"]),
     "two steps": ("hidden=2..8:2:2", ["hidden is '2..8:2:2'"]),
     "a range of names": ("loss=1..2", ["loss is", "list of its values"]),
     "low above high": ("hidden=6..2", ["hidden has low 6 and high 2"]),
