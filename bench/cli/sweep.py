@@ -26,7 +26,6 @@ from bench.experiment.grid import Plan, make_plan
 from bench.experiment.spec import Experiment, adhoc, read_experiment, read_overrides
 from bench.experiment.until import read_until, until_row
 from bench.problem.outcome import Result
-from bench.problem.trial import Trial
 from bench.report.sayings import Finding
 from bench.sweep import executors
 from bench.sweep.environment import environment
@@ -265,7 +264,7 @@ def _kinds(plan: Plan, crew: executors.Crew) -> str:
     """Return the executors that a plan will be trained with, in words."""
     jobs = [Job(planned.trial, planned.together) for planned in plan.trials if planned.together]
     if plan.search:
-        jobs.append(Job(Trial(**plan.search.fixed), range(plan.search.expected_trainings)))
+        jobs.append(Job(plan.search.first_trial, range(plan.search.expected_trainings)))
     return " and ".join(crew.divide(jobs)) or "serial"
 
 

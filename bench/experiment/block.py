@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.errors import RequestError, unknown
 from bench.experiment.seeds import read_seeds
+from bench.experiment.space import Range
 from bench.problem.gate import Gate, read_csv
 from bench.problem.network import write_hidden
 from bench.problem.parameters import ParameterError, flag, whole
@@ -39,10 +40,17 @@ class Values:
     alone: bool | None = None
     rounds: int | None = None
     title: str = ""
+    ranges: Mapping[str, Range] = field(default_factory=dict)  # for a search only, and so are its options
+    search: Mapping[str, Any] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether it says anything."""
-        return bool(self.axes) or (self.seeds, self.alone, self.rounds) != (None, None, None)
+        return bool(self.axes or self.searched) or (self.seeds, self.alone, self.rounds) != (None, None, None)
+
+    @property
+    def searched(self) -> list[str]:
+        """What of it only a search can have, as it is written."""
+        return [*self.ranges, *(f"search.{name}" for name in self.search)]
 
     def over(self, other: "Values") -> "Values":
         """Return these values, and the other's where these say nothing."""
@@ -52,6 +60,8 @@ class Values:
             other.alone if self.alone is None else self.alone,
             other.rounds if self.rounds is None else self.rounds,
             self.title or other.title,
+            {**other.ranges, **self.ranges},
+            {**other.search, **self.search},
         )
 
     def block(self, source: str = "") -> Block:

@@ -16,6 +16,7 @@ from bench.experiment.search import Search
 from bench.experiment.seeds import compact, write_seeds
 from bench.experiment.spec import Experiment
 from bench.experiment.until import Until
+from bench.problem.gate import Gate
 from bench.problem.timing import Timing
 from bench.problem.trial import PARAMETERS, Trial, read
 
@@ -129,6 +130,7 @@ def make_plan(experiment: Experiment) -> Plan:
     problems: list[str] = []
     total = 0
     size = sum(math.prod(map(len, block.axes.values())) * len(block.seeds) for block in experiment.blocks)
+    size += experiment.search.expected_trainings if experiment.search else 0
     if size > MOST_TRAININGS:
         raise RequestError(f"{size:,} trainings are asked for; allowed in one sweep are {MOST_TRAININGS:,}")
     for place, block in enumerate(experiment.blocks):
@@ -141,7 +143,8 @@ def make_plan(experiment: Experiment) -> Plan:
             total += len(block.seeds)
     if problems:
         raise RequestError(*dict.fromkeys(problems))
-    _check_gates([known.trial for known in named.values()])
+    searched = experiment.search.gates if experiment.search else ()
+    _check_gates([*(known.trial.gate for known in named.values()), *searched])
     planned = tuple(known.planned() for known in named.values())
     duplicates = total - sum(p.trainings for p in planned)
     claims = plan_claims(experiment.claims, planned)
@@ -166,11 +169,11 @@ class _Named:
         return PlannedTrial(self.trial, tuple(self.blocks), together, _union(self.alone))
 
 
-def _check_gates(trials: Sequence[Trial]) -> None:
+def _check_gates(gates: Sequence[Gate]) -> None:
     """Raise RequestError where one name stands for two tables: nothing could tell their trials apart."""
     tables: dict[str, set[str]] = {}
-    for trial in trials:
-        tables.setdefault(trial.gate.name, set()).add(trial.gate.digest)
+    for gate in gates:
+        tables.setdefault(gate.name, set()).add(gate.digest)
     doubled = [name for name, found in tables.items() if len(found) > 1]
     if doubled:
         raise RequestError(*(f"gate {name!r} names {len(tables[name])} tables; allowed is one" for name in doubled))

@@ -1,5 +1,6 @@
 """What a search is for: measures of a trial over its seeds, the better end of each, and limits that they must keep."""
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -17,8 +18,9 @@ DIRECTIONS = {
     TRAIN_SECONDS: MINIMIZE,
 }
 CENSORED = (RMST, MEDIAN_SOLVED_AT)  # these count what is not solved at the budget, which must be the same for all
+OF_SOLVED = (SOLVED_RATE, *CENSORED)  # these ask what is solved, which must mean the same for all
 AT_LEAST, AT_MOST = ">=", "<="
-_CONSTRAINT = re.compile(r"\s*([a-z_]+)\s*(>=|<=)\s*([-+.\deE_]+)\s*")
+_CONSTRAINT = re.compile(r"\s*(\w+)\s*(>=|<=)\s*([-+.\deE_]+)\s*")
 
 
 @dataclass(frozen=True)
@@ -35,21 +37,32 @@ class Constraint:
 
     def __str__(self) -> str:
         """Write it as it is read."""
-        return f"{self.measure} {self.sign} {self.limit:g}"
+        return f"{self.measure} {self.sign} {repr(self.limit).removesuffix('.0')}"  # every digit: it names the search
 
 
-def read_objective(what: str, value: object) -> str:
-    """Return a measure's name; raise ParameterError for one that is not known."""
-    return str(choice(*DIRECTIONS)(what, value))
+def read_objectives(what: str, value: object) -> tuple[str, ...]:
+    """Read a measure's name or a list of them; raise ParameterError for those that are not known or come twice."""
+    names = value if isinstance(value, list) else [value]
+    if not names:
+        raise ParameterError(f"{what} is an empty list; allowed is at least one of {', '.join(DIRECTIONS)}")
+    found = tuple(str(choice(*DIRECTIONS)(what, name)) for name in names)
+    if len(set(found)) < len(found):
+        raise ParameterError(f"{what} is {', '.join(found)}; allowed is each measure once")
+    return found
 
 
-def read_constraint(what: str, value: object) -> Constraint:
+def read_constraints(what: str, value: object) -> tuple[Constraint, ...]:
+    """Read one limit or a list of them; raise ParameterError for the first that is wrong."""
+    return tuple(_read_constraint(what, text) for text in (value if isinstance(value, list) else [value]))
+
+
+def _read_constraint(what: str, value: object) -> Constraint:
     """Read ``MEASURE >= NUMBER`` or ``MEASURE <= NUMBER``; raise ParameterError for anything else."""
     found = _CONSTRAINT.fullmatch(str(value))
     try:
-        limit = float(found[3]) if found else None
+        limit = float(found[3]) if found else math.nan
     except ValueError:
-        limit = None
-    if found is None or limit is None:
-        raise ParameterError(f"{what} is {value!r}; allowed are limits such as 'solved_rate >= 0.95', with >= or <=")
-    return Constraint(read_objective(what, found[1]), found[2], limit)
+        limit = math.nan
+    if found is None or not math.isfinite(limit):
+        raise ParameterError(f"{what} has {value!r}; allowed are limits such as 'solved_rate >= 0.95', with >= or <=")
+    return Constraint(str(choice(*DIRECTIONS)(f"{what}: measure", found[1])), found[2], limit)

@@ -22,7 +22,7 @@ class File(BaseModel):
     defaults: dict[str, Any] = {}
     grid: list[dict[str, Any]] = Field(default_factory=list)
     claim: list[AnyClaim] = Field(default_factory=list)
-    search: dict[str, Any] = {}
+    search: dict[str, Any] | None = None
 
 
 def parse(path: Path, problems: list[str]) -> File:

@@ -15,12 +15,52 @@ class Range:
     step: float | None
     whole: bool
 
+    @property
+    def ends(self) -> tuple[float, ...]:
+        """Return its least and its greatest value."""
+        return self.low, self.high
+
+    @property
+    def countable(self) -> bool:
+        """Whether its values are few enough to be named one by one."""
+        return self.whole
+
+    def holds(self, name: str) -> bool:
+        """Whether a whole number, as text, is one of its values."""
+        if not (self.whole and name.lstrip("-").isdigit()):
+            return False
+        value = int(name)
+        return self.low <= value <= self.high and (value - int(self.low)) % int(self.step or 1) == 0
+
+    def __str__(self) -> str:
+        """Write it as the command line reads it: 2..16, 0.01..10:log, 0..0.9:0.1."""
+        more = ":log" if self.log else "" if self.step is None else f":{self.step!r}"
+        return f"{self.low!r}..{self.high!r}{more}"
+
 
 @dataclass(frozen=True)
 class Choices:
     """Values by their names, as their user writes them."""
 
     values: Mapping[str, Any]
+
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """Return all names: none is between others."""
+        return tuple(self.values)
+
+    @property
+    def countable(self) -> bool:
+        """Whether its values can be named one by one."""
+        return True
+
+    def holds(self, name: str) -> bool:
+        """Whether one of its values has this name."""
+        return name in self.values
+
+    def __str__(self) -> str:
+        """Write it as the command line reads it."""
+        return ",".join(self.values)
 
 
 @dataclass(frozen=True)

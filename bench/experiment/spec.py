@@ -1,23 +1,21 @@
 """An experiment: its file with what the command line changes, checked whole, so that all mistakes come at once."""
 
 import shlex
-import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from bench.errors import RequestError, unknown
+from bench.errors import RequestError
 from bench.experiment.block import Block, Values, read_values
 from bench.experiment.claim import Claim, OfOne
 from bench.experiment.schema import parse
-from bench.experiment.search import Search, read_search
+from bench.experiment.search import Search
+from bench.experiment.search_table import read_search
 from bench.experiment.until import Until
-from bench.problem.trial import PARAMETERS
+from bench.experiment.words import WORDS, read_given, unknown_word
 
 ADHOC = "adhoc"
-OVERRIDES = (*PARAMETERS, "seeds", "alone", "rounds")
 
 
 @dataclass(frozen=True)
@@ -61,6 +59,8 @@ def read_experiment(path: Path, overrides: Values, request: Sequence[str]) -> Ex
     problems = gathered.problems
     if not gathered.blocks and not search and not problems:
         problems.append(f"{path.name}: there is no [[grid]] and no [search]; allowed is at least one of them")
+    if not problems:
+        problems += _misplaced(overrides, gathered.blocks, search, path.name)
     if overrides.rounds is not None and not problems and not any(block.alone for block in gathered.blocks):
         problems.append(_nothing_alone(overrides.rounds))
     ids = Counter(claim.id for claim, _ in gathered.claims)
@@ -103,8 +103,10 @@ def _gather(
     gathered.claims += [
         (each, span) for claim in file.claim for each in (claim.variants() if isinstance(claim, OfOne) else [claim])
     ]
-    search = read_search(file.search, defaults, overrides, path.parent, problems)
-    if search and above:
+    search = None
+    if file.search is not None and not above:
+        search = read_search(file.search, defaults, overrides, path.parent, problems)
+    elif file.search is not None:
         problems.append("there is a [search]; allowed in an included file are [[grid]] and [[claim]]")
     for name in file.include:
         included = path.parent / f"{name}.toml"
@@ -118,11 +120,38 @@ def _gather(
     return file.title, file.about, search
 
 
+def _misplaced(overrides: Values, blocks: Sequence[Block], search: Search | None, where: str) -> list[str]:
+    """Return what the command line changes where there is no such thing."""
+    if search is None and overrides.searched:
+        given = f"{', '.join(overrides.searched)}: there is no [search] in {where}"
+        return [f"{given}; allowed are ranges and search.KEY with a file that has one, or with no file"]
+    if search is None or blocks:
+        return []
+    if overrides.seeds is not None and "seeds" in overrides.search:
+        return ["seeds and search.seeds are both given; allowed is one of them: there is no grid"]
+    timed = [name for name in ("alone", "rounds") if getattr(overrides, name) is not None]
+    return [f"{' and '.join(timed)} cannot be given to a search; allowed is a grid's"] if timed else []
+
+
 def adhoc(overrides: Values, request: Sequence[str]) -> Experiment:
-    """Return the experiment that overrides alone describe."""
+    """Return the experiment that overrides alone describe: a grid, or a search where there is anything of one."""
+    title = " ".join(request)
+    if overrides.searched:
+        return Experiment(ADHOC, title, "", (), (), tuple(request), search=_adhoc_search(overrides))
     if overrides.rounds is not None and not overrides.alone:
         raise RequestError(_nothing_alone(overrides.rounds))
-    return Experiment(ADHOC, " ".join(request), "", (overrides.block(),), (), tuple(request))
+    return Experiment(ADHOC, title, "", (overrides.block(),), (), tuple(request))
+
+
+def _adhoc_search(overrides: Values) -> Search:
+    problems: list[str] = []
+    search = read_search({}, Values(), overrides, Path(), problems)
+    if search is None:
+        raise RequestError(*problems)
+    misplaced = _misplaced(overrides, (), search, ADHOC)
+    if misplaced:
+        raise RequestError(*misplaced)
+    return search
 
 
 def _nothing_alone(rounds: int) -> str:
@@ -130,31 +159,23 @@ def _nothing_alone(rounds: int) -> str:
 
 
 def read_overrides(words: Sequence[str], folder: Path) -> Values:
-    """Read ``key=value[,value...]`` words; raise RequestError with every one that is wrong."""
-    table: dict[str, Any] = {}
+    """Read ``key=value[,value...]``, ``key=low..high[:log|:step]`` and ``search.key=...`` words.
+
+    Raises RequestError with every one that is wrong.
+    """
+    given: dict[str, str] = {}
     problems: list[str] = []
     for word in words:
         key, _, text = word.partition("=")
-        if key in table:
+        if key in given:
             problems.append(f"{key} is given twice; allowed is once, with its values separated by commas")
-        elif key not in OVERRIDES:
-            problems.append(unknown("parameter", key, OVERRIDES))
+        elif key not in WORDS:
+            problems.append(unknown_word(key))
         elif not all(part.strip() for part in text.split(",")):
             problems.append(f"{word!r} has an empty value; allowed is key=value[,value...]")
         else:
-            table[key] = text if key == "seeds" else [_literal(part.strip()) for part in text.split(",")]
-    values = read_values(table, "", folder, problems)
+            given[key] = text
+    values = read_given(given, folder, problems)
     if problems:
         raise RequestError(*problems)
     return values
-
-
-def _literal(text: str) -> Any:
-    """Read a TOML literal (0.05, 50_000, true); anything else is a string."""
-    if "#" in text or "\n" in text:
-        return text  # TOML would drop what follows
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except (ValueError, KeyError):
-        return text
-    return value if isinstance(value, bool | int | float | str) else text

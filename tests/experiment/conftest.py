@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.errors import RequestError
 from bench.experiment.grid import Plan, make_plan
+from bench.experiment.search import Search
 from bench.experiment.spec import Experiment, read_experiment, read_overrides
 
 
@@ -49,3 +51,27 @@ def claim() -> Callable[..., str]:
         return f'[[claim]]\nid = "{name}"\nsource = "s"\nwhat = "w"\nwhere = {where}\n{body}\n'
 
     return written
+
+
+@pytest.fixture
+def search(read: Callable[..., Experiment]) -> Callable[..., Search]:
+    """Read the text of a ``[search]`` table, perhaps with others after it, and ``key=value`` words in place."""
+
+    def searched(text: str, *words: str, defaults: str = "") -> Search:
+        found = read(f"[defaults]\n{defaults}\n[search]\n{text}\n", *words).search
+        assert found is not None
+        return found
+
+    return searched
+
+
+@pytest.fixture
+def wrong(search: Callable[..., Search]) -> Callable[..., tuple[str, ...]]:
+    """Return what is wrong with the text of a ``[search]`` table, each problem without its file's name."""
+
+    def problems(text: str, *words: str, defaults: str = "") -> tuple[str, ...]:
+        with pytest.raises(RequestError) as caught:
+            search(text, *words, defaults=defaults)
+        return tuple(problem.removeprefix("question.toml: ") for problem in caught.value.problems)
+
+    return problems

@@ -1,6 +1,7 @@
 """Whole searches: the same however they are run, and nothing lost by a kill."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -36,7 +37,7 @@ validate = 20
 best = 2
 """
 TIMED = [c.ITERATION_US]
-KILLERS = {  # where the process kills itself, at the third time
+KILLERS = {  # where the process kills itself: module, name, method
     "while a batch is trained": ("bench.sweep.runner", "Runner", "_flush"),
     "between two answers": ("bench.search.study", "Study", "tell"),
     "before a trial's run is written": ("bench.tracking.writer", "SweepWriter", "trial"),
@@ -65,7 +66,7 @@ def search(bench, folder):
     """Run a search and return what it left: its plan, its rows but for timings, and Optuna's trials."""
 
     def run(*words, text=FILE):
-        (folder / "s.toml").write_text(text)
+        Path("s.toml").write_text(text)
         ran = bench("sweep", "s.toml", "--no-report", "--json", *words)
         assert ran.status == 0, ran.err
         return found()
@@ -84,7 +85,7 @@ def journal():
     """Return Optuna's trials as its dashboard would read them, of each study in turn."""
     storage = JournalStorage(JournalFileBackend("optuna.journal"))
     return [
-        [(trial.number, trial.params, trial.values, trial.state.name) for trial in study.trials]
+        [(trial.number, trial.params, trial.values, trial.state.name) for trial in study.trials]  # noqa: PD011 - Optuna's
         for study in optuna.get_all_study_summaries(storage)
         for study in [optuna.load_study(study_name=study.study_name, storage=storage)]
     ]
@@ -138,19 +139,20 @@ def test_mlflow_knows_each_trials_number_and_state(search, folder):
 
 
 @pytest.mark.parametrize("moment", KILLERS)
-def test_a_killed_search_goes_on_as_if_nothing_had_happened(search, folder, moment):
+def test_a_killed_search_goes_on_as_if_nothing_had_happened(search, folder, blank_store, monkeypatch, moment):
     """The same trials, the same best, and no trial told twice."""
-    whole = search()
-    told = journal()[0]
-    for path in (*folder.glob("mlflow.db*"), folder / "optuna.journal"):
-        path.unlink()
+    whole, told = search(), journal()
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    shutil.copy(blank_store, elsewhere / "mlflow.db")
+    shutil.copy(folder / "s.toml", elsewhere)
+    monkeypatch.chdir(elsewhere)
     where = KILLERS[moment]
     script = KILLED.format(where=where, call=1 if where[2] is None else 6)
-    killed = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, check=False)
+    killed = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    resumed = search("--resume")
-    same(whole, resumed)
-    assert journal() == [told]
+    same(whole, search("--resume"))
+    assert journal() == told
 
 
 def test_workers_do_not_change_a_search(search, folder):
@@ -247,3 +249,18 @@ def test_seconds_in_optuna_and_mlflow_are_told_apart(bench, folder):
     assert ran.json["seconds"]["track"] > 0
     kept = json.loads(next(Path("mlruns").rglob("search.json")).read_text())
     assert set(kept["seconds"]) == {"optuna", "train", "track"}
+
+
+def test_a_dry_run_says_what_a_search_will_spend(bench, folder):
+    """Its trials cannot be listed before they are proposed."""
+    (folder / "s.toml").write_text(FILE)
+    assert (
+        "9 trials of a search over hidden, learning_rate, loss, activation" in bench("sweep", "s.toml", "--dry-run").out
+    )
+
+
+def test_an_override_fixes_what_was_searched(bench, folder):
+    """hidden=3 takes it out of the space."""
+    (folder / "s.toml").write_text(FILE)
+    found = bench("sweep", "s.toml", "hidden=3", "--dry-run")
+    assert "search over learning_rate, loss, activation" in found.out
