@@ -149,6 +149,13 @@ def log_axis(axes: Axes, which: str, low: float, high: float, most: int = 6) -> 
     axis = getattr(axes, f"{which}axis")
     getattr(axes, f"set_{which}scale")("log")
     getattr(axes, f"set_{which}lim")(low, high)
+    ticks = log_ticks(low, high, most)
+    axis.set_minor_locator(mpl.ticker.NullLocator())
+    axis.set_ticks(ticks, [plain_number(tick) for tick in ticks])
+
+
+def log_ticks(low: float, high: float, most: int = 6) -> Floats:
+    """Return ticks between two positive numbers: a decade each, or fewer; where there are none, others."""
     first, last = np.ceil(np.log10(low) - 1e-9), np.floor(np.log10(high) + 1e-9)
     step = max(int(np.ceil((last - first + 1) / most)), 1)
     ticks = 10.0 ** np.arange(first, last + 1, step)
@@ -156,9 +163,7 @@ def log_axis(axes: Axes, which: str, low: float, high: float, most: int = 6) -> 
         ticks = (10.0 ** np.arange(first - 1, last + 1)[:, None] * (1, 2, 5)).ravel()
     if ((ticks >= low) & (ticks <= high)).sum() < 2:  # less than an octave
         ticks = np.asarray(mpl.ticker.MaxNLocator(4).tick_values(low, high))
-    ticks = ticks[(ticks >= low) & (ticks <= high)]
-    axis.set_minor_locator(mpl.ticker.NullLocator())
-    axis.set_ticks(ticks, [plain_number(tick) for tick in ticks])
+    return np.asarray(ticks[(ticks >= low) & (ticks <= high)])
 
 
 def plain_number(value: float) -> str:
