@@ -225,12 +225,22 @@ def search_plan() -> Callable[..., dict[str, Any]]:
         ranks = [{"study": 0, "rank": rank, "trial_id": one.trial.trial_id} for rank, one in enumerate(winners, 1)]
         ranks += [{"study": place, "rank": 1, "trial_id": one.trial.trial_id} for place, one in more_winners]
         search = {
-            "trials": len(studies[0]), "batch": 1, "sampler": "tpe", "seed": 0, "timeout_s": None,
-            "validate": HELD_OUT, "best": 5, "baseline": None, "repeats": 1, "prune": [],
+            "trials": len(studies[0]),
+            "batch": 1,
+            "sampler": "tpe",
+            "seed": 0,
+            "timeout_s": None,
+            "validate": HELD_OUT,
+            "best": 5,
+            "baseline": None,
+            "repeats": 1,
+            "prune": [],
             "space": space or {"hidden": {"low": 2, "high": 16, "log": False, "step": None, "whole": True}},
             "seeds": f"0:{SEARCHED}",
             "held_out": f"{SEARCHED}:{SEARCHED + HELD_OUT}",
-            "objectives": ["rmst"], "directions": ["minimize"], "constraints": [],
+            "objectives": ["rmst"],
+            "directions": ["minimize"],
+            "constraints": [],
             "references": [{"title": title, "trial_id": one.trial.trial_id} for title, one in references.items()],
             "blocks": {"search": 0, "held_out": 1, "repeated": 2},
             "studies": [

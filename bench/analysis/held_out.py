@@ -49,10 +49,9 @@ def held_out_table(judged: Judged, trials: Sequence[Retrained]) -> pd.DataFrame:
     rows = [_row(judged, trial) for trial in trials]
     figures = [column(side, name) for side in SIDES for name in dict.fromkeys([*judged.measures, *FIGURES])]
     limits = [str(constraint) for constraint in judged.constraints]
-    table = pd.DataFrame(rows, columns=[KIND, RANK, TITLE, c.TRIAL_ID, *figures, OPTIMISM, *limits])
-    return table.astype(dict.fromkeys([*figures, OPTIMISM], np.float64)).astype(
-        dict.fromkeys([RANK, *limits], object)  # missing is None, and not a number
-    )
+    names = [KIND, RANK, TITLE, c.TRIAL_ID, *figures, OPTIMISM, *limits]
+    table = pd.DataFrame(rows, columns=names, dtype=object)  # a rank that is missing is None, and not a number
+    return table.astype(dict.fromkeys([*figures, OPTIMISM], np.float64))
 
 
 def column(side: str, name: str) -> str:
@@ -68,7 +67,8 @@ def interval_of(row: Mapping[Any, Any], side: str, name: str) -> tuple[float, fl
 
 def _row(judged: Judged, trial: Retrained) -> dict[str, Any]:
     sides = {side: _figures(judged, trial.trial_id, side) for side in SIDES}
-    row: dict[str, Any] = {KIND: trial.kind, RANK: trial.rank, TITLE: trial.title, c.TRIAL_ID: trial.trial_id}
+    row: dict[str, Any] = dict.fromkeys(map(str, judged.constraints))
+    row |= {KIND: trial.kind, RANK: trial.rank, TITLE: trial.title, c.TRIAL_ID: trial.trial_id}
     row |= {column(side, name): value for side, figures in sides.items() for name, value in figures.items()}
     if all(sides.values()):
         worse = sides[HELD_OUT][judged.first] - sides[SEARCH][judged.first]

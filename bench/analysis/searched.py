@@ -59,7 +59,7 @@ class Searched:
         table = self.judged.tables[0]
         if len(self.judged.objectives) == 1:
             table = table.assign(**{BEST: self.judged.running_best(table)})
-        chosen = [active(self.space, self.parameters[trial_id]) for trial_id in table[c.TRIAL_ID]]
+        chosen = [self.chosen(trial_id) for trial_id in table[c.TRIAL_ID]]
         columns: dict[str, Any] = {name: _column([one[name] for one in chosen]) for name in self.space}
         return table.assign(**columns)
 
@@ -96,10 +96,13 @@ class Searched:
         references = [Retrained(one["title"], held_out.REFERENCE, one["trial_id"]) for one in self.search["references"]]
         return held_out.held_out_table(self.judged, [*winners, *references])
 
+    def chosen(self, trial_id: str) -> dict[str, Any]:
+        """Return the searched parameters of a trial, each None where it is not searched."""
+        return active(self.space, self.parameters[trial_id])
+
     def named(self, trial_id: str) -> str:
         """Return the searched parameters of a trial in words."""
-        chosen = active(self.space, self.parameters[trial_id])
-        return " ".join(word(name, value, DIGITS) for name, value in chosen.items() if value is not None)
+        return " ".join(word(name, value, DIGITS) for name, value in self.chosen(trial_id).items() if value is not None)
 
     @cached_property
     def studies(self) -> pd.DataFrame:

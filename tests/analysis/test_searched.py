@@ -290,7 +290,7 @@ def test_winners_that_are_all_alike_have_a_difference_without_interval(searched,
     assert np.isnan(found.difference.low)
 
 
-# ------------------------------------------------------------------ importance
+# ------------------------------------------------------------------ what mattered
 
 
 def test_evaluators_that_rank_another_parameter_first_disagree(searched, three):
