@@ -42,13 +42,18 @@ WORTHLESS = "the search had nothing to go by: its trials are all alike in"
 
 def value_words(name: str, value: float, low: float = np.nan, high: float = np.nan) -> str:
     """Write a value of a measure in its unit, with its interval if there is one."""
+    return "–" if pd.isna(value) else f"{bare_value(name, value, low, high)}{UNITS.get(name, '')}"
+
+
+def bare_value(name: str, value: float, low: float = np.nan, high: float = np.nan) -> str:
+    """Write a value of a measure where its unit is known."""
     if pd.isna(value):
         return "–"
     if name == SOLVED_RATE:
         return percent(value) if pd.isna(low) else percent_interval(value, low, high)
     text = duration(value) if name == TRAIN_SECONDS and np.isfinite(value) else short(value)
     ends = "" if pd.isna(low) else f" [{short(low)}, {'…' if pd.isna(high) else short(high)}]"
-    return f"{text}{ends}{UNITS.get(name, '')}"
+    return f"{text}{ends}"
 
 
 def change_words(name: str, value: float, low: float = np.nan, high: float = np.nan) -> str:
@@ -128,22 +133,20 @@ def _gate(found: Searched, row: Mapping[Any, Any]) -> str:
 
 
 def optimism(found: Searched) -> Finding | None:
-    """Return by how much the best trial looked better than it is, where that is beyond its interval; or nothing."""
+    """Return by how much the best trial looked better than it is, where that is beyond chance; or nothing."""
     best = found.held_out[found.held_out[KIND] == BEST].to_dict("records")[:1]
     name = found.judged.first
-    if not best or not best[0][OPTIMISM] > 0:
+    if not best or not best[0][OPTIMISM[1]] > 0:
         return None
     row = best[0]
-    (low, high), seemed = interval_of(row, HELD_OUT, name), row[column(SEARCH, name)]
-    beyond = seemed > high if found.judged.objectives[name] == MAXIMIZE else seemed < low
-    if not beyond:
-        return None
+    seemed, ends = row[column(SEARCH, name)], interval_of(row, HELD_OUT, name)
     return Finding(
         f"The search was too optimistic: the {MEASURES[name]} of {str(row[TITLE]).partition(' ')[0]} was "
         f"{value_words(name, seemed)} on the seeds that chose it, and is "
-        f"{value_words(name, row[column(HELD_OUT, name)], low, high)} on others.",
-        f"n = {len(found.judged.seeds):,} and {len(found.judged.held_out):,} seeds; the first lies beyond the 95 % "
-        "interval of the second: the best of many trials is in part the luckiest.",
+        f"{value_words(name, row[column(HELD_OUT, name)], *ends)} on others.",
+        f"n = {len(found.judged.seeds):,} and {len(found.judged.held_out):,} seeds; it looked better by "
+        f"{change_words(name, *(row[part] for part in OPTIMISM))}, with the 95 % interval of the difference: the best "
+        "of many trials is in part the luckiest.",
         ANCHOR,
     )
 

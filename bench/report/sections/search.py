@@ -10,10 +10,19 @@ from bench.analysis.judged import PRUNED, STATE
 from bench.analysis.repeated import SAMPLER, SAMPLER_SEED
 from bench.analysis.searched import END, PARAMETER, TRIAL, VALUE, Searched
 from bench.analysis.study import DIGITS
-from bench.experiment.objective import RMST, SOLVED_RATE
+from bench.experiment.objective import (
+    MEDIAN_MSE,
+    MEDIAN_SOLVED_AT,
+    PARAMETER_COUNT,
+    RMST,
+    SOLVED_RATE,
+    TRAIN_SECONDS,
+)
 from bench.problem.label import bare, word
 from bench.report.searched import (
     MEASURES,
+    UNITS,
+    bare_value,
     best_so_far,
     change_words,
     compared_words,
@@ -38,6 +47,15 @@ SAMPLERS = {
 }
 CLOCKS = {"optuna": "in Optuna", "train": "in training", "track": "in MLflow"}
 LIMITS = {None: Cell("–"), True: Cell("kept", kind="holds"), False: Cell("broken", kind="fails")}
+SHORT = {
+    RMST: "restricted mean",
+    SOLVED_RATE: "solved",
+    MEDIAN_SOLVED_AT: "median time",
+    MEDIAN_MSE: "median error",
+    PARAMETER_COUNT: "weights",
+    TRAIN_SECONDS: "time",
+}
+LOOKED_BETTER = "optimism"
 ENDS = {"low": "lower", "high": "upper"}
 
 
@@ -71,20 +89,20 @@ def _summary(found: Searched) -> list[str]:
 def _table(found: Searched, key: str) -> Table:
     names, limits = list(found.space), [str(one) for one in found.judged.constraints]
     shown = _shown(found)
-    headings = ["rank", "trial", *names, *shown, "optimism", *limits, "command"]
+    headings = ["rank", "trial", *names, *shown, LOOKED_BETTER, *limits, "command"]
     rows = [
         [
             number("–" if row[KIND] == REFERENCE else str(row[RANK]), row[RANK]),
             Cell(_title(row), title=str(row[c.TRIAL_ID])),
             *_parameters(found, row),
             *(_value(row, side, name) for side, name in shown.values()),
-            number(change_words(found.judged.first, row[OPTIMISM]), row[OPTIMISM]),
+            _optimism(found.judged.first, row),
             *(LIMITS[row[limit]] for limit in limits),
             Cell(_command(found, str(row[c.TRIAL_ID])), command=True),
         ]
         for row in found.held_out.to_dict("records")
     ]
-    numbers = frozenset(["rank", *shown, "optimism", *(name for name in names if "low" in found.space[name])])
+    numbers = frozenset(["rank", *shown, LOOKED_BETTER, *(name for name in names if "low" in found.space[name])])
     data = found.held_out.assign(command=[row[-1].text for row in rows])
     return Table(f"search-best-{key}", "The best trials and the references", headings, rows, data, numbers)
 
@@ -92,12 +110,12 @@ def _table(found: Searched, key: str) -> Table:
 def _shown(found: Searched) -> dict[str, tuple[str, str]]:
     """Return the side and the measure of each column by its heading: every objective on both, then what is usual."""
     shown = {
-        f"{MEASURES[name]}, {words}": (side, name)
+        f"{SHORT[name]}, {words}": (side, name)
         for name in found.judged.objectives
         for side, words in ((SEARCH, "as searched"), (HELD_OUT, "held out"))
     }
     usual = [name for name in (SOLVED_RATE, RMST) if name not in found.judged.objectives]
-    return shown | {f"{MEASURES[name]}, held out": (HELD_OUT, name) for name in usual}
+    return shown | {f"{SHORT[name]}, held out": (HELD_OUT, name) for name in usual}
 
 
 def _title(row: Mapping[Any, Any]) -> str:
@@ -118,7 +136,12 @@ def _parameter(name: str, value: Any, *, is_number: bool) -> Cell:
 def _value(row: Mapping[Any, Any], side: str, name: str) -> Cell:
     value = row[column(side, name)]
     ends = interval_of(row, side, name) if side == HELD_OUT else ()
-    return number(value_words(name, value, *ends), value)
+    return number(bare_value(name, value, *ends), value)
+
+
+def _optimism(name: str, row: Mapping[Any, Any]) -> Cell:
+    parts = [row[part] for part in OPTIMISM]
+    return number(change_words(name, *parts).removesuffix(UNITS.get(name, " points")), parts[0])
 
 
 def _command(found: Searched, trial_id: str) -> str:
