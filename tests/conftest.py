@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import pytest
 from hypothesis import settings
 
 from bench.backends.numpy_loop import NumpyLoop
+from bench.experiment.seeds import write_seeds
 from bench.problem.initial import MAX_SEED
 from bench.problem.loss import loss_value
 from bench.problem.outcome import NEVER, Batch, Outcome, Record, Result
@@ -172,3 +173,107 @@ def failed() -> Callable[[Trial, Sequence[int]], Record]:
 def refused() -> Callable[[Trial, Sequence[int]], Record]:
     """Make up trainings that the backend refused."""
     return lambda trial, seeds: Record(trial, tuple(seeds), result=Result.UNSUPPORTED, reason="no such device")
+
+
+# ------------------------------------------------------------------ searches
+
+
+SEARCHED, HELD_OUT = 20, 40  # seeds of a made-up search, and those that follow
+
+
+@pytest.fixture(scope="session")
+def proposal(ended: Callable[..., Record]) -> Callable[..., Record]:
+    """Make up a proposed trial that so many of the search's seeds solve, at an iteration, and so many held-out ones."""
+
+    def record(
+        trial: Trial, solved: int, held_out: int | None = None, *, at: int = 50, seeds: int = SEARCHED, us: object = 1.0
+    ) -> Record:
+        sides = [(seeds, solved)] + ([] if held_out is None else [(HELD_OUT, held_out)])
+        flags = np.concatenate([np.arange(size) < count for size, count in sides])
+        names = [*range(seeds), *(range(SEARCHED, SEARCHED + HELD_OUT) if held_out is not None else ())]
+        ends = np.where(flags[:, None], trial.gate.targets, 0.5)
+        return ended(trial, ends, seeds=names, solved_at=np.where(flags, at, NEVER), us=us)
+
+    return record
+
+
+@pytest.fixture(scope="session")
+def search_plan() -> Callable[..., dict[str, Any]]:
+    """Return a plan's document with a search that made these proposals, study by study.
+
+    ``winners`` are of the first study, by rank; ``more_winners`` has (study, record).
+    """
+
+    def document(
+        *studies: Sequence[Record],
+        winners: Sequence[Record] = (),
+        more_winners: Sequence[tuple[int, Record]] = (),
+        references: Mapping[str, Record] | None = None,
+        pruned: Mapping[int, int] | None = None,
+        samplers: Sequence[str] = (),
+        space: Mapping[str, Any] | None = None,
+        **more: Any,
+    ) -> dict[str, Any]:
+        references = references or {}
+        places: dict[str, list[int]] = {}
+        first = [one.trial.trial_id for one in studies[0]]
+        held_out = [one.trial.trial_id for one in (*winners, *references.values())]
+        records = {one.trial.trial_id: one for some in (*studies, references.values()) for one in some}
+        for trial_id in records:
+            named = [place for place, some in ((0, first), (1, held_out)) if trial_id in some]
+            places[trial_id] = named or [2]
+        ranks = [{"study": 0, "rank": rank, "trial_id": one.trial.trial_id} for rank, one in enumerate(winners, 1)]
+        ranks += [{"study": place, "rank": 1, "trial_id": one.trial.trial_id} for place, one in more_winners]
+        search = {
+            "trials": len(studies[0]),
+            "batch": 1,
+            "sampler": "tpe",
+            "seed": 0,
+            "timeout_s": None,
+            "validate": HELD_OUT,
+            "best": 5,
+            "baseline": None,
+            "repeats": 1,
+            "prune": [],
+            "space": space or {"hidden": {"low": 2, "high": 16, "log": False, "step": None, "whole": True}},
+            "seeds": f"0:{SEARCHED}",
+            "held_out": f"{SEARCHED}:{SEARCHED + HELD_OUT}",
+            "objectives": ["rmst"],
+            "directions": ["minimize"],
+            "constraints": [],
+            "references": [{"title": title, "trial_id": one.trial.trial_id} for title, one in references.items()],
+            "blocks": {"search": 0, "held_out": 1, "repeated": 2},
+            "studies": [
+                {
+                    "name": f"made-up {place}",
+                    "sampler": samplers[place] if samplers else "tpe",
+                    "seed": place,
+                    "trials": [one.trial.trial_id for one in some],
+                    "pruned": {str(number): seeds for number, seeds in (pruned or {}).items()} if not place else {},
+                }
+                for place, some in enumerate(studies)
+            ],
+            "winners": ranks,
+            "storage": "optuna.journal",
+            "ended": "trials",
+        }
+        return {
+            "blocks": ["Search", "Held-out seeds", "Repeated searches"],
+            "trials": [_planned_of_search(one, places[name]) for name, one in records.items()],
+            "search": {**search, **more},
+        }
+
+    return document
+
+
+def _planned_of_search(record: Record, places: Sequence[int]) -> dict[str, Any]:
+    trial = record.trial
+    return {
+        c.TRIAL_ID: trial.trial_id,
+        "blocks": list(places),
+        "seeds": write_seeds(record.seeds),
+        "trainings": len(record.seeds),
+        "weights": trial.network.parameters,
+        "table": trial.gate.digest,
+        "parameters": trial.parameters,
+    }

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis import attractors, compare, curves, importance, measures, sensitivity, solved, survival, uniformity
+from bench.experiment.seeds import read_seeds
 from bench.problem.label import labels, varying, word
 from bench.problem.outcome import Result
 from bench.problem.trial import PARAMETERS
@@ -28,11 +29,15 @@ SEED = 0  # of all resampling: the same sweep always gives the same report
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """Trials, a row each with name and parameters, indexed by trial_id; their trainings; and what was varied."""
+    """Trials, a row each with name and parameters, indexed by trial_id; their trainings; and what was varied.
+
+    They are ``picked`` where a search proposed them: an average over them says nothing.
+    """
 
     title: str
     trials: pd.DataFrame
     trainings: pd.DataFrame
+    picked: bool = False
 
     @cached_property
     def names(self) -> list[str]:
@@ -151,17 +156,30 @@ class Study:
 def studies(plan: Mapping[str, Any], trainings: pd.DataFrame) -> Iterator[Study]:
     """Yield a study for every block with trainings that ran together.
 
-    A trial of several blocks is in the study of each, with the seeds that the block's own trials have.
+    A trial of several blocks is in the study of each, with the seeds that the block's own trials have. Those of a
+    search and of its held-out seeds are known; searches that only repeat it are no study.
     """
     table = trial_table(plan)
     blocks = {trial[c.TRIAL_ID]: trial["blocks"] for trial in plan["trials"]}
+    seeds = _searched_seeds(plan)
     together = trainings[~trainings[c.ALONE].astype(bool)]
     for place, title in enumerate(plan["blocks"]):
         trials = table[[place in blocks[str(name)] for name in table.index]]
-        rows = _of_block(together[together[c.TRIAL_ID].isin(trials.index)], place, blocks)
+        own = together[together[c.TRIAL_ID].isin(trials.index)]
+        rows = own[own[c.SEED].isin(seeds[place])] if place in seeds else _of_block(own, place, blocks)
         if len(rows):
             some = trials[trials.index.isin(rows[c.TRIAL_ID].unique())]
-            yield Study(title, some.assign(**{NAME: labels(_parameters(some))}), rows)
+            yield Study(title, some.assign(**{NAME: labels(_parameters(some))}), rows, picked=place in seeds)
+
+
+def _searched_seeds(plan: Mapping[str, Any]) -> dict[int, Sequence[int]]:
+    """Return the seeds of the blocks of a search: none for repeated searches, which are in the ledger only."""
+    search = plan.get("search") or {}
+    places = search.get("blocks", {})
+    texts = {"search": search.get("seeds"), "held_out": search.get("held_out"), "repeated": ""}
+    return {
+        place: read_seeds(texts[name]) if texts[name] else () for name, place in places.items() if place is not None
+    }
 
 
 def _of_block(rows: pd.DataFrame, place: int, blocks: Mapping[str, Sequence[int]]) -> pd.DataFrame:

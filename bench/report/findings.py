@@ -10,11 +10,13 @@ import pandas as pd
 
 from bench.analysis import timing
 from bench.analysis.claims import Verdict
+from bench.analysis.searched import Searched
 from bench.analysis.solved import RATE, clustered_rate
 from bench.analysis.study import Study
 from bench.problem.gate import BUILT_IN
 from bench.report.layout import is_grid
 from bench.report.sayings import SAYINGS, Finding
+from bench.report.searched import search_findings
 from bench.report.sections.curves import is_single
 from bench.report.words import interval, percent_interval, plural, short
 from bench.tracking import columns as c
@@ -28,10 +30,12 @@ def findings(
     ledger: Mapping[str, Any],
     backends: Mapping[str, Any] | None,
     verdicts: Sequence[Verdict],
+    searched: Searched | None = None,
 ) -> list[Finding]:
-    """Return five to ten findings of a sweep; fewer where there are not so many to be had."""
+    """Return five to ten findings of a sweep, those of its search first; fewer where there are not so many."""
     studies = [study for study in found if not is_single(study)]
-    first = [*_missing(ledger), *(_rates(studies) if studies else _few(found))]
+    leading = search_findings(searched) if searched else ()
+    first = [*leading, *_missing(ledger), *(_rates(studies) if studies else _few(found))]
     last = [*_backends(backends), *_claims(verdicts)]
     main = max(studies, key=_undecided, default=None)
     middle: list[Finding] = []
@@ -62,7 +66,8 @@ def _missing(ledger: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _rates(studies: Sequence[Study]) -> Iterator[Finding]:
     """Say of each grid from how many starts its gates are solved; an average of what a search proposed says nothing."""
-    even = [one for one in studies if len(one.begun) and is_grid(one) and one.seeds.min() == one.seeds.max()]
+    laid_out = [one for one in studies if len(one.begun) and not one.picked]
+    even = [one for one in laid_out if is_grid(one) and one.seeds.min() == one.seeds.max()]
     for study in even[:MOST_RATES]:
         rows = study.begun
         trials = rows[c.TRIAL_ID].nunique()

@@ -11,6 +11,7 @@ import pandas as pd
 from jinja2 import DictLoader, Environment, StrictUndefined, select_autoescape
 
 from bench.analysis.claims import Verdict
+from bench.analysis.searched import Searched, searched
 from bench.analysis.study import DIGITS, NAME, Study, in_order, studies, trial_table
 from bench.problem.label import bare, varying
 from bench.report import colour, drawing
@@ -28,6 +29,7 @@ from bench.report.sections.ledger import ledger
 from bench.report.sections.matters import matters
 from bench.report.sections.pairs import pairs
 from bench.report.sections.rates import rates
+from bench.report.sections.search import search
 from bench.report.sections.times import times
 from bench.report.warnings import until_words, warnings
 from bench.tracking import columns as c
@@ -35,6 +37,7 @@ from bench.tracking import columns as c
 MOST_VALUES = 12
 TITLES = {
     "ledger": "Every training",
+    "search": "Search",
     "rates": "How surely",
     "times": "How fast",
     "curves": "Training curves",
@@ -52,7 +55,8 @@ TITLES = {
 class Swept:
     """Everything that the page shows of one sweep, as plain data.
 
-    ``runs`` has the address of each trial's run in the MLflow UI, and ``mlflow`` says when it answers.
+    ``runs`` has the address of each trial's run in the MLflow UI, and ``mlflow`` says when it answers. ``searched`` is
+    what a search kept when it ended: importances, and where the time went.
     """
 
     sweep: str
@@ -67,6 +71,7 @@ class Swept:
     verdicts: Sequence[Verdict]
     runs: Mapping[str, str] = field(default_factory=dict)
     mlflow: str = ""
+    searched: Mapping[str, Any] | None = None
     curves: int | None = None  # the most seeds of a trial whose curves are in trainings; None for all that were kept
 
 
@@ -95,7 +100,16 @@ class Report:
     @cached_property
     def findings(self) -> list[Finding]:
         """The sentences of the first screen."""
-        return findings(self._studies, self.ledger, self.backends, self.swept.verdicts)
+        return findings(self._studies, self.ledger, self.backends, self.swept.verdicts, self._searched)
+
+    @cached_property
+    def _searched(self) -> Searched | None:
+        return searched(self.plan, self.swept.trainings, self.swept.searched)
+
+    @cached_property
+    def search(self) -> dict[str, Any] | None:
+        """What a search found."""
+        return search(self._searched, "1") if self._searched else None
 
     @cached_property
     def backends(self) -> dict[str, Any] | None:
@@ -106,7 +120,8 @@ class Report:
     def charts(self) -> list[Chart]:
         """Return the main figures, for those who want them apart from the page: each section's first."""
         first = [part[0] for part in self._sections.values() if part]
-        found = [one.get("chart") for one in first] + [chart for one in first for chart in one.get("charts", ())]
+        found = [one.get("chart") for one in first] + (self.search["charts"][:1] if self.search else [])
+        found += [chart for one in first for chart in one.get("charts", ())]
         found += [self.backends["chart"]] if self.backends else []
         return [chart for chart in found if chart is not None and chart.panels]
 
@@ -134,7 +149,7 @@ class Report:
         numbered = [(study, make(study, str(self._studies.index(study) + 1))) for study in found]
         several = len(self._studies) > 1
         return [
-            {"heading": (study.title or "The grid") if several else "", **part}
+            {"heading": (study.title or "The grid") if several else "", "picked": study.picked, **part}
             for study, part in numbered
             if part is not None
         ]
@@ -148,7 +163,8 @@ class Report:
             "k": self.k,
             "ledger": self.ledger,
             "findings": self.findings,
-            "warnings": warnings(self.swept, self.ledger, self._sections["rates"], self.backends),
+            "search": self.search,
+            "warnings": warnings(self.swept, self.ledger, self._sections["rates"], self.backends, self._searched),
             "until": until_words(self.plan.get("until")),
             "varying": _varying(trials),
             "fixed": _fixed(trials),
@@ -196,6 +212,7 @@ def _headings(report: Report) -> dict[str, str]:
     """Return the headings of the sections: what each is about."""
     held = sum(verdict.holds for verdict in report.swept.verdicts)
     return {
+        "search": "What the search found",
         "rates": "From how many starts it is solved",
         "times": "How long it takes until it is solved",
         "curves": "The loss on its way",

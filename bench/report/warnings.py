@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bench.analysis import agreement, timing
+from bench.analysis.searched import Searched
+from bench.experiment.objective import TRAIN_SECONDS
 from bench.problem.outcome import Result
 from bench.report.words import plural
 from bench.tracking import columns as c
@@ -18,7 +20,11 @@ APPROXIMATE = "After such a rule intervals are approximate (Chow and Robbins 196
 
 
 def warnings(
-    swept: "Swept", ledger: Mapping[str, Any], rates: Sequence[Mapping[str, Any]], backends: Mapping[str, Any] | None
+    swept: "Swept",
+    ledger: Mapping[str, Any],
+    rates: Sequence[Mapping[str, Any]],
+    backends: Mapping[str, Any] | None,
+    searched: Searched | None = None,
 ) -> list[str]:
     """Return in plain words what is missing, what failed, what is not sure, and what is shown of a part only."""
     data, plan = swept.trainings, swept.plan
@@ -28,6 +34,7 @@ def warnings(
             f"This sweep is not finished: {ledger['done']:,} of {ledger['planned']:,} planned trainings are here. "
             f"Go on with: {plan['command']} --resume"
         )
+    found += _search(searched, plan["command"]) if searched else []
     found += _reasons(data)
     found += _all_of_a_kind(ledger)
     found += _left_again(data)
@@ -39,6 +46,22 @@ def warnings(
             "The experiment's claims speak of the file as written; with other values given they were not checked."
         )
     return found
+
+
+def _search(found: Searched, command: str) -> list[str]:
+    """Say what a search has not done, and what cannot be had again bit for bit."""
+    asked = found.search
+    so_far = f"{len(found.history):,} of {plural(asked['trials'], 'trial')}"
+    said = []
+    if asked["ended"] is None:
+        said.append(f"The search is not finished: {so_far} are here. Go on with: {command} --resume")
+    elif asked["ended"] == "timeout":
+        said.append(f"The search ended by its limit of {asked['timeout_s']:g} s, after {so_far}.")
+    if TRAIN_SECONDS in found.judged.measures:
+        said.append("The search goes by measured seconds: it cannot be repeated bit for bit.")
+    if not asked["held_out"]:
+        said.append("validate = 0: nothing was checked on seeds that the search did not choose by.")
+    return said
 
 
 def _reasons(data: pd.DataFrame) -> list[str]:
@@ -73,8 +96,9 @@ def _left_again(data: pd.DataFrame) -> list[str]:
 
 
 def _wide(rates: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Say of which studies trials have too few seeds."""
-    return [f"{one['heading']}: {one['wide']}" if one["heading"] else one["wide"] for one in rates if one["wide"]]
+    """Say of which studies trials have too few seeds; of what a search proposed, its best are trained on more."""
+    wide = [one for one in rates if one["wide"] and not one["picked"]]
+    return [f"{one['heading']}: {one['wide']}" if one["heading"] else one["wide"] for one in wide]
 
 
 def _timings(backends: Mapping[str, Any]) -> list[str]:

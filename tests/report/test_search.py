@@ -1,0 +1,244 @@
+"""What the page says of a search: held-out figures first, optimism, what was not checked, and how to run it again."""
+
+import re
+import shlex
+
+import numpy as np
+import pytest
+
+from bench.cli.sweep import request
+from bench.experiment.grid import make_plan
+
+SPACE = {
+    "hidden": {"low": 2, "high": 16, "log": False, "step": None, "whole": True},
+    "learning_rate": {"low": 0.1, "high": 10.0, "log": True, "step": None, "whole": False},
+}
+IMPORTANCE = [
+    {"objective": "rmst", "evaluator": evaluator, "parameter": name, "importance": share}
+    for evaluator, shares in (("PED-ANOVA", (0.7, 0.3)), ("fANOVA", (0.4, 0.6)))
+    for name, share in zip(SPACE, shares, strict=True)
+]
+KEPT = {"importance": IMPORTANCE, "seconds": {"optuna": 1.94, "train": 3.4, "track": 8.1}}
+
+
+@pytest.fixture(scope="module")
+def found(made_report, search_plan):
+    """Return the report of a search that made these proposals; ``kept`` is what it wrote when it ended."""
+
+    def report(*studies, references=None, kept=None, **more):
+        document = search_plan(*studies, references=references, space=more.pop("space", SPACE), **more)
+        records = {one.trial.trial_id: one for some in (*studies, (references or {}).values()) for one in some}
+        gates = {one.trial.gate.digest: {"targets": one.trial.gate.targets.tolist()} for one in records.values()}
+        return made_report(*records.values(), plan=document | {"gates": gates}, searched=kept)
+
+    return report
+
+
+@pytest.fixture(scope="module")
+def five(proposal, trial):
+    """Five proposals; the fourth is best: all of 20 seeds, and 30 of 40 others."""
+    solved = [(2, 3), (6, 9), (4, 12), (7, 20), (5, 15)]
+    return [
+        proposal(trial(hidden=hidden, learning_rate=2.0), count, 30 if count == 20 else None, at=10)
+        for hidden, count in solved
+    ]
+
+
+@pytest.fixture(scope="module")
+def usual(ended, trial):
+    """A reference that solves 4 of 40 held-out seeds."""
+    which = trial(hidden=3)
+    ends = np.where(np.arange(40)[:, None] < 4, which.gate.targets, 0.5)
+    return ended(which, ends, seeds=range(20, 60), solved_at=np.where(np.arange(40) < 4, 50, -1))
+
+
+def said(report):
+    return [f"{one.sentence} | {one.evidence}".replace("\u00a0", " ") for one in report.findings]
+
+
+def text(html):
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html)).replace("\u00a0", " ")
+
+
+def section(html):
+    return html[html.index('<section id="search-1">') :].split("</section>")[0]
+
+
+def test_the_first_finding_is_what_the_best_is_worth_on_held_out_seeds(found, five, usual):
+    """With its interval, what it seemed, and the reference beside it: Wilson's of 30 and of 4 of 40."""
+    first = said(found(five, winners=[five[3]], references={"the documents' configuration": usual}))[0]
+    assert first.startswith(
+        "On 40 held-out seeds, #3 (hidden=7 learning_rate=2) solves XOR from 75.0 % [59.8, 85.8] of the starts; on the "
+        "20 seeds that it was chosen by, it was 100 %; the documents' configuration: 10.0 % [4.0, 23.1]."
+    )
+    assert "best of 5 trials by restricted mean time to solution: 32.5 [" in first
+    assert "10 iterations on those of the search" in first
+
+
+def test_optimism_beyond_chance_is_a_finding(found, five, proposal, trial):
+    """10 iterations as searched and 32.5 on others; that of one that is as good elsewhere is not told."""
+    (sentence,) = [one for one in said(found(five, winners=[five[3]])) if "too optimistic" in one]
+    assert "was 10 iterations on the seeds that chose it, and is 32.5 [" in sentence
+    assert "it looked better by +22.5 [" in sentence
+    honest = [*five[:3], proposal(trial(hidden=7, learning_rate=2.0), 20, 40, at=10)]
+    assert not any("too optimistic" in one for one in said(found(honest, winners=[honest[3]])))
+
+
+def test_the_table_has_winners_and_references_with_commands_that_run_again(found, five, usual):
+    """Exactly that trial, with the held-out seeds."""
+    table = found(five, winners=[five[3], five[4]], references={"the usual": usual}).search["table"]
+    assert [row[0].text for row in table.rows] == ["1", "2", "–"]
+    assert [row[1].text for row in table.rows] == ["#3", "#4", "the usual"]
+    (planned,) = make_plan(request(shlex.split(table.rows[0][-1].text)[4:])).trials
+    assert planned.trial.trial_id == five[3].trial.trial_id
+    assert list(planned.seeds) == list(range(20, 60))
+
+
+def test_limits_are_shown_as_kept_or_broken_on_held_out_seeds(found, five, html):
+    """What was all solved as searched is 75 % elsewhere."""
+    report = found(five, winners=[five[3]], constraints=["solved_rate >= 0.9", "parameters <= 40"])
+    row = dict(zip(report.search["table"].headings, report.search["table"].rows[0], strict=True))
+    assert row["solved_rate >= 0.9"].text == "broken"
+    assert row["parameters <= 40"].text == "kept"
+    assert "broken" in section(html(report))
+
+
+def test_the_page_shows_the_search_after_the_ledger_with_its_charts_in_order(found, five, html):
+    """History, parallel coordinates, slices, contour and importance, each with its numbers."""
+    page = html(found(five, winners=[five[3]], kept=KEPT))
+    assert page.index('id="ledger-1"') < page.index('id="search-1"') < page.index('id="rates-1"')
+    part = section(page)
+    names = re.findall(r'<figure id="search-(\w+)-1-1">', part)
+    assert names == ["history", "parallel", "slices", "contour", "importance"]
+    assert '<a href="#search-1">Search</a>' in page
+
+
+def test_disagreeing_evaluators_and_the_time_that_it_took_are_named(found, five, html):
+    """Both evaluators, each with its first; Optuna, training and MLflow apart."""
+    words = text(section(html(found(five, winners=[five[3]], kept=KEPT))))
+    assert "disagree" in words
+    assert "PED-ANOVA says hidden, fANOVA says learning_rate" in words
+    assert "1.9 s in Optuna, 3.4 s in training, 8.1 s in MLflow" in words
+    assert "optuna-dashboard optuna.journal" in words
+
+
+def test_conditional_parameters_are_said_to_be_left_out_of_importances(found, five, html):
+    """They are not comparable."""
+    space = SPACE | {"momentum": {**SPACE["learning_rate"], "low": 0.0, "log": False, "only_if": {"hidden": ["7"]}}}
+    words = text(section(html(found(five, winners=[five[3]], kept=KEPT, space=space))))
+    assert "momentum is searched under a condition and left out" in words
+
+
+def test_a_winner_at_the_edge_of_the_space_is_noted(found, five, html):
+    """Two is the fewest neurons that were allowed."""
+    words = text(section(html(found(five, winners=[five[0]]))))
+    assert "hidden=2 of #0 lies at the lower end of its range: a wider range may hold better trials." in words
+
+
+def test_several_objectives_have_a_front(found, five, html):
+    """And no best so far."""
+    report = found(
+        five, winners=[five[3]], objectives=["rmst", "parameters"], directions=["minimize", "minimize"],
+    )  # fmt: skip
+    part = section(html(report))
+    assert 'id="search-front-1-1"' in part
+    assert "on the Pareto front" in text(part)
+
+
+def test_where_nothing_was_solved_the_page_says_what_to_try(found, ended, trial, html):
+    """And that the search had nothing to go by."""
+    listed = [ended(trial(hidden=size), [[0.5 + size / 100] * 4] * 20) for size in (2, 3)]
+    report = found(listed, winners=listed[:1], held_out="", validate=0)
+    first = said(report)[0]
+    assert first.startswith("No training of the 2 proposed trials solves XOR, so the search had nothing to go by")
+    assert "Nearest came #0 (hidden=2 learning_rate=0.05)" in first
+    assert "More iterations or a wider space may help" in text(section(html(report)))
+
+
+def test_where_no_trial_keeps_the_limits_the_nearest_is_named(found, five, html):
+    """Before anything else."""
+    report = found(five[:3], constraints=["solved_rate >= 0.9"])
+    assert said(report)[0].startswith("None of the 3 proposed trials keeps solved_rate >= 0.9. | Nearest came #2 (")
+    assert html(report)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"ended": None, "trials": 9}, "The search is not finished: 5 of 9 trials are here. Go on with: "),
+        ({"ended": "timeout", "timeout_s": 60.0, "trials": 9}, "ended by its limit of 60 s, after 5 of 9 trials"),
+        ({"objectives": ["train_seconds"]}, "cannot be repeated bit for bit"),
+        ({"held_out": "", "validate": 0}, "validate = 0: nothing was checked on"),
+    ],
+)
+def test_what_a_reader_must_know_of_a_search_is_in_the_warnings(found, five, html, more, words):
+    """Before the rest is trusted."""
+    page = html(found(five, **more))
+    assert words in text(page[page.index('class="warnings"') :].split("</header>")[0])
+
+
+def test_a_search_that_ended_and_was_checked_has_no_warning_of_its_own(found, five):
+    """Nothing to add."""
+    warned = found(five, winners=[five[3]]).context()["warnings"]
+    assert not [one for one in warned if "search" in one.lower()]
+
+
+def test_a_search_without_held_out_seeds_shows_its_best_as_what_it_is(found, five, html):
+    """Chosen, and not checked."""
+    words = text(section(html(found(five, winners=[five[3]], held_out="", validate=0))))
+    assert "By the 20 seeds that it was chosen by, #3" in words
+    assert "it was not trained on other seeds" in words
+
+
+def test_repeated_searches_are_compared_with_their_interval(found, proposal, trial, html):
+    """The winners of tpe solve more held-out seeds; the sentence names both, the interval and pairs won."""
+    listed = [
+        [
+            proposal(trial(hidden=2 + 2 * place + k, learning_rate=1.0), count, count + shift)
+            for k, count in enumerate(of)
+        ]
+        for place, (of, shift) in enumerate([((5, 20), 18), ((9, 19), 18), ((3, 10), 0), ((2, 11), 0)])
+    ]
+    report = found(
+        *listed, winners=[listed[0][1]], more_winners=[(place, some[1]) for place, some in enumerate(listed)][1:],
+        samplers=["tpe", "tpe", "random", "random"], baseline="random", repeats=2,
+    )  # fmt: skip
+    (sentence,) = [one for one in said(report) if "finds better trials than random" in one]
+    assert "means of 2 and 2 searches of 2 trials each" in sentence
+    assert "in 100 % of their pairs" in sentence
+    part = section(html(report))
+    assert 'id="search-repeated-1-1"' in part
+    assert "4 repeated searches" in part
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_a_search_of_next_to_nothing_has_a_page(found, five, html, size):
+    """One proposal that was judged, or none whose trainings are there."""
+    report = (
+        found(five[:1], ended=None, trials=5) if size else found([], ended=None, trials=5, references={"a": five[3]})
+    )
+    assert "is not finished" in text(html(report))
+
+
+def test_a_search_whose_trainings_all_failed_has_a_page(found, failed, refused, trial, html):
+    """Whatever came of them, nothing was solved."""
+    listed = [failed(trial(hidden=2), range(20)), refused(trial(hidden=4), range(20))]
+    page = html(found(listed, winners=listed[:1], references={"a": listed[1]}))
+    assert "No training of the 2 proposed trials solves XOR" in text(section(page))
+
+
+def test_a_sweep_without_a_search_has_no_such_section(made_report, five, html):
+    """Nor do those of before there were searches."""
+    assert '<section id="search-1">' not in html(made_report(five[0]))
+    assert '<section id="search-1">' not in html(made_report(five[0], plan={"search": None}))
+
+
+def test_a_search_for_speed_of_which_nothing_was_timed_has_a_page(found, failed, refused, trial, html):
+    """Its values are infinite: worse than any."""
+    listed = [[failed(trial(hidden=2 + k), range(20))] * 3 for k in range(2)]
+    page = html(
+        found(
+            *listed, winners=listed[0][:1], objectives=["train_seconds"], samplers=["tpe", "random"], baseline="random"
+        )
+    )
+    assert "∞" in section(page)
