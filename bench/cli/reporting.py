@@ -61,6 +61,7 @@ def report_of(store: Store, read: Sweep, key: int = 1) -> Report:
         verdicts=check_claims(planned_claims(read.plan["claims"]), read.trainings),
         runs=runs,
         mlflow=note,
+        searched=read.searched,
         curves=curves_read(read.plan),
     )
     return Report(swept, key)

@@ -39,7 +39,8 @@ class SweepInfo:
 class Sweep:
     """A sweep read back: what was planned, where it ran, and its trainings so far.
 
-    ``runs`` are the ids of the trials' runs in MLflow, by trial id, in the experiment ``experiment_id``.
+    ``runs`` are the ids of the trials' runs in MLflow, by trial id, in the experiment ``experiment_id``. ``searched`` is
+    what a search kept when it ended: importances, and where its seconds went.
     """
 
     info: SweepInfo
@@ -51,6 +52,7 @@ class Sweep:
     cold_starts: list[dict[str, Any]]
     experiment_id: str
     runs: dict[str, str]
+    searched: dict[str, Any] | None
 
 
 def sweeps(store: Store) -> list[SweepInfo]:
@@ -101,6 +103,7 @@ def read_sweep(store: Store, sweep: str, columns: Sequence[str] | None = None, c
         cold_starts=read_cold_starts(store, sweep),
         experiment_id=str(run.info.experiment_id),
         runs=_runs(store, sweep, experiment),
+        searched=_json(store, sweep, names.SEARCH) if _is_kept(store, sweep, names.SEARCH) else None,
     )
 
 

@@ -173,8 +173,8 @@ def _importance(found: Searched) -> str:
     conditional = [name for name, over in found.space.items() if over.get("only_if")]
     if len(found.importances) and conditional:
         said.append(
-            f"Importances are of parameters that every trial has: {', '.join(conditional)} "
-            f"{'is' if len(conditional) == 1 else 'are'} searched under a condition and left out."
+            f"fANOVA compares parameters that every trial has: {', '.join(conditional)} "
+            f"{'is' if len(conditional) == 1 else 'are'} searched under a condition, and left out there."
         )
     return " ".join(said)
 
