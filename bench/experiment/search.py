@@ -93,9 +93,13 @@ class Search:
 
     @property
     def studies(self) -> tuple[tuple[str, int], ...]:
-        """Return the samplers and seeds of all searches, the first the one that is asked for."""
+        """Return the samplers and seeds of all searches, the first the one that is asked for.
+
+        No two have a seed in common: samplers that begin at random would begin with the same trials.
+        """
         samplers = [self.sampler, *([self.baseline] if self.baseline else [])]
-        return tuple((sampler, self.seed + k) for sampler in samplers for k in range(self.repeats))
+        named = [sampler for sampler in samplers for _ in range(self.repeats)]
+        return tuple((sampler, self.seed + place) for place, sampler in enumerate(named))
 
     @property
     def expected_trials(self) -> int:

@@ -94,8 +94,9 @@ def _samplers(search: Search) -> Iterable[str]:
 
 
 def _sampler_seeds(search: Search) -> Iterator[str]:
-    if search.seed + search.repeats - 1 > MAX_SEED:
-        yield f"seed is {search.seed} with {search.repeats} repeats; allowed is at most {MAX_SEED - search.repeats + 1}"
+    if search.studies[-1][1] > MAX_SEED:
+        most = MAX_SEED - len(search.studies) + 1
+        yield f"seed is {search.seed} with {len(search.studies)} searches; allowed is at most {most}"
 
 
 def _held_out(search: Search) -> Iterator[str]:

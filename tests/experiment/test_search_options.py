@@ -38,7 +38,7 @@ def test_every_option_is_read(search):
     assert found.directions == ("maximize", "minimize")
     assert found.constraints == (Constraint("median_mse", "<=", 0.001), Constraint("solved_rate", ">=", 0.5))
     assert found.held_out == range(30, 80)
-    assert found.studies == tuple((sampler, seed) for sampler in ("qmc", "random") for seed in (7, 8, 9))
+    assert found.studies == (("qmc", 7), ("qmc", 8), ("qmc", 9), ("random", 10), ("random", 11), ("random", 12))
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ WRONG: Mapping[str, tuple[str, list[str]]] = {
     "no repeats": ("repeats = 0", ["repeats is 0"]),
     "samplers' seeds beyond the largest": (
         f"seed = {MAX_SEED}\nrepeats = 2",
-        [f"seed is {MAX_SEED} with 2 repeats; allowed is at most {MAX_SEED - 1}"],
+        [f"seed is {MAX_SEED} with 2 searches; allowed is at most {MAX_SEED - 1}"],
     ),
     "budgets that differ": (
         "iterations = [100, 200]",

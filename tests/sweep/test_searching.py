@@ -184,8 +184,8 @@ def test_a_baseline_has_the_same_budget(search, folder):
     assert [(one["sampler"], one["seed"]) for one in plan["studies"]] == [
         ("tpe", 3),
         ("tpe", 4),
-        ("random", 3),
-        ("random", 4),
+        ("random", 5),
+        ("random", 6),
     ]
     assert [len(one["trials"]) for one in plan["studies"]] == [4] * 4
     assert [len(trials) for trials in journal()] == [4] * 4
