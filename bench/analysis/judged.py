@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bench.analysis.objectives import objective
 from bench.experiment.best import Candidate, best, front
-from bench.experiment.objective import MAXIMIZE, MEDIAN_MSE, SOLVED_RATE, Constraint, read_constraint
+from bench.experiment.objective import MAXIMIZE, MEDIAN_MSE, SOLVED_RATE, Constraint, read_constraints
 from bench.experiment.seeds import read_seeds
 from bench.tracking import columns as c
 
@@ -45,9 +45,9 @@ class Judged:
         return next(iter(self.objectives))
 
     @cached_property
-    def constraints(self) -> list[Constraint]:
+    def constraints(self) -> tuple[Constraint, ...]:
         """The limits that a trial must keep to be among the best."""
-        return [read_constraint("constraint", text) for text in self.search["constraints"]]
+        return read_constraints("constraints", self.search["constraints"])
 
     @cached_property
     def measures(self) -> list[str]:
