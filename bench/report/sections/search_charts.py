@@ -127,7 +127,7 @@ def _front(found: Searched, key: str) -> Iterator[Chart]:
         title=f"What one gives up for the other: {words}",
         subtitle=f"{plural(len(found.front), 'trial')} of {found.history[c.TRIAL_ID].nunique():,} that no other is "
         "better than in one objective and as good in all (Pareto).",
-        caption="Along the front, to get better in one is to get worse in another. All values are by the seeds that the "
+        caption="Along the front, to get better in one is to get worse in another. All values are by the seeds that "
         "trials were chosen by, and look better than they are.",
         alt=f"Pareto front of {words}: {', '.join(label(number) for number in found.front[NUMBER])}.",
         panels=[panel("", figures.front(found.history, found.front, list(objectives), list(objectives.values())))],
