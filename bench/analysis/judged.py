@@ -45,7 +45,7 @@ class Judged:
         return next(iter(self.objectives))
 
     @cached_property
-    def constraints(self) -> Sequence[Constraint]:
+    def constraints(self) -> tuple[Constraint, ...]:
         """The limits that a trial must keep to be among the best."""
         return read_constraints("constraints", self.search["constraints"])
 

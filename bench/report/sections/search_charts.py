@@ -38,8 +38,8 @@ def _history(found: Searched, key: str) -> Iterator[Chart]:
         title=_history_title(found),
         subtitle=f"{_measured(found)}, by the number of the trial; n = {len(history):,} proposals"
         + (f", {pruned:,} of them given up early." if pruned else "."),
-        caption="A point is a proposal: hollow if it was given up after its first seeds, a cross if it breaks a limit. "
-        "The line is the best so far of those that do neither.",
+        caption="A point is a proposal: hollow if it was given up after its first seeds, a cross if it breaks a limit."
+        + (" The line is the best so far of those that do neither." if BEST in history else ""),
         alt=f"{plural(len(history), 'proposal')} by number. {_history_title(found)}.",
         panels=drawn,
         data=history,
@@ -127,7 +127,8 @@ def _front(found: Searched, key: str) -> Iterator[Chart]:
         title=f"What one gives up for the other: {words}",
         subtitle=f"{plural(len(found.front), 'trial')} of {found.history[c.TRIAL_ID].nunique():,} that no other is "
         "better than in one objective and as good in all (Pareto).",
-        caption="Each step is a choice that no other trial makes for you. All values are of the seeds of the search.",
+        caption="Along the front, to get better in one is to get worse in another. All values are by the seeds that "
+        "trials were chosen by, and look better than they are.",
         alt=f"Pareto front of {words}: {', '.join(label(number) for number in found.front[NUMBER])}.",
         panels=[panel("", figures.front(found.history, found.front, list(objectives), list(objectives.values())))],
         data=found.front,
