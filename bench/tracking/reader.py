@@ -39,8 +39,8 @@ class SweepInfo:
 class Sweep:
     """A sweep read back: what was planned, where it ran, and its trainings so far.
 
-    ``runs`` are the ids of the trials' runs in MLflow, by trial id, in the experiment ``experiment_id``. ``searched`` is
-    what a search kept when it ended: importances, and where its seconds went.
+    ``runs`` are the ids of the trials' runs in MLflow, by trial id, in the experiment ``experiment_id``.
+    ``searched`` is what a search kept when it ended: importances, and where its seconds went.
     """
 
     info: SweepInfo

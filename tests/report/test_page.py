@@ -243,6 +243,7 @@ def test_a_search_has_a_report(bench, folder):
         trials = 12
         batch = 4
         seeds = "0:5"
+            validate = 0
         """
     )
     ran, html = page(bench, folder, "x.toml")
