@@ -11,7 +11,7 @@ from bench.analysis.judged import NUMBER
 from bench.analysis.repeated import ENDED, Difference
 from bench.analysis.searched import Searched, label
 from bench.analysis.solved import COUNT, HIGH, LOW, RATE
-from bench.experiment.objective import (
+from bench.experiment.search.objective import (
     CENSORED,
     MAXIMIZE,
     MEDIAN_MSE,

@@ -13,7 +13,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 
-from bench.experiment.search import Search
+from bench.experiment.search.definition import Search
 
 
 class Journal:

@@ -13,10 +13,10 @@ from threading import Event
 
 import pandas as pd
 
-from bench.experiment.best import Candidate, best
 from bench.experiment.grid import PlannedTrial
-from bench.experiment.proposals import BLOCKS, BY_TIMEOUT, BY_TRIALS, REPEATED, SEARCHED, Asked, Proposals
-from bench.experiment.search import Search
+from bench.experiment.search.best import Candidate, best
+from bench.experiment.search.definition import Search
+from bench.experiment.search.proposals import BLOCKS, BY_TIMEOUT, BY_TRIALS, REPEATED, SEARCHED, Asked, Proposals
 from bench.problem.label import word
 from bench.problem.trial import Trial
 from bench.search.journal import Journal, Kept
