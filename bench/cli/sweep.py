@@ -14,11 +14,12 @@ import click
 
 from bench.analysis.claims import Verdict, verdict_rows
 from bench.analysis.objectives import is_worse, objective
+from bench.analysis.searched import Searched
 from bench.analysis.solved import half_width, seeds_for_half_width
 from bench.analysis.summary import describe_training, describe_trial
 from bench.cli.reporting import keep_figures, read_for_report, report_of, write_page
 from bench.cli.show import REPORTS, check_folder, check_output, default_report
-from bench.cli.terminal import claims_table, findings_list, plan_table, say, trials_table
+from bench.cli.terminal import best_table, claims_table, findings_list, plan_table, say, trials_table
 from bench.errors import RequestError
 from bench.experiment.block import Values
 from bench.experiment.find import find_experiment
@@ -104,6 +105,8 @@ def sweep(experiment: Experiment, options: Options, *, as_json: bool) -> int:
     done = carry_out(experiment, options)
     if done.sweep is not None and not as_json:
         trials_table(done.sweep.plan, done.sweep.trainings)
+        if done.searched is not None:
+            best_table(done.searched)
         findings_list(done.findings)
     if done.verdicts:
         missed = [verdict for verdict in done.verdicts if not verdict.holds]
@@ -113,6 +116,8 @@ def sweep(experiment: Experiment, options: Options, *, as_json: bool) -> int:
         click.echo(json.dumps(done.summary))
     elif done.summary["report"]:
         click.echo(f"Report: {done.summary['report']}")
+    if done.searched is not None:
+        say(f"Optuna's study: optuna-dashboard {shlex.quote(done.searched.search['storage'])}")
     return done.status
 
 
@@ -138,6 +143,7 @@ class Carried:
     sweep: Sweep | None = None
     verdicts: Sequence[Verdict] = ()
     findings: Sequence[Finding] = ()
+    searched: Searched | None = None
 
 
 def carry_out(experiment: Experiment, options: Options) -> Carried:
@@ -222,10 +228,10 @@ def _conclude(runner: Runner, options: Options, store: Store) -> Carried:
     _tell_reasons(read)
     if len(read.trainings) < plan.trainings:
         say(f"only {len(read.trainings):,} of {plan.trainings:,} trainings could be read back; --resume does the rest")
-        return Carried(FAILED, summary, read, verdicts, report.findings)
+        return Carried(FAILED, summary, read, verdicts, report.findings, report.searched)
     writer.finish()
     bad = summary["outcomes"][Result.FAILED] or not all(verdict.holds for verdict in verdicts)
-    return Carried(FAILED if bad else DONE, summary, read, verdicts, report.findings)
+    return Carried(FAILED if bad else DONE, summary, read, verdicts, report.findings, report.searched)
 
 
 def _outcomes(read: Sweep) -> dict[str, int]:
