@@ -137,7 +137,7 @@ class Searching:
             last = count == len(self.spec.seeds)
             ending = [proposal for proposal in left if last or self._is_hopeless(proposal, count)]
             told |= {(p.place, p.number): self._judged(p, count, pruned=not last) for p in ending}
-            left = [proposal for proposal in left if proposal not in ending]
+            left = [p for p in left if (p.place, p.number) not in told]
         return told
 
     def _block_of(self, proposal: Proposal) -> int:
