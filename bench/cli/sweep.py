@@ -48,6 +48,7 @@ FEW_TRAININGS = 100  # up to here every training has an MLflow run of its own
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 KILLED = "KILLED"
 MOST_REASONS = 5
+CLOCKS = {"import": "imports", "train": "training", "optuna": "Optuna", "track": "MLflow", "report": "report"}
 PRECISION = Precision(half_width, seeds_for_half_width)  # Wilson's, of a share of trainings
 JUDGE = Judge(objective, is_worse)
 REPORT = "report.html"  # what it is called beside the sweep, wherever else it is
@@ -100,6 +101,18 @@ def _plan(experiment: Experiment) -> Plan:
     return plan
 
 
+@dataclass(frozen=True)
+class Carried:
+    """What a sweep that was carried out left: its exit status, and what there is to print."""
+
+    status: int
+    summary: dict[str, Any]
+    sweep: Sweep | None = None
+    verdicts: Sequence[Verdict] = ()
+    findings: Sequence[Finding] = ()
+    searched: Searched | None = None
+
+
 def sweep(experiment: Experiment, options: Options, *, as_json: bool) -> int:
     """Carry out a sweep and print what came of it; return the exit status."""
     done = carry_out(experiment, options)
@@ -117,8 +130,16 @@ def sweep(experiment: Experiment, options: Options, *, as_json: bool) -> int:
     elif done.summary["report"]:
         click.echo(f"Report: {done.summary['report']}")
     if done.searched is not None:
-        say(f"Optuna's study: optuna-dashboard {shlex.quote(done.searched.search['storage'])}")
+        say(_search_words(done))
     return done.status
+
+
+def _search_words(done: Carried) -> str:
+    """Return where a search's time went, and where its study can be looked at."""
+    seconds = done.summary["seconds"]
+    parts = ", ".join(f"{words} {seconds[name]:.1f}" for name, words in CLOCKS.items())
+    storage = shlex.quote(done.searched.search["storage"]) if done.searched else ""
+    return f"{seconds['total']:.1f} s in all: {parts}. Optuna's study: optuna-dashboard {storage}"
 
 
 def reproduce(options: Options, *, as_json: bool) -> int:
@@ -132,18 +153,6 @@ def reproduce(options: Options, *, as_json: bool) -> int:
             f"{sum(v.holds for v in done.verdicts)} of {len(done.verdicts)} hold. Report: {done.summary['report']}"
         )
     return done.status
-
-
-@dataclass(frozen=True)
-class Carried:
-    """What a sweep that was carried out left: its exit status, and what there is to print."""
-
-    status: int
-    summary: dict[str, Any]
-    sweep: Sweep | None = None
-    verdicts: Sequence[Verdict] = ()
-    findings: Sequence[Finding] = ()
-    searched: Searched | None = None
 
 
 def carry_out(experiment: Experiment, options: Options) -> Carried:
