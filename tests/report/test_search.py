@@ -126,13 +126,13 @@ def test_conditional_parameters_are_said_to_be_left_out_of_importances(found, fi
     """They are not comparable."""
     space = SPACE | {"momentum": {**SPACE["learning_rate"], "low": 0.0, "log": False, "only_if": {"hidden": ["7"]}}}
     words = text(section(html(found(five, winners=[five[3]], kept=KEPT, space=space))))
-    assert "momentum is searched under a condition and left out" in words
+    assert "momentum is searched under a condition, and left out there" in words
 
 
 def test_a_winner_at_the_edge_of_the_space_is_noted(found, five, html):
     """Two is the fewest neurons that were allowed."""
     words = text(section(html(found(five, winners=[five[0]]))))
-    assert "hidden=2 of #0 lies at the lower end of its range: a wider range may hold better trials." in words
+    assert "At the lower end of its range: hidden=2 of #0. A wider range may hold better trials." in words
 
 
 def test_several_objectives_have_a_front(found, five, html):
