@@ -95,6 +95,8 @@ def _judged(found: Searched, row: Mapping[Any, Any]) -> str:
     by = " and ".join(MEASURES[one] for one in found.judged.objectives)
     what = "The best" if found.nearest is None else "The nearest to the limits"
     first = f"{what} of {trials:,} trials by {by}" if trials > 1 else f"The only trial, judged by {by}"
+    if name == SOLVED_RATE:
+        return f"{first}."
     return f"{first}; {MEASURES[name]}: {both}." if many else f"{first}: {both}."
 
 
@@ -117,7 +119,7 @@ def best_so_far(found: Searched) -> Finding | None:
     return Finding(
         f"By the {plural(len(found.judged.seeds), 'seed')} that it was chosen by, {label(row[NUMBER])} "
         f"({found.named(row[c.TRIAL_ID])}) is {what}: {MEASURES[name]} {value_words(name, row[name])}.",
-        f"{where} The best of many looks better than it is, and it was not trained on other seeds.".strip(),
+        f"{where} The best of many tends to look better than it is, and it was not trained on other seeds.".strip(),
         ANCHOR,
     )
 

@@ -145,6 +145,8 @@ def _note(found: Searched) -> str:
         )
     if found.judged.constraints and len(found.judged.held_out):
         said.append("Limits are kept or broken on held-out seeds.")
+    if found.best[found.judged.first].duplicated().any() and len(objectives) == 1:
+        said.append("Of equal trials, the one that was proposed first ranks first.")
     again = "held-out seeds" if len(found.judged.held_out) else "seeds of the search"
     return f"{' '.join(said)} A command trains its trial again, with the {again}."
 

@@ -40,9 +40,15 @@ def _is_flat(found: Searched, name: str) -> bool:
 
 
 def _measured(found: Searched, name: str) -> str:
-    """Return what is drawn, by the name that its axis has too."""
-    axis = "" if name == MEASURES[name].replace(" ", "_") else f" ({name})"
-    return f"{MEASURES[name].capitalize()}{axis} over {plural(len(found.judged.seeds), 'seed')}"
+    """Return what is drawn, and over how many seeds."""
+    words = _named(name)
+    return f"{words[0].upper()}{words[1:]} over {plural(len(found.judged.seeds), 'seed')}"
+
+
+def _named(name: str) -> str:
+    """Return what a measure is called, with the name that its axis has if that is another."""
+    words = MEASURES[name]
+    return words if name == words.replace(" ", "_") else f"{words} ({name})"
 
 
 def _hollow(found: Searched) -> str:
@@ -78,7 +84,7 @@ def _history_caption(found: Searched, *, is_running: bool) -> str:
         *(["a cross if it breaks a limit"] if not history[FEASIBLE].all() else []),
     ]
     of = {0: "", 1: ", of those that do not", 2: ", of those that do neither"}[len(marks)]
-    line = f" The line is the best so far{of}; it looks better than it is." if is_running else ""
+    line = f" The line is the best so far{of}, by the seeds of the search." if is_running else ""
     return f"A point is a proposal{': ' if marks else ''}{', '.join(marks)}.{line}"
 
 
@@ -109,7 +115,7 @@ def _parallel(found: Searched, key: str) -> Iterator[Chart]:
     yield Chart(
         name=f"search-parallel-{key}",
         title="Which values the best trials share",
-        subtitle=f"A line per proposal through {plural(len(names), 'parameter')} to its {MEASURES[name]} ({name}); "
+        subtitle=f"A line per proposal through {plural(len(names), 'parameter')} to its {_named(name)}; "
         f"n = {len(found.history):,}{some}.",
         caption="Where the strongest lines, of the best tenth, come together, the best trials agree; where they fan "
         f"out, that parameter matters little.{passed}",
@@ -178,7 +184,7 @@ def _front(found: Searched, key: str) -> Iterator[Chart]:
         subtitle=f"{len(found.front):,} of {plural(found.history[c.TRIAL_ID].nunique(), 'trial')} on the front: no "
         "other is better in one objective and at least as good in all (Pareto).",
         caption="Along the front, to get better in one is to get worse in another. All values are by the seeds that "
-        "trials were chosen by, and look better than they are.",
+        "trials were chosen by, and tend to look better than they are.",
         alt=f"Pareto front of {words}: {', '.join(label(number) for number in found.front[NUMBER])}.",
         panels=[panel("", figures.front(found.history, found.front, list(objectives), list(objectives.values())))],
         data=found.front,
@@ -225,9 +231,9 @@ def _repeated(found: Searched, key: str) -> Iterator[Chart]:
     yield Chart(
         name=f"search-repeated-{key}",
         title=f"How soon {' and '.join(samplers)} {'get' if len(samplers) > 1 else 'gets'} there",
-        subtitle=f"{mean} best {MEASURES[name]} ({name}) so far{band}; by the number of the trial.",
+        subtitle=f"{mean} best {_named(name)} so far{band}; by the number of the trial.",
         caption="All train from the same seeds and propose as many trials; no two have a sampler seed in common. The "
-        f"best so far is by the seeds of the search and looks better than it is{compared}.",
+        f"best so far is by the seeds of the search and tends to look better than it is{compared}.",
         alt=f"Best {MEASURES[name]} so far by number of trials of {' and '.join(samplers)}.",
         panels=[panel("", figures.repeated(found.running, name))],
         data=found.running,

@@ -35,6 +35,7 @@ SHADES = order(STEPS)
 AGES = (("first trials", SHADES[0]), ("last trials", SHADES[-1]))  # a legend
 EVALUATORS = (EFFECT, DIM)
 BINS = 8
+FEW_NUMBERS = 10  # that each have a median of their own
 FEW = 12  # trials with too little to show a trend
 TURNED = 0.35  # inches that turned names need
 
@@ -80,7 +81,7 @@ def _medians(axes: Axes, scale: Scale, places: Floats, values: Floats) -> None:
     """Draw the median of each choice, or of each part of the axis that has trials."""
     parts = len(scale.names) or BINS
     known = np.isfinite(places)
-    if scale.whole and len(np.unique(places[known])) <= BINS:
+    if scale.whole and len(np.unique(places[known])) <= FEW_NUMBERS:
         middles = places[known]  # a part of its own for each number: between them there is nothing
     else:
         middles = (np.minimum((places[known] * parts).astype(int), parts - 1) + 0.5) / parts
