@@ -19,8 +19,8 @@ from bench.experiment.search.definition import Search
 from bench.experiment.search.objective import SOLVED_RATE
 from bench.experiment.seeds import write_seeds
 from bench.problem.label import labels
+from bench.report.measures import bare_value
 from bench.report.sayings import Finding
-from bench.report.searched import bare_value
 from bench.tracking import columns as c
 
 MOST_ROWS = 50

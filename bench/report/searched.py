@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from bench.analysis.held_out import BEST, HELD_OUT, KIND, OPTIMISM, REFERENCE, SEARCH, TITLE, column, interval_of
@@ -11,110 +10,117 @@ from bench.analysis.judged import NUMBER
 from bench.analysis.repeated import ENDED, Difference
 from bench.analysis.searched import Searched, label
 from bench.analysis.solved import COUNT, HIGH, LOW, RATE
-from bench.experiment.search.objective import (
-    CENSORED,
-    MAXIMIZE,
-    MEDIAN_MSE,
-    MEDIAN_SOLVED_AT,
-    PARAMETER_COUNT,
-    RMST,
-    SOLVED_RATE,
-    TRAIN_SECONDS,
-)
+from bench.analysis.study import NEVER_TRAINED
+from bench.experiment.search.objective import CENSORED, MAXIMIZE, MEDIAN_MSE, PARAMETER_COUNT, SOLVED_RATE
 from bench.problem.gate import BUILT_IN
+from bench.report.measures import MEASURES, change_words, value_words
 from bench.report.sayings import Finding
-from bench.report.words import duration, percent, percent_interval, plural, points, short
+from bench.report.words import percent, percent_interval, plural, short
 from bench.tracking import columns as c
 
-MEASURES = {
-    RMST: "restricted mean time to solution",
-    SOLVED_RATE: "solved rate",
-    MEDIAN_SOLVED_AT: "median time to solution",
-    MEDIAN_MSE: "median final error",
-    PARAMETER_COUNT: "number of weights and biases",
-    TRAIN_SECONDS: "time of a training",
-}
-UNITS = {RMST: " iterations", MEDIAN_SOLVED_AT: " iterations"}
 ANCHOR = "search"
 MOST_REFERENCES = 2  # that a sentence has room for
 WORTHLESS = "the search had nothing to go by: its trials are all alike in"
 
 
-def value_words(name: str, value: float, low: float = np.nan, high: float = np.nan) -> str:
-    """Write a value of a measure in its unit, with its interval if there is one."""
-    return "–" if pd.isna(value) else f"{bare_value(name, value, low, high)}{UNITS.get(name, '')}"
-
-
-def bare_value(name: str, value: float, low: float = np.nan, high: float = np.nan) -> str:
-    """Write a value of a measure where its unit is known."""
-    if pd.isna(value):
-        return "–"
-    if name == SOLVED_RATE:
-        return percent(value) if pd.isna(low) else percent_interval(value, low, high)
-    text = duration(value) if name == TRAIN_SECONDS and np.isfinite(value) else short(value)
-    ends = "" if pd.isna(low) else f" [{short(low)}, {'…' if pd.isna(high) else short(high)}]"
-    return f"{text}{ends}"
-
-
-def change_words(name: str, value: float, low: float = np.nan, high: float = np.nan) -> str:
-    """Write a difference of two values with its sign, in points where they are shares, and with its interval if any."""
-    if pd.isna(value):
-        return "–"
-    if name == SOLVED_RATE:
-        return f"{points(value, value, value).partition(' [')[0]}" if pd.isna(low) else points(value, low, high)
-    ends = "" if pd.isna(low) else f" [{_signed(low)}, {_signed(high)}]"
-    return f"{_signed(value)}{ends}{UNITS.get(name, ' s' if name == TRAIN_SECONDS else '')}"
-
-
-def _signed(value: float) -> str:
-    return f"{'+' if value > 0 else ''}{short(value)}".replace("-", "−")
-
-
 def search_findings(found: Searched) -> Iterator[Finding]:
     """Yield what the first screen says of a search."""
-    for said in (nothing_found(found), lead(found), optimism(found), baseline(found)):
-        if said is not None:
-            yield said
+    yield from [*best_findings(found), *(said for said in [baseline(found)] if said is not None)]
+
+
+def best_findings(found: Searched) -> list[Finding]:
+    """Return what was found, the held-out figures first; by the seeds of the search where there are no others."""
+    parts = nothing_found(found), lead(found), optimism(found)
+    said = [part for part in parts if part is not None]
+    return said or [part for part in [best_so_far(found)] if part is not None]
 
 
 # ------------------------------------------------------------------ the best
 
 
 def lead(found: Searched) -> Finding | None:
-    """Return what the best trial comes to on held-out seeds, beside what it seemed and the references; or nothing."""
+    """Return what the best trial comes to on held-out seeds, beside what it seemed and the references; or nothing.
+
+    Of several objectives, the best trial in each.
+    """
     rows = found.held_out[found.held_out[column(HELD_OUT, RATE)].notna()].to_dict("records")
-    best = next((row for row in rows if row[KIND] == BEST), None)
-    if best is None or found.is_unsolved:
+    winners = [row for row in rows if row[KIND] == BEST]
+    if not winners or found.is_unsolved:
         return None
-    seeds = int(best[column(HELD_OUT, COUNT)])
     others = [row for row in rows if row[KIND] == REFERENCE][:MOST_REFERENCES]
+    beside = "".join(f"; {row[TITLE]}: {_rate(row)}" for row in others)
+    same = " References are trained on the same held-out seeds." if others else ""
+    best = dict.fromkeys(_best_of(found, winners, name)[TITLE] for name in found.judged.objectives)
+    if len(best) > 1:
+        return _lead_of_many(found, winners, beside, same)
     sentence = (
-        f"On {plural(seeds, 'held-out seed')}, {_called(best)} solves {_gate(found, best)} from "
-        f"{_rate(best)} of the starts; on the {plural(len(found.judged.seeds), 'seed')} that it was chosen by, it was "
-        f"{percent(best[column(SEARCH, RATE)])}{''.join(f'; {row[TITLE]}: {_rate(row)}' for row in others)}."
+        f"On {plural(int(winners[0][column(HELD_OUT, COUNT)]), 'held-out seed')}, {_called(winners[0])} solves "
+        f"{_gate(found, winners[0])} from {_rate(winners[0])} of the starts; on the "
+        f"{plural(len(found.judged.seeds), 'seed')} that it was chosen by, it was "
+        f"{percent(winners[0][column(SEARCH, RATE)])}{beside}."
     )
-    name = found.judged.first
-    judged = value_words(name, best[column(HELD_OUT, name)], *interval_of(best, HELD_OUT, name))
-    seemed = value_words(name, best[column(SEARCH, name)])
+    return Finding(sentence, f"{_judged(found, winners[0])} 95 % intervals; of shares Wilson's.{same}", ANCHOR)
+
+
+def _lead_of_many(found: Searched, winners: list[dict[Any, Any]], beside: str, same: str) -> Finding:
+    """Return which trials are the best in each of several objectives, and what these are worth on held-out seeds."""
+    parts = []
+    for name in found.judged.objectives:
+        row = _best_of(found, winners, name)
+        value = value_words(name, row[column(HELD_OUT, name)], *interval_of(row, HELD_OUT, name))
+        rate = "" if name == SOLVED_RATE else f" and solves {_gate(found, row)} from {_rate(row)} of the starts"
+        parts.append(f"the best in {MEASURES[name]}, {_called(row)}, comes to {value}{rate}")
+    seeds = int(winners[0][column(HELD_OUT, COUNT)])
     evidence = (
-        f"The best of {plural(found.history[c.TRIAL_ID].nunique(), 'trial')} by {MEASURES[name]}: {judged} on held-out "
-        f"seeds, {seemed} on those of the search. 95 % intervals; of shares Wilson's."
+        f"{_front_words(found)} They were chosen by {plural(len(found.judged.seeds), 'other seed')}. 95 % intervals; "
+        f"of shares Wilson's.{same}"
     )
-    return Finding(sentence, evidence, ANCHOR)
+    return Finding(f"On {plural(seeds, 'held-out seed')}, {'; '.join(parts)}{beside}.", evidence, ANCHOR)
 
 
-def best_so_far(found: Searched) -> str:
-    """Return which trial is best by the seeds of the search alone, where it was not trained on others."""
-    front = found.front
+def _best_of(found: Searched, rows: list[dict[Any, Any]], name: str) -> dict[Any, Any]:
+    """Return the row that is best in an objective as searched, of equal ones the first."""
+    values = [row[column(SEARCH, name)] for row in rows]
+    choose = max if found.judged.objectives[name] == MAXIMIZE else min
+    return rows[values.index(choose(values))]
+
+
+def _judged(found: Searched, row: Mapping[Any, Any]) -> str:
+    """Return by what a trial is the best, and its value on both sides, if these can differ."""
+    name, trials = found.judged.first, found.history[c.TRIAL_ID].nunique()
+    judged = value_words(name, row[column(HELD_OUT, name)], *interval_of(row, HELD_OUT, name))
+    seemed = value_words(name, row[column(SEARCH, name)])
+    both = judged if name == PARAMETER_COUNT else f"{judged} on held-out seeds, {seemed} on those of the search"
+    many = len(found.judged.objectives) > 1
+    by = " and ".join(MEASURES[one] for one in found.judged.objectives)
+    what = "The best" if found.nearest is None else "The nearest to the limits"
+    first = f"{what} of {trials:,} trials by {by}" if trials > 1 else f"The only trial, judged by {by}"
+    if name == SOLVED_RATE:
+        return f"{first}."
+    return f"{first}; {MEASURES[name]}: {both}." if many else f"{first}: {both}."
+
+
+def _front_words(found: Searched) -> str:
+    """Return how many trials are on the front."""
+    on = len(found.front)
+    of = plural(found.history[c.TRIAL_ID].nunique(), "trial")
+    return f"{on:,} of {of} {'is' if on == 1 else 'are'} on the Pareto front."
+
+
+def best_so_far(found: Searched) -> Finding | None:
+    """Return which trial is best by the seeds of the search alone, where it was not trained on others; or nothing."""
+    front, name = found.front, found.judged.first
     if front.empty:
-        return ""
-    name = found.judged.first
+        return None
     row = front.sort_values(name, ascending=found.judged.objectives[name] != MAXIMIZE, kind="stable").iloc[0]
-    return (
+    trials = found.history[c.TRIAL_ID].nunique()
+    what = f"the best of {trials:,} trials" if trials > 1 else "the only trial"
+    where = _front_words(found) if len(found.judged.objectives) > 1 else ""
+    return Finding(
         f"By the {plural(len(found.judged.seeds), 'seed')} that it was chosen by, {label(row[NUMBER])} "
-        f"({found.named(row[c.TRIAL_ID])}) is the best of {plural(found.history[c.TRIAL_ID].nunique(), 'trial')}: "
-        f"{MEASURES[name]} {value_words(name, row[name])}. The best of many looks better than it is, and it was not "
-        "trained on other seeds."
+        f"({found.named(row[c.TRIAL_ID])}) is {what}: {MEASURES[name]} {value_words(name, row[name])}.",
+        f"{where} The best of many tends to look better than it is, and it was not trained on other seeds.".strip(),
+        ANCHOR,
     )
 
 
@@ -161,6 +167,12 @@ def nothing_found(found: Searched) -> Finding | None:
         return None
     trials = plural(found.history[c.TRIAL_ID].nunique(), "proposed trial")
     who = f"{label(near[NUMBER])} ({found.named(near[c.TRIAL_ID])})"
+    if is_untrained(found):
+        return Finding(
+            f"No training of the {trials} solves {_gate(found, near)}: none was trained.",
+            "Every training was refused by its backend, or crashed; there is no best trial.",
+            ANCHOR,
+        )
     if found.is_unsolved:
         flat = [MEASURES[name] for name in found.judged.objectives if name in (*CENSORED, SOLVED_RATE)]
         blind = f", so {WORTHLESS} {' and '.join(flat)}" if flat else ""
@@ -179,6 +191,11 @@ def nothing_found(found: Searched) -> Finding | None:
         f"Nearest came {who}: {values} on the {plural(len(found.judged.seeds), 'seed')} of the search.",
         ANCHOR,
     )
+
+
+def is_untrained(found: Searched) -> bool:
+    """Whether something was proposed, and none of it was ever trained."""
+    return len(found.trainings) > 0 and bool(found.trainings[c.OUTCOME].isin(NEVER_TRAINED).all())
 
 
 # ------------------------------------------------------------------ repeated searches

@@ -25,6 +25,8 @@ from bench.tracking.rows import rows
 from bench.tracking.timings import timing_frame
 from bench.tracking.trainings import read_columns, trainings_frame
 
+from .chromium import CHROMIUM, QUIET
+
 FILE = """
 title = "Everything at once"
 about = "A grid that fills every section of its report."
@@ -58,6 +60,31 @@ event = { outcome = "solved" }
 always = true
 """
 TIMED = ("backend=numpy,torch", "hidden=3,8", "alone=true", "rounds=6", "seeds=0:3", "iterations=60")
+SEARCH = """
+title = "A search with a condition, a limit, a baseline and trials given up"
+[defaults]
+gate = "xor"
+iterations = 200
+curve_points = 20
+seeds = "0:20"
+[search]
+update = ["full", "online"]
+reduction = { choices = ["mean", "sum"], only_if = { update = "full" } }
+hidden = { low = 2, high = 8 }
+learning_rate = { low = 1.0, high = 20.0, log = true }
+constraints = "parameters <= 30"
+prune = [8]
+trials = 24
+batch = 6
+validate = 30
+best = 3
+baseline = "random"
+repeats = 2
+"""
+HOPELESS = (
+    *("hidden=2..4", "learning_rate=0.0001..0.001:log", "iterations=50", "seeds=0:10", "search.trials=12"),
+    *("search.validate=20", "search.objective=solved_rate"),
+)
 Command = Callable[..., tuple[int, str, str]]
 
 
@@ -100,6 +127,46 @@ def timed(tmp_path_factory: pytest.TempPathFactory, command: Command) -> Path:
     status, _, err = command(folder, "sweep", *TIMED, "-o", "r.html")
     assert status == 0, err
     return folder
+
+
+@pytest.fixture(scope="session")
+def searched(tmp_path_factory: pytest.TempPathFactory, command: Command) -> Path:
+    """The folder of a search with all that a section of one can show but a front; its page is r.html."""
+    folder = tmp_path_factory.mktemp("searched")
+    (folder / "searched.toml").write_text(SEARCH)
+    status, _, err = command(folder, "sweep", "searched.toml", "-o", "r.html")
+    assert status == 0, err
+    return folder
+
+
+@pytest.fixture(scope="session")
+def unsolved(tmp_path_factory: pytest.TempPathFactory, command: Command) -> Path:
+    """The folder of a search in which nothing was solved; its page is r.html."""
+    folder = tmp_path_factory.mktemp("unsolved")
+    status, _, err = command(folder, "sweep", *HOPELESS, "-o", "r.html")
+    assert status == 0, err
+    return folder
+
+
+# ------------------------------------------------------------------ in a browser
+
+
+@pytest.fixture(scope="session")
+def browser() -> Any:
+    """One headless Chromium for all tests."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def addresses(full: tuple[Path, str], timed: Path, searched: Path, unsolved: Path) -> dict[str, str]:
+    """Where the pages are."""
+    folders = {"full": full[0], "timed": timed, "searched": searched, "unsolved": unsolved}
+    return {name: (folder / "r.html").as_uri() for name, folder in folders.items()}
 
 
 # ------------------------------------------------------------------ without a store

@@ -1,56 +1,24 @@
-"""The page in a real browser: a grid whose report has every section, and one of timings."""
+"""The page in a real browser: a grid whose report has every section, one of timings, and two searches."""
 
 import csv
 import io
 import json
-import shutil
-from contextlib import contextmanager
+from itertools import product
 from urllib.parse import unquote
 
 import pytest
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-WIDTHS = (390, 1600)
-SCHEMES = ("light", "dark")
-PAGES = ("full", "timed")
+from .chromium import MARKS, SCHEMES, WIDTHS, opened
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:playwright"),
+PAGES = ("full", "timed", "searched", "unsolved")
+VIEWS = [  # of a search, each width and each scheme once: its parts are drawn as those of the others are
+    *product(("full", "timed"), WIDTHS, SCHEMES),
+    *(("searched", *view) for view in zip(WIDTHS, SCHEMES, strict=True)),
+    *(("unsolved", *view) for view in zip(WIDTHS, reversed(SCHEMES), strict=True)),
 ]
+WHAT_IS_NEW = {"searched": "header, #search-1", "unsolved": "header, #search-1"}  # the rest is as on other pages
 
-
-@pytest.fixture(scope="session")
-def browser():
-    """One headless Chromium for all tests."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture(scope="session")
-def addresses(full, timed):
-    """Where the two pages are."""
-    return {"full": (full[0] / "r.html").as_uri(), "timed": (timed / "r.html").as_uri()}
-
-
-@contextmanager
-def opened(browser, address, width=1600, scheme="light"):
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce")
-    said, asked = [], []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(address)
-    yield page
-    assert said == []
-    assert [url for url in asked if not url.startswith(("data:", "file:"))] == []
-    page.close()
+pytestmark = MARKS
 
 
 @pytest.fixture
@@ -72,9 +40,7 @@ def test_a_grid_fills_every_section_in_the_order_of_the_readers_questions(page):
     ]
 
 
-@pytest.mark.parametrize("name", PAGES)
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize(("name", "width", "scheme"), VIEWS)
 def test_the_page_opens_clean_and_accessible_at_every_width_and_scheme(browser, addresses, name, width, scheme):
     """No message, no request elsewhere, no sideways scrolling, and nothing serious that axe-core finds."""
     from axe_playwright_python.sync_playwright import Axe
@@ -83,7 +49,7 @@ def test_the_page_opens_clean_and_accessible_at_every_width_and_scheme(browser, 
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        found = Axe().run(page, WHAT_IS_NEW.get(name), options={"resultTypes": ["violations"]}).response["violations"]
         serious = [one for one in found if one["impact"] in ("serious", "critical")]
         told = [(one["id"], [(node["target"], node["failureSummary"]) for node in one["nodes"][:3]]) for one in serious]
         assert told == []
@@ -134,8 +100,11 @@ def test_every_download_is_a_table_with_a_heading_and_rows(browser, addresses, n
 
 @pytest.mark.parametrize("name", PAGES)
 def test_every_figure_has_a_title_a_caption_and_words_for_who_cannot_see_it(browser, addresses, name):
-    """And no two figures have the same."""
+    """And no two figures below one heading have the same title."""
     told = """all => all.map(one => ({
+        heading: [...one.closest('section').querySelectorAll('h2, h3')].filter(
+            heading => heading.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_FOLLOWING
+        ).at(-1).textContent,
         title: one.querySelector('figcaption .title').textContent,
         caption: one.querySelector('.how').textContent,
         alt: one.querySelector('[role=img], [role=region]').getAttribute('aria-label'),
@@ -144,7 +113,7 @@ def test_every_figure_has_a_title_a_caption_and_words_for_who_cannot_see_it(brow
         figures = page.eval_on_selector_all("figure", told)
     assert figures
     assert all(figure["title"] and figure["caption"] and figure["alt"] for figure in figures)
-    assert len({figure["title"] for figure in figures}) == len(figures)
+    assert len({(figure["heading"], figure["title"]) for figure in figures}) == len(figures)
 
 
 # ------------------------------------------------------------------ what the page does

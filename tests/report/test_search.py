@@ -132,7 +132,7 @@ def test_conditional_parameters_are_said_to_be_left_out_of_fanova(found, five, h
 def test_a_winner_at_the_edge_of_the_space_is_noted(found, five, html):
     """Two is the fewest neurons that were allowed."""
     words = text(section(html(found(five, winners=[five[0]]))))
-    assert "hidden=2 of #0 lies at the lower end of its range: a wider range may hold better trials." in words
+    assert "At the lower end of its range: hidden=2 of #0. A wider range may hold better trials." in words
 
 
 def test_several_objectives_have_a_front(found, five, html):
@@ -227,13 +227,56 @@ def test_a_search_whose_trainings_all_failed_has_a_page(found, failed, refused, 
     assert "No training of the 2 proposed trials solves XOR" in text(section(page))
 
 
+def test_of_a_search_that_trained_nothing_no_trial_is_ranked_or_drawn(found, refused, trial, html):
+    """There is nothing to compare; that every backend refused is in the warnings."""
+    listed = [refused(trial(hidden=2 + k), range(20)) for k in range(3)]
+    report = found(listed, winners=listed[:1])
+    assert said(report)[0].startswith("No training of the 3 proposed trials solves XOR: none was trained.")
+    assert report.search["table"] is None
+    assert "<figure" not in section(html(report))
+
+
+def test_of_a_search_for_several_things_the_best_in_each_leads(found, proposal, trial):
+    """With what it is on held-out seeds, and how long the front is."""
+    listed = [
+        proposal(trial(hidden=hidden, learning_rate=2.0), count, held, at=10)
+        for hidden, count, held in ((2, 3, 4), (7, 20, 30), (8, 15, 30))
+    ]
+    report = found(
+        listed, winners=listed[:2], objectives=["parameters", "rmst"], directions=["minimize", "minimize"],
+    )  # fmt: skip
+    first = said(report)[0]
+    assert first.startswith("On 40 held-out seeds, the best in number of weights and biases, #0 (hidden=2 ")
+    assert "; the best in restricted mean time to solution, #1 (hidden=7 learning_rate=2), comes to 32.5 [" in first
+    assert "2 of 3 trials are on the Pareto front" in first
+    assert report.search["table"].headings[:4] == ["rank", "trial", "weights", "solved, held out"]
+    assert "its restricted mean time to solution (rmst)" in report.search["charts"][1].subtitle
+
+
+def test_an_interrupted_search_whose_references_were_not_begun_has_a_page(found, five, usual, html):
+    """What it will be compared with is not there yet."""
+    report = found(five, ended=None, trials=9)
+    report.plan["search"]["references"] = [{"title": "the usual", "trial_id": usual.trial.trial_id}]
+    words = text(section(html(report)))
+    assert "By the 20 seeds that it was chosen by, #3" in words
+    assert "the usual" not in words
+
+
+def test_a_range_that_cannot_be_wider_is_no_edge(found, proposal, trial):
+    """There are no fewer neurons than none."""
+    listed = [proposal(trial(hidden=0, learning_rate=rate), 12, 20, at=10) for rate in (0.1, 1.0)]
+    space = SPACE | {"hidden": {**SPACE["hidden"], "low": 0}}
+    edges = found(listed, winners=listed, space=space).search["edges"]
+    assert edges == "At the lower end of its range: learning_rate=0.1 of #0. A wider range may hold better trials."
+
+
 def test_a_sweep_without_a_search_has_no_such_section(made_report, five, html):
     """Nor do those of before there were searches."""
     assert '<section id="search-1">' not in html(made_report(five[0]))
     assert '<section id="search-1">' not in html(made_report(five[0], plan={"search": None}))
 
 
-def test_a_search_for_speed_of_which_nothing_was_timed_has_a_page(found, failed, refused, trial, html):
+def test_a_search_for_speed_of_which_nothing_was_timed_has_a_page(found, failed, trial, html):
     """Its values are infinite: worse than any."""
     listed = [[failed(trial(hidden=2 + k), range(20))] * 3 for k in range(2)]
     page = html(

@@ -19,18 +19,8 @@ from bench.experiment.search.objective import (
     TRAIN_SECONDS,
 )
 from bench.problem.label import bare, word
-from bench.report.searched import (
-    MEASURES,
-    UNITS,
-    bare_value,
-    best_so_far,
-    change_words,
-    compared_words,
-    lead,
-    nothing_found,
-    optimism,
-    value_words,
-)
+from bench.report.measures import MEASURES, UNITS, bare_value, change_words, value_words
+from bench.report.searched import best_findings, compared_words, is_untrained
 from bench.report.sections.again import command_of
 from bench.report.sections.search_charts import charts
 from bench.report.table import Cell, Table, number
@@ -57,15 +47,18 @@ SHORT = {
 }
 LOOKED_BETTER = "optimism"
 ENDS = {"low": "lower", "high": "upper"}
+LEAST = {c.HIDDEN: 0, "momentum": 0}  # of parameters whose range cannot be wider
 
 
 def search(found: Searched, key: str) -> dict[str, Any]:
     """Return the sentences, the table of the best and the references, the charts, and how it was searched."""
+    planned = _planned(found)
     return {
         "summary": _summary(found),
-        "table": _table(found, key) if len(found.held_out) else None,
-        "edges": _edges(found),
-        "charts": charts(found, key),
+        "table": _table(found, planned, key) if len(planned) and not is_untrained(found) else None,
+        "note": _note(found),
+        "edges": "" if found.is_unsolved else _edges(found),
+        "charts": [] if is_untrained(found) else charts(found, key),
         "importance": _importance(found),
         "compared": _compared(found),
         "studies": _studies(found, key) if len(found.studies) > 1 else None,
@@ -75,47 +68,87 @@ def search(found: Searched, key: str) -> dict[str, Any]:
 
 
 def _summary(found: Searched) -> list[str]:
-    """Return what was found, the held-out figures first; by the seeds of the search where there are no others."""
-    parts = nothing_found(found), lead(found), optimism(found)
-    said = [f"{part.sentence} {part.evidence}" for part in parts if part is not None]
     if found.history.empty:
         return ["No proposal has been judged yet."]
-    return said or [text for text in [best_so_far(found)] if text] or ["No trial was judged by all of its seeds."]
+    said = [f"{part.sentence} {part.evidence}" for part in best_findings(found)]
+    return said or ["No trial was judged by all of its seeds."]
 
 
 # ------------------------------------------------------------------ the best and the references
 
 
-def _table(found: Searched, key: str) -> Table:
-    names, limits = list(found.space), [str(one) for one in found.judged.constraints]
-    shown = _shown(found)
-    headings = ["rank", "trial", *names, *shown, LOOKED_BETTER, *limits, "command"]
+def _planned(found: Searched) -> pd.DataFrame:
+    """Return what is held out of winners and references; a search that was interrupted has not planned these."""
+    return found.held_out[found.held_out[c.TRIAL_ID].isin(list(found.parameters))]
+
+
+def _table(found: Searched, planned: pd.DataFrame, key: str) -> Table:
+    """Return the table, what matters first: a reader sees its left end, and looks for parameters and commands."""
+    limits = [str(one) for one in found.judged.constraints] if len(found.judged.held_out) else []
+    figures, names = _figures(found), list(found.space)
+    headings = ["rank", "trial", *figures, *limits, *names, "command"]
     rows = [
         [
             number("–" if row[KIND] == REFERENCE else str(row[RANK]), row[RANK]),
-            Cell(_title(row), title=str(row[c.TRIAL_ID])),
-            *_parameters(found, row),
-            *(_value(row, side, name) for side, name in shown.values()),
-            _optimism(found.judged.first, row),
+            Cell(_title(row), title=str(row[c.TRIAL_ID]), kind="name"),
+            *(_optimism(found.judged.first, row) if at is None else _value(row, *at) for at in figures.values()),
             *(LIMITS[row[limit]] for limit in limits),
+            *_parameters(found, row),
             Cell(_command(found, str(row[c.TRIAL_ID])), command=True),
         ]
-        for row in found.held_out.to_dict("records")
+        for row in planned.to_dict("records")
     ]
-    numbers = frozenset(["rank", *shown, LOOKED_BETTER, *(name for name in names if "low" in found.space[name])])
-    data = found.held_out.assign(command=[row[-1].text for row in rows])
+    numbers = frozenset(["rank", *figures, *(name for name in names if "low" in found.space[name])])
+    data = planned.assign(command=[row[-1].text for row in rows])
     return Table(f"search-best-{key}", "The best trials and the references", headings, rows, data, numbers)
 
 
-def _shown(found: Searched) -> dict[str, tuple[str, str]]:
-    """Return the side and the measure of each column by its heading: every objective on both, then what is usual."""
-    shown = {
-        f"{SHORT[name]}, {words}": (side, name)
-        for name in found.judged.objectives
-        for side, words in ((SEARCH, "as searched"), (HELD_OUT, "held out"))
-    }
-    usual = [name for name in (SOLVED_RATE, RMST) if name not in found.judged.objectives]
-    return shown | {f"{SHORT[name]}, held out": (HELD_OUT, name) for name in usual}
+def _figures(found: Searched) -> dict[str, tuple[str, str] | None]:
+    """Return the side and the measure of each column by its heading, and None for the optimism.
+
+    The first objective on both sides and its optimism, the solved rate, other objectives, then what is usual.
+    """
+    first, *others = found.judged.objectives
+    own, more = _sides(found, first), [_sides(found, name) for name in others if name != SOLVED_RATE]
+    gap = {LOOKED_BETTER: None} if len(own) > 1 else {}
+    solved = {} if first == SOLVED_RATE else _sides(found, SOLVED_RATE, both=SOLVED_RATE in others)
+    usual = {} if RMST in found.judged.objectives else _sides(found, RMST, both=False)
+    return {**own, **gap, **solved, **{key: at for part in more for key, at in part.items()}, **usual}
+
+
+def _sides(found: Searched, name: str, *, both: bool = True) -> dict[str, tuple[str, str]]:
+    """Return the columns of a measure: on both sides, or held out if there is that; one where seeds do not matter."""
+    if name == PARAMETER_COUNT:
+        return {SHORT[name]: (HELD_OUT if len(found.judged.held_out) else SEARCH, name)}
+    searched = {f"{SHORT[name]}, as searched": (SEARCH, name)}
+    if not len(found.judged.held_out):
+        return searched
+    return {**(searched if both else {}), f"{SHORT[name]}, held out": (HELD_OUT, name)}
+
+
+def _note(found: Searched) -> str:
+    """Return how the table is to be read."""
+    objectives, seeds = found.judged.objectives, plural(len(found.judged.seeds), "seed")
+    times = {RMST: "restricted mean", MEDIAN_SOLVED_AT: "median"}
+    shown = [words for name, words in times.items() if name == RMST or name in objectives]
+    said = [f"As searched: over the {seeds} that trials were chosen by."]
+    if len(found.judged.held_out):
+        others = plural(len(found.judged.held_out), "other seed")
+        said.append(f"Held out: over {others}, that nothing was chosen by, with 95 % intervals, of shares Wilson's.")
+    said.append(f"{' and '.join(shown).capitalize()} in iterations; what never solves counts at the budget.")
+    if LOOKED_BETTER in _figures(found):
+        what = "" if len(objectives) == 1 else f" in {MEASURES[found.judged.first]}"
+        unit = ", in points" if found.judged.first == SOLVED_RATE else ""
+        said.append(
+            f"Optimism: by how much a trial looked better{what} as searched than it is held out, with the 95 % "
+            f"interval of the difference{unit}; below 0 it looked worse."
+        )
+    if found.judged.constraints and len(found.judged.held_out):
+        said.append("Limits are kept or broken on held-out seeds.")
+    if found.best[found.judged.first].duplicated().any() and len(objectives) == 1:
+        said.append("Of equal trials, the one that was proposed first ranks first.")
+    again = "held-out seeds" if len(found.judged.held_out) else "seeds of the search"
+    return f"{' '.join(said)} A command trains its trial again, with the {again}."
 
 
 def _title(row: Mapping[Any, Any]) -> str:
@@ -152,14 +185,16 @@ def _command(found: Searched, trial_id: str) -> str:
 
 
 def _edges(found: Searched) -> str:
-    """Return which winners lie at an end of a range: there may be better beyond it."""
-    groups = found.edges.groupby([PARAMETER, END], sort=False)
-    parts = [
-        f"{word(str(name), rows[VALUE].iloc[0], DIGITS)} of {', '.join(rows[TRIAL])} lies at the {ENDS[str(end)]} end "
-        "of its range"
-        for (name, end), rows in groups
-    ]
-    return f"{'; '.join(parts)}: a wider range may hold better trials." if parts else ""
+    """Return which winners lie at an end of a range that could be wider: there may be better beyond it."""
+    said = []
+    for end, rows in found.edges.groupby(END, sort=False):
+        listed = [
+            f"{word(str(name), some[VALUE].iloc[0], DIGITS)} of {', '.join(some[TRIAL])}"
+            for (name, _), some in rows.groupby([PARAMETER, VALUE], sort=False)
+            if end == "high" or found.space[str(name)]["low"] != LEAST.get(str(name))
+        ]
+        said += [f"At the {ENDS[str(end)]} end of its range: {'; '.join(listed)}."] if listed else []
+    return " ".join([*said, "A wider range may hold better trials."]) if said else ""
 
 
 def _importance(found: Searched) -> str:
@@ -189,7 +224,9 @@ def _compared(found: Searched) -> str:
 def _studies(found: Searched, key: str) -> Table:
     """Return a row per repeated search: what its best came to."""
     words = MEASURES[found.judged.first]
-    sides = {f"best {words}, as searched": SEARCH, f"best {words}, held out": HELD_OUT}
+    sides = {f"best {words}, as searched": SEARCH}
+    if len(found.judged.held_out):
+        sides[f"best {words}, held out"] = HELD_OUT
     headings = [SAMPLER, "sampler seed", "trials", *sides]
     rows = [
         [

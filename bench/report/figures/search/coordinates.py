@@ -30,6 +30,7 @@ MOST = 300  # trials that are all drawn; of more, as many, and the best
 BEST_SHARE, MOST_BEST = 0.1, 100
 NOT_SEARCHED = -0.13  # where a line passes an axis of a parameter that the trial did not search
 NARROWEST, WIDEST = 0.54, 1.1  # inches between axes
+LENGTH = 2.2  # inches of an axis
 LETTER = 0.06  # inches
 LONG = 9  # letters of a name that stands in two lines, where it has two words
 
@@ -54,8 +55,11 @@ def parallel(history: pd.DataFrame, names: Sequence[str], space: Mapping[str, An
     room = float(np.clip(4.3 / max(len(names), 1), NARROWEST, WIDEST))  # inches between axes
     tight = max(len(one) for name in (*names, objective) for one in _two_lines(name).split("\n")) * LETTER > room - 0.05
     top = 0.42 + 0.25 * tight
-    figure, axes = blank(max(room * len(names) + 1.25, 3.0), 2.75 + top, left=0.62, right=0.63, top=top, bottom=0.12)
-    axes.set(xlim=(0, max(len(names), 1)), ylim=(NOT_SEARCHED - 0.05, 1.02))
+    lowest = NOT_SEARCHED - 0.05 if np.isnan(places_AT).any() else -0.02
+    height = (1.02 - lowest) * LENGTH
+    size = (max(room * len(names) + 1.25, 3.0), height + top + 0.12)
+    figure, axes = blank(*size, left=0.62, right=0.63, top=top, bottom=0.12)
+    axes.set(xlim=(0, max(len(names), 1)), ylim=(lowest, 1.02))
     axes.axis("off")
     ordered, best = _chosen(history, objective)
     _lines(axes, places_AT[:, ordered], best[ordered], maximized=is_maximized(objective))

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from bench.experiment.search.objective import SOLVED_RATE
 from bench.report.colour import DIM, EFFECT, INK
 from bench.report.drawing import area, blank, end_margin, line, name_ends, plain
 from bench.report.figures.search.scales import (
@@ -25,7 +26,7 @@ from bench.report.figures.search.scales import (
     title_axis,
     value_axis,
 )
-from bench.report.words import short
+from bench.report.words import percent, short
 
 BAND = 0.16
 SAMPLERS = (EFFECT, DIM)  # of the search that was asked for, and of what it is compared with
@@ -47,7 +48,7 @@ def history(history: pd.DataFrame, objective: str, direction: str) -> Figure:
     at = numbers(column(history, NUMBER))
     best = numbers(column(history, BEST))
     last = best[~np.isnan(best)][-1:]
-    names = [f"best {short(float(value))}" for value in last]
+    names = [f"best {percent(float(value)) if objective == SOLVED_RATE else short(float(value))}" for value in last]
     figure, axes = blank(4.4, 2.7, left=0.6, right=max(end_margin(names), 0.2), top=0.26)
     ends = value_axis(axes, "y", values)
     _marks(axes, at, clipped(values), _kinds(history, values))
@@ -114,7 +115,7 @@ def repeated(running: pd.DataFrame, objective: str) -> Figure:
             y = float(np.log10(mean[known][-1]) if axes.get_yscale() == "log" else mean[known][-1])
             named.append({"name": plain(str(name)), "colour": colour, "y": y})
     name_ends(axes, named, *ends)
-    axes.set_xlabel("trials")
+    axes.set_xlabel("trial number")
     title_axis(axes, f"best {objective} so far")
     return figure
 

@@ -66,7 +66,7 @@ class Scale:
 def parameter_scale(dimension: Mapping[str, Any], values: "pd.Series[Any]") -> Scale:
     """Return the scale of a dimension of the space, long enough for all values."""
     if "choices" in dimension:
-        return Scale(names=tuple(str(name) for name in dimension["choices"]))
+        return Scale(names=tuple(_written(name) for name in dimension["choices"]))
     log = bool(dimension.get("log"))
     found = numbers(values)
     shown = found[np.isfinite(found) & ((found > 0) | (not log))]
@@ -179,6 +179,11 @@ def _padded(finite: Floats) -> tuple[float, float]:
     size = max(abs(low), abs(high))
     pad = 0.05 * (high - low) if high - low > 1e-9 * size else 0.1 * size or 0.5
     return low - pad, high + pad
+
+
+def _written(value: Any) -> str:
+    """Return a choice as a user writes it: true and false as in TOML."""
+    return str(value).lower() if str(value) in ("True", "False") else str(value)
 
 
 def _key(value: Any) -> str:

@@ -35,6 +35,7 @@ SHADES = order(STEPS)
 AGES = (("first trials", SHADES[0]), ("last trials", SHADES[-1]))  # a legend
 EVALUATORS = (EFFECT, DIM)
 BINS = 8
+FEW_NUMBERS = 10  # that each have a median of their own
 FEW = 12  # trials with too little to show a trend
 TURNED = 0.35  # inches that turned names need
 
@@ -42,8 +43,8 @@ TURNED = 0.35  # inches that turned names need
 def slice_(history: pd.DataFrame, name: str, dimension: Mapping[str, Any], objective: str) -> Figure:
     """Draw the trials' values over one parameter, from the first trials' shade to the last ones', and their medians.
 
-    The line goes through the medians of even parts of the axis, or marks those of each choice. Trials that did not
-    search the parameter are left out. Hollow: given up early.
+    The line goes through the medians of even parts of the axis or of its few whole numbers, or marks those of choices.
+    Trials that did not search the parameter are left out. Hollow: given up early.
     """
     scale = parameter_scale(dimension, column(history, name))
     turned = TURNED * is_turned(scale)
@@ -80,9 +81,12 @@ def _medians(axes: Axes, scale: Scale, places: Floats, values: Floats) -> None:
     """Draw the median of each choice, or of each part of the axis that has trials."""
     parts = len(scale.names) or BINS
     known = np.isfinite(places)
-    part = np.minimum((places[known] * parts).astype(int), parts - 1)
-    medians = pd.Series(values[known]).groupby(part).median()
-    middles = (medians.index.to_numpy() + 0.5) / parts
+    if scale.whole and len(np.unique(places[known])) <= FEW_NUMBERS:
+        middles = places[known]  # a part of its own for each number: between them there is nothing
+    else:
+        middles = (np.minimum((places[known] * parts).astype(int), parts - 1) + 0.5) / parts
+    medians = pd.Series(values[known]).groupby(middles).median()
+    middles = medians.index.to_numpy()
     if scale.names:
         axes.hlines(medians, middles - 0.3 / parts, middles + 0.3 / parts, color=INK, linewidth=1.6)
     else:

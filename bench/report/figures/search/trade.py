@@ -104,13 +104,14 @@ def _name_points(
     logs = np.array([axes.get_xscale() == "log", axes.get_yscale() == "log"])
     scaled = np.where(logs, np.log10(np.where(logs, own_T2, 1.0)), own_T2)
     inches = (scaled - low) / (high - low) * size
+    drawn = np.vstack([inches, _along(inches[steps])])
     rest = [place for place in range(len(own_T2)) if place not in set(steps)]
     line = np.array([*steps, *rest], dtype=int)
     chosen = line[np.unique(np.linspace(0, len(line) - 1, MOST_NAMED).round().astype(int))] if len(line) else line
     boxes: list[Floats] = []  # left, bottom, right, top
     for place in chosen:
         half = np.array([LETTER * len(names[place]), TALL]) / 2
-        centre = _free(inches[place], half, np.array(boxes).reshape(-1, 4), inches, size)
+        centre = _free(inches[place], half, np.array(boxes).reshape(-1, 4), drawn, size)
         boxes.append(np.concatenate([centre - half, centre + half]))
         far = np.hypot(*(centre - inches[place])) > STEPS_OUT[2] + half[0]
         axes.annotate(
@@ -118,6 +119,16 @@ def _name_points(
             textcoords="axes fraction", ha="center", va="center", fontsize=7, color=INK, annotation_clip=False,
             arrowprops={"arrowstyle": "-", "color": DIM, "linewidth": 0.6, "shrinkB": 3} if far else None,
         )  # fmt: skip
+
+
+def _along(corners: Floats) -> Floats:
+    """Return places close to each other on the steps between points, where no name should stand."""
+    if len(corners) < 2:
+        return corners
+    bends = np.column_stack([corners[1:, 0], corners[:-1, 1]])
+    every = np.vstack([np.stack([corners[:-1], bends], axis=1).reshape(-1, 2), corners[-1:]])
+    share = np.linspace(0, 1, 12)[:, None, None]
+    return np.asarray((every[:-1] * (1 - share) + every[1:] * share).reshape(-1, 2))
 
 
 def _free(point: Floats, half: Floats, boxes: Floats, points: Floats, size: Floats) -> Floats:
