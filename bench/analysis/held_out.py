@@ -15,7 +15,7 @@ from bench.analysis import solved, survival
 from bench.analysis.judged import Judged
 from bench.analysis.solved import COUNT, HIGH, LOW, RATE
 from bench.analysis.survival import MEDIAN_HIGH, MEDIAN_LOW, RMST_HIGH, RMST_LOW
-from bench.experiment.objective import MAXIMIZE, MEDIAN_SOLVED_AT, RMST, SOLVED_RATE
+from bench.experiment.search.objective import MAXIMIZE, MEDIAN_SOLVED_AT, RMST, SOLVED_RATE
 from bench.tracking import columns as c
 
 KIND, RANK, TITLE = "kind", "rank", "title"

@@ -13,8 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.analysis.objectives import objective
-from bench.experiment.best import Candidate, best, front
-from bench.experiment.objective import MAXIMIZE, MEDIAN_MSE, SOLVED_RATE, Constraint, read_constraints
+from bench.experiment.search.best import Candidate, best, front
+from bench.experiment.search.objective import MAXIMIZE, MEDIAN_MSE, SOLVED_RATE, Constraint, read_constraints
 from bench.experiment.seeds import read_seeds
 from bench.tracking import columns as c
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import wilcoxon
 
 from bench.analysis.measures import LOG_MSE, SOLVED, measured
-from bench.experiment import objective as o
+from bench.experiment.search import objective as o
 from bench.tracking import columns as c
 
 Floats = NDArray[np.float64]

@@ -18,7 +18,7 @@ from bench.analysis.judged import NUMBER, Judged
 from bench.analysis.objectives import objective
 from bench.analysis.resampling import draw_weights, percentile_interval
 from bench.analysis.solved import CONFIDENCE, HIGH, LOW
-from bench.experiment.objective import MAXIMIZE
+from bench.experiment.search.objective import MAXIMIZE
 from bench.tracking import columns as c
 
 Floats = NDArray[np.float64]

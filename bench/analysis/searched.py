@@ -12,7 +12,7 @@ from bench.analysis import held_out, repeated
 from bench.analysis.held_out import RANK, Retrained
 from bench.analysis.judged import COMPLETE, FEASIBLE, NUMBER, STATE, VIOLATION, Judged
 from bench.analysis.repeated import Difference
-from bench.experiment.objective import MEDIAN_MSE, SOLVED_RATE
+from bench.experiment.search.objective import MEDIAN_MSE, SOLVED_RATE
 from bench.problem.label import word
 from bench.tracking import columns as c
 

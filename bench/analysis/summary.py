@@ -82,10 +82,8 @@ def _trial_steps(begun: pd.DataFrame) -> Steps:
         return {}
     some = np.unique(np.linspace(0, len(loss) - 1, min(MAX_STEPS, len(loss))).astype(int))
     series = {"loss_median": loss[0.5], "loss_q05": loss[0.05], "loss_q95": loss[0.95], c.ITERATION_US: times[0.5]}
-    return {
-        name: [(int(loss[ITERATION].iloc[place]), float(values.iloc[place])) for place in some]
-        for name, values in series.items()
-    }
+    steps = loss[ITERATION].to_numpy()[some].tolist()
+    return {name: list(zip(steps, values.to_numpy()[some].tolist(), strict=True)) for name, values in series.items()}
 
 
 def describe_training(training: pd.DataFrame) -> tuple[Metrics, Steps]:

@@ -91,6 +91,10 @@ def sweep(
     parameter in it; without an EXPERIMENT, KEY=VALUE alone describes the sweep:
 
       python -m bench sweep gate=xor hidden=2,3,4 loss=mse,bce seeds=0:1000
+
+    A range makes it a search by Optuna, whose options are called search.KEY:
+
+      python -m bench sweep hidden=2..16 learning_rate=0.01..10:log search.trials=200
     """
     started = time.monotonic()
     from bench.cli.sweep import Options, dry, request, sweep

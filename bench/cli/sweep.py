@@ -14,11 +14,12 @@ import click
 
 from bench.analysis.claims import Verdict, verdict_rows
 from bench.analysis.objectives import is_worse, objective
+from bench.analysis.searched import Searched
 from bench.analysis.solved import half_width, seeds_for_half_width
 from bench.analysis.summary import describe_training, describe_trial
 from bench.cli.reporting import keep_figures, read_for_report, report_of, write_page
 from bench.cli.show import REPORTS, check_folder, check_output, default_report
-from bench.cli.terminal import claims_table, findings_list, plan_table, say, trials_table
+from bench.cli.terminal import best_table, claims_table, findings_list, plan_table, say, trials_table
 from bench.errors import RequestError
 from bench.experiment.block import Values
 from bench.experiment.find import find_experiment
@@ -47,6 +48,7 @@ FEW_TRAININGS = 100  # up to here every training has an MLflow run of its own
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 KILLED = "KILLED"
 MOST_REASONS = 5
+CLOCKS = {"import": "imports", "train": "training", "optuna": "Optuna", "track": "MLflow", "report": "report"}
 PRECISION = Precision(half_width, seeds_for_half_width)  # Wilson's, of a share of trainings
 JUDGE = Judge(objective, is_worse)
 REPORT = "report.html"  # what it is called beside the sweep, wherever else it is
@@ -99,11 +101,25 @@ def _plan(experiment: Experiment) -> Plan:
     return plan
 
 
+@dataclass(frozen=True)
+class Carried:
+    """What a sweep that was carried out left: its exit status, and what there is to print."""
+
+    status: int
+    summary: dict[str, Any]
+    sweep: Sweep | None = None
+    verdicts: Sequence[Verdict] = ()
+    findings: Sequence[Finding] = ()
+    searched: Searched | None = None
+
+
 def sweep(experiment: Experiment, options: Options, *, as_json: bool) -> int:
     """Carry out a sweep and print what came of it; return the exit status."""
     done = carry_out(experiment, options)
     if done.sweep is not None and not as_json:
         trials_table(done.sweep.plan, done.sweep.trainings)
+        if done.searched is not None:
+            best_table(done.searched)
         findings_list(done.findings)
     if done.verdicts:
         missed = [verdict for verdict in done.verdicts if not verdict.holds]
@@ -113,7 +129,17 @@ def sweep(experiment: Experiment, options: Options, *, as_json: bool) -> int:
         click.echo(json.dumps(done.summary))
     elif done.summary["report"]:
         click.echo(f"Report: {done.summary['report']}")
+    if done.searched is not None:
+        say(_search_words(done))
     return done.status
+
+
+def _search_words(done: Carried) -> str:
+    """Return where a search's time went, and where its study can be looked at."""
+    seconds = done.summary["seconds"]
+    parts = ", ".join(f"{words} {seconds[name]:.1f}" for name, words in CLOCKS.items())
+    storage = shlex.quote(done.searched.search["storage"]) if done.searched else ""
+    return f"{seconds['total']:.1f} s in all: {parts}. Optuna's study: optuna-dashboard {storage}"
 
 
 def reproduce(options: Options, *, as_json: bool) -> int:
@@ -127,17 +153,6 @@ def reproduce(options: Options, *, as_json: bool) -> int:
             f"{sum(v.holds for v in done.verdicts)} of {len(done.verdicts)} hold. Report: {done.summary['report']}"
         )
     return done.status
-
-
-@dataclass(frozen=True)
-class Carried:
-    """What a sweep that was carried out left: its exit status, and what there is to print."""
-
-    status: int
-    summary: dict[str, Any]
-    sweep: Sweep | None = None
-    verdicts: Sequence[Verdict] = ()
-    findings: Sequence[Finding] = ()
 
 
 def carry_out(experiment: Experiment, options: Options) -> Carried:
@@ -222,10 +237,10 @@ def _conclude(runner: Runner, options: Options, store: Store) -> Carried:
     _tell_reasons(read)
     if len(read.trainings) < plan.trainings:
         say(f"only {len(read.trainings):,} of {plan.trainings:,} trainings could be read back; --resume does the rest")
-        return Carried(FAILED, summary, read, verdicts, report.findings)
+        return Carried(FAILED, summary, read, verdicts, report.findings, report.searched)
     writer.finish()
     bad = summary["outcomes"][Result.FAILED] or not all(verdict.holds for verdict in verdicts)
-    return Carried(FAILED if bad else DONE, summary, read, verdicts, report.findings)
+    return Carried(FAILED if bad else DONE, summary, read, verdicts, report.findings, report.searched)
 
 
 def _outcomes(read: Sweep) -> dict[str, int]:

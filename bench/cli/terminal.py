@@ -10,11 +10,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from bench.analysis.claims import Verdict
+from bench.analysis.held_out import HELD_OUT, SEARCH, TITLE, column, interval_of
+from bench.analysis.searched import Searched
 from bench.analysis.solved import HIGH, LOW, RATE, solved_rates
 from bench.analysis.summary import trial_medians
 from bench.experiment.grid import Plan
+from bench.experiment.search.definition import Search
+from bench.experiment.search.objective import SOLVED_RATE
 from bench.experiment.seeds import write_seeds
 from bench.problem.label import labels
+from bench.report.measures import bare_value
 from bench.report.sayings import Finding
 from bench.tracking import columns as c
 
@@ -35,18 +40,36 @@ def plan_table(plan: Plan) -> None:
     for planned, name in zip(plan.trials, names, strict=True):
         alone = f" (alone: {write_seeds(planned.alone)})" if planned.alone else ""
         table.add_row(planned.trial.trial_id, escape(name), write_seeds(planned.seeds) + alone)
-    print_table(table)
+    if plan.trials:
+        print_table(table)
     twice = f"; {plan.duplicates:,} named more than once and planned once" if plan.duplicates else ""
     if plan.search:
-        click.echo(f"and {plan.search.trials:,} trials of a search over {', '.join(plan.search.space)}, to be proposed")
+        click.echo(_search_words(plan.search))
     if plan.until:
         click.echo(f"and more seeds for those not alone, in rounds, until {plan.until}")
-    click.echo(f"{len(plan.trials):,} trials, {plan.trainings:,} trainings, {plan.iterations:,} iterations{twice}")
+    iterations = f", {plan.iterations:,} iterations" if plan.trials else ""
+    some = "at most " if plan.search else ""
+    click.echo(f"{some}{plan.expected_trials:,} trials, {plan.expected_trainings:,} trainings{iterations}{twice}")
+
+
+def _search_words(search: Search) -> str:
+    """Return what a search will do: its trials cannot be listed before they are proposed."""
+    repeated = f", {len(search.studies):,} times" if len(search.studies) > 1 else ""
+    held_out = f"; then the best {search.best:,} with {search.validate:,} held-out seeds" if search.validate else ""
+    limits = f" with {' and '.join(map(str, search.constraints))}" if search.constraints else ""
+    return (
+        f"{search.trials:,} trials of a search over {', '.join(search.space)}, proposed by {search.sampler} for "
+        f"{' and '.join(search.objectives)}{limits}, {len(search.seeds):,} seeds each{repeated}{held_out}"
+    )
 
 
 def trials_table(plan: Mapping[str, Any], trainings: pd.DataFrame) -> None:
-    """Print per trial: solved rate with Wilson's interval, and medians over the seeds; a heading per block."""
-    trials = plan["trials"][:MOST_ROWS]
+    """Print per trial of a grid: solved rate with Wilson's interval, medians over the seeds; a heading per block."""
+    blocks_of_grid = plan["search"]["blocks"]["search"] if plan.get("search") else len(plan["blocks"])
+    listed = [trial for trial in plan["trials"] if trial["blocks"][0] < blocks_of_grid]
+    if not listed:
+        return
+    trials = listed[:MOST_ROWS]
     blocks = [trial["blocks"][0] for trial in trials]
     rates = solved_rates(trainings, [c.TRIAL_ID]).set_index(c.TRIAL_ID)
     medians = trial_medians(trainings)
@@ -60,8 +83,25 @@ def trials_table(plan: Mapping[str, Any], trainings: pd.DataFrame) -> None:
         before = block
         table.add_row(escape(name), *_figures(rates, medians, trial[c.TRIAL_ID]))
     print_table(table)
-    if len(plan["trials"]) > MOST_ROWS:
-        click.echo(f"... and {len(plan['trials']) - MOST_ROWS:,} more trials in the report")
+    if len(listed) > MOST_ROWS:
+        click.echo(f"... and {len(listed) - MOST_ROWS:,} more trials in the report")
+
+
+def best_table(found: Searched) -> None:
+    """Print the best trials of a search and its references: what they seemed, and what they are on held-out seeds."""
+    if found.held_out.empty:
+        return
+    name = found.judged.first
+    table = Table("the best, and references", box=None, header_style="bold")
+    for heading in (f"{name}, as searched", f"{name}, held out", "solved, held out"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in found.held_out.to_dict("records"):
+        searched, held_out = (
+            bare_value(name, row[column(side, name)], *interval_of(row, side, name)) for side in (SEARCH, HELD_OUT)
+        )
+        solved = bare_value(SOLVED_RATE, row[column(HELD_OUT, RATE)], *interval_of(row, HELD_OUT, SOLVED_RATE))
+        table.add_row(escape(str(row[TITLE])), searched.partition(" [")[0], held_out, solved)
+    print_table(table)
 
 
 def findings_list(found: Sequence[Finding]) -> None:

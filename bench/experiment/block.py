@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import RequestError, unknown
+from bench.experiment.search.space import Range
 from bench.experiment.seeds import read_seeds
-from bench.experiment.space import Range
 from bench.problem.gate import Gate, read_csv
 from bench.problem.network import write_hidden
 from bench.problem.parameters import ParameterError, flag, whole

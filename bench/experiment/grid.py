@@ -11,8 +11,8 @@ from typing import Any
 from bench.errors import RequestError, unknown
 from bench.experiment.block import Block, attempt, written
 from bench.experiment.claim import CLAIM, Claim, Comparison
-from bench.experiment.proposals import Proposals
-from bench.experiment.search import Search
+from bench.experiment.search.definition import Search
+from bench.experiment.search.proposals import Proposals
 from bench.experiment.seeds import compact, write_seeds
 from bench.experiment.spec import Experiment
 from bench.experiment.until import Until

@@ -10,8 +10,8 @@ from bench.errors import RequestError
 from bench.experiment.block import Block, Values, read_values
 from bench.experiment.claim import Claim, OfOne
 from bench.experiment.schema import parse
-from bench.experiment.search import Search
-from bench.experiment.search_table import read_search
+from bench.experiment.search.definition import Search
+from bench.experiment.search.table import read_search
 from bench.experiment.until import Until
 from bench.experiment.words import WORDS, read_given, unknown_word
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from bench.errors import unknown
 from bench.experiment.block import Values, attempt, read_values
-from bench.experiment.search_options import OPTIONS, REFERENCE, read_options
-from bench.experiment.search_space import read_range
-from bench.experiment.space import Range
+from bench.experiment.search.dimensions import read_range
+from bench.experiment.search.options import OPTIONS, REFERENCE, read_options
+from bench.experiment.search.space import Range
 from bench.problem.parameters import ParameterError
 from bench.problem.trial import PARAMETERS, Trial
 

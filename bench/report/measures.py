@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from bench.experiment.objective import (
+from bench.experiment.search.objective import (
     MEDIAN_MSE,
     MEDIAN_SOLVED_AT,
     PARAMETER_COUNT,

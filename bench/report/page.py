@@ -100,16 +100,17 @@ class Report:
     @cached_property
     def findings(self) -> list[Finding]:
         """The sentences of the first screen."""
-        return findings(self._studies, self.ledger, self.backends, self.swept.verdicts, self._searched)
+        return findings(self._studies, self.ledger, self.backends, self.swept.verdicts, self.searched)
 
     @cached_property
-    def _searched(self) -> Searched | None:
+    def searched(self) -> Searched | None:
+        """All that is known of its search; None where it has none."""
         return searched(self.plan, self.swept.trainings, self.swept.searched)
 
     @cached_property
     def search(self) -> dict[str, Any] | None:
         """What a search found."""
-        return search(self._searched, "1") if self._searched else None
+        return search(self.searched, "1") if self.searched else None
 
     @cached_property
     def backends(self) -> dict[str, Any] | None:
@@ -164,7 +165,7 @@ class Report:
             "ledger": self.ledger,
             "findings": self.findings,
             "search": self.search,
-            "warnings": warnings(self.swept, self.ledger, self._sections["rates"], self.backends, self._searched),
+            "warnings": warnings(self.swept, self.ledger, self._sections["rates"], self.backends, self.searched),
             "until": until_words(self.plan.get("until")),
             "varying": _varying(trials),
             "fixed": _fixed(trials),

@@ -11,7 +11,7 @@ from bench.analysis.repeated import ENDED, Difference
 from bench.analysis.searched import Searched, label
 from bench.analysis.solved import COUNT, HIGH, LOW, RATE
 from bench.analysis.study import NEVER_TRAINED
-from bench.experiment.objective import CENSORED, MAXIMIZE, MEDIAN_MSE, PARAMETER_COUNT, SOLVED_RATE
+from bench.experiment.search.objective import CENSORED, MAXIMIZE, MEDIAN_MSE, PARAMETER_COUNT, SOLVED_RATE
 from bench.problem.gate import BUILT_IN
 from bench.report.measures import MEASURES, change_words, value_words
 from bench.report.sayings import Finding

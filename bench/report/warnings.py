@@ -7,7 +7,7 @@ import pandas as pd
 
 from bench.analysis import agreement, timing
 from bench.analysis.searched import Searched
-from bench.experiment.objective import TRAIN_SECONDS
+from bench.experiment.search.objective import TRAIN_SECONDS
 from bench.problem.outcome import Result
 from bench.report.words import plural
 from bench.tracking import columns as c

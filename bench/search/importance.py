@@ -8,7 +8,7 @@ import optuna
 from optuna.importance import BaseImportanceEvaluator, FanovaImportanceEvaluator, PedAnovaImportanceEvaluator
 from optuna.trial import FrozenTrial, TrialState
 
-from bench.experiment.objective import MINIMIZE
+from bench.experiment.search.objective import MINIMIZE
 
 FEWEST = 8  # trials
 EVALUATORS: dict[str, Callable[[], BaseImportanceEvaluator]] = {

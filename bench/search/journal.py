@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import optuna
+from filelock import FileLock
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 
-from bench.experiment.search import Search
+from bench.experiment.search.definition import Search
 
 
 class Journal:
@@ -21,8 +22,9 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         """Open the file, which is created if needed."""
-        _mend(path)
-        self._storage = JournalStorage(JournalFileBackend(str(path)))
+        lock = _Lock(path)
+        _mend(path, lock.lock)
+        self._storage = JournalStorage(JournalFileBackend(str(path), lock))
 
     def study(self, name: str, search: Search, attributes: Mapping[str, str]) -> "Kept":
         """Return a study of the file, created if needed."""
@@ -52,11 +54,27 @@ class Kept:
             self._there += 1
 
 
-def _mend(path: Path) -> None:
+class _Lock:
+    """What Optuna asks of a lock, by the operating system's: after a kill, Optuna's own would be waited for."""
+
+    def __init__(self, path: Path) -> None:
+        self.lock = FileLock(f"{path}.flock")
+
+    def acquire(self) -> bool:
+        """Wait for the lock."""
+        self.lock.acquire()
+        return True
+
+    def release(self) -> None:
+        """Give the lock back."""
+        self.lock.release()
+
+
+def _mend(path: Path, lock: FileLock) -> None:
     """Drop a last line that was cut off as it was written: what is appended to it could not be read."""
     if not path.is_file():
         return
-    with path.open("rb+") as file:
+    with lock, path.open("rb+") as file:
         text = file.read()
         if text and not text.endswith(b"\n"):
             file.truncate(text.rfind(b"\n") + 1)

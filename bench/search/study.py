@@ -13,8 +13,8 @@ import optuna
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, NSGAIISampler, QMCSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from bench.experiment.search import Search
-from bench.experiment.space import Choices, Dimension
+from bench.experiment.search.definition import Search
+from bench.experiment.search.space import Choices, Dimension
 
 GENERATION = 50  # trials: Optuna's default
 LEARN_SPACE = ("qmc",)  # these take their space from the first trial that was told; until then they draw at random

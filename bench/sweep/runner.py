@@ -12,7 +12,7 @@ import pandas as pd
 
 from bench.backends import load
 from bench.experiment.grid import Plan, PlannedTrial
-from bench.experiment.proposals import Proposals
+from bench.experiment.search.proposals import Proposals
 from bench.experiment.seeds import compact
 from bench.experiment.spec import Experiment
 from bench.experiment.until import Until

@@ -13,10 +13,10 @@ from threading import Event
 
 import pandas as pd
 
-from bench.experiment.best import Candidate, best
 from bench.experiment.grid import PlannedTrial
-from bench.experiment.proposals import BLOCKS, BY_TIMEOUT, BY_TRIALS, REPEATED, SEARCHED, Asked, Proposals
-from bench.experiment.search import Search
+from bench.experiment.search.best import Candidate, best
+from bench.experiment.search.definition import Search
+from bench.experiment.search.proposals import BLOCKS, BY_TIMEOUT, BY_TRIALS, REPEATED, SEARCHED, Asked, Proposals
 from bench.problem.label import word
 from bench.problem.trial import Trial
 from bench.search.journal import Journal, Kept
@@ -137,7 +137,7 @@ class Searching:
             last = count == len(self.spec.seeds)
             ending = [proposal for proposal in left if last or self._is_hopeless(proposal, count)]
             told |= {(p.place, p.number): self._judged(p, count, pruned=not last) for p in ending}
-            left = [proposal for proposal in left if proposal not in ending]
+            left = [p for p in left if (p.place, p.number) not in told]
         return told
 
     def _block_of(self, proposal: Proposal) -> int:

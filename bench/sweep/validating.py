@@ -6,10 +6,10 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from bench.experiment.best import best
 from bench.experiment.grid import PlannedTrial
-from bench.experiment.objective import SOLVED_RATE
-from bench.experiment.proposals import HELD_OUT, Winner
+from bench.experiment.search.best import best
+from bench.experiment.search.objective import SOLVED_RATE
+from bench.experiment.search.proposals import HELD_OUT, Winner
 from bench.problem.trial import Trial
 from bench.search.importance import importances
 from bench.sweep.progress import SweepProgress

@@ -3,7 +3,7 @@
 from typing import Any
 
 from bench.experiment.grid import Plan
-from bench.experiment.proposals import BLOCKS, Proposals
+from bench.experiment.search.proposals import BLOCKS, Proposals
 from bench.experiment.seeds import write_seeds
 from bench.experiment.spec import Experiment
 from bench.experiment.until import until_row

@@ -13,7 +13,7 @@ from optuna.distributions import FloatDistribution
 
 from bench.analysis.objectives import is_worse, objective, per_training
 from bench.analysis.survival import RMST, times_to_solution
-from bench.experiment.objective import DIRECTIONS
+from bench.experiment.search.objective import DIRECTIONS
 from bench.tracking import columns as c
 
 BUDGET = 100

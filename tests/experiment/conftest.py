@@ -7,7 +7,7 @@ import pytest
 
 from bench.errors import RequestError
 from bench.experiment.grid import Plan, make_plan
-from bench.experiment.search import Search
+from bench.experiment.search.definition import Search
 from bench.experiment.spec import Experiment, read_experiment, read_overrides
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from bench.errors import RequestError
 from bench.experiment.grid import make_plan
-from bench.experiment.objective import Constraint, read_constraints
+from bench.experiment.search.objective import Constraint, read_constraints
 from bench.problem.initial import MAX_SEED
 from bench.problem.trial import Trial
 

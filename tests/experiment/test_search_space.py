@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.experiment.block import Values
-from bench.experiment.search_table import read_search
-from bench.experiment.space import Choices, Dimension, Range
+from bench.experiment.search.space import Choices, Dimension, Range
+from bench.experiment.search.table import read_search
 from bench.problem.gate import built_in
 from bench.problem.trial import Trial
 

@@ -7,9 +7,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bench.errors import RequestError
-from bench.experiment.objective import Constraint
-from bench.experiment.search_options import OPTIONS
-from bench.experiment.space import Choices, Dimension, Range
+from bench.experiment.search.objective import Constraint
+from bench.experiment.search.options import OPTIONS
+from bench.experiment.search.space import Choices, Dimension, Range
 from bench.experiment.spec import adhoc, read_overrides
 from bench.experiment.words import SEARCH_OVERRIDES
 

@@ -122,8 +122,8 @@ def test_disagreeing_evaluators_and_the_time_that_it_took_are_named(found, five,
     assert "optuna-dashboard optuna.journal" in words
 
 
-def test_conditional_parameters_are_said_to_be_left_out_of_importances(found, five, html):
-    """They are not comparable."""
+def test_conditional_parameters_are_said_to_be_left_out_of_fanova(found, five, html):
+    """It compares what every trial has."""
     space = SPACE | {"momentum": {**SPACE["learning_rate"], "low": 0.0, "log": False, "only_if": {"hidden": ["7"]}}}
     words = text(section(html(found(five, winners=[five[3]], kept=KEPT, space=space))))
     assert "momentum is searched under a condition, and left out there" in words

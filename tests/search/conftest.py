@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from bench.experiment.search import Search
-from bench.experiment.space import Choices, Dimension, Range
+from bench.experiment.search.definition import Search
+from bench.experiment.search.space import Choices, Dimension, Range
 from bench.search.study import Study, Told
 
 SPACE = {

@@ -4,8 +4,8 @@ import importlib.util
 
 import pytest
 
-from bench.experiment.objective import Constraint
-from bench.experiment.search import SAMPLERS
+from bench.experiment.search.definition import SAMPLERS
+from bench.experiment.search.objective import Constraint
 
 from .conftest import CONDITIONAL, SPACE, played, value
 

@@ -181,6 +181,7 @@ rounds = 1
 learning_rate = { low = 1.0, high = 9.0 }
 trials = 2
 batch = 1
+validate = 0
 """
 
 

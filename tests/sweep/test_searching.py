@@ -13,7 +13,7 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from bench.experiment.search import SAMPLERS
+from bench.experiment.search.definition import SAMPLERS
 from bench.tracking import columns as c
 from bench.tracking.reader import find_sweep, read_plan, read_sweep
 from bench.tracking.store import Store

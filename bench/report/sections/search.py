@@ -10,7 +10,7 @@ from bench.analysis.judged import PRUNED, STATE
 from bench.analysis.repeated import SAMPLER, SAMPLER_SEED
 from bench.analysis.searched import END, PARAMETER, TRIAL, VALUE, Searched
 from bench.analysis.study import DIGITS
-from bench.experiment.objective import (
+from bench.experiment.search.objective import (
     MEDIAN_MSE,
     MEDIAN_SOLVED_AT,
     PARAMETER_COUNT,

@@ -5,7 +5,7 @@ from itertools import islice
 
 from bench.analysis.judged import FEASIBLE, NUMBER, PRUNED, STATE
 from bench.analysis.searched import BEST, IMPORTANCE, OBJECTIVE, PARAMETER, Searched, label
-from bench.experiment.objective import DIRECTIONS, MEDIAN_MSE, PARAMETER_COUNT
+from bench.experiment.search.objective import DIRECTIONS, MEDIAN_MSE, PARAMETER_COUNT
 from bench.report.chart import Chart
 from bench.report.drawing import panel
 from bench.report.figures import search as figures

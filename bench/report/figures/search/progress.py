@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from bench.experiment.objective import SOLVED_RATE
+from bench.experiment.search.objective import SOLVED_RATE
 from bench.report.colour import DIM, EFFECT, INK
 from bench.report.drawing import area, blank, end_margin, line, name_ends, plain
 from bench.report.figures.search.scales import (

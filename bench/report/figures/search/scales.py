@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from bench.experiment.objective import DIRECTIONS, MAXIMIZE
+from bench.experiment.search.objective import DIRECTIONS, MAXIMIZE
 from bench.report.colour import DIM
 from bench.report.drawing import folded, log_axis, log_range, log_ticks, plain, plain_number
 

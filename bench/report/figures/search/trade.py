@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from bench.experiment.objective import MAXIMIZE
+from bench.experiment.search.objective import MAXIMIZE
 from bench.report.colour import DIM, EFFECT, INK
 from bench.report.drawing import blank, plain
 from bench.report.figures.search.scales import (

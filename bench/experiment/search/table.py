@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from bench.experiment.block import Values, attempt
-from bench.experiment.search import Search
-from bench.experiment.search_checks import problems_of
-from bench.experiment.search_conditions import check_conditions, check_countable, is_fixed, settle
-from bench.experiment.search_options import OPTIONS, REFERENCE, read_options, with_defaults
-from bench.experiment.search_references import read_named, with_references
-from bench.experiment.search_space import choices, read_dimension
-from bench.experiment.space import Dimension
+from bench.experiment.search.checks import problems_of
+from bench.experiment.search.conditions import check_conditions, check_countable, is_fixed, settle
+from bench.experiment.search.definition import Search
+from bench.experiment.search.dimensions import choices, read_dimension
+from bench.experiment.search.options import OPTIONS, REFERENCE, read_options, with_defaults
+from bench.experiment.search.references import read_named, with_references
+from bench.experiment.search.space import Dimension
 
 WHAT, SPACE = "search", "space"
 BESIDE = (*OPTIONS, REFERENCE)

@@ -6,8 +6,8 @@ from itertools import pairwise
 from typing import Any
 
 from bench.experiment.block import attempt
-from bench.experiment.objective import read_constraints, read_objectives
-from bench.experiment.search import SAMPLERS
+from bench.experiment.search.definition import SAMPLERS
+from bench.experiment.search.objective import read_constraints, read_objectives
 from bench.experiment.seeds import read_seeds
 from bench.problem.initial import MAX_SEED
 from bench.problem.parameters import ParameterError, Reader, choice, number, whole

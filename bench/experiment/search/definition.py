@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.experiment.block import written
-from bench.experiment.objective import DIRECTIONS, RMST, Constraint
+from bench.experiment.search.objective import DIRECTIONS, RMST, Constraint
+from bench.experiment.search.space import Choices, Dimension
 from bench.experiment.seeds import write_seeds
-from bench.experiment.space import Choices, Dimension
 from bench.problem.gate import Gate
 from bench.problem.trial import Trial
 

@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from bench.errors import RequestError
-from bench.experiment.objective import CENSORED, OF_SOLVED, PARAMETER_COUNT, TRAIN_SECONDS
-from bench.experiment.search import Search
+from bench.experiment.search.definition import Search
+from bench.experiment.search.objective import CENSORED, OF_SOLVED, PARAMETER_COUNT, TRAIN_SECONDS
 from bench.problem.initial import MAX_SEED
 from bench.problem.trial import Trial
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.errors import unknown
 from bench.experiment.block import attempt, read_axis, written
-from bench.experiment.space import Choices, Dimension, Range
+from bench.experiment.search.space import Choices, Dimension, Range
 from bench.problem.gate import Gate
 from bench.problem.parameters import ParameterError, flag, number, whole
 from bench.problem.trial import PARAMETERS, Trial, read

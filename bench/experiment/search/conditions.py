@@ -6,7 +6,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from bench.experiment.block import written
-from bench.experiment.space import Choices, Dimension
+from bench.experiment.search.space import Choices, Dimension
 
 
 def check_conditions(dimensions: Mapping[str, Dimension]) -> list[str]:

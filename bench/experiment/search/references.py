@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.errors import RequestError
 from bench.experiment.block import attempt, read_axis
-from bench.experiment.search import Reference, Search
+from bench.experiment.search.definition import Reference, Search
 from bench.problem.parameters import ParameterError
 from bench.problem.trial import Trial
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.experiment.objective import MINIMIZE
+from bench.experiment.search.objective import MINIMIZE
 
 
 @dataclass(frozen=True)
