@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from bench.analysis.claims import check_claims
 from bench.backends import load
@@ -111,41 +113,48 @@ def command(blank_store: Path) -> Command:
 
 
 @pytest.fixture(scope="session")
-def full(tmp_path_factory: pytest.TempPathFactory, command: Command) -> tuple[Path, str]:
-    """The folder of a sweep that fills every section, and what the terminal printed; its page is r.html."""
-    folder = tmp_path_factory.mktemp("full")
-    (folder / "full.toml").write_text(FILE)
-    status, out, err = command(folder, "sweep", "full.toml", "-o", "r.html")
-    assert status == 1, err  # a claim does not hold
-    return folder, out
+def made(tmp_path_factory: pytest.TempPathFactory, command: Command) -> Callable[..., Path]:
+    """Carry out a sweep once for all processes that test, and return its folder; its page is r.html."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def make(name: str, *words: str, text: str = "", expected: int = 0) -> Path:
+        folder = shared / name
+        with FileLock(f"{folder}.lock"):
+            if not (folder / "out").exists():
+                folder.mkdir()
+                (folder / f"{name}.toml").write_text(text)
+                status, out, err = command(folder, "sweep", *words, "-o", "r.html")
+                assert status == expected, err
+                (folder / "out").write_text(out)
+        return folder
+
+    return make
 
 
 @pytest.fixture(scope="session")
-def timed(tmp_path_factory: pytest.TempPathFactory, command: Command) -> Path:
-    """The folder of a sweep of timings; its page is r.html."""
-    folder = tmp_path_factory.mktemp("timed")
-    status, _, err = command(folder, "sweep", *TIMED, "-o", "r.html")
-    assert status == 0, err
-    return folder
+def full(made: Callable[..., Path]) -> tuple[Path, str]:
+    """The folder of a sweep that fills every section, and what the terminal printed; a claim of it does not hold."""
+    folder = made("full", "full.toml", text=FILE, expected=1)
+    return folder, (folder / "out").read_text()
 
 
 @pytest.fixture(scope="session")
-def searched(tmp_path_factory: pytest.TempPathFactory, command: Command) -> Path:
-    """The folder of a search with all that a section of one can show but a front; its page is r.html."""
-    folder = tmp_path_factory.mktemp("searched")
-    (folder / "searched.toml").write_text(SEARCH)
-    status, _, err = command(folder, "sweep", "searched.toml", "-o", "r.html")
-    assert status == 0, err
-    return folder
+def timed(made: Callable[..., Path]) -> Path:
+    """The folder of a sweep of timings."""
+    return made("timed", *TIMED)
 
 
 @pytest.fixture(scope="session")
-def unsolved(tmp_path_factory: pytest.TempPathFactory, command: Command) -> Path:
-    """The folder of a search in which nothing was solved; its page is r.html."""
-    folder = tmp_path_factory.mktemp("unsolved")
-    status, _, err = command(folder, "sweep", *HOPELESS, "-o", "r.html")
-    assert status == 0, err
-    return folder
+def searched(made: Callable[..., Path]) -> Path:
+    """The folder of a search with all that a section of one can show but a front."""
+    return made("searched", "searched.toml", text=SEARCH)
+
+
+@pytest.fixture(scope="session")
+def unsolved(made: Callable[..., Path]) -> Path:
+    """The folder of a search in which nothing was solved."""
+    return made("unsolved", *HOPELESS)
 
 
 # ------------------------------------------------------------------ in a browser

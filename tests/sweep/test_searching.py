@@ -40,7 +40,6 @@ TIMED = [c.ITERATION_US]
 KILLERS = {  # where the process kills itself: module, name, method
     "while a batch is trained": ("bench.sweep.runner", "Runner", "_flush"),
     "between two answers": ("bench.search.study", "Study", "tell"),
-    "before a trial's run is written": ("bench.tracking.writer", "SweepWriter", "trial"),
     "after the plan has the held-out seeds": ("bench.sweep.validating", "_planned", None),
 }
 KILLED = """
@@ -212,9 +211,9 @@ def test_time_that_is_up_ends_a_search(search, folder):
     assert plan["winners"]
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
-def test_every_sampler_searches(search, folder, sampler):
-    """All of them come to an end, with as many trials as were asked for."""
+@pytest.mark.parametrize("sampler", [name for name in SAMPLERS if name != "tpe"])
+def test_other_samplers_search_too(search, folder, sampler):
+    """All of them come to an end, with as many trials as were asked for; the others here are by TPE."""
     text = FILE.replace("trials = 9", f'trials = 5\nsampler = "{sampler}"').replace("batch = 4", "batch = 2")
     plan, _ = search(text=text.replace(', only_if = {loss = "bce"}', ""))
     assert len(plan["studies"][0]["trials"]) == 5
