@@ -93,8 +93,16 @@ class Searched:
             Retrained(f"{row[LABEL]} {self.named(row[c.TRIAL_ID])}", held_out.BEST, row[c.TRIAL_ID], int(row[RANK]))
             for row in self.best.to_dict("records")
         ]
-        references = [Retrained(one["title"], held_out.REFERENCE, one["trial_id"]) for one in self.search["references"]]
+        references = [
+            Retrained(self._title(one), held_out.REFERENCE, one["trial_id"]) for one in self.search["references"]
+        ]
         return held_out.held_out_table(self.judged, [*winners, *references])
+
+    def _title(self, reference: Mapping[str, Any]) -> str:
+        """Return a reference's title, with its budget if that is not the search's."""
+        own = self.parameters.get(reference["trial_id"], {}).get(c.ITERATIONS)
+        budgets = {self.parameters[trial_id][c.ITERATIONS] for trial_id in self.history[c.TRIAL_ID]}
+        return reference["title"] if own is None or own in budgets else f"{reference['title']} ({own:,} iterations)"
 
     def chosen(self, trial_id: str) -> dict[str, Any]:
         """Return the searched parameters of a trial, each None where it is not searched."""

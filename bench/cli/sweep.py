@@ -28,6 +28,7 @@ from bench.experiment.spec import Experiment, adhoc, read_experiment, read_overr
 from bench.experiment.until import read_until, until_row
 from bench.problem.outcome import Result
 from bench.report.sayings import Finding
+from bench.search.journal import Journal
 from bench.sweep import executors
 from bench.sweep.environment import environment
 from bench.sweep.growing import Precision, check_until, grow
@@ -163,6 +164,8 @@ def carry_out(experiment: Experiment, options: Options) -> Carried:
     crew = _checked(options, cores)
     kind = _kinds(plan, crew)
     store = Store(tracking_uri(options.tracking_uri))
+    if plan.search:
+        Journal(store.journal)  # one that cannot be read is told before anything is begun
     writer = _resumed(store, experiment, plan) if options.resume else _begun(store, experiment, plan, kind, cores)
     few = plan.expected_trainings <= FEW_TRAININGS and plan.until is None
     training_runs = few if options.runs == "auto" else options.runs == "training"

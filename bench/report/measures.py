@@ -46,8 +46,10 @@ def change_words(name: str, value: float, low: float = np.nan, high: float = np.
         return "–"
     if name == SOLVED_RATE:
         return f"{points(value, value, value).partition(' [')[0]}" if pd.isna(low) else points(value, low, high)
+    if name == TRAIN_SECONDS and np.isfinite(value):
+        return f"{'+' if value > 0 else '−' if value < 0 else ''}{duration(abs(value))}"
     ends = "" if pd.isna(low) else f" [{_signed(low)}, {_signed(high)}]"
-    return f"{_signed(value)}{ends}{UNITS.get(name, ' s' if name == TRAIN_SECONDS else '')}"
+    return f"{_signed(value)}{ends}{UNITS.get(name, '')}"
 
 
 def _signed(value: float) -> str:

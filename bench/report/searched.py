@@ -96,8 +96,22 @@ def _judged(found: Searched, row: Mapping[Any, Any]) -> str:
     what = "The best" if found.nearest is None else "The nearest to the limits"
     first = f"{what} of {trials:,} trials by {by}" if trials > 1 else f"The only trial, judged by {by}"
     if name == SOLVED_RATE:
-        return f"{first}."
-    return f"{first}; {MEASURES[name]}: {both}." if many else f"{first}: {both}."
+        return f"{first}.{_overtaken(found, row)}"
+    return f"{first}; {MEASURES[name]}: {both}." if many else f"{first}: {both}.{_overtaken(found, row)}"
+
+
+def _overtaken(found: Searched, best: Mapping[str, Any]) -> str:
+    """Return which of the other winners does better than the best on held-out seeds, if any: chance chose it too."""
+    name = found.judged.first
+    where = column(HELD_OUT, name)
+    rows = found.held_out[found.held_out[KIND] == BEST].to_dict("records")
+    choose = max if found.judged.objectives[name] == MAXIMIZE else min
+    top = choose(rows, key=lambda row: row[where])
+    if top[where] == best[where] or name == PARAMETER_COUNT:
+        return ""
+    value = value_words(name, top[where], *interval_of(top, HELD_OUT, name))
+    number = str(top[TITLE]).partition(" ")[0]
+    return f" Of the best {len(rows):,}, {number} does best on held-out seeds: {value}."
 
 
 def _front_words(found: Searched) -> str:

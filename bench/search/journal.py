@@ -14,6 +14,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 
+from bench.errors import RequestError
 from bench.experiment.search.definition import Search
 
 
@@ -21,10 +22,14 @@ class Journal:
     """A file of studies; appending takes milliseconds a trial, where SQLite would take tens."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file, which is created if needed."""
+        """Open the file, which is created if needed; raise RequestError for one that is no journal."""
         lock = _Lock(path)
-        _mend(path, lock.lock)
-        self._storage = JournalStorage(JournalFileBackend(str(path), lock))
+        try:
+            _mend(path, lock.lock)
+            self._storage = JournalStorage(JournalFileBackend(str(path), lock))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:  # whatever the file may hold
+            problem = f"Optuna's journal {str(path)!r} cannot be read ({type(error).__name__}: {error})"
+            raise RequestError(f"{problem}; move it away, and a new one is begun") from error
 
     def study(self, name: str, search: Search, attributes: Mapping[str, str]) -> "Kept":
         """Return a study of the file, created if needed."""

@@ -7,7 +7,7 @@ from threading import Event
 from typing import Any
 
 from bench.experiment.grid import PlannedTrial
-from bench.experiment.search.best import best
+from bench.experiment.search.best import best, front
 from bench.experiment.search.objective import SOLVED_RATE
 from bench.experiment.search.proposals import HELD_OUT, Winner
 from bench.problem.trial import Trial
@@ -19,6 +19,10 @@ from bench.tracking.store import SEARCH
 from bench.tracking.writer import Summary
 
 STORAGE_TAG = "optuna.storage"
+ASKED = (  # what a search was asked, as params of the sweep's run
+    *("sampler", "seed", "trials", "batch", "objectives", "constraints", "seeds", "held_out", "prune", "best"),
+    *("baseline", "repeats"),
+)
 SECONDS = ("optuna", "train", "track")  # that are told apart
 
 
@@ -77,10 +81,12 @@ def _sum_up(searching: Searching, held_out: Mapping[str, Mapping[str, float]]) -
     seconds = {name: round(runner.seconds[name], 3) for name in SECONDS}
     leaders = best(first.candidates, spec.directions, 1)
     metrics = {f"importance.{row['evaluator']}.{row['parameter']}": row["importance"] for row in ranked}
-    params: Mapping[str, Any] = {}
+    params = {f"search.{name}": value for name, value in spec.row.items() if name in ASKED}
     if leaders and len(spec.objectives) == 1:  # of several, no trial of the front is the best
         metrics |= held_out.get(leaders[0].trial_id, {})
-        params = {"best.number": leaders[0].number, **_parameters(searching, leaders[0].trial_id)}
+        params |= {"best.number": leaders[0].number, **_parameters(searching, leaders[0].trial_id)}
+    elif leaders:
+        metrics["front"] = len(front([one for one in first.candidates if one.violation <= 0], spec.directions))
     with runner.clock("track"):
         runner.writer.json(SEARCH, {"importance": ranked, "seconds": seconds})
         tags = {STUDY_TAG: first.asked.name, STORAGE_TAG: searching.storage}
@@ -96,7 +102,9 @@ def _parameters(searching: Searching, trial_id: str) -> dict[str, Any]:
 def _history(searching: Searching) -> dict[str, list[tuple[int, float]]]:
     """Return the values by their trials' numbers and, of one objective, the best so far."""
     spec, told = searching.spec, searching.asking[0].candidates
-    steps = {name: [(one.number, one.values[place]) for one in told] for place, name in enumerate(spec.objectives)}
+    steps = {
+        f"trial_{name}": [(one.number, one.values[place]) for one in told] for place, name in enumerate(spec.objectives)
+    }
     if len(spec.objectives) == 1:
         leaders = [best(told[: place + 1], spec.directions, 1)[0] for place in range(len(told))]
         steps[f"best_{spec.objectives[0]}"] = [

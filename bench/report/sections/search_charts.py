@@ -100,7 +100,7 @@ def _history_title(found: Searched) -> str:
     last = known[known[BEST] == known[BEST].iloc[-1]].iloc[0]
     if last[NUMBER] == history[NUMBER].iloc[-1]:
         return f"The last trial, {label(last[NUMBER])}, is the best so far"
-    return f"Nothing better was found after {label(last[NUMBER])}"
+    return f"The best of {plural(history[c.TRIAL_ID].nunique(), 'trial')} is {label(last[NUMBER])}"
 
 
 def _parallel(found: Searched, key: str) -> Iterator[Chart]:
