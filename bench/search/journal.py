@@ -4,6 +4,7 @@ It is written and never read for decisions: it holds the trials that were told, 
 that nothing in it can be stale after a kill.
 """
 
+import json
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -76,10 +77,15 @@ class _Lock:
 
 
 def _mend(path: Path, lock: FileLock) -> None:
-    """Drop a last line that was cut off as it was written: what is appended to it could not be read."""
+    """Drop a last line that was cut off as it was written: what is appended to it could not be read.
+
+    Raise ValueError where the line before is none of a journal's: Optuna would notice only once there is another.
+    """
     if not path.is_file():
         return
     with lock, path.open("rb+") as file:
         text = file.read()
-        if text and not text.endswith(b"\n"):
-            file.truncate(text.rfind(b"\n") + 1)
+        whole = text[: text.rfind(b"\n") + 1]
+        if whole and "op_code" not in json.loads(whole.splitlines()[-1]):
+            raise ValueError("its last line is no entry of a journal")
+        file.truncate(len(whole))

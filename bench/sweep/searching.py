@@ -65,7 +65,9 @@ class Searching:
 
     def __init__(self, spec: Search, runner: Runner, judge: Judge, journal: Path) -> None:
         """Prepare every study, and its place in Optuna's journal."""
-        self.spec, self.runner, self.judge, self.storage = spec, runner, judge, str(journal)
+        self.spec, self.runner, self.judge = spec, runner, judge
+        here = Path.cwd()
+        self.storage = str(journal.relative_to(here) if journal.is_relative_to(here) else journal)
         self._numbers: dict[str, list[str]] = defaultdict(list)
         with runner.clock("optuna"):
             opened = Journal(journal)

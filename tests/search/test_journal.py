@@ -1,9 +1,11 @@
 """Optuna's journal: whole after whatever happened, and each trial in it once."""
 
 import optuna
+import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
+from bench.errors import RequestError
 from bench.search.journal import Journal
 
 from .conftest import played
@@ -64,3 +66,13 @@ def test_searches_share_a_journal(tmp_path, searched):
         study.add(trials[0])
     storage = JournalStorage(JournalFileBackend(str(tmp_path / "j")))
     assert sorted(optuna.get_all_study_names(storage)) == ["one", "two"]
+
+
+@pytest.mark.parametrize("content", [b"garbage\n", b'{"op": 7}\n', b"[]\n", b"7\n", None])
+def test_what_is_no_journal_is_told(tmp_path, content):
+    """And left as it is: nothing is decided by it, but nothing is thrown away either."""
+    path = tmp_path / "j"
+    path.mkdir() if content is None else path.write_bytes(content)
+    with pytest.raises(RequestError, match=r"cannot be read .* move it away"):
+        Journal(path)
+    assert content is None or path.read_bytes() == content

@@ -263,3 +263,25 @@ def test_an_override_fixes_what_was_searched(bench, folder):
     (folder / "s.toml").write_text(FILE)
     found = bench("sweep", "s.toml", "hidden=3", "--dry-run")
     assert "search over learning_rate, loss, activation" in found.out
+
+
+def test_a_journal_that_cannot_be_read_stops_a_search_before_it_begins(bench, folder):
+    """One clear message, and no sweep."""
+    (folder / "s.toml").write_text(FILE)
+    (folder / "optuna.journal").write_text("garbage\n")
+    ran = bench("sweep", "s.toml")
+    assert ran.status == 2
+    assert "move it away" in ran.err
+    assert "s.toml" not in bench("list").out
+
+
+def test_the_terminal_shows_the_best_and_where_the_time_went(bench, folder):
+    """Ranks, what they seemed and what they are; seconds in Optuna and MLflow apart."""
+    (folder / "s.toml").write_text(FILE)
+    ran = bench("sweep", "s.toml", "--no-report")
+    assert "rmst, as searched" in ran.out
+    assert "rmst, held out" in ran.out
+    assert "training" in ran.err
+    assert "Optuna" in ran.err
+    assert "MLflow" in ran.err
+    assert "optuna-dashboard optuna.journal" in ran.err
