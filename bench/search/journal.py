@@ -86,6 +86,6 @@ def _mend(path: Path, lock: FileLock) -> None:
     with lock, path.open("rb+") as file:
         text = file.read()
         whole = text[: text.rfind(b"\n") + 1]
-        if whole and "op_code" not in json.loads(whole.splitlines()[-1]):
-            raise ValueError("its last line is no entry of a journal")
+        if text and (b'"op_code"' not in text[:20] or (whole and "op_code" not in json.loads(whole.splitlines()[-1]))):
+            raise ValueError("it has lines that are no entries of a journal")
         file.truncate(len(whole))

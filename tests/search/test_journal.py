@@ -68,7 +68,7 @@ def test_searches_share_a_journal(tmp_path, searched):
     assert sorted(optuna.get_all_study_names(storage)) == ["one", "two"]
 
 
-@pytest.mark.parametrize("content", [b"garbage\n", b'{"op": 7}\n', b"[]\n", b"7\n", None])
+@pytest.mark.parametrize("content", [b"garbage", b"garbage\n", b'{"op": 7}\n', b"[]\n", b"7\n", None])
 def test_what_is_no_journal_is_told(tmp_path, content):
     """And left as it is: nothing is decided by it, but nothing is thrown away either."""
     path = tmp_path / "j"
