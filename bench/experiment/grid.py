@@ -143,7 +143,7 @@ def make_plan(experiment: Experiment) -> Plan:
             total += len(block.seeds)
     if problems:
         raise RequestError(*dict.fromkeys(problems))
-    searched = experiment.search.gates if experiment.search else ()
+    searched = [experiment.search.gate] if experiment.search else []
     _check_gates([*(known.trial.gate for known in named.values()), *searched])
     planned = tuple(known.planned() for known in named.values())
     duplicates = total - sum(p.trainings for p in planned)

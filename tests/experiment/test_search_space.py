@@ -219,9 +219,9 @@ def test_two_gates_with_one_name_are_refused(wrong, tmp_path):
 
 def test_ends_of_weights_that_cannot_cross_are_searched(search):
     """Where the one is fixed, and where both have ranges."""
-    found = search("init_high = {low = 3, high = 5}", defaults="init = 'uniform'\ninit_low = 2")
+    found = search("init_high = {low = 3, high = 5}", defaults="gate = 'and'\ninit = 'uniform'\ninit_low = 2")
     assert (found.first_trial.init_low, found.first_trial.init_high) == (2.0, 3.0)
-    assert found.references == ()  # the documents' init_high is below it
+    assert found.references == ()  # bench's default of init_high is below it
     assert len(found.digest) > 0
 
 

@@ -73,12 +73,10 @@ class Search:
         return self.trial(self.active({name: dimension.over.ends[0] for name, dimension in self.space.items()}))
 
     @property
-    def gates(self) -> tuple[Gate, ...]:
-        """Return the gates that its trials may learn."""
-        searched = self.space.get("gate")
-        if searched is None:
-            return (self.fixed.get("gate", Trial().gate),)
-        return tuple(searched.over.values.values()) if isinstance(searched.over, Choices) else ()
+    def gate(self) -> Gate:
+        """Return the gate that all its trials learn."""
+        found: Gate = self.fixed.get("gate", Trial().gate)
+        return found
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -131,4 +129,4 @@ class Search:
     def digest(self) -> str:
         """What makes two searches the same, as text."""
         fixed = {name: written(value) for name, value in self.fixed.items()}
-        return json.dumps([self.row, fixed, [gate.digest for gate in self.gates]], sort_keys=True)
+        return json.dumps([self.row, fixed, self.gate.digest], sort_keys=True)
