@@ -141,6 +141,18 @@ WRONG = {
     "a range beside choices": ("hidden = {choices = [2, 3], low = 1}", ["hidden: key beside choices 'low'"]),
     "no choices": ("hidden = {choices = []}", ["hidden is an empty list"]),
     "nothing to search": ("hidden = 3", ["nothing to search", "at least one range or list"]),
+    "several gates": (
+        "gate = ['or', 'xor']\nhidden = [2, 3]",
+        ["gate is searched among or,xor", "allowed is one gate", "cannot be compared"],
+    ),
+    "a gate under a condition": (
+        "gate = {choices = ['or'], only_if = {hidden = 3}}\nhidden = [2, 3]",
+        ["gate is searched among or", "allowed is one gate"],
+    ),
+    "several gates, and a reference to one": (
+        "gate = ['or', 'xor']\nreference = {gate = 'or'}",
+        ["gate is searched among or,xor"],
+    ),
     "nothing at all": ("", ["nothing to search"]),
     "one value twice": ("hidden = [3, '3']", ["nothing to search"]),
     "a condition that is no table": ("hidden = {low = 2, high = 3, only_if = 'mse'}", ["only_if is 'mse'", "a table"]),
@@ -209,6 +221,14 @@ def test_all_mistakes_of_a_space_come_at_once(wrong):
 def test_a_mistake_of_the_defaults_is_told_once(wrong):
     """What would follow from it in the search is not."""
     assert len(wrong("trials = 5", defaults="loss = ['mse', 'bcee']")) == 1
+
+
+def test_several_gates_of_the_defaults_are_for_grids(search, wrong):
+    """A search over them says which one it is about, in its table or on the command line."""
+    defaults = "gate = ['or', 'xor']"
+    assert len(wrong("hidden = [2, 3]", defaults=defaults)) == 1
+    assert search("hidden = [2, 3]\ngate = 'or'", defaults=defaults).gate == built_in("or")
+    assert search("hidden = [2, 3]", "gate=xor", defaults=defaults).gate == built_in("xor")
 
 
 def test_two_gates_with_one_name_are_refused(wrong, tmp_path):

@@ -119,10 +119,7 @@ def _by_default(title: str, values: Mapping[str, Any]) -> Reference | None:
 
 
 def _reference(search: Search, named: Named) -> Reference:
-    trial = Trial(**{**_fixed(search), **named.values})
-    if trial.gate.digest != search.gate.digest:
-        raise ParameterError(f"gate is {trial.gate.name}; allowed is the search's, {search.gate.name}")
-    return Reference(named.title, trial)
+    return Reference(named.title, Trial(**{**_fixed(search), **named.values}))
 
 
 def _fixed(search: Search) -> dict[str, Any]:
