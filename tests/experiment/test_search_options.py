@@ -205,9 +205,37 @@ def test_what_follows_from_an_option_that_cannot_be_read_is_not_told(wrong):
     assert len(wrong(SPACE + "trials = 'many'\nbatch = 200\nseeds = 'all'\nprune = 500")) == 2
 
 
-def test_a_limit_that_never_binds_is_no_mistake(search):
-    """Whoever writes it may mean it."""
-    assert search(SPACE + "constraints = 'solved_rate >= 0'").constraints[0].violation(0.0) == 0
+@pytest.mark.parametrize(
+    ("limit", "allowed"),
+    [
+        ("solved_rate >= 1.5", "allowed are above 0 and at most 1"),
+        ("solved_rate >= 0", "allowed are above 0 and at most 1"),
+        ("solved_rate >= 95", "allowed are above 0 and at most 1"),
+        ("solved_rate <= -0.1", "allowed are at least 0 and below 1"),
+        ("solved_rate <= 1", "allowed are at least 0 and below 1"),
+        ("parameters <= 0", "at least 1"),
+        ("parameters >= 1", "above 1"),
+        ("rmst <= -1", "at least 0"),
+        ("median_solved_at >= -1", "above 0"),
+        ("median_mse <= -1e-9", "at least 0"),
+        ("train_seconds >= 0", "above 0"),
+    ],
+)
+def test_a_limit_that_all_trials_keep_or_none_is_refused(wrong, limit, allowed):
+    """With the numbers that a measure can have."""
+    (problem,) = wrong(SPACE + f"constraints = {limit!r}")
+    assert problem.startswith(f"search: constraints: limit of {limit!r} is")
+    assert problem.endswith(allowed)
+
+
+@pytest.mark.parametrize(
+    "limit", ["solved_rate >= 1", "solved_rate <= 0", "parameters <= 1", "rmst <= 0", "median_mse >= 1e-9"]
+)
+def test_a_limit_at_the_end_of_what_can_be_is_allowed(search, limit):
+    """It asks for the best, or the worst, that there is."""
+    assert [str(one).replace("1e-09", "1e-9") for one in search(SPACE + f"constraints = {limit!r}").constraints] == [
+        limit
+    ]
 
 
 def test_what_differs_among_trials_may_be_searched_where_nothing_depends_on_it(search):
