@@ -208,6 +208,39 @@ def test_an_option_of_the_command_line_replaces_that_of_the_file(search):
     assert (found.trials, found.batch, found.seeds) == (20, 5, range(3))
 
 
+@pytest.mark.parametrize(
+    ("given", "batch"),
+    [
+        (("search.trials=5",), 5),
+        (("search.trials=15",), 10),
+        (("search.trials=5", "search.batch=2"), 2),
+    ],
+)
+def test_fewer_trials_of_the_command_line_make_the_files_batch_smaller(search, given, batch):
+    """Nobody has to say both."""
+    assert search(FILE + "trials = 50\nbatch = 10", *given).batch == batch
+
+
+def test_a_batch_that_is_too_large_where_it_is_said_is_a_mistake(wrong):
+    """In the file that says how many trials there are, and on the command line."""
+    for text, words_given in (("trials = 5\nbatch = 10", ()), ("batch = 10", ("search.trials=5", "search.batch=6"))):
+        (problem,) = wrong(FILE + text, *words_given)
+        assert "allowed is at most trials, 5" in problem
+
+
+REMOVED = {"constraints": "'parameters <= 20'", "prune": "8", "timeout": "60", "baseline": "'random'"}
+
+
+@pytest.mark.parametrize(("name", "said"), REMOVED.items())
+def test_none_removes_what_the_file_says(search, name, said):
+    """As if nothing had been said; in a file too."""
+    plain = search(FILE).digest
+    assert search(FILE + f"{name} = {said}").digest != plain
+    assert search(FILE + f"{name} = {said}", f"search.{name}=none").digest == plain
+    assert search(FILE + f"{name} = 'none'").digest == plain
+    assert search(FILE + f"{name} = 'none'", f"search.{name}={said.strip(chr(39))}").digest != plain
+
+
 @pytest.mark.parametrize("word", ["search.trials=20", "learning_rate=0.1..1"])
 def test_a_search_that_is_changed_leaves_out_the_claims(read, claim, word):
     """They speak of the file as it is written."""
