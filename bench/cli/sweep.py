@@ -19,7 +19,7 @@ from bench.analysis.solved import half_width, seeds_for_half_width
 from bench.analysis.summary import describe_training, describe_trial
 from bench.cli.reporting import keep_figures, read_for_report, report_of, write_page
 from bench.cli.show import REPORTS, check_folder, check_output, default_report
-from bench.cli.terminal import best_table, claims_table, findings_list, plan_table, say, trials_table
+from bench.cli.terminal import best_table, claims_table, findings_list, plan_table, repeats_words, say, trials_table
 from bench.errors import RequestError
 from bench.experiment.block import Values
 from bench.experiment.find import find_experiment
@@ -175,6 +175,8 @@ def carry_out(experiment: Experiment, options: Options) -> Carried:
     try:
         already = runner.take_up() if options.resume else 0
         say(f"sweep {writer.run_id[:8]}: {_work(plan, already)}, {kind if kind == 'serial' else f'{kind} on {cores}'}")
+        for words in repeats_words(plan.search) if plan.search else ():
+            say(words)
         runner.seconds["import"] = imported - options.started
         runner.seconds["prepare"] = time.monotonic() - imported
         if _train(runner, crew, already, store.journal):

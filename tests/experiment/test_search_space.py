@@ -254,6 +254,25 @@ def test_ends_that_could_cross_are_found_in_a_large_space(wrong):
     assert "init_low is 3; allowed are numbers below init_high, 1" in problem
 
 
+# ------------------------------------------------------------------ how large it is
+
+
+@pytest.mark.parametrize(
+    ("text", "settings"),
+    [
+        ("hidden = {low = 2, high = 6}", 5),
+        ("hidden = {low = 2, high = 6, step = 2}\nloss = ['mse', 'bce']", 6),
+        ("hidden = {low = 1, high = 64, log = true}", 64),
+        ("momentum = {low = 0.0, high = 0.9, step = 0.1}", 10),
+        ("momentum = {low = 0.0, high = 0.9}\nloss = ['mse', 'bce']", None),
+        ("hidden = [2, 3]\nloss = {choices = ['mse', 'bce'], only_if = {hidden = 2}}", 4),  # three, in truth
+    ],
+)
+def test_the_settings_of_a_space_are_counted(search, text, settings):
+    """At most so many: conditions make them fewer, ranges of any numbers make them countless."""
+    assert search(text).settings == settings
+
+
 # ------------------------------------------------------------------ properties
 
 

@@ -1,6 +1,7 @@
 """A search: a space of trials, what is looked for in it, and how many trials are spent on it."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -98,6 +99,12 @@ class Search:
         samplers = [self.sampler, *([self.baseline] if self.baseline else [])]
         named = [sampler for sampler in samplers for _ in range(self.repeats)]
         return tuple((sampler, self.seed + place) for place, sampler in enumerate(named))
+
+    @property
+    def settings(self) -> int | None:
+        """Return how many different trials it may propose, at most; None if they are beyond number."""
+        counts = [count for one in self.space.values() if (count := one.over.count) is not None]
+        return math.prod(counts) if len(counts) == len(self.space) else None
 
     @property
     def expected_trials(self) -> int:
