@@ -87,10 +87,11 @@ def _experiment(words: Sequence[str]) -> Experiment:
 def dry(experiment: Experiment, *, as_json: bool) -> None:
     """List the trials of a request and count its work."""
     plan = _plan(experiment)
-    counts = {"trials": plan.expected_trials, "trainings": plan.expected_trainings, "iterations": plan.iterations}
     if as_json:
+        counts = {"trials": plan.expected_trials, "trainings": plan.expected_trainings}
         listed = [{c.TRIAL_ID: p.trial.trial_id, "trainings": p.trainings, **p.trial.parameters} for p in plan.trials]
-        rest = {"duplicates": plan.duplicates, "until": until_row(plan.until), "list": listed}
+        counts |= {"iterations": plan.expected_iterations, "duplicates": plan.duplicates}
+        rest = {"until": until_row(plan.until), "search": plan.search.row if plan.search else None, "list": listed}
         click.echo(json.dumps({"experiment": experiment.name, **counts, **rest}))
         return
     plan_table(plan)

@@ -49,9 +49,9 @@ def plan_table(plan: Plan) -> None:
             click.echo(words)
     if plan.until:
         click.echo(f"and more seeds for those not alone, in rounds, until {plan.until}")
-    iterations = f", {plan.iterations:,} iterations" if plan.trials else ""
     some = "at most " if plan.search else ""
-    click.echo(f"{some}{plan.expected_trials:,} trials, {plan.expected_trainings:,} trainings{iterations}{twice}")
+    work = f"{plan.expected_trainings:,} trainings, {plan.expected_iterations:,} iterations"
+    click.echo(f"{some}{plan.expected_trials:,} trials, {work}{twice}")
 
 
 def _search_words(search: Search) -> str:

@@ -90,6 +90,11 @@ class Plan:
         together = sum(len(planned.together) * planned.trial.iterations for planned in self.trials)
         return together + sum(len(t.seeds) * t.rounds * t.trial.iterations for t in self.timings)
 
+    @property
+    def expected_iterations(self) -> int:
+        """How many iterations there will be at most, those of a search's trainings included."""
+        return self.iterations + (self.search.expected_iterations if self.search and not self.proposals else 0)
+
     def extended(self, more: Sequence[PlannedTrial], proposals: Proposals) -> "Plan":
         """Return this plan with further trials, and with further seeds and blocks of those that it has already."""
         trials = {planned.trial.trial_id: planned for planned in self.trials}

@@ -354,6 +354,27 @@ def test_a_plan_counts_what_a_search_will_train(plan):
     assert planned.expected_trainings == 20 * 2 * 10 * 10 + (3 + 19 + 2) * 7
 
 
+@pytest.mark.parametrize(
+    ("text", "budget"),
+    [
+        ("iterations = 300", 300),
+        ("", Trial().iterations),
+        ("iterations = [300, 200]", 300),
+        ("iterations = {low = 100, high = 400}", 400),
+        ("iterations = {choices = [100, 200], only_if = {hidden = 2}}", Trial().iterations),
+    ],
+)
+def test_a_plan_counts_the_iterations_of_a_search(plan, text, budget):
+    """Every training of the grid and of the search's longest trials, and of references in budgets of their own."""
+    planned = plan(
+        "[[grid]]\niterations = 20\nseeds = '0:3'\n[search]\nhidden = [2, 3]\ntrials = 20\nseeds = '0:10'\n"
+        f"validate = 7\nbest = 3\nobjective = 'solved_rate'\n{text}\n"
+        "reference = [{iterations = 500}, {iterations = 1_000}]"
+    )
+    assert planned.iterations == 20 * 3
+    assert planned.expected_iterations == 20 * 3 + (20 * 10 + 3 * 7) * budget + 7 * 1_500
+
+
 def test_more_trainings_than_one_sweep_may_have_are_refused(read):
     """As of a grid, before anything is begun."""
     experiment = read("[search]\nhidden = [2, 3]\ntrials = 100_000\nseeds = '0:2000'")

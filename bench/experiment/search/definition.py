@@ -118,6 +118,23 @@ class Search:
         return self.trials * len(self.studies) * len(self.seeds) + validated * self.validate
 
     @property
+    def expected_iterations(self) -> int:
+        """Return how many iterations these trainings have at most: where budgets are searched, all of the longest."""
+        own = sum(one.trial.iterations for one in self.references) * self.validate
+        return (self.expected_trainings - len(self.references) * self.validate) * self._budget + own
+
+    @property
+    def _budget(self) -> int:
+        """Return the most iterations that any of its trials is trained for."""
+        fixed: int = self.fixed.get("iterations", Trial().iterations)
+        searched = self.space.get("iterations")
+        if searched is None:
+            return fixed
+        over = searched.over
+        most = max(over.values.values()) if isinstance(over, Choices) else int(over.high)
+        return max(most, fixed) if searched.only_if else most
+
+    @property
     def row(self) -> dict[str, Any]:
         """Return it as a sweep keeps it, in plain values."""
         kept = {name: getattr(self, name) for name in PLAIN}
