@@ -16,9 +16,13 @@ class RequestError(ValueError):
         return type(self), self.problems
 
 
-def unknown(what: str, got: object, allowed: Iterable[str]) -> str:
-    """Say that ``got`` is not one of ``allowed``, with the nearest valid name if there is one."""
+def unknown(what: str, got: object, allowed: Iterable[str], before: str = "") -> str:
+    """Say that ``got`` is not one of ``allowed``, with the nearest valid name if there is one.
+
+    ``before`` is written before all names, and says nothing of how near they are.
+    """
     names = sorted(allowed)
     near = difflib.get_close_matches(str(got), names, n=1, cutoff=0.6)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"{what} {str(got)!r} is not known; {hint}choose from {', '.join(names)}"
+    hint = f"did you mean {before + near[0]!r}? " if near else ""
+    choices = ", ".join(f"{before}{name}" for name in names)
+    return f"{what} {before + str(got)!r} is not known; {hint}choose from {choices}"

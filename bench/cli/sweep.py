@@ -19,7 +19,7 @@ from bench.analysis.solved import half_width, seeds_for_half_width
 from bench.analysis.summary import describe_training, describe_trial
 from bench.cli.reporting import keep_figures, read_for_report, report_of, write_page
 from bench.cli.show import REPORTS, check_folder, check_output, default_report
-from bench.cli.terminal import best_table, claims_table, findings_list, plan_table, say, trials_table
+from bench.cli.terminal import best_table, claims_table, findings_list, plan_table, repeats_words, say, trials_table
 from bench.errors import RequestError
 from bench.experiment.block import Values
 from bench.experiment.find import find_experiment
@@ -87,10 +87,11 @@ def _experiment(words: Sequence[str]) -> Experiment:
 def dry(experiment: Experiment, *, as_json: bool) -> None:
     """List the trials of a request and count its work."""
     plan = _plan(experiment)
-    counts = {"trials": plan.expected_trials, "trainings": plan.expected_trainings, "iterations": plan.iterations}
     if as_json:
+        counts = {"trials": plan.expected_trials, "trainings": plan.expected_trainings}
         listed = [{c.TRIAL_ID: p.trial.trial_id, "trainings": p.trainings, **p.trial.parameters} for p in plan.trials]
-        rest = {"duplicates": plan.duplicates, "until": until_row(plan.until), "list": listed}
+        counts |= {"iterations": plan.expected_iterations, "duplicates": plan.duplicates}
+        rest = {"until": until_row(plan.until), "search": plan.search.row if plan.search else None, "list": listed}
         click.echo(json.dumps({"experiment": experiment.name, **counts, **rest}))
         return
     plan_table(plan)
@@ -175,6 +176,8 @@ def carry_out(experiment: Experiment, options: Options) -> Carried:
     try:
         already = runner.take_up() if options.resume else 0
         say(f"sweep {writer.run_id[:8]}: {_work(plan, already)}, {kind if kind == 'serial' else f'{kind} on {cores}'}")
+        for words in repeats_words(plan.search) if plan.search else ():
+            say(words)
         runner.seconds["import"] = imported - options.started
         runner.seconds["prepare"] = time.monotonic() - imported
         if _train(runner, crew, already, store.journal):

@@ -45,11 +45,13 @@ def plan_table(plan: Plan) -> None:
     twice = f"; {plan.duplicates:,} named more than once and planned once" if plan.duplicates else ""
     if plan.search:
         click.echo(_search_words(plan.search))
+        for words in repeats_words(plan.search):
+            click.echo(words)
     if plan.until:
         click.echo(f"and more seeds for those not alone, in rounds, until {plan.until}")
-    iterations = f", {plan.iterations:,} iterations" if plan.trials else ""
     some = "at most " if plan.search else ""
-    click.echo(f"{some}{plan.expected_trials:,} trials, {plan.expected_trainings:,} trainings{iterations}{twice}")
+    work = f"{plan.expected_trainings:,} trainings, {plan.expected_iterations:,} iterations"
+    click.echo(f"{some}{plan.expected_trials:,} trials, {work}{twice}")
 
 
 def _search_words(search: Search) -> str:
@@ -61,6 +63,13 @@ def _search_words(search: Search) -> str:
         f"{search.trials:,} trials of a search over {', '.join(search.space)}, proposed by {search.sampler} for "
         f"{' and '.join(search.objectives)}{limits}, {len(search.seeds):,} seeds each{repeated}{held_out}"
     )
+
+
+def repeats_words(search: Search) -> list[str]:
+    """Return, where the space is smaller than the search, that trials will be proposed again."""
+    if search.settings is None or search.settings >= search.trials:
+        return []
+    return [f"the space has only {search.settings:,} settings: trials will repeat them, and are not trained again"]
 
 
 def trials_table(plan: Mapping[str, Any], trainings: pd.DataFrame) -> None:

@@ -90,6 +90,11 @@ class Plan:
         together = sum(len(planned.together) * planned.trial.iterations for planned in self.trials)
         return together + sum(len(t.seeds) * t.rounds * t.trial.iterations for t in self.timings)
 
+    @property
+    def expected_iterations(self) -> int:
+        """How many iterations there will be at most, those of a search's trainings included."""
+        return self.iterations + (self.search.expected_iterations if self.search and not self.proposals else 0)
+
     def extended(self, more: Sequence[PlannedTrial], proposals: Proposals) -> "Plan":
         """Return this plan with further trials, and with further seeds and blocks of those that it has already."""
         trials = {planned.trial.trial_id: planned for planned in self.trials}
@@ -143,7 +148,7 @@ def make_plan(experiment: Experiment) -> Plan:
             total += len(block.seeds)
     if problems:
         raise RequestError(*dict.fromkeys(problems))
-    searched = experiment.search.gates if experiment.search else ()
+    searched = [experiment.search.gate] if experiment.search else []
     _check_gates([*(known.trial.gate for known in named.values()), *searched])
     planned = tuple(known.planned() for known in named.values())
     duplicates = total - sum(p.trainings for p in planned)

@@ -47,6 +47,9 @@ def _sentence(problem: Any, content: Mapping[str, Any]) -> str:
     top, *rest = problem["loc"]
     if problem["type"] == "extra_forbidden" and not rest:
         return unknown("key", top, File.model_fields)
+    if top == "search":
+        got = "a list, as [[search]] makes it" if isinstance(problem["input"], list) else repr(problem["input"])
+        return f"search is {got}; allowed is one table, [search]"
     # pydantic names the kind of claim after its number, and dictionary keys after their values
     words = [str(part + 1) if isinstance(part, int) else part for part in rest if part != "[key]"]
     if top == "claim" and len(words) > 1:

@@ -61,6 +61,8 @@ def read_experiment(path: Path, overrides: Values, request: Sequence[str]) -> Ex
         problems.append(f"{path.name}: there is no [[grid]] and no [search]; allowed is at least one of them")
     if not problems:
         problems += _misplaced(overrides, gathered.blocks, search, path.name)
+    if not problems:
+        problems += _of_no_grid(gathered.claims)
     if overrides.rounds is not None and not problems and not any(block.alone for block in gathered.blocks):
         problems.append(_nothing_alone(overrides.rounds))
     ids = Counter(claim.id for claim, _ in gathered.claims)
@@ -152,6 +154,15 @@ def _adhoc_search(overrides: Values) -> Search:
     if misplaced:
         raise RequestError(*misplaced)
     return search
+
+
+def _of_no_grid(claims: Sequence[tuple[Claim, range]]) -> list[str]:
+    """Return what is wrong with claims whose file has no grid: of a search's trials nothing is known beforehand."""
+    return [
+        f"claim {claim.id!r}: there is no [[grid]] in its file; allowed are claims about trials of a [[grid]]"
+        for claim, own in claims
+        if not own
+    ]
 
 
 def _nothing_alone(rounds: int) -> str:

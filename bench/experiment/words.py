@@ -28,10 +28,15 @@ ALLOWED = "2..16, 0.01..10:log (logarithmic) and 0..0.9:0.1 (in steps)"
 
 def unknown_word(key: str) -> str:
     """Say that a word before = is no parameter and no option, with what may be meant."""
+    name = key.removeprefix(SEARCH)
+    if key == SEARCH.rstrip("."):
+        return f"{key} is a table; allowed are its options, {SEARCH}KEY=VALUE, with KEY one of {', '.join(OPTIONS)}"
     if key == f"{SEARCH}{REFERENCE}":
         return f"{key} is a table of parameters; allowed in an experiment file"
+    if key.startswith(SEARCH) and name in PARAMETERS:
+        return f"{key} is no option of a search; allowed is {name}=..., as parameters are given: without {SEARCH}"
     if key.startswith(SEARCH):
-        return unknown("option", key, SEARCH_OVERRIDES)
+        return unknown("option", name, OPTIONS, SEARCH)
     meant = [f"{SEARCH}{key}"] if key in OPTIONS else []
     return unknown("parameter", key, [*OVERRIDES, *meant])
 

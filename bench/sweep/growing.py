@@ -29,6 +29,8 @@ def check_until(plan: Plan, precision: Precision) -> None:
         return
     until, together = plan.until, [planned for planned in plan.trials if planned.together]
     asked = f"until is {until.half_width:g}"
+    if plan.search and not plan.trials:
+        raise RequestError(f"{asked}, and there is only a search, whose trials keep their seeds; allowed with a grid")
     if not together:
         raise RequestError(
             f"{asked}, and no trial is trained together with others; allowed is with a grid that is not alone"

@@ -2,15 +2,22 @@
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from bench.errors import RequestError
+from bench.experiment.block import Values
 from bench.experiment.grid import make_plan
 from bench.experiment.search.objective import Constraint, read_constraints
+from bench.experiment.spec import read_experiment
+from bench.problem.gate import built_in
 from bench.problem.initial import MAX_SEED
 from bench.problem.trial import Trial
 
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+SETTING, AS_LONG = "the walkthrough's setting", "the walkthrough's setting, as long as it trains"
 SPACE = "hidden = {low = 2, high = 6}\n"
 
 
@@ -18,12 +25,12 @@ SPACE = "hidden = {low = 2, high = 6}\n"
 
 
 def test_a_search_that_says_nothing_has_the_defaults(search):
-    """A hundred trials of a hundred seeds, the best five judged again, and the documents' beside them."""
+    """A hundred trials of a hundred seeds, the best five judged again, and the walkthrough's setting beside them."""
     found = search(SPACE)
     assert (found.trials, found.batch, found.sampler, found.seed, found.seeds) == (100, 10, "tpe", 0, range(100))
     assert (found.objectives, found.constraints, found.prune, found.timeout_s) == (("rmst",), (), (), None)
     assert (found.validate, found.best, found.baseline, found.repeats) == (1000, 5, None, 1)
-    assert [one.title for one in found.references] == ["the documents' configuration"]
+    assert [one.title for one in found.references] == [SETTING, AS_LONG]
 
 
 def test_every_option_is_read(search):
@@ -198,9 +205,37 @@ def test_what_follows_from_an_option_that_cannot_be_read_is_not_told(wrong):
     assert len(wrong(SPACE + "trials = 'many'\nbatch = 200\nseeds = 'all'\nprune = 500")) == 2
 
 
-def test_a_limit_that_never_binds_is_no_mistake(search):
-    """Whoever writes it may mean it."""
-    assert search(SPACE + "constraints = 'solved_rate >= 0'").constraints[0].violation(0.0) == 0
+@pytest.mark.parametrize(
+    ("limit", "allowed"),
+    [
+        ("solved_rate >= 1.5", "allowed are above 0 and at most 1"),
+        ("solved_rate >= 0", "allowed are above 0 and at most 1"),
+        ("solved_rate >= 95", "allowed are above 0 and at most 1"),
+        ("solved_rate <= -0.1", "allowed are at least 0 and below 1"),
+        ("solved_rate <= 1", "allowed are at least 0 and below 1"),
+        ("parameters <= 0", "at least 1"),
+        ("parameters >= 1", "above 1"),
+        ("rmst <= -1", "at least 0"),
+        ("median_solved_at >= -1", "above 0"),
+        ("median_mse <= -1e-9", "at least 0"),
+        ("train_seconds >= 0", "above 0"),
+    ],
+)
+def test_a_limit_that_all_trials_keep_or_none_is_refused(wrong, limit, allowed):
+    """With the numbers that a measure can have."""
+    (problem,) = wrong(SPACE + f"constraints = {limit!r}")
+    assert problem.startswith(f"search: constraints: limit of {limit!r} is")
+    assert problem.endswith(allowed)
+
+
+@pytest.mark.parametrize(
+    "limit", ["solved_rate >= 1", "solved_rate <= 0", "parameters <= 1", "rmst <= 0", "median_mse >= 1e-9"]
+)
+def test_a_limit_at_the_end_of_what_can_be_is_allowed(search, limit):
+    """It asks for the best, or the worst, that there is."""
+    assert [str(one).replace("1e-09", "1e-9") for one in search(SPACE + f"constraints = {limit!r}").constraints] == [
+        limit
+    ]
 
 
 def test_what_differs_among_trials_may_be_searched_where_nothing_depends_on_it(search):
@@ -220,10 +255,70 @@ def test_a_sampler_whose_package_is_missing_says_how_to_get_it(wrong, monkeypatc
 # ------------------------------------------------------------------ references
 
 
-def test_the_documents_configuration_has_what_is_fixed_and_no_more(search):
-    """What is searched is at the parameter's own default."""
+def titled(found):
+    return {one.title: one.trial for one in found.references}
+
+
+def test_a_search_of_xor_is_compared_with_the_walkthroughs_setting(search):
+    """Within the search's budget and within its own, whatever else the search fixes."""
     found = search(SPACE + "loss = 'bce'\nmomentum = [0.5, 0.9]", defaults="iterations = 300\nlearning_rate = 1")
-    assert [one.trial for one in found.references] == [Trial(loss="bce", iterations=300, learning_rate=1)]
+    setting = Trial(hidden=(3,), output_bias=False, draws_before=3)
+    assert titled(found) == {SETTING: replace(setting, iterations=300), AS_LONG: replace(setting, iterations=50_000)}
+
+
+def test_a_search_of_or_is_compared_with_the_walkthroughs_setting(search):
+    """Another network from other weights, and ten thousand iterations."""
+    setting = Trial(
+        gate=built_in("or"), hidden=(3,), hidden_bias=False, output_bias=False, init="uniform", iterations=10_000
+    )
+    assert titled(search(SPACE, defaults="gate = 'or'")) == {SETTING: setting}
+    assert titled(search(SPACE, "iterations=300", defaults="gate = 'or'")) == {
+        SETTING: replace(setting, iterations=300),
+        AS_LONG: setting,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "budgets"),
+    [
+        ("iterations = 49_999", {SETTING: 49_999, AS_LONG: 50_000}),
+        ("iterations = 50_000", {SETTING: 50_000}),
+        ("iterations = 60_000", {SETTING: 60_000}),
+        ("iterations = [100, 60_000]\nobjective = 'solved_rate'", {SETTING: 50_000}),
+        (
+            "iterations = {choices = [7], only_if = {hidden = 2}}\nobjective = 'solved_rate'",
+            {SETTING: 50_000},
+        ),
+    ],
+)
+def test_the_walkthroughs_setting_has_the_budget_of_the_search_and_its_own_if_that_is_longer(search, text, budgets):
+    """And its own alone where budgets are searched."""
+    assert {title: trial.iterations for title, trial in titled(search(SPACE + text)).items()} == budgets
+
+
+def test_the_walkthroughs_setting_is_computed_as_the_search_is(search):
+    """And what counts as solved is the same."""
+    shared = {"backend": "numpy", "dtype": "float64", "tolerance": 0.2, "stop": "solved", "curve_points": 10}
+    found = search(SPACE + "\n".join(f"{name} = {value!r}" for name, value in shared.items()))
+    for trial in titled(found).values():
+        assert {name: trial.parameters[name] for name in shared} == shared
+
+
+def test_a_search_of_another_gate_is_compared_with_the_defaults_of_bench(search, tmp_path):
+    """With what is fixed; and a table is told by what it says, not by its name."""
+    found = search(SPACE + "loss = 'bce'\nmomentum = [0.5, 0.9]", defaults="gate = 'and'\niterations = 300")
+    assert titled(found) == {"bench's defaults": Trial(gate=built_in("and"), loss="bce", iterations=300)}
+    (tmp_path / "xor.csv").write_text("observation,input1,input2,output\n1,0,0,1\n2,0,1,0\n3,1,0,0\n4,1,1,1\n")
+    assert list(titled(search(SPACE + "gate = 'xor.csv'"))) == ["bench's defaults"]
+
+
+def test_the_walkthroughs_setting_is_what_the_documents_train(search):
+    """The same trials as in the experiment that checks their figures."""
+    documents = make_plan(read_experiment(EXPERIMENTS / "documents.toml", Values(), []))
+    trained = {planned.trial.trial_id for planned in documents.trials}
+    for gate in ("or", "xor"):
+        own = list(titled(search(SPACE, "iterations=300", defaults=f"gate = {gate!r}")).values())[-1]
+        assert own.trial_id in trained
 
 
 def test_references_are_trials_with_the_parameters_that_they_name(search):
@@ -249,20 +344,35 @@ def test_without_held_out_seeds_there_are_no_references(search, text):
     assert search(SPACE + "validate = 0\n" + text).references == ()
 
 
-def test_the_documents_configuration_learns_a_gate_of_the_search(search):
-    """The first of those that are searched, where XOR is none of them."""
-    assert [one.trial.gate.name for one in search("gate = ['or', 'and']").references] == ["or"]
-    assert [one.trial.gate.name for one in search("gate = ['or', 'xor']").references] == ["xor"]
-
-
 # ------------------------------------------------------------------ how much it is, and what it is
 
 
 def test_a_plan_counts_what_a_search_will_train(plan):
-    """Every proposal on the seeds; the best three, one of each other search, and the reference on held-out ones."""
+    """Every proposal on the seeds; the best three, one of each other search, and both references on held-out ones."""
     planned = plan("[search]\nhidden = [2, 3]\ntrials = 20\nseeds = '0:10'\nvalidate = 7\nbest = 3\nbaseline = 'qmc'")
-    assert planned.expected_trials == 20 * 2 * 10 + 1
-    assert planned.expected_trainings == 20 * 2 * 10 * 10 + (3 + 19 + 1) * 7
+    assert planned.expected_trials == 20 * 2 * 10 + 2
+    assert planned.expected_trainings == 20 * 2 * 10 * 10 + (3 + 19 + 2) * 7
+
+
+@pytest.mark.parametrize(
+    ("text", "budget"),
+    [
+        ("iterations = 300", 300),
+        ("", Trial().iterations),
+        ("iterations = [300, 200]", 300),
+        ("iterations = {low = 100, high = 400}", 400),
+        ("iterations = {choices = [100, 200], only_if = {hidden = 2}}", Trial().iterations),
+    ],
+)
+def test_a_plan_counts_the_iterations_of_a_search(plan, text, budget):
+    """Every training of the grid and of the search's longest trials, and of references in budgets of their own."""
+    planned = plan(
+        "[[grid]]\niterations = 20\nseeds = '0:3'\n[search]\nhidden = [2, 3]\ntrials = 20\nseeds = '0:10'\n"
+        f"validate = 7\nbest = 3\nobjective = 'solved_rate'\n{text}\n"
+        "reference = [{iterations = 500}, {iterations = 1_000}]"
+    )
+    assert planned.iterations == 20 * 3
+    assert planned.expected_iterations == 20 * 3 + (20 * 10 + 3 * 7) * budget + 7 * 1_500
 
 
 def test_more_trainings_than_one_sweep_may_have_are_refused(read):

@@ -141,6 +141,18 @@ WRONG = {
     "a range beside choices": ("hidden = {choices = [2, 3], low = 1}", ["hidden: key beside choices 'low'"]),
     "no choices": ("hidden = {choices = []}", ["hidden is an empty list"]),
     "nothing to search": ("hidden = 3", ["nothing to search", "at least one range or list"]),
+    "several gates": (
+        "gate = ['or', 'xor']\nhidden = [2, 3]",
+        ["gate is searched among or,xor", "allowed is one gate", "cannot be compared"],
+    ),
+    "a gate under a condition": (
+        "gate = {choices = ['or'], only_if = {hidden = 3}}\nhidden = [2, 3]",
+        ["gate is searched among or", "allowed is one gate"],
+    ),
+    "several gates, and a reference to one": (
+        "gate = ['or', 'xor']\nreference = {gate = 'or'}",
+        ["gate is searched among or,xor"],
+    ),
     "nothing at all": ("", ["nothing to search"]),
     "one value twice": ("hidden = [3, '3']", ["nothing to search"]),
     "a condition that is no table": ("hidden = {low = 2, high = 3, only_if = 'mse'}", ["only_if is 'mse'", "a table"]),
@@ -211,6 +223,14 @@ def test_a_mistake_of_the_defaults_is_told_once(wrong):
     assert len(wrong("trials = 5", defaults="loss = ['mse', 'bcee']")) == 1
 
 
+def test_several_gates_of_the_defaults_are_for_grids(search, wrong):
+    """A search over them says which one it is about, in its table or on the command line."""
+    defaults = "gate = ['or', 'xor']"
+    assert len(wrong("hidden = [2, 3]", defaults=defaults)) == 1
+    assert search("hidden = [2, 3]\ngate = 'or'", defaults=defaults).gate == built_in("or")
+    assert search("hidden = [2, 3]", "gate=xor", defaults=defaults).gate == built_in("xor")
+
+
 def test_two_gates_with_one_name_are_refused(wrong, tmp_path):
     """Nothing could tell their trials apart."""
     (tmp_path / "xor.csv").write_text(XNOR)
@@ -219,9 +239,9 @@ def test_two_gates_with_one_name_are_refused(wrong, tmp_path):
 
 def test_ends_of_weights_that_cannot_cross_are_searched(search):
     """Where the one is fixed, and where both have ranges."""
-    found = search("init_high = {low = 3, high = 5}", defaults="init = 'uniform'\ninit_low = 2")
+    found = search("init_high = {low = 3, high = 5}", defaults="gate = 'and'\ninit = 'uniform'\ninit_low = 2")
     assert (found.first_trial.init_low, found.first_trial.init_high) == (2.0, 3.0)
-    assert found.references == ()  # the documents' init_high is below it
+    assert found.references == ()  # bench's default of init_high is below it
     assert len(found.digest) > 0
 
 
@@ -232,6 +252,25 @@ def test_ends_that_could_cross_are_found_in_a_large_space(wrong):
     )
     (problem,) = wrong(f"{lists}\ninit_low = {{low = 0, high = 3}}")
     assert "init_low is 3; allowed are numbers below init_high, 1" in problem
+
+
+# ------------------------------------------------------------------ how large it is
+
+
+@pytest.mark.parametrize(
+    ("text", "settings"),
+    [
+        ("hidden = {low = 2, high = 6}", 5),
+        ("hidden = {low = 2, high = 6, step = 2}\nloss = ['mse', 'bce']", 6),
+        ("hidden = {low = 1, high = 64, log = true}", 64),
+        ("momentum = {low = 0.0, high = 0.9, step = 0.1}", 10),
+        ("momentum = {low = 0.0, high = 0.9}\nloss = ['mse', 'bce']", None),
+        ("hidden = [2, 3]\nloss = {choices = ['mse', 'bce'], only_if = {hidden = 2}}", 4),  # three, in truth
+    ],
+)
+def test_the_settings_of_a_space_are_counted(search, text, settings):
+    """At most so many: conditions make them fewer, ranges of any numbers make them countless."""
+    assert search(text).settings == settings
 
 
 # ------------------------------------------------------------------ properties

@@ -87,6 +87,9 @@ WRONG = {
     "a range of names": ("loss=1..2", ["loss is", "list of its values"]),
     "low above high": ("hidden=6..2", ["hidden has low 6 and high 2"]),
     "an unknown option": ("search.trails=3", ["option 'search.trails'", "did you mean 'search.trials'"]),
+    "an option like none": ("search.foo=3", ["option 'search.foo' is not known; choose from search.baseline, "]),
+    "a parameter as an option": ("search.hidden=3", ["search.hidden is no option", "allowed is hidden=...", "without"]),
+    "no option": ("search=1", ["search is a table", "search.KEY=VALUE", "trials, batch"]),
     "an option without search": ("trials=3", ["parameter 'trials'", "did you mean 'search.trials'"]),
     "an option that is a table": ("search.reference=3", ["search.reference is a table", "an experiment file"]),
     "an option with a wrong value": ("search.trials=0", ["search.trials is 0", "from 1 to 100,000"]),
@@ -203,6 +206,39 @@ def test_an_option_of_the_command_line_replaces_that_of_the_file(search):
     """Others stay."""
     found = search(FILE + "trials = 50\nbatch = 5\nseeds = '0:7'", "search.trials=20", "search.seeds=0:3")
     assert (found.trials, found.batch, found.seeds) == (20, 5, range(3))
+
+
+@pytest.mark.parametrize(
+    ("given", "batch"),
+    [
+        (("search.trials=5",), 5),
+        (("search.trials=15",), 10),
+        (("search.trials=5", "search.batch=2"), 2),
+    ],
+)
+def test_fewer_trials_of_the_command_line_make_the_files_batch_smaller(search, given, batch):
+    """Nobody has to say both."""
+    assert search(FILE + "trials = 50\nbatch = 10", *given).batch == batch
+
+
+def test_a_batch_that_is_too_large_where_it_is_said_is_a_mistake(wrong):
+    """In the file that says how many trials there are, and on the command line."""
+    for text, words_given in (("trials = 5\nbatch = 10", ()), ("batch = 10", ("search.trials=5", "search.batch=6"))):
+        (problem,) = wrong(FILE + text, *words_given)
+        assert "allowed is at most trials, 5" in problem
+
+
+REMOVED = {"constraints": "'parameters <= 20'", "prune": "8", "timeout": "60", "baseline": "'random'"}
+
+
+@pytest.mark.parametrize(("name", "said"), REMOVED.items())
+def test_none_removes_what_the_file_says(search, name, said):
+    """As if nothing had been said; in a file too."""
+    plain = search(FILE).digest
+    assert search(FILE + f"{name} = {said}").digest != plain
+    assert search(FILE + f"{name} = {said}", f"search.{name}=none").digest == plain
+    assert search(FILE + f"{name} = 'none'").digest == plain
+    assert search(FILE + f"{name} = 'none'", f"search.{name}={said.strip(chr(39))}").digest != plain
 
 
 @pytest.mark.parametrize("word", ["search.trials=20", "learning_rate=0.1..1"])

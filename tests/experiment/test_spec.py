@@ -148,6 +148,29 @@ def test_all_wrong_keys_and_kinds_at_the_top_are_reported_at_once(read):
     assert len(caught.value.problems) == 4
 
 
+@pytest.mark.parametrize(
+    ("text", "got"),
+    [
+        ("search = 3", "3"),
+        ("[[search]]\nhidden = [2, 3]\n[[search]]\nhidden = [3, 4]", "a list, as [[search]] makes it"),
+    ],
+)
+def test_a_search_is_one_table(read, text, got):
+    """Not a list of them, as grids are."""
+    with pytest.raises(RequestError) as caught:
+        read(text)
+    assert caught.value.problems == (f"question.toml: search is {got}; allowed is one table, [search]",)
+
+
+def test_claims_are_about_a_grid(read, claim):
+    """What a search will propose, nobody knows; and another file's grid has claims of its own."""
+    for text in ("[search]\nhidden = [2, 3]\n", 'include = ["other"]\n'):
+        with pytest.raises(RequestError) as caught:
+            read(text + claim(), other="[[grid]]\n")
+        (problem,) = caught.value.problems
+        assert problem == ("claim 'a': there is no [[grid]] in its file; allowed are claims about trials of a [[grid]]")
+
+
 def test_the_title_of_a_block_is_known_among_its_keys(read):
     """The names that a block is offered are the parameters and its own four keys."""
     with pytest.raises(RequestError, match=r"did you mean 'title'.*alone.*rounds.*seeds.*title"):

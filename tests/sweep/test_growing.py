@@ -319,7 +319,7 @@ def test_a_search_alone_gets_no_more_seeds(bench, folder):
     (folder / "s.toml").write_text("[search]\nhidden = { low = 2, high = 4 }\ntrials = 2\nbatch = 1\n")
     ran = bench("sweep", "s.toml", "--until", "0.1")
     assert ran.status == 2
-    assert "no trial is trained together" in ran.err
+    assert "there is only a search, whose trials keep their seeds; allowed with a grid" in ran.err
 
 
 def test_the_seeds_that_a_half_width_takes_are_the_fewest():

@@ -258,6 +258,28 @@ def test_a_dry_run_says_what_a_search_will_spend(bench, folder):
     )
 
 
+def test_a_dry_run_in_json_has_the_search(bench, folder):
+    """What is asked, and how many iterations it takes."""
+    (folder / "s.toml").write_text(FILE)
+    found = bench("sweep", "s.toml", "--dry-run", "--json").json
+    assert (found["search"]["trials"], found["search"]["objectives"], found["list"]) == (9, ["rmst"], [])
+    assert found["iterations"] == (9 * 6 + 2 * 20) * 200 + 20 * (200 + 50_000)
+    assert (
+        f"{found['trainings']:,} trainings, {found['iterations']:,} iterations"
+        in bench("sweep", "s.toml", "--dry-run").out
+    )
+    assert bench("sweep", "hidden=2,3", "--dry-run", "--json").json["search"] is None
+
+
+def test_a_space_that_is_smaller_than_its_search_is_said(bench, folder):
+    """Before anything is trained, and in a dry run; a larger one is not."""
+    said = "the space has only 6 settings: trials will repeat them, and are not trained again"
+    words = ("gate=or", "hidden=1..3", "loss=mse,bce", "iterations=10", "seeds=0:2", "search.validate=0")
+    assert said in bench("sweep", *words, "search.trials=7", "--dry-run").out
+    assert said in bench("sweep", *words, "search.trials=7", "--no-report").err
+    assert "settings" not in bench("sweep", *words, "search.trials=6", "--dry-run").out
+
+
 def test_an_override_fixes_what_was_searched(bench, folder):
     """hidden=3 takes it out of the space."""
     (folder / "s.toml").write_text(FILE)

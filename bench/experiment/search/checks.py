@@ -34,6 +34,12 @@ def _nothing(search: Search) -> Iterator[str]:
         yield "there is nothing to search; allowed is at least one range or list of values"
 
 
+def _one_gate(search: Search) -> Iterator[str]:
+    if "gate" in search.space:
+        gates = search.space["gate"].over
+        yield f"gate is searched among {gates}; allowed is one gate: trials of different gates cannot be compared"
+
+
 def _batch(search: Search) -> Iterator[str]:
     if search.batch > search.trials:
         yield f"batch is {search.batch}; allowed is at most trials, {search.trials}"
@@ -115,9 +121,11 @@ def _comparable(search: Search) -> Iterator[str]:
 
 
 def _references(search: Search) -> Iterator[str]:
-    """Ask that references mean the same by solved; how long they may train is said beside them."""
+    """Ask that references learn the same and mean the same by solved; how long they may train is said beside them."""
     own = search.fixed.get("tolerance", Trial().tolerance)
     for one in search.references:
+        if "gate" not in search.space and one.trial.gate.digest != search.gate.digest:
+            yield f"{one.title}: gate is {one.trial.gate.name}; allowed is the search's, {search.gate.name}"
         if "tolerance" not in search.space and one.trial.tolerance != own:
             yield f"{one.title}: tolerance is {one.trial.tolerance:g}; allowed is the search's, {own:g}"
 
@@ -144,6 +152,7 @@ def _combinations(ends: Mapping[str, tuple[Any, ...]]) -> Iterator[dict[str, Any
 
 CHECKS = (
     (("space",), _nothing),
+    (("space",), _one_gate),
     (("trials", "batch"), _batch),
     (("objective", "prune"), _pruned_by_one),
     (("objective", "sampler", "baseline"), _proposed_for_one),

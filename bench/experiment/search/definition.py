@@ -1,6 +1,7 @@
 """A search: a space of trials, what is looked for in it, and how many trials are spent on it."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -73,12 +74,10 @@ class Search:
         return self.trial(self.active({name: dimension.over.ends[0] for name, dimension in self.space.items()}))
 
     @property
-    def gates(self) -> tuple[Gate, ...]:
-        """Return the gates that its trials may learn."""
-        searched = self.space.get("gate")
-        if searched is None:
-            return (self.fixed.get("gate", Trial().gate),)
-        return tuple(searched.over.values.values()) if isinstance(searched.over, Choices) else ()
+    def gate(self) -> Gate:
+        """Return the gate that all its trials learn."""
+        found: Gate = self.fixed.get("gate", Trial().gate)
+        return found
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -102,6 +101,12 @@ class Search:
         return tuple((sampler, self.seed + place) for place, sampler in enumerate(named))
 
     @property
+    def settings(self) -> int | None:
+        """Return how many different trials it may propose, at most; None if they are beyond number."""
+        counts = [count for one in self.space.values() if (count := one.over.count) is not None]
+        return math.prod(counts) if len(counts) == len(self.space) else None
+
+    @property
     def expected_trials(self) -> int:
         """Return how many trials there will be, if none is proposed twice."""
         return self.trials * len(self.studies) + len(self.references)
@@ -111,6 +116,23 @@ class Search:
         """Return how many trainings there will be, if no trial is proposed twice or pruned."""
         validated = min(self.best, self.trials) + len(self.studies) - 1 + len(self.references)
         return self.trials * len(self.studies) * len(self.seeds) + validated * self.validate
+
+    @property
+    def expected_iterations(self) -> int:
+        """Return how many iterations these trainings have at most: where budgets are searched, all of the longest."""
+        own = sum(one.trial.iterations for one in self.references) * self.validate
+        return (self.expected_trainings - len(self.references) * self.validate) * self._budget + own
+
+    @property
+    def _budget(self) -> int:
+        """Return the most iterations that any of its trials is trained for."""
+        fixed: int = self.fixed.get("iterations", Trial().iterations)
+        searched = self.space.get("iterations")
+        if searched is None:
+            return fixed
+        over = searched.over
+        most = max(over.values.values()) if isinstance(over, Choices) else int(over.high)
+        return max(most, fixed) if searched.only_if else most
 
     @property
     def row(self) -> dict[str, Any]:
@@ -131,4 +153,4 @@ class Search:
     def digest(self) -> str:
         """What makes two searches the same, as text."""
         fixed = {name: written(value) for name, value in self.fixed.items()}
-        return json.dumps([self.row, fixed, [gate.digest for gate in self.gates]], sort_keys=True)
+        return json.dumps([self.row, fixed, self.gate.digest], sort_keys=True)

@@ -4,7 +4,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from bench.problem.parameters import ParameterError, choice
+from bench.problem.parameters import ParameterError, choice, number
 
 MAXIMIZE, MINIMIZE = "maximize", "minimize"  # as Optuna calls them
 SOLVED_RATE, MEDIAN_SOLVED_AT, RMST = "solved_rate", "median_solved_at", "rmst"
@@ -19,6 +19,7 @@ DIRECTIONS = {
 }
 CENSORED = (RMST, MEDIAN_SOLVED_AT)  # these count what is not solved at the budget, which must be the same for all
 OF_SOLVED = (SOLVED_RATE, *CENSORED)  # these ask what is solved, which must mean the same for all
+ENDS = {SOLVED_RATE: (0, 1), PARAMETER_COUNT: (1, math.inf)}  # what a measure can be; of all others (0, inf)
 AT_LEAST, AT_MOST = ">=", "<="
 _CONSTRAINT = re.compile(r"\s*(\w+)\s*(>=|<=)\s*([-+.\deE_]+)\s*")
 
@@ -57,7 +58,10 @@ def read_constraints(what: str, value: object) -> tuple[Constraint, ...]:
 
 
 def _read_constraint(what: str, value: object) -> Constraint:
-    """Read ``MEASURE >= NUMBER`` or ``MEASURE <= NUMBER``; raise ParameterError for anything else."""
+    """Read ``MEASURE >= NUMBER`` or ``MEASURE <= NUMBER``; raise ParameterError for anything else.
+
+    A limit that every trial keeps, or none, is refused too.
+    """
     found = _CONSTRAINT.fullmatch(str(value))
     try:
         limit = float(found[3]) if found else math.nan
@@ -65,4 +69,8 @@ def _read_constraint(what: str, value: object) -> Constraint:
         limit = math.nan
     if found is None or not math.isfinite(limit):
         raise ParameterError(f"{what} has {value!r}; allowed are limits such as 'solved_rate >= 0.95', with >= or <=")
-    return Constraint(str(choice(*DIRECTIONS)(f"{what}: measure", found[1])), found[2], limit)
+    measure = str(choice(*DIRECTIONS)(f"{what}: measure", found[1]))
+    ends = ENDS.get(measure, (0, math.inf))
+    # solved_rate >= 0 and <= 1 hold for every trial: one end of the two is no limit
+    number(*ends, above=found[2] == AT_LEAST, below=found[2] == AT_MOST)(f"{what}: limit of {value!r}", limit)
+    return Constraint(measure, found[2], limit)

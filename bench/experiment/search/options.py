@@ -17,6 +17,7 @@ DEFAULT_BATCH = 10
 DEFAULT_REPEATS = 10  # of a search that is compared with another: fewer could not tell which is better
 MOST_TRIALS = 100_000
 REFERENCE = "reference"
+NONE = "none"  # removes what was said before
 
 
 def _read_prune(what: str, value: object) -> tuple[int, ...]:
@@ -27,19 +28,23 @@ def _read_prune(what: str, value: object) -> tuple[int, ...]:
     return found
 
 
+def _or_none(reader: Reader) -> Reader:
+    return lambda what, value: NONE if value == NONE else reader(what, value)
+
+
 OPTIONS: Mapping[str, Reader] = {
     "trials": whole(1, MOST_TRIALS),
     "batch": whole(1, MOST_TRIALS),
     "sampler": choice(*SAMPLERS),
     "seed": whole(0, MAX_SEED),
     "seeds": lambda _what, value: read_seeds(value),
-    "timeout": number(0, above=True),
+    "timeout": _or_none(number(0, above=True)),
     "objective": read_objectives,
-    "constraints": read_constraints,
-    "prune": _read_prune,
+    "constraints": _or_none(read_constraints),
+    "prune": _or_none(_read_prune),
     "validate": whole(0, 1_000_000),
     "best": whole(1, 100),
-    "baseline": choice(*SAMPLERS),
+    "baseline": choice(*SAMPLERS, NONE),
     "repeats": whole(1, 1000),
 }
 FIELDS = {"timeout": "timeout_s", "objective": "objectives"}  # of Search, where they have other names
@@ -56,7 +61,7 @@ def read_options(table: Mapping[str, Any], what: str, problems: list[str], befor
 
 def with_defaults(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a search that its options give, and those that follow from others."""
-    given = {name: value for name, value in options.items() if value is not None}
+    given = {name: value for name, value in options.items() if value not in (None, NONE)}
     follow = {
         "seeds": DEFAULT_SEEDS,
         "batch": min(DEFAULT_BATCH, given.get("trials", DEFAULT_BATCH)),

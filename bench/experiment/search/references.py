@@ -1,6 +1,6 @@
 """What a search is compared with: configurations that somebody chose without it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -9,10 +9,32 @@ from typing import Any
 from bench.errors import RequestError
 from bench.experiment.block import attempt, read_axis
 from bench.experiment.search.definition import Reference, Search
+from bench.problem.gate import Gate, built_in
 from bench.problem.parameters import ParameterError
 from bench.problem.trial import Trial
 
-DOCUMENTS = "the documents' configuration"
+SETTING, AS_LONG = "the walkthrough's setting", "the walkthrough's setting, as long as it trains"
+DEFAULTS = "bench's defaults"
+WALKTHROUGH: Mapping[Gate, Mapping[str, Any]] = {  # its hidden layers; what is not named are Trial's defaults
+    built_in("or"): {
+        "hidden": 3,
+        "hidden_bias": False,
+        "output_bias": False,
+        "init": "uniform",
+        "iterations": 10_000,
+    },
+    built_in("xor"): {"hidden": 3, "output_bias": False, "draws_before": 3, "iterations": 50_000},
+}
+AS_SEARCHED = (  # what a setting shares with the search: how it is computed, and what counts as solved
+    "gate",
+    "stop",
+    "tolerance",
+    "curve_points",
+    "dtype",
+    "summation",
+    "backend",
+    "device",
+)
 
 
 @dataclass(frozen=True)
@@ -57,39 +79,52 @@ def _one(name: str, value: Any, folder: Path) -> Any:
 
 
 def with_references(search: Search, named: list[Named] | None, problems: list[str]) -> Search:
-    """Return a search with its references: those that are named, else the documents' configuration.
+    """Return a search with its references: those that are named, else the walkthrough's setting or bench's defaults.
 
-    What a reference does not name is as in the search where it is fixed there, else the parameter's own default.
+    What a named one does not name is as in the search where it is fixed there, else the parameter's own default.
     """
     if named is None:
-        return replace(search, references=_documents(search))
-    built = [attempt(partial(_reference, search, one), f"search: {one.title}", problems) for one in named]
+        built = [_by_default(title, values) for title, values in _defaults(search)]
+    else:
+        built = [attempt(partial(_reference, search, one), f"search: {one.title}", problems) for one in named]
     references = tuple(reference for reference in built if reference is not None)
     problems += _doubled(references)
     return replace(search, references=references if search.validate else ())
 
 
-def _documents(search: Search) -> tuple[Reference, ...]:
-    """Return the documents' configuration, with the search's gate; none where it is no trial beside what is fixed."""
-    known = {gate.digest: gate for gate in search.gates}
-    gate = known.get(Trial().gate.digest, search.gates[0])
-    try:
-        return (Reference(DOCUMENTS, _trial(search, {"gate": gate})),) if search.validate else ()
-    except RequestError:
-        return ()
+def _defaults(search: Search) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the titles and parameters of what a search of this gate is compared with if it says nothing.
+
+    The walkthrough's setting is trained as long as the search's trials, and as long as there if that is longer.
+    """
+    fixed = _fixed(search)
+    if search.gate not in WALKTHROUGH:
+        yield DEFAULTS, fixed
+        return
+    own = WALKTHROUGH[search.gate]
+    setting = {**{name: value for name, value in fixed.items() if name in AS_SEARCHED}, **own}
+    if "iterations" in search.space:
+        yield SETTING, setting
+        return
+    budget = fixed.get("iterations", Trial().iterations)
+    yield SETTING, {**setting, "iterations": budget}
+    if own["iterations"] > budget:
+        yield AS_LONG, setting
+
+
+def _by_default(title: str, values: Mapping[str, Any]) -> Reference | None:
+    """Return a reference that nobody asked for; None where it is no trial beside what is fixed."""
+    trial = attempt(partial(Trial, **values), "", [])
+    return Reference(title, trial) if trial else None
 
 
 def _reference(search: Search, named: Named) -> Reference:
-    trial = _trial(search, named.values)
-    if trial.gate.digest not in {gate.digest for gate in search.gates}:
-        allowed = ", ".join(gate.name for gate in search.gates)
-        raise ParameterError(f"gate is {trial.gate.name}; allowed is the search's, {allowed}")
-    return Reference(named.title, trial)
+    return Reference(named.title, Trial(**{**_fixed(search), **named.values}))
 
 
-def _trial(search: Search, values: Mapping[str, Any]) -> Trial:
-    fixed = {name: value for name, value in search.fixed.items() if name not in search.space}
-    return Trial(**{**fixed, **values})
+def _fixed(search: Search) -> dict[str, Any]:
+    """Return what is the same in all trials of a search."""
+    return {name: value for name, value in search.fixed.items() if name not in search.space}
 
 
 def _doubled(references: tuple[Reference, ...]) -> list[str]:

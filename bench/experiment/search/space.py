@@ -25,6 +25,12 @@ class Range:
         """Whether its values are few enough to be named one by one."""
         return self.whole
 
+    @property
+    def count(self) -> int | None:
+        """Return how many values it has, None if they are any numbers."""
+        step = self.step or (1 if self.whole else None)
+        return None if step is None else round((self.high - self.low) / step) + 1
+
     def holds(self, name: str) -> bool:
         """Whether a whole number, as text, is one of its values."""
         if not (self.whole and name.lstrip("-").isdigit()):
@@ -53,6 +59,11 @@ class Choices:
     def countable(self) -> bool:
         """Whether its values can be named one by one."""
         return True
+
+    @property
+    def count(self) -> int:
+        """Return how many values it has."""
+        return len(self.values)
 
     def holds(self, name: str) -> bool:
         """Whether one of its values has this name."""

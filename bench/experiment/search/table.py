@@ -38,10 +38,20 @@ def read_search(
 
 
 def _options(table: Mapping[str, Any], defaults: Values, overrides: Values, problems: list[str]) -> dict[str, Any]:
-    """Return the options that are given, those that could not be read as None."""
+    """Return the options that are given, those that could not be read as None.
+
+    A file's batch is no more than the trials that the command line asks for.
+    """
     own = read_options(table, WHAT, problems)
     common, given = ({"seeds": one.seeds} if one.seeds is not None else {} for one in (defaults, overrides))
-    return {**common, **own, **given, **overrides.search}
+    found = {**common, **own, **given, **overrides.search}
+    if "trials" in overrides.search and "batch" in own and "batch" not in overrides.search:
+        found["batch"] = _smaller(own["batch"], overrides.search["trials"])
+    return found
+
+
+def _smaller(batch: int | None, trials: int | None) -> int | None:
+    return batch if batch is None or trials is None else min(batch, trials)
 
 
 def _read_space(
