@@ -293,7 +293,9 @@ def test_an_interrupt_while_libraries_are_imported_is_one_line(folder):
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (130, "bench: interrupted; nothing was begun\n")
+    assert err == "bench: interrupted; nothing was begun\n"
+    # a shell calls both 130: Python repeats the signal if it came in code that a library made from text
+    assert process.returncode in {130, -signal.SIGINT}
 
 
 def test_an_interrupt_where_something_may_have_been_done_does_not_say_otherwise(bench, monkeypatch):
