@@ -1,7 +1,10 @@
 """The command line, from the request to the exit status."""
 
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -280,6 +283,28 @@ def test_help_imports_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
     assert "sweep" in done.stdout
+
+
+def test_an_interrupt_while_libraries_are_imported_is_one_line(folder):
+    """Exit status 130, and the words that nothing was begun."""
+    process = subprocess.Popen([sys.executable, "-m", "bench", "sweep"], stderr=subprocess.PIPE, text=True)
+    libraries = Path(f"/proc/{process.pid}/maps")
+    while process.poll() is None and "/numpy/" not in libraries.read_text():
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert err == "bench: interrupted; nothing was begun\n"
+    # a shell calls both 130: Python repeats the signal if it came in code that a library made from text
+    assert process.returncode in {130, -signal.SIGINT}
+
+
+def test_an_interrupt_where_something_may_have_been_done_does_not_say_otherwise(bench, monkeypatch):
+    """One line and exit status 130 all the same."""
+    from bench.cli import show
+
+    monkeypatch.setattr(show, "experiments", lambda: signal.raise_signal(signal.SIGINT))
+    ran = bench("list")
+    assert (ran.status, ran.out, ran.err) == (130, "", "bench: interrupted\n")
 
 
 def test_ui_serves_the_store_to_this_machine_only(bench, folder, monkeypatch):

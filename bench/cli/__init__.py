@@ -2,6 +2,8 @@
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -31,12 +33,30 @@ def main() -> None:
         for problem in error.problems:
             click.echo(f"bench: {problem}", err=True)
         sys.exit(2)
+
+
+class Interruptible(click.Group):
+    """Commands that Ctrl-C ends with one line and exit status 130: click's own is ``Aborted!`` and 1."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Carry out the command; an interrupt's words, if it has any, say what it left."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as interrupt:
+            click.echo("; ".join(["bench: interrupted", *map(str, interrupt.args)]), err=True)
+            ctx.exit(130)
+
+
+@contextmanager
+def before_any_work() -> Iterator[None]:
+    """Let an interrupt during imports and the reading of a request say that it left nothing."""
+    try:
+        yield
     except KeyboardInterrupt:
-        click.echo("bench: interrupted", err=True)
-        sys.exit(130)
+        raise KeyboardInterrupt("nothing was begun") from None
 
 
-@click.group(context_settings=CONTEXT)
+@click.group(cls=Interruptible, context_settings=CONTEXT)
 @click.version_option(package_name="bench", prog_name="bench")
 def cli() -> None:
     """Show how sensitive the training of small neural networks is to where it starts.
@@ -97,9 +117,10 @@ def sweep(
       python -m bench sweep hidden=2..16 learning_rate=0.01..10:log search.trials=200
     """
     started = time.monotonic()
-    from bench.cli.sweep import Options, dry, request, sweep
+    with before_any_work():
+        from bench.cli.sweep import Options, dry, request, sweep
 
-    experiment = request(words, until, max_seeds)
+        experiment = request(words, until, max_seeds)
     if dry_run:
         dry(experiment, as_json=as_json)
         return
@@ -139,7 +160,8 @@ def export(sweep: str | None, output: Path, tracking_uri: str | None) -> None:
 def reproduce(workers: int | None, executor: str, tracking_uri: str | None, *, as_json: bool) -> None:
     """Train what the two documents train, and compare every figure that they print."""
     started = time.monotonic()
-    from bench.cli.sweep import Options, reproduce
+    with before_any_work():
+        from bench.cli.sweep import Options, reproduce
 
     sys.exit(reproduce(Options(workers, executor, tracking_uri, started=started), as_json=as_json))
 

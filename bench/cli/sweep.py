@@ -17,6 +17,7 @@ from bench.analysis.objectives import is_worse, objective
 from bench.analysis.searched import Searched
 from bench.analysis.solved import half_width, seeds_for_half_width
 from bench.analysis.summary import describe_training, describe_trial
+from bench.cli import before_any_work
 from bench.cli.reporting import keep_figures, read_for_report, report_of, write_page
 from bench.cli.show import REPORTS, check_folder, check_output, default_report
 from bench.cli.terminal import best_table, claims_table, findings_list, plan_table, repeats_words, say, trials_table
@@ -160,7 +161,8 @@ def reproduce(options: Options, *, as_json: bool) -> int:
 def carry_out(experiment: Experiment, options: Options) -> Carried:
     """Plan, train, track, check and report."""
     imported = time.monotonic()
-    plan = _plan(experiment)
+    with before_any_work():
+        plan = _plan(experiment)
     cores = options.workers or executors.available_cores()
     crew = _checked(options, cores)
     kind = _kinds(plan, crew)

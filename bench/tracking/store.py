@@ -21,6 +21,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from bench.errors import RequestError
+from bench.tracking.new_store import make_new
 
 DEFAULT_URI = "sqlite:///mlflow.db"
 SWEEP, TRIAL, TRAINING = "sweep", "trial", "training"
@@ -54,6 +55,8 @@ class Store:
         _check(uri, self.path)
         try:
             with self._lock():  # MLflow makes its tables on first sight, and two at once get in each other's way
+                if self.path is not None and not self.path.exists():
+                    make_new(self.path)
                 self.client = MlflowClient(tracking_uri=self.uri)
                 self.client.search_experiments(max_results=1)
         except Exception as error:

@@ -131,7 +131,7 @@ def test_frames_without_columns_can_be_drawn():
         saved(search.front(pd.DataFrame(), pd.DataFrame(), ["rmst", "parameters"], [MIN, MIN]))
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=3, deadline=None)  # each draws every figure: a second
 @given(
     st.lists(
         st.one_of(st.floats(-1e12, 1e12, allow_subnormal=False), st.sampled_from([np.inf, np.nan, 1.0])), max_size=30

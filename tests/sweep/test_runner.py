@@ -13,6 +13,7 @@ from bench.sweep.interrupt import interrupts
 from bench.tracking import columns as c
 from bench.tracking import store as names
 from bench.tracking.store import Store
+from bench.tracking.writer import SweepWriter
 
 REQUEST = ("gate=xor", "hidden=2,3", "seeds=0:16", "iterations=6000", "--executor", "serial")
 TIMING = [c.ITERATION_US]
@@ -58,9 +59,12 @@ def test_a_killed_sweep_is_resumed_without_loss(bench, folder):
     resumed_equals_uninterrupted(bench, folder)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interrupted_sweep_says_how_to_go_on(bench, folder, number):
-    """Ctrl-C and TERM end the sweep cleanly: exit status 130, and the command that resumes."""
+    """Ctrl-C and TERM end the sweep cleanly: exit status 130, and the command that resumes.
+
+    Slow is TERM: it goes the way of Ctrl-C but for its number, and that both are heard is tested without a sweep.
+    """
     process = start(folder)
     wait_for_a_shard(folder, process)
     process.send_signal(number)
@@ -101,24 +105,24 @@ def test_workers_end_with_a_driver_that_was_killed(folder):
     process.communicate()
 
 
-def test_another_request_is_not_resumed(bench, folder):
+def test_another_request_is_not_resumed(bench, folder, monkeypatch):
     """What is unfinished is named, with its command."""
-    process = start(folder)
-    wait_for_a_shard(folder, process)
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    with monkeypatch.context() as patch:
+        patch.setattr(SweepWriter, "keep_runs", lambda self: signal.raise_signal(signal.SIGINT))
+        assert bench("sweep", "hidden=2,3", "seeds=0:2", "iterations=20", "--no-report").status == 130
     ran = bench("sweep", "hidden=5", "--resume")
     assert ran.status == 2
     assert "hidden=2,3" in ran.err
 
 
-def test_a_second_interrupt_ends_at_once():
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_interrupt_ends_at_once(number):
     """The first asks, the second insists."""
     with interrupts() as stop:
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(number)
         assert stop.is_set()
         with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(number)
 
 
 @pytest.mark.parametrize("executor", ["threads", "processes"])

@@ -54,7 +54,7 @@ def deadly(*args, **kwargs):
         os.kill(os.getpid(), signal.SIGKILL)
     return original(*args, **kwargs)
 setattr(target, attribute, deadly)
-sys.argv = ["bench", "sweep", "s.toml", "--no-report"]
+sys.argv = ["bench", "sweep", "s.toml", "--no-report", *{more}]
 from bench.cli import main
 main()
 """
@@ -137,19 +137,18 @@ def test_mlflow_knows_each_trials_number_and_state(search, folder):
     assert history[-1].value == winner.data.metrics["rmst"]
 
 
-@pytest.mark.parametrize("moment", KILLERS)
-def test_a_killed_search_goes_on_as_if_nothing_had_happened(search, folder, blank_store, monkeypatch, moment):
-    """The same trials, the same best, and no trial told twice."""
+def test_a_search_killed_three_times_goes_on_as_if_nothing_had_happened(search, folder, blank_store, monkeypatch):
+    """The same trials, the same best, and no trial told twice; what goes on is killed at the next moment."""
     whole, told = search(), journal()
     elsewhere = folder / "elsewhere"
     elsewhere.mkdir()
     shutil.copy(blank_store, elsewhere / "mlflow.db")
     shutil.copy(folder / "s.toml", elsewhere)
     monkeypatch.chdir(elsewhere)
-    where = KILLERS[moment]
-    script = KILLED.format(where=where, call=1 if where[2] is None else 6)
-    killed = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    for number, where in enumerate(KILLERS.values()):
+        script = KILLED.format(where=where, call=1 if where[2] is None else 6, more=["--resume"] if number else [])
+        killed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
     same(whole, search("--resume"))
     assert journal() == told
 
