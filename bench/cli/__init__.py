@@ -118,7 +118,8 @@ def sweep(
     """
     started = time.monotonic()
     with before_any_work():
-        from bench.cli.sweep import Options, dry, request, sweep
+        from bench.cli.carrying import Options
+        from bench.cli.sweep import dry, request, sweep
 
         experiment = request(words, until, max_seeds)
     if dry_run:
@@ -161,7 +162,8 @@ def reproduce(workers: int | None, executor: str, tracking_uri: str | None, *, a
     """Train what the two documents train, and compare every figure that they print."""
     started = time.monotonic()
     with before_any_work():
-        from bench.cli.sweep import Options, reproduce
+        from bench.cli.carrying import Options
+        from bench.cli.sweep import reproduce
 
     sys.exit(reproduce(Options(workers, executor, tracking_uri, started=started), as_json=as_json))
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.analysis.solved import half_width, seeds_for_half_width, wilson_interval
-from bench.cli.sweep import PRECISION
+from bench.cli.carrying import PRECISION
 from bench.experiment.grid import PlannedTrial
 from bench.experiment.until import INTERVAL, MAX_SEEDS, Until
 from bench.problem.trial import Trial
