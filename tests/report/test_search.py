@@ -52,6 +52,19 @@ def usual(ended, trial):
     return ended(which, ends, seeds=range(20, 60), solved_at=np.where(np.arange(40) < 4, 50, -1))
 
 
+@pytest.fixture(scope="module")
+def brief(html):
+    """Return the page of a report without the grid's sections, which take most of the time and are tested elsewhere."""
+
+    def page(report):
+        vars(report)["_sections"] = dict.fromkeys(
+            ("rates", "times", "curves", "errors", "attractors", "matters", "pairs"), ()
+        )
+        return html(report)
+
+    return page
+
+
 def said(report):
     return [f"{one.sentence} | {one.evidence}".replace("\u00a0", " ") for one in report.findings]
 
@@ -94,13 +107,13 @@ def test_the_table_has_winners_and_references_with_commands_that_run_again(found
     assert list(planned.seeds) == list(range(20, 60))
 
 
-def test_limits_are_shown_as_kept_or_broken_on_held_out_seeds(found, five, html):
+def test_limits_are_shown_as_kept_or_broken_on_held_out_seeds(found, five, brief):
     """What was all solved as searched is 75 % elsewhere."""
     report = found(five, winners=[five[3]], constraints=["solved_rate >= 0.9", "parameters <= 40"])
     row = dict(zip(report.search["table"].headings, report.search["table"].rows[0], strict=True))
     assert row["solved_rate >= 0.9"].text == "broken"
     assert row["parameters <= 40"].text == "kept"
-    assert "broken" in section(html(report))
+    assert "broken" in section(brief(report))
 
 
 def test_the_page_shows_the_search_after_the_ledger_with_its_charts_in_order(found, five, html):
@@ -113,46 +126,46 @@ def test_the_page_shows_the_search_after_the_ledger_with_its_charts_in_order(fou
     assert '<a href="#search-1">Search</a>' in page
 
 
-def test_disagreeing_evaluators_and_the_time_that_it_took_are_named(found, five, html):
+def test_disagreeing_evaluators_and_the_time_that_it_took_are_named(found, five, brief):
     """Both evaluators, each with its first; Optuna, training and MLflow apart."""
-    words = text(section(html(found(five, winners=[five[3]], kept=KEPT))))
+    words = text(section(brief(found(five, winners=[five[3]], kept=KEPT))))
     assert "disagree" in words
     assert "PED-ANOVA says hidden, fANOVA says learning_rate" in words
     assert "1.9 s in Optuna, 3.4 s in training, 8.1 s in MLflow" in words
     assert "optuna-dashboard optuna.journal" in words
 
 
-def test_conditional_parameters_are_said_to_be_left_out_of_fanova(found, five, html):
+def test_conditional_parameters_are_said_to_be_left_out_of_fanova(found, five, brief):
     """It compares what every trial has."""
     space = SPACE | {"momentum": {**SPACE["learning_rate"], "low": 0.0, "log": False, "only_if": {"hidden": ["7"]}}}
-    words = text(section(html(found(five, winners=[five[3]], kept=KEPT, space=space))))
+    words = text(section(brief(found(five, winners=[five[3]], kept=KEPT, space=space))))
     assert "momentum is searched under a condition, and left out there" in words
 
 
-def test_a_winner_at_the_edge_of_the_space_is_noted(found, five, html):
+def test_a_winner_at_the_edge_of_the_space_is_noted(found, five, brief):
     """Two is the fewest neurons that were allowed."""
-    words = text(section(html(found(five, winners=[five[0]]))))
+    words = text(section(brief(found(five, winners=[five[0]]))))
     assert "At the lower end of its range: hidden=2 of #0. A wider range may hold better trials." in words
 
 
-def test_several_objectives_have_a_front(found, five, html):
+def test_several_objectives_have_a_front(found, five, brief):
     """And no best so far."""
     report = found(
         five, winners=[five[3]], objectives=["rmst", "parameters"], directions=["minimize", "minimize"],
     )  # fmt: skip
-    part = section(html(report))
+    part = section(brief(report))
     assert 'id="search-front-1-1"' in part
     assert "on the Pareto front" in text(part)
 
 
-def test_where_nothing_was_solved_the_page_says_what_to_try(found, ended, trial, html):
+def test_where_nothing_was_solved_the_page_says_what_to_try(found, ended, trial, brief):
     """And that the search had nothing to go by."""
     listed = [ended(trial(hidden=size), [[0.5 + size / 100] * 4] * 20) for size in (2, 3)]
     report = found(listed, winners=listed[:1], held_out="", validate=0)
     first = said(report)[0]
     assert first.startswith("No training of the 2 proposed trials solves XOR, so the search had nothing to go by")
     assert "Nearest came #0 (hidden=2 learning_rate=0.05)" in first
-    assert "More iterations or a wider space may help" in text(section(html(report)))
+    assert "More iterations or a wider space may help" in text(section(brief(report)))
 
 
 def test_where_no_trial_keeps_the_limits_the_nearest_is_named(found, five, html):
@@ -171,9 +184,9 @@ def test_where_no_trial_keeps_the_limits_the_nearest_is_named(found, five, html)
         ({"held_out": "", "validate": 0}, "validate = 0: nothing was checked on"),
     ],
 )
-def test_what_a_reader_must_know_of_a_search_is_in_the_warnings(found, five, html, more, words):
+def test_what_a_reader_must_know_of_a_search_is_in_the_warnings(found, five, brief, more, words):
     """Before the rest is trusted."""
-    page = html(found(five, **more))
+    page = brief(found(five, **more))
     assert words in text(page[page.index('class="warnings"') :].split("</header>")[0])
 
 
@@ -183,14 +196,14 @@ def test_a_search_that_ended_and_was_checked_has_no_warning_of_its_own(found, fi
     assert not [one for one in warned if "search" in one.lower()]
 
 
-def test_a_search_without_held_out_seeds_shows_its_best_as_what_it_is(found, five, html):
+def test_a_search_without_held_out_seeds_shows_its_best_as_what_it_is(found, five, brief):
     """Chosen, and not checked."""
-    words = text(section(html(found(five, winners=[five[3]], held_out="", validate=0))))
+    words = text(section(brief(found(five, winners=[five[3]], held_out="", validate=0))))
     assert "By the 20 seeds that it was chosen by, #3" in words
     assert "it was not trained on other seeds" in words
 
 
-def test_repeated_searches_are_compared_with_their_interval(found, proposal, trial, html):
+def test_repeated_searches_are_compared_with_their_interval(found, proposal, trial, brief):
     """The winners of tpe solve more held-out seeds; the sentence names both, the interval and pairs won."""
     listed = [
         [
@@ -206,7 +219,7 @@ def test_repeated_searches_are_compared_with_their_interval(found, proposal, tri
     (sentence,) = [one for one in said(report) if "finds better trials than random" in one]
     assert "means of 2 and 2 searches of 2 trials each" in sentence
     assert "in 100 % of their pairs" in sentence
-    part = section(html(report))
+    part = section(brief(report))
     assert 'id="search-repeated-1-1"' in part
     assert "4 repeated searches" in part
 
@@ -253,11 +266,11 @@ def test_of_a_search_for_several_things_the_best_in_each_leads(found, proposal, 
     assert "its restricted mean time to solution (rmst)" in report.search["charts"][1].subtitle
 
 
-def test_an_interrupted_search_whose_references_were_not_begun_has_a_page(found, five, usual, html):
+def test_an_interrupted_search_whose_references_were_not_begun_has_a_page(found, five, usual, brief):
     """What it will be compared with is not there yet."""
     report = found(five, ended=None, trials=9)
     report.plan["search"]["references"] = [{"title": "the usual", "trial_id": usual.trial.trial_id}]
-    words = text(section(html(report)))
+    words = text(section(brief(report)))
     assert "By the 20 seeds that it was chosen by, #3" in words
     assert "the usual" not in words
 

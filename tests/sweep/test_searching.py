@@ -210,9 +210,15 @@ def test_time_that_is_up_ends_a_search(search, folder):
     assert plan["winners"]
 
 
-@pytest.mark.parametrize("sampler", [name for name in SAMPLERS if name != "tpe"])
+OTHERS = [name for name in SAMPLERS if name not in {"tpe", "nsga2"}]
+
+
+@pytest.mark.parametrize("sampler", ["nsga2", *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)])
 def test_other_samplers_search_too(search, folder, sampler):
-    """All of them come to an end, with as many trials as were asked for; the others here are by TPE."""
+    """All of them come to an end, with as many trials as were asked for; the others here are by TPE.
+
+    Slow are all but one: that each sampler asks, is told and asks again is tested without a sweep.
+    """
     text = FILE.replace("trials = 9", f'trials = 5\nsampler = "{sampler}"').replace("batch = 4", "batch = 2")
     plan, _ = search(text=text.replace(', only_if = {loss = "bce"}', ""))
     assert len(plan["studies"][0]["trials"]) == 5
