@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +28,8 @@ from bench.tracking import columns as c
 from bench.tracking.rows import concat, frame, rows
 
 mpl.use("agg")
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell has it for what it starts in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 settings.register_profile("quick", deadline=None, max_examples=40)  # other tests may hold the cores
 settings.register_profile("thorough", deadline=None)
