@@ -1,4 +1,4 @@
-"""The whole of a sweep on one page: refuse, train together, time alone, write as it comes."""
+"""The whole of a sweep: refuse, train together, time alone, extend or grow, write as it comes."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -81,7 +81,7 @@ class Runner:
     def extend(self, more: Sequence[PlannedTrial], names: Mapping[str, str], proposals: Proposals) -> None:
         """Plan trials that a search proposes, or more seeds of them; the written plan has them before any is trained.
 
-        The run of a trial that is ``named`` here, by its id, is written once `conclude` tells what came of it.
+        ``names`` has what runs of new trials are called, by their ids; `conclude` has them written.
         """
         self.plan = self.plan.extended(more, proposals)
         planned = {p.trial.trial_id: p for p in self.plan.trials}
