@@ -14,6 +14,7 @@ import pandas as pd
 from bench.analysis import solved, survival
 from bench.analysis.judged import Judged
 from bench.analysis.solved import COUNT, HIGH, LOW, RATE
+from bench.analysis.study import SEED
 from bench.analysis.survival import MEDIAN_HIGH, MEDIAN_LOW, RMST_HIGH, RMST_LOW
 from bench.experiment.search.objective import MAXIMIZE, MEDIAN_SOLVED_AT, RMST, SOLVED_RATE
 from bench.tracking import columns as c
@@ -25,7 +26,6 @@ SEARCH, HELD_OUT = "search", "held_out"
 SIDES = (SEARCH, HELD_OUT)
 FIGURES = (COUNT, RATE, LOW, HIGH, survival.RMST, RMST_LOW, RMST_HIGH, MEDIAN_LOW, MEDIAN_HIGH)
 INTERVALS = {RMST: (RMST_LOW, RMST_HIGH), SOLVED_RATE: (LOW, HIGH), MEDIAN_SOLVED_AT: (MEDIAN_LOW, MEDIAN_HIGH)}
-SEED = 0  # of all resampling: the same sweep always gives the same report
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from bench.analysis import held_out, repeated
 from bench.analysis.held_out import RANK, Retrained
 from bench.analysis.judged import COMPLETE, FEASIBLE, NUMBER, STATE, VIOLATION, Judged
 from bench.analysis.repeated import Difference
+from bench.analysis.study import DIGITS, SEED
 from bench.experiment.search.objective import MEDIAN_MSE, SOLVED_RATE
 from bench.problem.label import word
 from bench.tracking import columns as c
@@ -20,8 +21,6 @@ BEST, LABEL = "best", "label"
 OBJECTIVE, EVALUATOR, PARAMETER, IMPORTANCE = "objective", "evaluator", "parameter", "importance"
 TRIAL, END, VALUE = "trial", "end", "value"
 EDGE = 0.02  # of a range, on its own scale: what lies nearer to an end may be better beyond it
-DIGITS = 4  # of a number in words
-SEED = 0  # of all resampling: the same sweep always gives the same report
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,6 +21,14 @@ MEASURES = {
     PARAMETER_COUNT: "number of weights and biases",
     TRAIN_SECONDS: "time of a training",
 }
+SHORT = {  # in a heading
+    RMST: "restricted mean",
+    SOLVED_RATE: "solved",
+    MEDIAN_SOLVED_AT: "median time",
+    MEDIAN_MSE: "median error",
+    PARAMETER_COUNT: "weights",
+    TRAIN_SECONDS: "time",
+}
 UNITS = {RMST: " iterations", MEDIAN_SOLVED_AT: " iterations"}
 
 

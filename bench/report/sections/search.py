@@ -10,16 +10,9 @@ from bench.analysis.judged import PRUNED, STATE
 from bench.analysis.repeated import SAMPLER, SAMPLER_SEED
 from bench.analysis.searched import END, PARAMETER, TRIAL, VALUE, Searched
 from bench.analysis.study import DIGITS
-from bench.experiment.search.objective import (
-    MEDIAN_MSE,
-    MEDIAN_SOLVED_AT,
-    PARAMETER_COUNT,
-    RMST,
-    SOLVED_RATE,
-    TRAIN_SECONDS,
-)
+from bench.experiment.search.objective import MEDIAN_SOLVED_AT, PARAMETER_COUNT, RMST, SOLVED_RATE
 from bench.problem.label import bare, word
-from bench.report.measures import MEASURES, UNITS, bare_value, change_words, value_words
+from bench.report.measures import MEASURES, SHORT, UNITS, bare_value, change_words, value_words
 from bench.report.searched import best_findings, compared_words, is_untrained
 from bench.report.sections.again import command_of
 from bench.report.sections.search_charts import charts
@@ -37,14 +30,6 @@ SAMPLERS = {
 }
 CLOCKS = {"optuna": "in Optuna", "train": "in training", "track": "in MLflow"}
 LIMITS = {None: Cell("–"), True: Cell("kept", kind="holds"), False: Cell("broken", kind="fails")}
-SHORT = {
-    RMST: "restricted mean",
-    SOLVED_RATE: "solved",
-    MEDIAN_SOLVED_AT: "median time",
-    MEDIAN_MSE: "median error",
-    PARAMETER_COUNT: "weights",
-    TRAIN_SECONDS: "time",
-}
 LOOKED_BETTER = "optimism"
 ENDS = {"low": "lower", "high": "upper"}
 LEAST = {c.HIDDEN: 0, "momentum": 0}  # of parameters whose range cannot be wider
