@@ -89,8 +89,7 @@ def carry_out(experiment: Experiment, options: Options) -> Carried:
     crew = _checked(options, cores)
     kind = _kinds(plan, crew)
     store = Store(tracking_uri(options.tracking_uri))
-    if plan.search:
-        Journal(store.journal)  # one that cannot be read is told before anything is begun
+    journal = Journal(store.journal) if plan.search else None  # one that cannot be read is told before any work
     writer = _resumed(store, experiment, plan) if options.resume else _begun(store, experiment, plan, kind, cores)
     few = plan.expected_trainings <= FEW_TRAININGS and plan.until is None
     training_runs = few if options.runs == "auto" else options.runs == "training"
@@ -104,7 +103,7 @@ def carry_out(experiment: Experiment, options: Options) -> Carried:
             say(words)
         runner.seconds["import"] = imported - options.started
         runner.seconds["prepare"] = time.monotonic() - imported
-        if _train(runner, crew, already, store.journal):
+        if _train(runner, crew, already, journal):
             return _conclude(runner, options, store)
         writer.finish(KILLED)
         say(f"interrupted; what was written is safe. {again}")
@@ -132,7 +131,7 @@ def _work(plan: Plan, already: int) -> str:
     return f"{left:,} trainings of {plan.expected_trials:,} trials{done}{more}"
 
 
-def _train(runner: Runner, crew: executors.Crew, already: int, journal: Path) -> bool:
+def _train(runner: Runner, crew: executors.Crew, already: int, journal: Journal | None) -> bool:
     """Train the grid, with more seeds if asked for, what is alone, and the search; return whether all is done."""
     with interrupts() as stop, SweepProgress(runner.plan.expected_trainings, already) as progress:
         train = partial(runner.train, crew, progress, stop)

@@ -24,6 +24,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         """Open the file, which is created if needed; raise RequestError for one that is no journal."""
+        self.path = path
         lock = _Lock(path)
         try:
             _mend(path, lock.lock)

@@ -22,9 +22,9 @@ from bench.problem.trial import Trial
 from bench.search.journal import Journal, Kept
 from bench.search.study import LEARN_SPACE, Study, Told
 from bench.sweep.runner import Runner
+from bench.tracking.store import NUMBER_TAG, STATE_TAG, STUDY_TAG
 
 DIGITS = 4  # of a value in a run's name
-NUMBER_TAG, STATE_TAG, STUDY_TAG = "optuna.number", "optuna.state", "optuna.study"
 COMPLETE, PRUNED = "COMPLETE", "PRUNED"  # as Optuna calls them
 
 
@@ -63,15 +63,14 @@ class Proposal:
 class Searching:
     """All studies of a search, side by side: a batch of each is trained as one."""
 
-    def __init__(self, spec: Search, runner: Runner, judge: Judge, journal: Path) -> None:
+    def __init__(self, spec: Search, runner: Runner, judge: Judge, journal: Journal) -> None:
         """Prepare every study, and its place in Optuna's journal."""
         self.spec, self.runner, self.judge = spec, runner, judge
-        here = Path.cwd()
-        self.storage = str(journal.relative_to(here) if journal.is_relative_to(here) else journal)
+        here, path = Path.cwd(), journal.path
+        self.storage = str(path.relative_to(here) if path.is_relative_to(here) else path)
         self._numbers: dict[str, list[str]] = defaultdict(list)
         with runner.clock("optuna"):
-            opened = Journal(journal)
-            self.asking = [self._asking(place, *one, opened) for place, one in enumerate(spec.studies)]
+            self.asking = [self._asking(place, *one, journal) for place, one in enumerate(spec.studies)]
 
     def _asking(self, place: int, sampler: str, seed: int, journal: Journal) -> Asking:
         sweep = f"{self.runner.experiment.name} {self.runner.writer.run_id[:8]}"

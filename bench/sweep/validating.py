@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from itertools import accumulate
 from threading import Event
 from typing import Any
 
@@ -12,13 +12,13 @@ from bench.experiment.search.objective import SOLVED_RATE
 from bench.experiment.search.proposals import HELD_OUT, Winner
 from bench.problem.trial import Trial
 from bench.search.importance import importances
+from bench.search.journal import Journal
 from bench.sweep.progress import SweepProgress
 from bench.sweep.runner import Runner
-from bench.sweep.searching import STUDY_TAG, Judge, Searching
-from bench.tracking.store import SEARCH
+from bench.sweep.searching import Judge, Searching
+from bench.tracking.store import SEARCH, STORAGE_TAG, STUDY_TAG
 from bench.tracking.writer import Summary
 
-STORAGE_TAG = "optuna.storage"
 ASKED = (  # what a search was asked, as params of the sweep's run
     *("sampler", "seed", "trials", "batch", "objectives", "constraints", "seeds", "held_out", "prune", "best"),
     *("baseline", "repeats"),
@@ -27,10 +27,15 @@ SECONDS = ("optuna", "train", "track")  # that are told apart
 
 
 def search(
-    runner: Runner, judge: Judge, journal: Path, train: Callable[[], None], progress: SweepProgress, stop: Event
+    runner: Runner,
+    judge: Judge,
+    journal: Journal | None,
+    train: Callable[[], None],
+    progress: SweepProgress,
+    stop: Event,
 ) -> None:
     """Carry out a plan's search, validate what it found and sum it up; an interrupt leaves the rest for later."""
-    if runner.plan.search is None or stop.is_set():
+    if runner.plan.search is None or journal is None or stop.is_set():
         return
     progress.tell("searching")
     searching = Searching(runner.plan.search, runner, judge, journal)
@@ -106,8 +111,8 @@ def _history(searching: Searching) -> dict[str, list[tuple[int, float]]]:
         f"trial_{name}": [(one.number, one.values[place]) for one in told] for place, name in enumerate(spec.objectives)
     }
     if len(spec.objectives) == 1:
-        leaders = [best(told[: place + 1], spec.directions, 1)[0] for place in range(len(told))]
+        leaders = accumulate(told, lambda leader, one: best([leader, one], spec.directions, 1)[0])
         steps[f"best_{spec.objectives[0]}"] = [
-            (o.number, leader.values[0]) for o, leader in zip(told, leaders, strict=True)
+            (one.number, leader.values[0]) for one, leader in zip(told, leaders, strict=True)
         ]
     return steps

@@ -30,6 +30,8 @@ OWNER_TAG = "bench.owner"
 KIND, TRIAL_TAG, PLAN_TAG, COMMAND_TAG = "bench.kind", "bench.trial_id", "bench.plan_id", "bench.command"
 PARENT_TAG, NOTE_TAG, SOURCE_TAG = "mlflow.parentRunId", "mlflow.note.content", "mlflow.source.name"
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on runs, not on chats
+NUMBER_TAG, STATE_TAG = "optuna.number", "optuna.state"  # of a trial that a search proposed
+STUDY_TAG, STORAGE_TAG = "optuna.study", "optuna.storage"
 FINISHED = "FINISHED"
 # artifacts of a sweep
 SHARDS, TIMINGS, COLD_STARTS, RUNS, SEARCH = "shards", "timings", "cold_starts.json", "runs.json", "search.json"
