@@ -8,6 +8,7 @@ import pandas as pd
 from bench.analysis import agreement, timing
 from bench.analysis.searched import Searched
 from bench.experiment.search.objective import TRAIN_SECONDS
+from bench.experiment.search.proposals import BY_TIMEOUT
 from bench.problem.outcome import Result
 from bench.report.words import plural
 from bench.tracking import columns as c
@@ -55,7 +56,7 @@ def _search(found: Searched, command: str) -> list[str]:
     said = []
     if asked["ended"] is None:
         said.append(f"The search is not finished: {so_far} are here. Go on with: {command} --resume")
-    elif asked["ended"] == "timeout":
+    elif asked["ended"] == BY_TIMEOUT:
         said.append(f"The search ended by its limit of {asked['timeout_s']:g} s, after {so_far}.")
     if TRAIN_SECONDS in found.judged.measures:
         said.append("The search goes by measured seconds: it cannot be repeated bit for bit.")
