@@ -1,7 +1,8 @@
 """What is wrong with a request, in words that tell what was given and what is allowed."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class RequestError(ValueError):
@@ -26,3 +27,12 @@ def unknown(what: str, got: object, allowed: Iterable[str], before: str = "") ->
     hint = f"did you mean {before + near[0]!r}? " if near else ""
     choices = ", ".join(f"{before}{name}" for name in names)
     return f"{what} {before + str(got)!r} is not known; {hint}choose from {choices}"
+
+
+@contextmanager
+def before_any_work() -> Iterator[None]:
+    """Let an interrupt during imports and the reading of a request say that it left nothing."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("nothing was begun") from None

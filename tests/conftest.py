@@ -19,13 +19,13 @@ import pytest
 from hypothesis import settings
 
 from bench.backends.numpy_loop import NumpyLoop
-from bench.experiment.seeds import write_seeds
-from bench.problem.initial import MAX_SEED
-from bench.problem.loss import loss_value
-from bench.problem.outcome import NEVER, Batch, Outcome, Record, Result
-from bench.problem.trial import Trial
-from bench.tracking import columns as c
-from bench.tracking.rows import concat, frame, rows
+from bench.config.seeds import write_seeds
+from bench.metrics import columns as c
+from bench.model.initialization import MAX_SEED
+from bench.model.loss import loss_value
+from bench.model.outcome import NEVER, Batch, Outcome, Record, Result
+from bench.model.trial import Trial
+from bench.store.tables import concat, frame, rows
 
 mpl.use("agg")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell has it for what it starts in the background
@@ -57,7 +57,7 @@ class Ran:
 @pytest.fixture(scope="session")
 def blank_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database with tables and nothing in them: making one takes seconds, copying it none."""
-    from bench.tracking.store import Store
+    from bench.store.mlflow_store import Store
 
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
     Store(f"sqlite:///{path}")

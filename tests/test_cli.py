@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.tracking import columns as c
+from bench.metrics import columns as c
 
 TINY = ("gate=xor", "hidden=0,3", "loss=mse,l1", "seeds=0:5", "iterations=60")
 
@@ -300,9 +300,9 @@ def test_an_interrupt_while_libraries_are_imported_is_one_line(folder):
 
 def test_an_interrupt_where_something_may_have_been_done_does_not_say_otherwise(bench, monkeypatch):
     """One line and exit status 130 all the same."""
-    from bench.cli import show
+    from bench import commands
 
-    monkeypatch.setattr(show, "experiments", lambda: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(commands, "experiments", lambda: signal.raise_signal(signal.SIGINT))
     ran = bench("list")
     assert (ran.status, ran.out, ran.err) == (130, "", "bench: interrupted\n")
 
@@ -348,8 +348,8 @@ def test_an_export_makes_its_folder(bench, folder):
 
 def test_a_store_that_fails_midway_is_one_message(bench, monkeypatch):
     """What was written is safe, and the message says how to go on; no traceback."""
-    from bench.tracking.store import StoreError
-    from bench.tracking.writer import SweepWriter
+    from bench.store.mlflow_store import StoreError
+    from bench.store.writer import SweepWriter
 
     def fail(self, table):
         raise StoreError("the server is gone")
@@ -364,7 +364,7 @@ def test_a_store_that_fails_midway_is_one_message(bench, monkeypatch):
 
 def test_trainings_that_cannot_be_read_back_leave_the_sweep_unfinished(bench, monkeypatch):
     """FINISHED says that all is there."""
-    from bench.tracking.writer import SweepWriter
+    from bench.store.writer import SweepWriter
 
     monkeypatch.setattr(SweepWriter, "shard", lambda self, table: None)
     ran = bench("sweep", "iterations=20", "seeds=0:2", "--no-report", "--json")

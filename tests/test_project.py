@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.problem.trial import PARAMETERS
+from bench.model.trial import PARAMETERS
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

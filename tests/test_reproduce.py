@@ -14,7 +14,7 @@ def test_every_printed_figure_comes_out_to_its_last_digit(bench):
 
 def test_reproduce_lists_every_figure(bench, folder, monkeypatch):
     """--json is a list of id, source, what, expected, observed, holds."""
-    commands = importlib.import_module("bench.cli.sweep")  # a command of the same name hides the module
+    commands = importlib.import_module("bench.commands")  # a command of the same name hides the module
     monkeypatch.setattr(commands, "DOCUMENTS", "few.toml")
     (folder / "few.toml").write_text(
         """

@@ -1,8 +1,7 @@
 """Backends: ways of training a batch of trainings."""
 
-from bench.backends.base import Backend
-from bench.backends.missing import Missing
-from bench.problem.trial import BACKENDS
+from bench.backends.base import Backend, Unavailable
+from bench.model.trial import BACKENDS
 
 OPTIONAL = {"jax": ("JAX", "jax")}  # backends whose package may be missing: what it is called, and the extra it is in
 
@@ -14,7 +13,7 @@ def load(name: str) -> Backend:
     except ModuleNotFoundError as error:
         if name not in OPTIONAL or (error.name or "").startswith("bench"):
             raise
-        return Missing(name, *OPTIONAL[name])
+        return Unavailable(name, *OPTIONAL[name])
 
 
 def _load(name: str) -> Backend:

@@ -4,14 +4,15 @@ Shapes: T trainings, N observations, C checkpoints, P parameters of the network.
 """
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.problem.outcome import NEVER, Batch, Outcome
-from bench.problem.trial import Trial
+from bench.model.outcome import NEVER, Batch, Outcome
+from bench.model.trial import Trial
 
 Array = NDArray[np.floating[Any]]
 MACHINE_US = 0.002  # microseconds for one multiply-add of a loop's arithmetic: only chunk sizes depend on it
@@ -188,3 +189,29 @@ class Watch:
                 return
         if self.solved_at == NEVER and (np.abs(predictions_N - self.targets) <= self.tolerance).all():
             self.solved_at = iteration
+
+
+# ------------------------------------------------------------------ missing
+
+
+@dataclass
+class Unavailable:
+    """A backend that is not there; ``extra`` is the project's extra that brings its ``package``."""
+
+    name: str
+    package: str
+    extra: str
+    releases_gil: bool = False
+    least: int = 1
+
+    def unsupported(self, trial: Trial) -> str:  # noqa: ARG002 - a backend's
+        """Refuse every trial."""
+        return f"backend {self.name} needs {self.package}; install it with: pip install 'bench[{self.extra}]'"
+
+    def cost_us(self, trial: Trial) -> float:  # noqa: ARG002 - likewise
+        """Return something: nothing is ever trained here."""
+        return 1.0
+
+    def train(self, batch: Batch) -> Outcome:  # noqa: ARG002 - likewise
+        """Raise: the trial was refused."""
+        raise AssertionError(f"backend {self.name} was asked to train what it refuses")

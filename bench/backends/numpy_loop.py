@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.backends.base import LoopBackend, Training, refusal
-from bench.problem.loss import loss_slope, loss_value
-from bench.problem.network import ACTIVATIONS, sigmoid
-from bench.problem.outcome import Batch
-from bench.problem.trial import Trial
+from bench.model.loss import loss_slope, loss_value
+from bench.model.network import ACTIVATIONS, sigmoid
+from bench.model.outcome import Batch
+from bench.model.trial import Trial
 
 Array = NDArray[np.floating[Any]]
 

@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.problem.loss import HUBER_DELTA, SLOPE_FLOOR
-from bench.problem.network import Layer
-from bench.problem.trial import Trial
+from bench.model.loss import HUBER_DELTA, SLOPE_FLOOR
+from bench.model.network import Layer
+from bench.model.trial import Trial
 
 Operation = Callable[[], Any]
 Operations = list[Operation]

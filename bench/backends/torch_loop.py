@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bench.backends.base import LoopBackend, Training, refusal
-from bench.problem.outcome import Batch
-from bench.problem.trial import Trial
+from bench.model.outcome import Batch
+from bench.model.trial import Trial
 
 LOSSES: dict[str, Callable[..., nn.Module]] = {
     "mse": nn.MSELoss,

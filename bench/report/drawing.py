@@ -18,7 +18,7 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from bench.report.colour import DIM, INK, LINE, VARIABLES
+from bench.report.colours import DIM, INK, LINE, VARIABLES
 
 Floats = NDArray[np.float64]
 WIDTH, HEIGHT = 3.5, 2.5

@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis.solved import RATE
-from bench.analysis.study import NAME, Study, in_order, in_words
-from bench.tracking import columns as c
+from bench.metrics import columns as c
+from bench.stats.block_analysis import NAME, BlockAnalysis, in_order, in_words
+from bench.stats.proportions import RATE
 
 MOST_LINES = 8  # in a panel: more cannot be told apart
 MOST_PANELS = 12  # shown at once
@@ -38,7 +38,7 @@ class Layout:
         return str(value) if self.lines == NAME else in_words({self.lines: value}, [self.lines])
 
 
-def layout(study: Study, apart: Sequence[str] = ()) -> Layout:
+def layout(study: BlockAnalysis, apart: Sequence[str] = ()) -> Layout:
     """Return where the study's parameters go; those ``apart`` must have panels of their own."""
     names = study.names
     free = [name for name in names if name not in apart and study.trials[name].nunique() <= MOST_LINES]
@@ -48,7 +48,7 @@ def layout(study: Study, apart: Sequence[str] = ()) -> Layout:
     return Layout(lines, tuple(name for name in names if name != lines))
 
 
-def is_grid(study: Study) -> bool:
+def is_grid(study: BlockAnalysis) -> bool:
     """Whether at least half of all combinations of the values that occur are there, each once."""
     if not study.names:
         return True
@@ -58,7 +58,7 @@ def is_grid(study: Study) -> bool:
     return len(study.trials) >= size / 2 and not study.trials.duplicated(study.names).any()
 
 
-def shown_trials(study: Study, most: int) -> tuple[list[str], bool]:
+def shown_trials(study: BlockAnalysis, most: int) -> tuple[list[str], bool]:
     """Return the ids of the trials that are shown, and whether that is all of them: else best and worst by rate."""
     ids = [str(name) for name in study.trials.index]
     if len(ids) <= most:

@@ -10,29 +10,26 @@ from typing import Any
 import pandas as pd
 from jinja2 import DictLoader, Environment, StrictUndefined, select_autoescape
 
-from bench.analysis.claims import Verdict
-from bench.analysis.searched import Searched, searched
-from bench.analysis.study import DIGITS, NAME, Study, in_order, studies, trial_table
-from bench.problem.label import bare, varying
-from bench.report import colour, drawing
-from bench.report.chart import Chart
+from bench.metrics import columns as c
+from bench.model.labels import bare, varying
+from bench.report import colours, drawing
+from bench.report.attractors import attractors
+from bench.report.backends import backends_section
+from bench.report.caveats import until_words, warnings
+from bench.report.charts import Chart, Finding
+from bench.report.comparison import comparison
+from bench.report.effects import matters
+from bench.report.final_errors import errors
 from bench.report.findings import findings
-from bench.report.sayings import Finding
-from bench.report.sections.again import again
-from bench.report.sections.attractors import attractors
-from bench.report.sections.backends import backends
-from bench.report.sections.claims import claims
-from bench.report.sections.comparison import comparison
-from bench.report.sections.curves import curves, is_single
-from bench.report.sections.errors import errors
-from bench.report.sections.ledger import ledger
-from bench.report.sections.matters import matters
-from bench.report.sections.pairs import pairs
-from bench.report.sections.rates import rates
-from bench.report.sections.search import search
-from bench.report.sections.times import times
-from bench.report.warnings import until_words, warnings
-from bench.tracking import columns as c
+from bench.report.ledger import again, claims, ledger
+from bench.report.loss_curves import curves, is_single
+from bench.report.paired_differences import pairs
+from bench.report.search import search
+from bench.report.solved_rates import rates
+from bench.report.time_to_solution import times
+from bench.stats.block_analysis import DIGITS, NAME, BlockAnalysis, block_analyses, in_order, trial_table
+from bench.stats.claims import Verdict
+from bench.stats.search_results import SearchResults, search_results
 
 MOST_VALUES = 12
 TITLES = {
@@ -52,7 +49,7 @@ TITLES = {
 
 
 @dataclass(frozen=True, eq=False)
-class Swept:
+class SweepData:
     """Everything that the page shows of one sweep, as plain data.
 
     ``runs`` has the address of each trial's run in the MLflow UI, and ``mlflow`` says when it answers. ``searched`` is
@@ -78,7 +75,7 @@ class Swept:
 class Report:
     """One sweep's sections, each computed once and only when it is asked for."""
 
-    def __init__(self, swept: Swept, key: int = 1) -> None:
+    def __init__(self, swept: SweepData, key: int = 1) -> None:
         """Take up a sweep; ``key`` tells its names on the page from those of other sweeps."""
         self.swept = swept
         self.k = key
@@ -89,8 +86,8 @@ class Report:
         return trial_table(self.plan)
 
     @cached_property
-    def _studies(self) -> list[Study]:
-        return list(studies(self.plan, self.swept.trainings))
+    def _studies(self) -> list[BlockAnalysis]:
+        return list(block_analyses(self.plan, self.swept.trainings))
 
     @cached_property
     def ledger(self) -> dict[str, Any]:
@@ -103,9 +100,9 @@ class Report:
         return findings(self._studies, self.ledger, self.backends, self.swept.verdicts, self.searched)
 
     @cached_property
-    def searched(self) -> Searched | None:
+    def searched(self) -> SearchResults | None:
         """All that is known of its search; None where it has none."""
-        return searched(self.plan, self.swept.trainings, self.swept.searched)
+        return search_results(self.plan, self.swept.trainings, self.swept.searched)
 
     @cached_property
     def search(self) -> dict[str, Any] | None:
@@ -116,7 +113,7 @@ class Report:
     def backends(self) -> dict[str, Any] | None:
         """Whether backends agree, and how fast they are."""
         names = dict(zip(self._table.index, self._table[NAME], strict=True))
-        return backends(self.swept.trainings, self.swept.timings, self.swept.cold_starts, names)
+        return backends_section(self.swept.trainings, self.swept.timings, self.swept.cold_starts, names)
 
     def charts(self) -> list[Chart]:
         """Return the main figures, for those who want them apart from the page: each section's first."""
@@ -133,7 +130,7 @@ class Report:
         trained = [study for study in many if len(study.trained)]
         singles = [study for study in self._studies if is_single(study)]
         until = self.plan.get("until")
-        asked: dict[str, tuple[list[Study], Callable[[Study, str], dict[str, Any] | None]]] = {
+        asked: dict[str, tuple[list[BlockAnalysis], Callable[[BlockAnalysis, str], dict[str, Any] | None]]] = {
             "rates": ([study for study in many if len(study.begun)], lambda study, key: rates(study, until, key)),
             "times": (trained, times),
             "curves": ([*singles, *trained], lambda study, key: _if_drawn(curves(study, key))),
@@ -145,7 +142,7 @@ class Report:
         return {name: self._part(*parts) for name, parts in asked.items()}
 
     def _part(
-        self, found: Sequence[Study], make: Callable[[Study, str], dict[str, Any] | None]
+        self, found: Sequence[BlockAnalysis], make: Callable[[BlockAnalysis, str], dict[str, Any] | None]
     ) -> list[dict[str, Any]]:
         numbered = [(study, make(study, str(self._studies.index(study) + 1))) for study in found]
         several = len(self._studies) > 1
@@ -192,12 +189,12 @@ def render(reports: Sequence[Report]) -> str:
         lstrip_blocks=True,
     )
     # names given as globals are those that macros see too
-    jinja.globals |= {"variables": colour.VARIABLES, "scale": colour.scale()}
+    jinja.globals |= {"variables": colours.VARIABLES, "scale": colours.scale()}
     with drawing.style():
         sections = [report.context() for report in reports]
         return jinja.get_template("report.html").render(
             title=" · ".join(report.plan["title"] for report in reports),
-            colours=colour.css(),
+            colours=colours.css(),
             css=texts["page.css"],
             js=texts["page.js"],
             sections=sections,

@@ -13,12 +13,12 @@ import pytest
 
 from bench import backends
 from bench.backends import jax_batched
+from bench.backends.base import Unavailable
 from bench.backends.jax_batched import JaxBatched, Recipe
-from bench.backends.missing import Missing
 from bench.backends.numpy_loop import NumpyLoop
-from bench.problem.gate import Gate
-from bench.problem.outcome import Batch
-from bench.problem.trial import Trial
+from bench.model.gate import Gate
+from bench.model.outcome import Batch
+from bench.model.trial import Trial
 
 NAMES = ("loss_TC", "predictions_TN", "weights_TP", "solved_at_T", "correct_at_T", "iterations_T")
 REFUSAL = "backend jax needs JAX; install it with: pip install 'bench[jax]'"
@@ -78,7 +78,7 @@ def test_double_precision_is_no_setting_of_the_process():
 
 def test_loading_it_says_nothing():
     """No warning and no word, in a process of its own."""
-    script = "from bench.backends import load; from bench.problem.trial import Trial; load('jax').unsupported(Trial())"
+    script = "from bench.backends import load; from bench.model.trial import Trial; load('jax').unsupported(Trial())"
     ran = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True)
     assert (ran.stdout, ran.stderr) == ("", "")
 
@@ -112,7 +112,7 @@ def test_a_package_that_is_no_option_is_missed_aloud(monkeypatch):
 def test_what_stands_in_never_trains():
     """It was refused before: to train it anyway is a bug."""
     with pytest.raises(AssertionError, match="was asked to train what it refuses"):
-        Missing("jax", "JAX", "jax").train(Batch.of(Trial(), [0]))
+        Unavailable("jax", "JAX", "jax").train(Batch.of(Trial(), [0]))
 
 
 @pytest.mark.skipif(jax_batched.has("cuda"), reason="this machine has a GPU")

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.backends import numba_group, numba_lanes
+from bench.backends import numba_lanes
 from bench.backends.lanes import arithmetic, compiling
 from bench.backends.numba_lanes import NumbaLanes
 from bench.backends.numpy_loop import NumpyLoop
-from bench.problem.gate import Gate
-from bench.problem.loss import LOSSES
-from bench.problem.network import ACTIVATIONS
-from bench.problem.outcome import NEVER, Batch, Outcome
-from bench.problem.trial import Trial
+from bench.model.gate import Gate
+from bench.model.loss import LOSSES
+from bench.model.network import ACTIVATIONS
+from bench.model.outcome import NEVER, Batch, Outcome
+from bench.model.trial import Trial
 
 NUMBERS = [name for name in Outcome.PER_TRAINING if name != "seconds_TC"]
 PRECISE = np.longdouble
@@ -158,7 +158,7 @@ def test_both_kernels_train_alike(monkeypatch, activation, momentum):
     """What the one does for small tables, the other does for any."""
     trial = Trial(hidden=3, activation=activation, momentum=momentum, dtype="float64", iterations=400)
     shallow = train(trial, range(70))
-    monkeypatch.setattr(numba_group, "is_shallow", lambda trial: False)
+    monkeypatch.setattr(numba_lanes, "is_shallow", lambda trial: False)
     deep = train(trial, range(70))
     for name in NUMBERS:
         np.testing.assert_allclose(getattr(deep, name), getattr(shallow, name), rtol=1e-9, atol=1e-12, err_msg=name)
@@ -225,8 +225,8 @@ def test_compilation_is_told_apart_from_training():
 
 SMALL = """
 from bench.backends.numba_lanes import NumbaLanes
-from bench.problem.outcome import Batch
-from bench.problem.trial import Trial
+from bench.model.outcome import Batch
+from bench.model.trial import Trial
 print(NumbaLanes().train(Batch.of(Trial(iterations=1, activation="relu"), [0])).iterations_T)
 """
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from bench.backends.numpy_loop import NumpyLoop
-from bench.problem.outcome import Batch
-from bench.problem.trial import Trial
+from bench.model.outcome import Batch
+from bench.model.trial import Trial
 
 WALKTHROUGH = Trial(
     gate="or",

@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from bench.backends import torch_group
+from bench.backends import torch_batched
 from bench.backends.numpy_loop import NumpyLoop
-from bench.backends.torch_batched import TorchBatched
-from bench.backends.torch_group import group_size
-from bench.problem.gate import Gate
-from bench.problem.outcome import NEVER, Batch
-from bench.problem.trial import Trial
+from bench.backends.torch_batched import TorchBatched, group_size
+from bench.model.gate import Gate
+from bench.model.outcome import NEVER, Batch
+from bench.model.trial import Trial
 
 NAMES = ("loss_TC", "predictions_TN", "weights_TP", "solved_at_T", "correct_at_T", "iterations_T")
 QUICK = {"hidden": 4, "activation": "tanh", "loss": "bce", "learning_rate": 2.0, "momentum": 0.9}
@@ -54,7 +53,7 @@ def test_a_batch_that_is_cut_into_groups_has_the_numbers_of_one_group(monkeypatc
     """Memory is bounded by training group after group, and nothing else changes."""
     trial = Trial(**QUICK, iterations=60, stop=stop)
     whole = train(trial, range(200))
-    monkeypatch.setitem(torch_group.ROOM, "cpu", 1)
+    monkeypatch.setitem(torch_batched.ROOM, "cpu", 1)
     cut = train(trial, range(200))
     assert (whole.together, cut.together) == (200, 64)
     assert_same(cut, whole)
@@ -64,7 +63,7 @@ def test_how_many_iterations_are_looked_at_together_changes_nothing(monkeypatch)
     """Convergence is noticed at the same iteration, and a stopped training is the same."""
     trial = Trial(**QUICK, iterations=60, stop="solved", curve_points=3)
     together = train(trial, range(20))
-    monkeypatch.setattr(torch_group, "SLOTS", 1)
+    monkeypatch.setattr(torch_batched, "SLOTS", 1)
     one_by_one = train(trial, range(20))
     assert (one_by_one.solved_at_T != NEVER).sum() > 10
     assert_same(one_by_one, together)

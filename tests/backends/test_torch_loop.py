@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from bench.backends.torch_loop import FusedLinear, TorchLoop, fused_product
-from bench.problem.outcome import Batch, Result, read_outcome
-from bench.problem.trial import Trial
+from bench.model.outcome import Batch, Result, read_outcome
+from bench.model.trial import Trial
 
 WALKTHROUGH = Trial(
     gate="or",

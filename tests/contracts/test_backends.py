@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from bench.backends import load
-from bench.problem.gate import Gate
-from bench.problem.loss import LOSSES, REDUCTIONS, loss_value
-from bench.problem.network import ACTIVATIONS
-from bench.problem.outcome import NEVER, Batch, Result, read_outcome
-from bench.problem.trial import BACKENDS, Trial
+from bench.model.gate import Gate
+from bench.model.loss import LOSSES, REDUCTIONS, loss_value
+from bench.model.network import ACTIVATIONS
+from bench.model.outcome import NEVER, Batch, Result, read_outcome
+from bench.model.trial import BACKENDS, Trial
 
 TABLE = Gate(
     "table",

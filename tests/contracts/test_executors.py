@@ -10,11 +10,10 @@ from concurrent.futures.process import BrokenProcessPool
 import numpy as np
 import pytest
 
-from bench.problem.outcome import Result
-from bench.problem.trial import Trial
-from bench.sweep import executors
-from bench.sweep.plan import Chunk, Job, cut
-from bench.sweep.work import train_chunk
+from bench.model.outcome import Result
+from bench.model.trial import Trial
+from bench.running import executors
+from bench.running.chunks import Chunk, Job, cut, train_chunk
 
 TRIAL = Trial(iterations=50)
 JOBS = [Job(TRIAL, range(6)), Job(Trial(iterations=50, hidden=2), range(4))]

@@ -12,17 +12,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.experiment.grid import make_plan
-from bench.experiment.spec import adhoc, read_overrides
-from bench.problem.outcome import Batch, Record
-from bench.problem.timing import ColdStart, Sample, Timing
-from bench.tracking import columns as c
-from bench.tracking import store as names
-from bench.tracking.reader import export, find_sweep, read_sweep, sweeps, unfinished
-from bench.tracking.rows import rows
-from bench.tracking.shards import artifact
-from bench.tracking.store import Store
-from bench.tracking.writer import Summary, SweepWriter
+from bench.config.experiment import adhoc, read_overrides
+from bench.config.plan import make_plan
+from bench.metrics import columns as c
+from bench.model.outcome import Batch, Record
+from bench.model.timing import ColdStart, Sample, Timing
+from bench.store import mlflow_store as names
+from bench.store.mlflow_store import Store
+from bench.store.reader import export, find_sweep, read_sweep, sweeps, unfinished
+from bench.store.shards import artifact
+from bench.store.tables import rows
+from bench.store.writer import Summary, SweepWriter
 
 
 def free_port():

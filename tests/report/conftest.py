@@ -13,19 +13,18 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from bench.analysis.claims import check_claims
 from bench.backends import load
-from bench.cli.sweep import request
-from bench.experiment.grid import make_plan, planned_claims
-from bench.experiment.seeds import write_seeds
-from bench.problem.initial import MAX_SEED
-from bench.problem.outcome import Batch, Record, Result
-from bench.report.page import Report, Swept, render
-from bench.tracking import columns as c
-from bench.tracking.planned import plan_json
-from bench.tracking.rows import rows
-from bench.tracking.timings import timing_frame
-from bench.tracking.trainings import read_columns, trainings_frame
+from bench.commands import request
+from bench.config.plan import make_plan, planned_claims
+from bench.config.plan_json import plan_json
+from bench.config.seeds import write_seeds
+from bench.metrics import columns as c
+from bench.model.initialization import MAX_SEED
+from bench.model.outcome import Batch, Record, Result
+from bench.report.page import Report, SweepData, render
+from bench.stats.claims import check_claims
+from bench.store.reader import read_columns, trainings_frame
+from bench.store.tables import rows, timing_frame
 
 from .chromium import CHROMIUM, QUIET
 
@@ -182,10 +181,10 @@ def addresses(full: tuple[Path, str], timed: Path, searched: Path, unsolved: Pat
 
 
 @pytest.fixture(scope="session")
-def swept() -> Callable[..., Swept]:
+def swept() -> Callable[..., SweepData]:
     """Return what a page is made from, from a plan's document and its records."""
 
-    def make(plan: dict[str, Any], records: Sequence[Record], **more: Any) -> Swept:
+    def make(plan: dict[str, Any], records: Sequence[Record], **more: Any) -> SweepData:
         trainings = trainings_frame(
             [rows(record, MAX_SEED).select(read_columns(None)) for record in records], plan, None
         )
@@ -201,13 +200,13 @@ def swept() -> Callable[..., Swept]:
             "cold_starts": [],
             "verdicts": check_claims(planned_claims(plan["claims"]), trainings),
         }
-        return Swept(**(facts | more))
+        return SweepData(**(facts | more))
 
     return make
 
 
 @pytest.fixture(scope="session")
-def trained_report(swept: Callable[..., Swept]) -> Callable[..., Report]:
+def trained_report(swept: Callable[..., SweepData]) -> Callable[..., Report]:
     """Train here what a command asks for, and return its report."""
 
     def make(*words: str, key: int = 1, **more: Any) -> Report:
@@ -220,7 +219,7 @@ def trained_report(swept: Callable[..., Swept]) -> Callable[..., Report]:
 
 
 @pytest.fixture(scope="session")
-def made_report(swept: Callable[..., Swept]) -> Callable[..., Report]:
+def made_report(swept: Callable[..., SweepData]) -> Callable[..., Report]:
     """Return the report of made-up records; trials are in blocks by their places, all in one if nothing is said."""
 
     def make(*records: Record, blocks: Sequence[str] = ("",), places: Sequence[int] = (), **more: Any) -> Report:

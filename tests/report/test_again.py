@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.cli.sweep import request
-from bench.experiment.grid import make_plan
-from bench.experiment.seeds import write_seeds
-from bench.problem.gate import BUILT_IN
-from bench.problem.initial import MAX_SEED, SCHEMES
-from bench.problem.loss import LOSSES, REDUCTIONS
-from bench.problem.network import ACTIVATIONS
-from bench.problem.trial import BACKENDS, Trial
-from bench.report.sections.again import command_of
+from bench.commands import request
+from bench.config.plan import make_plan
+from bench.config.seeds import write_seeds
+from bench.model.gate import BUILT_IN
+from bench.model.initialization import MAX_SEED, SCHEMES
+from bench.model.loss import LOSSES, REDUCTIONS
+from bench.model.network import ACTIVATIONS
+from bench.model.trial import BACKENDS, Trial
+from bench.report.ledger import command_of
 
 POSITIVE = st.floats(1e-300, 1e300)
 LAYERS = st.lists(st.integers(1, 9), min_size=1, max_size=3).map(lambda sizes: "-".join(map(str, sizes)))

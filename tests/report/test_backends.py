@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.analysis import timing
-from bench.analysis.agreement import COLUMNS
-from bench.problem.timing import Sample, Timing
-from bench.problem.trial import BACKENDS, Trial
-from bench.report.colour import BACKEND
-from bench.report.figures import speed
-from bench.report.sections.backends import backends
-from bench.report.words import short
-from bench.tracking import columns as c
-from bench.tracking.timings import timing_frame, timing_rows
+from bench.metrics import columns as c
+from bench.model.timing import Sample, Timing
+from bench.model.trial import BACKENDS, Trial
+from bench.report import backends
+from bench.report.backends import backends_section
+from bench.report.colours import BACKEND
+from bench.report.number_format import short
+from bench.stats import timings
+from bench.stats.agreement import COLUMNS
+from bench.store.tables import timing_frame, timing_rows
 
 FILE = """
 title = "Side by side"
@@ -79,8 +79,8 @@ def section(monkeypatch):
             for one, other in pairs
         ]
         agreed = pd.DataFrame(rows, columns=COLUMNS)
-        monkeypatch.setattr("bench.report.sections.backends.agreement.agreements", lambda _: agreed)
-        return backends(trainings.assign(**{c.OUTCOME: "", c.ALONE: True}), tabled(*some), [], {})
+        monkeypatch.setattr("bench.report.backends.agreement.agreements", lambda _: agreed)
+        return backends_section(trainings.assign(**{c.OUTCOME: "", c.ALONE: True}), tabled(*some), [], {})
 
     return shown
 
@@ -197,9 +197,9 @@ def test_a_backend_has_one_colour():
 def test_a_line_ends_in_the_name_of_its_backend():
     """No legend is needed; a side that disagrees is marked."""
     rounds = tabled(samples("numpy", [10.0] * 2), samples("torch", [20.0] * 2))
-    table = timing.timing_table(rounds, pd.DataFrame(columns=COLUMNS))
-    table[timing.VERDICT] = [timing.REFERENCE, timing.DISAGREES]
-    (axes,) = speed.throughput(table, [1], (1e4, 1e6)).axes
+    table = timings.timing_table(rounds, pd.DataFrame(columns=COLUMNS))
+    table[timings.VERDICT] = [timings.REFERENCE, timings.DISAGREES]
+    (axes,) = backends.throughput(table, [1], (1e4, 1e6)).axes
     assert {text.get_text() for text in axes.texts} == {"numpy", "torch ≠"}
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.problem.outcome import Result
-from bench.problem.trial import BACKENDS
-from bench.report.colour import BACKEND, OUTCOMES, RAMP, STEPS, THEME, VARIABLES, css, order, rate_colours
+from bench.model.outcome import Result
+from bench.model.trial import BACKENDS
+from bench.report.colours import BACKEND, OUTCOMES, RAMP, STEPS, THEME, VARIABLES, css, order, rate_colours
 
 OKABE_ITO = {  # Okabe & Ito (2008), Color Universal Design
     "bluish green": "#009e73",

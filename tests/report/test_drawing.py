@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.report.chart import Chart, sheet
-from bench.report.colour import EFFECT, INK, OUTCOMES, VARIABLES
+from bench.report.charts import Chart, sheet
+from bench.report.colours import EFFECT, INK, OUTCOMES, VARIABLES
 from bench.report.drawing import blank, inline, log_axis, log_range, name_ends, panel, plain, plain_number, style
 
 SVG = "{http://www.w3.org/2000/svg}"

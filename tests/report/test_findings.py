@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from bench.analysis.claims import Verdict
+from bench.stats.claims import Verdict
 
 SOLVED, STUCK, WRONG = [0.0, 1.0, 1.0, 0.0], [0.5, 0.5, 0.5, 0.5], [1.0, 1.0, 1.0, 0.0]
 ANCHOR = re.compile(r'<a href="#([^"]*)"><strong>')

@@ -6,10 +6,10 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.analysis.study import NAME, Study, trial_table
-from bench.problem.trial import Trial
+from bench.metrics import columns as c
+from bench.model.trial import Trial
 from bench.report.layout import MOST_LINES, is_grid, layout, shown_trials, sort_by
-from bench.tracking import columns as c
+from bench.stats.block_analysis import NAME, BlockAnalysis, trial_table
 
 VALUES = {
     "gate": st.lists(st.sampled_from(["or", "and", "xor", "nor"]), min_size=1, unique=True),
@@ -31,7 +31,7 @@ def study(trials):
         {c.TRIAL_ID: one.trial_id, "blocks": [0], "seeds": "0:5", "trainings": 5, "parameters": one.parameters}
         for one in trials
     ]
-    return Study("", trial_table({"trials": planned}), pd.DataFrame())
+    return BlockAnalysis("", trial_table({"trials": planned}), pd.DataFrame())
 
 
 @given(GRIDS, st.randoms(use_true_random=False))

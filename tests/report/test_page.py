@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from bench.tracking.writer import SweepWriter
+from bench.store.writer import SweepWriter
 
 
 def page(bench, folder, *words):
@@ -288,7 +288,7 @@ def test_an_unfinished_sweep_without_anything_says_so(bench, folder):
 def test_failed_trainings_are_said_with_their_reason(bench, folder, monkeypatch, seeds, said):
     """Exit status 1; they count as not solved."""
     from bench.backends import numpy_loop
-    from bench.problem.trial import Trial
+    from bench.model.trial import Trial
 
     cursed = Trial(backend="numpy", iterations=60).initial_weights(list(seeds))
     start = numpy_loop.NumpyLoop.start

@@ -6,8 +6,8 @@ import shlex
 import numpy as np
 import pytest
 
-from bench.cli.sweep import request
-from bench.experiment.grid import make_plan
+from bench.commands import request
+from bench.config.plan import make_plan
 
 SPACE = {
     "hidden": {"low": 2, "high": 16, "log": False, "step": None, "whole": True},

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.report.chart import csv_uri
-from bench.report.table import number
+from bench.report.charts import csv_uri, number
 
 TEXTS = st.text(st.characters(blacklist_categories=["Cs", "Cc"]), min_size=1).filter(lambda text: text.strip() == text)
 FLOATS = st.floats(allow_nan=True, allow_infinity=True, allow_subnormal=False)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bench.report.words import (
+from bench.report.number_format import (
     PER_CENT,
     duration,
     from_to,

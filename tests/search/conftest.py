@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from bench.experiment.search.definition import Search
-from bench.experiment.search.space import Choices, Dimension, Range
-from bench.search.study import Study, Told
+from bench.config.search_config import Search
+from bench.config.search_space import Choices, Dimension, Range
+from bench.search.optuna_study import Evaluation, Study
 
 SPACE = {
     "hidden": Dimension(Range(2, 16, log=False, step=None, whole=True)),
@@ -45,5 +45,7 @@ def played(
         for number, proposed in proposals.items():
             values = [value(proposed), float(proposed["hidden"])][: len(search.objectives)]
             limits = {str(limit): limit.violation(value(proposed)) for limit in search.constraints}
-            study.tell(number, Told(values, limits, 10, pruned=number % 7 == 3 and not several), {"trial_id": "x"})
+            study.tell(
+                number, Evaluation(values, limits, 10, pruned=number % 7 == 3 and not several), {"trial_id": "x"}
+            )
     return study, asked

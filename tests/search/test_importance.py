@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.search.importance import EVALUATORS, FEWEST, importances
+from bench.search.optuna_study import EVALUATORS, FEWEST, importances
 
 from .conftest import CONDITIONAL, played
 

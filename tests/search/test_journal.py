@@ -6,7 +6,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from bench.errors import RequestError
-from bench.search.journal import Journal
+from bench.search.optuna_journal import Journal
 
 from .conftest import played
 

@@ -4,8 +4,8 @@ import importlib.util
 
 import pytest
 
-from bench.experiment.search.definition import SAMPLERS
-from bench.experiment.search.objective import Constraint
+from bench.config.search_config import SAMPLERS
+from bench.metrics.objectives import Constraint
 
 from .conftest import CONDITIONAL, SPACE, played, value
 
@@ -32,7 +32,7 @@ def test_the_same_answers_give_the_same_questions(searched, sampler, kind):
 @pytest.mark.parametrize("sampler", ["tpe", "random", "nsga2", "qmc"])
 def test_another_seed_asks_something_else(searched, sampler):
     """Repeated searches are not the same search."""
-    from bench.search.study import Study
+    from bench.search.optuna_study import Study
 
     one, other = (Study(searched(), sampler, seed).ask(5) for seed in (0, 1))
     assert one != other

@@ -12,7 +12,7 @@ import numba
 from numba import config
 from numba.misc.appdirs import AppDirs
 
-from bench.problem import loss
+from bench.model import loss
 
 # no nnan or ninf: a lane that diverged must stay so; no reassoc: sums keep their order; contract: fused multiply-add
 FLAGS = {"contract", "nsz", "arcp"}

@@ -15,7 +15,7 @@ from numba.extending import intrinsic
 
 from bench.backends.lanes.arithmetic import sigmoid
 from bench.backends.lanes.compiling import INLINE
-from bench.problem.loss import SLOPE_FLOOR
+from bench.model.loss import SLOPE_FLOOR
 
 LANES = 64  # four vectors of 16 float32 in flight
 CHECK = 64  # iterations between two looks at whether every lane of a block has stopped

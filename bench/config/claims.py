@@ -1,0 +1,212 @@
+"""Claims: what an experiment says is true, declared in its file and checked after its sweep."""
+
+import re
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, field_validator, model_validator
+
+from bench.errors import unknown
+from bench.model.outcome import Result
+
+C = TypeVar("C", bound="Claim")
+Where = dict[str, Any]
+DECIMAL = re.compile(r"-?\d+\.?(\d*)(e[+-]\d\d+)?")
+FORMAT = re.compile(r"\.\d{1,2}[efg]")
+Measure = Literal[
+    "final_loss", "final_mse", "max_abs_error", "solved_at", "correct_at", "iteration_us", "halfway_at", "wrong"
+]
+Amount = Literal["final_loss", "final_mse", "max_abs_error", "solved_at", "correct_at", "halfway_at"]
+Event = Literal["outcome", "solved", "correct", "wrong", "wrong_observation", "pattern", Amount]
+
+
+class Claim(BaseModel):
+    """What every claim says: its id, where it is from, what it says in words, and about which trainings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    source: str
+    what: str
+    where: Where
+
+
+class OfOne(Claim):
+    """What is said of one training; ``also`` names backends that must give the same, each in a row of its own."""
+
+    LENIENT: ClassVar[dict[str, Any]] = {}  # what differs for those backends
+
+    seed: int = Field(ge=0)
+    also: list[str] = []
+
+    def variants(self) -> "list[OfOne]":
+        """Return the claim for its own backend, and for each of the others."""
+        others = [
+            self.model_copy(
+                update={
+                    "id": f"{self.id}-{backend}",
+                    "what": f"{self.what}; with {backend}",
+                    "where": {**self.where, "backend": backend},
+                    "also": [],
+                    **self.LENIENT,
+                }
+            )
+            for backend in self.also
+        ]
+        return [self, *others]
+
+
+class Printed(OfOne):
+    """Numbers printed somewhere, which one training must give to every printed digit.
+
+    ``carried`` asks only for the digits that the training's precision carries to its end, as of the backends of
+    ``also``. ``at`` says which numbers: iterations for ``loss``, places (from 0) for lists, nothing for a single one.
+    ``format`` is a Python format for digits that the text itself does not show, such as ``.2g``.
+    """
+
+    LENIENT: ClassVar[dict[str, Any]] = {"carried": True}
+
+    of: Literal["loss", "predictions", "errors", "weights", "initial_weights", "final_loss"]
+    at: list[Annotated[int, Field(ge=0)]] = []
+    printed: list[str] = Field(min_length=1)
+    format: str | None = None
+    carried: bool = False
+
+    @model_validator(mode="after")
+    def _matching(self) -> "Printed":
+        wrong = [text for text in self.printed if not DECIMAL.fullmatch(text)]
+        if self.format is not None and not FORMAT.fullmatch(self.format):
+            raise ValueError(f"format is {self.format!r}; allowed are Python's for numbers, such as .2g and .6e")
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is printed nowhere like that; allowed are decimals such as 1.5 and 1.5e-03")
+        if self.at and len(self.at) != len(self.printed):
+            raise ValueError(f"'at' has {len(self.at)} entries and 'printed' {len(self.printed)}; allowed is one each")
+        if not self.at and (self.of == "loss" or (self.of == "final_loss" and len(self.printed) > 1)):
+            raise ValueError(f"'at' is missing; allowed for of = {self.of!r} is one entry for each printed number")
+        return self
+
+
+class Bound(OfOne):
+    """One training's number below or above a bound."""
+
+    of: Measure
+    above: float | None = None
+    below: float | None = None
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> "Bound":
+        return _one_of(self, "above", "below")
+
+
+def _read_event(name: str, value: Any) -> Any:
+    """Check one property of an event, or a list of them; raise ValueError for what can never happen."""
+    if name in get_args(Amount):
+        return _read_amount(name, value)
+    items = value if isinstance(value, list) else [value]
+    for item in items:
+        if name == "outcome" and item not in list(Result):
+            raise ValueError(unknown("outcome", item, Result))
+        if name in ("solved", "correct") and not isinstance(item, bool):
+            raise ValueError(f"{name} is {item!r}; allowed are true and false")
+        if name.startswith("wrong") and (not isinstance(item, int) or isinstance(item, bool) or item < 0):
+            raise ValueError(f"{name} is {item!r}; allowed are whole numbers from 0")
+        if name == "pattern" and not isinstance(item, str):
+            raise ValueError(f"{name} is {item!r}; allowed are texts such as '0 1 1 0'")
+    return value
+
+
+def _read_amount(name: str, value: Any) -> Any:
+    """Check one bound of a number, such as ``{ above = 5000 }``."""
+    bounds = list(value.items()) if isinstance(value, dict) else []
+    if len(bounds) != 1 or bounds[0][0] not in ("above", "below") or type(bounds[0][1]) not in (int, float):
+        raise ValueError(f"{name} is {value!r}; allowed are {{ above = NUMBER }} and {{ below = NUMBER }}")
+    return value
+
+
+class Rate(Claim):
+    """The share of trainings with an event: its Wilson interval above, below or between bounds, or never, or always.
+
+    ``between`` are two bounds that the whole interval lies inside. An event names outcomes, patterns and the like, or
+    one bound of a number: ``{ halfway_at = { above = 5000 } }``.
+    """
+
+    event: dict[Event, Any] = Field(min_length=1)
+    above: float | None = Field(default=None, ge=0, lt=1)
+    below: float | None = Field(default=None, gt=0, le=1)
+    between: tuple[float, float] | None = None
+    never: Literal[True] | None = None
+    always: Literal[True] | None = None
+
+    @field_validator("between", mode="before")
+    @classmethod
+    def _two_bounds(cls, value: Any) -> Any:
+        numbers = isinstance(value, list | tuple) and all(type(bound) in (int, float) for bound in value)
+        if not (numbers and len(value) == 2 and 0 <= value[0] < value[1] <= 1):
+            raise ValueError(f"got {value!r}; allowed is [low, high] with 0 <= low < high <= 1")
+        return value
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Rate":
+        for name, value in self.event.items():
+            _read_event(name, value)
+        return self
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> "Rate":
+        return _one_of(self, "above", "below", "between", "never", "always")
+
+
+class Comparison(Claim):
+    """One selection's measure above or below another's on the same seeds, by its probability over the seeds."""
+
+    than: Where
+    measure: Measure
+    is_: Literal["above", "below"] = Field(alias="is")
+
+
+class Variety(Claim):
+    """Something that depends on the seed: no single value holds for all of them."""
+
+    varies: Literal["wrong_observation", "outcome", "pattern"]
+
+
+def _one_of(claim: C, *names: str) -> C:
+    given = [name for name in names if getattr(claim, name) is not None]
+    if len(given) != 1:
+        raise ValueError(f"got the bounds {', '.join(given) or 'none'}; allowed is exactly one of {', '.join(names)}")
+    return claim
+
+
+def _kind(claim: Any) -> str:
+    if not isinstance(claim, dict):
+        return "bound"  # whose own check says that a table is wanted
+    for key in ("printed", "event", "than", "varies"):
+        if key in claim:
+            return key
+    return "bound"
+
+
+KINDS: dict[str, type[Claim]] = {
+    "printed": Printed,
+    "event": Rate,
+    "than": Comparison,
+    "varies": Variety,
+    "bound": Bound,
+}
+
+
+def fields_of(claim: Any) -> list[str]:
+    """Return the keys that a claim of this kind may have."""
+    return [found.alias or name for name, found in KINDS[_kind(claim)].model_fields.items()]
+
+
+AnyClaim = Annotated[
+    Annotated[Printed, Tag("printed")]
+    | Annotated[Rate, Tag("event")]
+    | Annotated[Comparison, Tag("than")]
+    | Annotated[Variety, Tag("varies")]
+    | Annotated[Bound, Tag("bound")],
+    Discriminator(_kind),
+]
+
+
+CLAIM: TypeAdapter[Claim] = TypeAdapter(AnyClaim)

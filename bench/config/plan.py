@@ -1,0 +1,285 @@
+"""The plan of a sweep: every trial with the seeds it is to be trained with."""
+
+import hashlib
+import itertools
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from bench.config.claims import CLAIM, Claim, Comparison
+from bench.config.experiment import Experiment
+from bench.config.search_config import Search
+from bench.config.search_state import Proposals
+from bench.config.seeds import compact, write_seeds
+from bench.config.until import Until
+from bench.config.values import Block, attempt, written
+from bench.errors import RequestError, unknown
+from bench.model.gate import Gate
+from bench.model.timing import Timing
+from bench.model.trial import PARAMETERS, Trial, read
+
+MOST_TRAININGS = 100_000_000  # more would not fit the memory that accounts for them
+
+
+@dataclass(frozen=True)
+class PlannedTrial:
+    """A trial, the blocks that name it, and its seeds: those trained together and those trained alone."""
+
+    trial: Trial
+    blocks: tuple[int, ...]
+    together: Sequence[int]
+    alone: Sequence[int]
+
+    @property
+    def trainings(self) -> int:
+        """How many trainings are planned."""
+        return len(self.together) + len(self.alone)
+
+    def with_seeds(self, more: "PlannedTrial") -> "PlannedTrial":
+        """Return the same trial with the blocks of both, and with those seeds trained together that are not alone."""
+        together = _minus(_union([part for part in (self.together, more.together) if part]), [self.alone])
+        return replace(self, blocks=tuple(dict.fromkeys((*self.blocks, *more.blocks))), together=together)
+
+    @property
+    def seeds(self) -> Sequence[int]:
+        """All planned seeds in order."""
+        return _union([part for part in (self.together, self.alone) if part])
+
+
+@dataclass(frozen=True)
+class PlannedClaim:
+    """A claim with the ids of the trials that it is about, and of those that it compares them with."""
+
+    claim: Claim
+    trials: tuple[str, ...]
+    than: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every training of a sweep, none left out and none twice."""
+
+    trials: tuple[PlannedTrial, ...]
+    duplicates: int
+    claims: tuple[PlannedClaim, ...] = ()
+    search: Search | None = None
+    timings: tuple[Timing, ...] = ()
+    until: Until | None = None
+    proposals: Proposals | None = None  # of the search, so far
+
+    @property
+    def trainings(self) -> int:
+        """How many trainings are planned."""
+        return sum(planned.trainings for planned in self.trials)
+
+    @property
+    def expected_trials(self) -> int:
+        """How many trials there will be once a search has proposed its own, each another."""
+        return len(self.trials) + (self.search.expected_trials if self.search and not self.proposals else 0)
+
+    @property
+    def expected_trainings(self) -> int:
+        """How many trainings there will be once a search has proposed its trials, each another, and pruned none."""
+        return self.trainings + (self.search.expected_trainings if self.search and not self.proposals else 0)
+
+    @property
+    def iterations(self) -> int:
+        """How many iterations are planned, every round of every timing included."""
+        together = sum(len(planned.together) * planned.trial.iterations for planned in self.trials)
+        return together + sum(len(t.seeds) * t.rounds * t.trial.iterations for t in self.timings)
+
+    @property
+    def expected_iterations(self) -> int:
+        """How many iterations there will be at most, those of a search's trainings included."""
+        return self.iterations + (self.search.expected_iterations if self.search and not self.proposals else 0)
+
+    def extended(self, more: Sequence[PlannedTrial], proposals: Proposals) -> "Plan":
+        """Return this plan with further trials, and with further seeds and blocks of those that it has already."""
+        trials = {planned.trial.trial_id: planned for planned in self.trials}
+        for planned in more:
+            known = trials.get(planned.trial.trial_id)
+            trials[planned.trial.trial_id] = known.with_seeds(planned) if known else planned
+        return replace(self, trials=tuple(trials.values()), proposals=proposals)
+
+    def grown(self, trial_ids: Collection[str], seeds: range, until: Until) -> "Plan":
+        """Return this plan with further seeds, greater than any they have, for some trials: trained together."""
+        trials = (
+            replace(p, together=_followed(p.together, seeds)) if p.trial.trial_id in trial_ids else p
+            for p in self.trials
+        )
+        return replace(self, trials=tuple(trials), until=until)
+
+    @property
+    def plan_id(self) -> str:
+        """A hash of what is to be trained: the same request gives the same, however it was written."""
+        searched = [self.search.digest] if self.search else []
+        lines = searched + sorted(
+            f"{planned.trial.trial_id} {write_seeds(planned.together)} {write_seeds(planned.alone)}"
+            for planned in self.trials
+        )
+        lines += sorted(f"{t.trial.trial_id} {write_seeds(t.seeds)} x {t.rounds}" for t in self.timings)
+        lines += self.until.request if self.until else []
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def make_plan(experiment: Experiment) -> Plan:
+    """Multiply out every block; trainings that several blocks or values name are planned once and counted.
+
+    A training named by an ``alone`` block is trained alone, whoever else names it. Each trial of such a block is a
+    timing; one that several blocks name is taken once, in as many rounds as the most of them ask for.
+    """
+    named: dict[str, _Named] = {}
+    timings: dict[tuple[str, str], Timing] = {}
+    problems: list[str] = []
+    total = 0
+    size = sum(math.prod(map(len, block.axes.values())) * len(block.seeds) for block in experiment.blocks)
+    size += experiment.search.expected_trainings if experiment.search else 0
+    if size > MOST_TRAININGS:
+        raise RequestError(f"{size:,} trainings are asked for; allowed in one sweep are {MOST_TRAININGS:,}")
+    for place, block in enumerate(experiment.blocks):
+        for trial in _product(block, problems):
+            known = named.setdefault(trial.trial_id, _Named(trial))
+            known.blocks[place] = None
+            (known.alone if block.alone else known.together).append(block.seeds)
+            if block.alone:
+                _add_timing(timings, Timing(known.trial, block.seeds, block.rounds))
+            total += len(block.seeds)
+    if problems:
+        raise RequestError(*dict.fromkeys(problems))
+    searched = [experiment.search.gate] if experiment.search else []
+    _check_gates([*(known.trial.gate for known in named.values()), *searched])
+    planned = tuple(known.planned() for known in named.values())
+    duplicates = total - sum(p.trainings for p in planned)
+    claims = plan_claims(experiment.claims, planned)
+    return Plan(planned, duplicates, claims, experiment.search, tuple(timings.values()), experiment.until)
+
+
+def _add_timing(timings: dict[tuple[str, str], Timing], new: Timing) -> None:
+    name = (new.trial.trial_id, write_seeds(new.seeds))
+    known = timings.get(name, new)
+    timings[name] = replace(known, rounds=max(known.rounds, new.rounds))
+
+
+@dataclass
+class _Named:
+    trial: Trial
+    blocks: dict[int, None] = field(default_factory=dict)  # ordered, each once
+    together: list[Sequence[int]] = field(default_factory=list)
+    alone: list[Sequence[int]] = field(default_factory=list)
+
+    def planned(self) -> PlannedTrial:
+        together = _minus(_union(self.together), self.alone)
+        return PlannedTrial(self.trial, tuple(self.blocks), together, _union(self.alone))
+
+
+def _check_gates(gates: Sequence[Gate]) -> None:
+    """Raise RequestError where one name stands for two tables: nothing could tell their trials apart."""
+    tables: dict[str, set[str]] = {}
+    for gate in gates:
+        tables.setdefault(gate.name, set()).add(gate.digest)
+    doubled = [name for name, found in tables.items() if len(found) > 1]
+    if doubled:
+        raise RequestError(*(f"gate {name!r} names {len(tables[name])} tables; allowed is one" for name in doubled))
+
+
+def _union(parts: Sequence[Sequence[int]]) -> Sequence[int]:
+    """Return the seeds of all parts, sorted and distinct; one part is taken as it is."""
+    return parts[0] if len(parts) == 1 else compact(sorted({seed for part in parts for seed in part}))
+
+
+def _minus(seeds: Sequence[int], parts: Sequence[Sequence[int]]) -> Sequence[int]:
+    return compact(sorted(set(seeds).difference(*parts))) if parts else seeds
+
+
+def _followed(seeds: Sequence[int], more: range) -> Sequence[int]:
+    """Return seeds and those after them; of ranges that meet, nothing is written out."""
+    if isinstance(seeds, range) and seeds.stop == more.start:
+        return range(seeds.start, more.stop)
+    return (*seeds, *more) if more else seeds
+
+
+def _product(block: Block, problems: list[str]) -> list[Trial]:
+    """Return every combination of the block's values, noting those that do not go together."""
+    names = [name for name in PARAMETERS if name in block.axes]
+    combinations = itertools.product(*(block.axes[name] for name in names))
+    found = [attempt(partial(_trial, names, values), block.source, problems) for values in combinations]
+    return [trial for trial in found if trial is not None]
+
+
+def _trial(names: Sequence[str], values: Sequence[Any]) -> Trial:
+    return Trial(**dict(zip(names, values, strict=True)))
+
+
+def plan_claims(claims: Sequence[tuple[Claim, range]], trials: Sequence[PlannedTrial]) -> tuple[PlannedClaim, ...]:
+    """Find the trials of every claim; raise RequestError for all selections that are wrong or select nothing."""
+    problems: list[str] = []
+    planned = [
+        PlannedClaim(
+            claim,
+            _chosen(claim, claim.where, own, trials, problems),
+            _chosen(claim, claim.than, own, trials, problems) if isinstance(claim, Comparison) else (),
+        )
+        for claim, own in claims
+    ]
+    if problems:
+        raise RequestError(*problems)
+    return tuple(planned)
+
+
+def _chosen(
+    claim: Claim, where: Mapping[str, Any], own: range, trials: Sequence[PlannedTrial], problems: list[str]
+) -> tuple[str, ...]:
+    """Return the ids of the trials, named by the claim's own blocks, that have the selected parameters."""
+    try:
+        wanted = canonical(where)
+    except RequestError as error:
+        problems += [f"claim {claim.id!r}: {problem}" for problem in error.problems]
+        return ()
+    chosen = [p for p in trials if not set(own).isdisjoint(p.blocks) and _matches(p.trial, wanted)]
+    seed = getattr(claim, "seed", None)
+    if isinstance(claim, Comparison) and claim.measure == "iteration_us" and any(p.together for p in chosen):
+        problems.append(f"claim {claim.id!r} compares iteration_us; allowed are trials of a grid with alone = true")
+    if not chosen:
+        problems.append(f"claim {claim.id!r} selects no trial with {dict(where)}; allowed is one that its grid has")
+    elif seed is not None and len(chosen) > 1:
+        problems.append(
+            f"claim {claim.id!r} selects {len(chosen)} trials with {dict(where)}; allowed with a seed is one"
+        )
+    elif seed is not None and seed not in chosen[0].seeds:
+        problems.append(f"claim {claim.id!r} has the seed {seed}; allowed is one of {write_seeds(chosen[0].seeds)}")
+    return tuple(p.trial.trial_id for p in chosen)
+
+
+def _matches(trial: Trial, wanted: Mapping[str, Any]) -> bool:
+    return all(
+        trial.parameters[name] in (value if isinstance(value, list) else [value]) for name, value in wanted.items()
+    )
+
+
+def canonical(where: Mapping[str, Any]) -> dict[str, Any]:
+    """Write a selection's values as `Trial.parameters` does, so that 3 and "3" select the same hidden layer."""
+    problems: list[str] = []
+    found = {name: attempt(partial(_canonical, name, value), "", problems) for name, value in where.items()}
+    if problems:
+        raise RequestError(*problems)
+    return found
+
+
+def _canonical(name: str, value: Any) -> Any:
+    if name not in PARAMETERS:
+        raise RequestError(unknown("parameter", name, PARAMETERS))
+    if isinstance(value, list):
+        return [_canonical(name, item) for item in value]
+    if name == "gate":
+        return value  # a name: a .csv gate's is its file's
+    found = read(PARAMETERS[name], value)
+    return written(found) if name == "hidden" else found
+
+
+def planned_claims(rows: Sequence[Mapping[str, Any]]) -> tuple[PlannedClaim, ...]:
+    """Return claims from the plain rows that a sweep keeps of them."""
+    return tuple(
+        PlannedClaim(CLAIM.validate_python(row["claim"]), tuple(row["trials"]), tuple(row["than"])) for row in rows
+    )

@@ -1,0 +1,157 @@
+"""What the terminal shows: results on stdout, everything else on stderr."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+import pandas as pd
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bench.config.plan import Plan
+from bench.config.search_config import Search
+from bench.config.seeds import write_seeds
+from bench.metrics import columns as c
+from bench.metrics.objectives import SOLVED_RATE
+from bench.model.labels import labels
+from bench.report.charts import Finding
+from bench.report.number_format import bare_value
+from bench.stats.claims import Verdict
+from bench.stats.holdout import HELD_OUT, SEARCH, TITLE, column, interval_of
+from bench.stats.mlflow_summary import trial_medians
+from bench.stats.proportions import HIGH, LOW, RATE, solved_rates
+from bench.stats.search_results import SearchResults
+
+MOST_ROWS = 50
+WIDE = 200
+SOLVED_AT = ",.0f"  # infinite where fewer than half have solved
+
+
+def say(message: str) -> None:
+    """Tell the user something that is not the result."""
+    click.echo(message, err=True)
+
+
+def plan_table(plan: Plan) -> None:
+    """Print the trials of a plan and the size of its work."""
+    table = Table("trial", "configuration", "seeds", box=None, header_style="bold")
+    names = labels([p.trial.parameters for p in plan.trials], [p.blocks[0] for p in plan.trials])
+    for planned, name in zip(plan.trials, names, strict=True):
+        alone = f" (alone: {write_seeds(planned.alone)})" if planned.alone else ""
+        table.add_row(planned.trial.trial_id, escape(name), write_seeds(planned.seeds) + alone)
+    if plan.trials:
+        print_table(table)
+    twice = f"; {plan.duplicates:,} named more than once and planned once" if plan.duplicates else ""
+    if plan.search:
+        click.echo(_search_words(plan.search))
+        for words in repeats_words(plan.search):
+            click.echo(words)
+    if plan.until:
+        click.echo(f"and more seeds for those not alone, in rounds, until {plan.until}")
+    some = "at most " if plan.search else ""
+    work = f"{plan.expected_trainings:,} trainings, {plan.expected_iterations:,} iterations"
+    click.echo(f"{some}{plan.expected_trials:,} trials, {work}{twice}")
+
+
+def _search_words(search: Search) -> str:
+    """Return what a search will do: its trials cannot be listed before they are proposed."""
+    repeated = f", {len(search.studies):,} times" if len(search.studies) > 1 else ""
+    held_out = f"; then the best {search.best:,} with {search.validate:,} held-out seeds" if search.validate else ""
+    limits = f" with {' and '.join(map(str, search.constraints))}" if search.constraints else ""
+    return (
+        f"{search.trials:,} trials of a search over {', '.join(search.space)}, proposed by {search.sampler} for "
+        f"{' and '.join(search.objectives)}{limits}, {len(search.seeds):,} seeds each{repeated}{held_out}"
+    )
+
+
+def repeats_words(search: Search) -> list[str]:
+    """Return, where the space is smaller than the search, that trials will be proposed again."""
+    if search.settings is None or search.settings >= search.trials:
+        return []
+    return [f"the space has only {search.settings:,} settings: trials will repeat them, and are not trained again"]
+
+
+def trials_table(plan: Mapping[str, Any], trainings: pd.DataFrame) -> None:
+    """Print per trial of a grid: solved rate with Wilson's interval, medians over the seeds; a heading per block."""
+    blocks_of_grid = plan["search"]["blocks"]["search"] if plan.get("search") else len(plan["blocks"])
+    listed = [trial for trial in plan["trials"] if trial["blocks"][0] < blocks_of_grid]
+    if not listed:
+        return
+    trials = listed[:MOST_ROWS]
+    blocks = [trial["blocks"][0] for trial in trials]
+    rates = solved_rates(trainings, [c.TRIAL_ID]).set_index(c.TRIAL_ID)
+    medians = trial_medians(trainings)
+    table = Table("trial", box=None, header_style="bold")
+    for heading in ("solved", "95 % interval", "median mse", "median solved at", "µs / iteration"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    before = None
+    for trial, block, name in zip(trials, blocks, labels([t["parameters"] for t in trials], blocks), strict=True):
+        if block != before and plan["blocks"][block]:
+            table.add_row(f"[italic]{escape(plan['blocks'][block])}[/]")
+        before = block
+        table.add_row(escape(name), *_figures(rates, medians, trial[c.TRIAL_ID]))
+    print_table(table)
+    if len(listed) > MOST_ROWS:
+        click.echo(f"... and {len(listed) - MOST_ROWS:,} more trials in the report")
+
+
+def best_table(found: SearchResults) -> None:
+    """Print the best trials of a search and its references: what they seemed, and what they are on held-out seeds."""
+    if found.held_out.empty:
+        return
+    name = found.judged.first
+    table = Table("the best, and references", box=None, header_style="bold")
+    for heading in (f"{name}, as searched", f"{name}, held out", "solved, held out"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in found.held_out.to_dict("records"):
+        searched, held_out = (
+            bare_value(name, row[column(side, name)], *interval_of(row, side, name)) for side in (SEARCH, HELD_OUT)
+        )
+        solved = bare_value(SOLVED_RATE, row[column(HELD_OUT, RATE)], *interval_of(row, HELD_OUT, SOLVED_RATE))
+        table.add_row(escape(str(row[TITLE])), searched.partition(" [")[0], held_out, solved)
+    print_table(table)
+
+
+def findings_list(found: Sequence[Finding]) -> None:
+    """Print the findings, each with its evidence below."""
+    for finding in found:
+        click.echo(f"• {finding.sentence}")
+        click.echo(click.style(f"  {finding.evidence}", dim=True))
+
+
+def _figures(rates: pd.DataFrame, medians: pd.DataFrame, trial_id: str) -> list[str]:
+    rate = rates.loc[trial_id] if trial_id in rates.index else None
+    row = medians.loc[trial_id] if trial_id in medians.index else dict.fromkeys(medians.columns)
+    return [
+        "–" if rate is None else f"{rate[RATE]:.0%}",
+        "–" if rate is None else f"{rate[LOW]:.0%} to {rate[HIGH]:.0%}",
+        _number(row[c.FINAL_MSE], ".3g"),
+        _number(row[c.SOLVED_AT], SOLVED_AT),
+        _number(row[c.ITERATION_US], ".3g"),
+    ]
+
+
+def claims_table(verdicts: Sequence[Verdict], *, on_stderr: bool = False) -> None:
+    """Print claims, expected beside observed."""
+    if not verdicts:
+        return
+    table = Table("", "source", "what", "expected", "observed", box=None, header_style="bold")
+    for verdict in verdicts:
+        mark = "[green]✓[/]" if verdict.holds else "[red]✗[/]"
+        words = (verdict.source, verdict.what, verdict.expected, verdict.observed)
+        table.add_row(mark, *map(escape, words))
+    print_table(table, on_stderr=on_stderr)
+
+
+def _number(value: Any, form: str) -> str:
+    missing = pd.isna(value) or (form == SOLVED_AT and value == float("inf"))
+    return "–" if missing else format(float(value), form)
+
+
+def print_table(table: Table, *, on_stderr: bool = False) -> None:
+    """Print a table, unbroken where there is no terminal to fit it to."""
+    console = Console(stderr=on_stderr)
+    if not console.is_terminal:
+        console = Console(stderr=on_stderr, width=WIDE)
+    console.print(table)

@@ -1,0 +1,1 @@
+"""What is measured of a training, once for all rooms: column names, measures, objectives."""

@@ -1,0 +1,101 @@
+"""Initial weights: where a training starts, drawn once and outside the backends.
+
+Shapes: T trainings (one per seed), P parameters of the network, D numbers drawn. Every draw comes from MT19937 seeded
+as NumPy's legacy ``RandomState(seed)``, which is also how torch seeds its CPU generator.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.model.mt19937 import doubles, floats, words
+from bench.model.network import Layer, Network
+
+Floats = NDArray[np.float64]
+
+SCHEMES = ("torch", "uniform", "normal", "truncated_normal", "xavier")
+BIAS_SCHEMES = ("same", "zeros")
+MAX_SEED = 2**32 - 1
+TRUNCATION = 2.0  # standard deviations, as in TensorFlow's and Keras' truncated normal
+
+
+def initial_weights(
+    network: Network,
+    seeds: Sequence[int],
+    *,
+    init: str = "torch",
+    init_bias: str = "same",
+    init_low: float = 0.0,
+    init_high: float = 1.0,
+    init_scale: float = 1.0,
+    draws_before: int = 0,
+) -> Floats:
+    """Return the weights ``[T, P]`` that each seed starts from, in the flat order of `Network`.
+
+    ``torch`` equals ``torch.manual_seed(seed)`` and then ``nn.Linear`` for layer after layer, bit for bit (its
+    weights are float32, and are returned as such in float64). ``init_scale`` multiplies everything drawn.
+    """
+    weights = np.zeros((len(seeds), network.parameters))
+    biased = [layer.bias is not None and init_bias == "same" for layer in network.layers]
+    sizes = [
+        layer.fan_in * layer.fan_out + layer.fan_out * own for layer, own in zip(network.layers, biased, strict=True)
+    ]
+    drawn = _draw(init, seeds, draws_before + sum(sizes))
+    start = draws_before
+    for layer, own, size in zip(network.layers, biased, sizes, strict=True):
+        weight, bias = np.split(drawn[:, start : start + size], [layer.fan_in * layer.fan_out], axis=1)
+        weight_bound, bias_bound = _bounds(init, layer)
+        weight = _scaled(init, weight, weight_bound, init_low, init_high)
+        if init == "torch":  # nn.Linear draws its weight as [out, in]; the other schemes as NumPy users write it
+            weight = weight.reshape(-1, layer.fan_out, layer.fan_in).transpose(0, 2, 1).reshape(weight.shape)
+        weights[:, layer.weight] = weight
+        if own:
+            weights[:, layer.bias] = _scaled(init, bias, bias_bound, init_low, init_high)
+        start += size
+    with np.errstate(over="ignore"):  # a training that starts at infinity is recorded as diverged
+        return weights if init_scale == 1.0 else weights * init_scale
+
+
+def _draw(init: str, seeds: Sequence[int], count: int) -> Floats:
+    """Return the first numbers ``[T, D]`` of the scheme's distribution from each seed's stream, unscaled."""
+    if init == "torch":
+        return floats(words(seeds, count)).T
+    if init in ("uniform", "xavier"):
+        return doubles(words(seeds, 2 * count)).T
+    # normal numbers are drawn by rejection, a different number of draws for each seed
+    draw = _truncated_normal if init == "truncated_normal" else np.random.RandomState.standard_normal
+    return np.array([draw(np.random.RandomState(seed), count) for seed in seeds]).reshape(len(seeds), count)
+
+
+def _bounds(init: str, layer: Layer) -> tuple[float, float]:
+    """Return the half-widths of a layer's weights and biases, where the scheme has such."""
+    if init == "xavier":  # Glorot and Bengio 2010, equation 16
+        bound = math.sqrt(6 / (layer.fan_in + layer.fan_out))
+        return bound, bound
+    # nn.Linear: kaiming_uniform_(weight, a=sqrt(5)), written as torch computes it; then uniform(+-1/sqrt(fan_in))
+    gain = math.sqrt(2.0 / (1 + math.sqrt(5) ** 2))
+    return math.sqrt(3.0) * (gain / math.sqrt(layer.fan_in)), 1 / math.sqrt(layer.fan_in)
+
+
+def _scaled(init: str, drawn: Floats, bound: float, low: float, high: float) -> Floats:
+    if init == "uniform":
+        return low + (high - low) * drawn
+    if init == "xavier":
+        return (2 * drawn - 1) * bound
+    if init != "torch":
+        return drawn
+    # torch: x * (to - from) + from in float32 with one rounding (a fused multiply-add): 24 + 24 bits fit a float64
+    start, end = np.float32(-bound), np.float32(bound)
+    scaled = drawn * np.float64(end - start) + np.float64(start)
+    return scaled.astype(np.float32).astype(np.float64)
+
+
+def _truncated_normal(stream: np.random.RandomState, n: int) -> Floats:
+    """Draw n standard normal numbers within two standard deviations; those outside are drawn again."""
+    kept = np.empty(0)
+    while kept.size < n:
+        drawn = stream.standard_normal(n - kept.size)
+        kept = np.concatenate([kept, drawn[np.abs(drawn) <= TRUNCATION]])
+    return kept

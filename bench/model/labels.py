@@ -1,0 +1,51 @@
+"""Short names for trials: what distinguishes each from the others."""
+
+from collections.abc import Mapping, Sequence
+
+from bench.model.trial import PARAMETERS, Scalar
+
+BARE = ("gate", "loss", "activation", "backend", "dtype", "reduction", "init", "update")  # the value says what it is
+USUAL = ("gate", "hidden", "loss")
+
+
+def varying(trials: Sequence[Mapping[str, Scalar]]) -> list[str]:
+    """Return the parameters that have more than one value among these trials, in the parameters' order."""
+    return [name for name in PARAMETERS if len({trial[name] for trial in trials}) > 1]
+
+
+def labels(trials: Sequence[Mapping[str, Scalar]], groups: Sequence[int] | None = None) -> list[str]:
+    """Return a label for each trial: the values that vary within its group, or the usual ones if none does.
+
+    Numbers have four significant digits, unless those would give two trials of a group one label.
+    """
+    groups = groups or [0] * len(trials)
+    found = [""] * len(trials)
+    for group in set(groups):
+        places = [place for place, its in enumerate(groups) if its == group]
+        some = [trials[place] for place in places]
+        names = varying(some) or USUAL
+        short, exact = ([_label(trial, names, digits) for trial in some] for digits in (4, None))
+        for place, label in zip(places, short if len(set(short)) == len(set(exact)) else exact, strict=True):
+            found[place] = label
+    return found
+
+
+def _label(trial: Mapping[str, Scalar], names: Sequence[str], digits: int | None) -> str:
+    return " ".join(word(name, trial[name], digits) for name in names)
+
+
+def word(name: str, value: Scalar, digits: int | None = None) -> str:
+    """Return one parameter's value in words: bare where the value says what it is, else with its name.
+
+    A number is exact unless only so many significant ``digits`` are wanted.
+    """
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, float):
+        text = f"{value:g}" if float(f"{value:g}") == value else repr(float(value))
+        text = text if digits is None else min(text, f"{value:.{digits}g}", key=len)
+    return text if name in BARE else f"{name}={text}"
+
+
+def bare(name: str, value: Scalar, digits: int | None = None) -> str:
+    """Return a value as it is written where the parameter's name is known."""
+    return word(name, value, digits).removeprefix(f"{name}=")

@@ -1,0 +1,161 @@
+"""Batches of trainings, and what became of each.
+
+Shapes: T trainings, N observations, K recorded iterations, P parameters of the network.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.model.loss import loss_value
+from bench.model.trial import Trial
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+NEVER = -1  # in solved_at and correct_at: it never happened
+LEARNING = 0.01  # a slow training's loss still falls by more than this share in the last tenth of its budget
+
+
+class Result(StrEnum):
+    """What became of one training; every planned training has exactly one."""
+
+    SOLVED = "solved"
+    SLOW = "slow"
+    STUCK = "stuck"
+    DIVERGED = "diverged"
+    FAILED = "failed"
+    UNSUPPORTED = "unsupported"
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Trainings of one shape that a backend trains together, from given weights.
+
+    ``trial`` says everything that they share; along T vary the initial ``weights_TP``, the ``learning_rate_T``
+    and the ``momentum_T``.
+    """
+
+    trial: Trial
+    weights_TP: Floats
+    learning_rate_T: Floats
+    momentum_T: Floats
+
+    @classmethod
+    def of(cls, trial: Trial, seeds: Sequence[int]) -> "Batch":
+        """Return the batch of one trial's trainings with these seeds."""
+        size = len(seeds)
+        weights = trial.initial_weights(list(seeds))
+        return cls(trial, weights, np.full(size, trial.learning_rate), np.full(size, trial.momentum))
+
+    def __len__(self) -> int:
+        """Return the number of trainings, T."""
+        return len(self.weights_TP)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a backend returns for a batch: plain numbers, diverged ones included.
+
+    ``loss_TC`` is measured at the trial's checkpoints, before that iteration's update; predictions and weights
+    after the last one. ``solved_at_T`` and ``correct_at_T`` are iterations, or NEVER. ``iterations_T`` is how many
+    were done (fewer than planned only with ``stop = "solved"``; checkpoints after that hold NaN).
+    ``seconds_TC`` is what each training spent from a checkpoint to the next, the last to the end; trainings that
+    advance together share it equally, and ``together`` says how many did. ``compile_seconds`` comes on top.
+    """
+
+    loss_TC: Floats
+    predictions_TN: Floats
+    weights_TP: Floats
+    solved_at_T: Ints
+    correct_at_T: Ints
+    iterations_T: Ints
+    seconds_TC: Floats
+    together: int = 1
+    compile_seconds: float = 0.0
+
+    PER_TRAINING: ClassVar = (
+        "loss_TC",
+        "predictions_TN",
+        "weights_TP",
+        "solved_at_T",
+        "correct_at_T",
+        "iterations_T",
+        "seconds_TC",
+    )
+
+    def take(self, places: Ints) -> "Outcome":
+        """Return what became of some of the trainings, by their places in the batch."""
+        return replace(self, **{name: getattr(self, name)[places] for name in self.PER_TRAINING})
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """One trial's trainings with some seeds and what became of them, ready to be written.
+
+    ``outcome`` is None where nothing was trained: ``failed`` or ``unsupported``, with the ``reason``.
+    """
+
+    trial: Trial
+    seeds: tuple[int, ...]
+    alone: bool = False
+    outcome: Outcome | None = None
+    result: Result | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What a trained record says: each training's result and errors, all computed here for every backend."""
+
+    result_T: NDArray[np.str_]
+    solved_T: NDArray[np.bool_]
+    correct_T: NDArray[np.bool_]
+    final_loss_T: Floats
+    final_mse_T: Floats
+    max_abs_error_T: Floats
+    iteration_us_T: Floats
+
+
+def read_outcome(trial: Trial, outcome: Outcome) -> Reading:
+    """Derive results and final errors from a backend's numbers, in float64."""
+    targets = trial.gate.targets
+    predictions = outcome.predictions_TN
+    error_TN = np.abs(predictions - targets)
+    with np.errstate(over="ignore", invalid="ignore"):
+        final_loss = np.asarray(loss_value(trial.loss, trial.reduction, predictions, targets), dtype=np.float64)
+        final_mse = np.asarray((error_TN**2).mean(axis=-1))
+    finite = np.isfinite(predictions).all(axis=1) & np.isfinite(outcome.weights_TP).all(axis=1)
+    finite &= np.isfinite(final_loss)
+    solved = finite & within(predictions, targets, trial)
+    late = outcome.loss_TC[:, np.searchsorted(trial.checkpoints, trial.late_iteration)]
+    falling = late - final_loss > LEARNING * late
+    result = np.select([~finite, solved, falling], [Result.DIVERGED, Result.SOLVED, Result.SLOW], default=Result.STUCK)
+    return Reading(
+        result_T=result,
+        solved_T=solved,
+        correct_T=finite & right_side(predictions, targets),
+        final_loss_T=final_loss,
+        final_mse_T=final_mse,
+        max_abs_error_T=error_TN.max(axis=1),
+        iteration_us_T=outcome.seconds_TC.sum(axis=1) / np.maximum(outcome.iterations_T, 1) * 1e6,
+    )
+
+
+def within(predictions_TN: NDArray[Any], targets_N: NDArray[Any], trial: Trial) -> NDArray[np.bool_]:
+    """Return which trainings have every prediction within the tolerance, judged in the trial's dtype."""
+    dtype = np.dtype(trial.dtype)
+    distance = np.abs(predictions_TN.astype(dtype) - targets_N.astype(dtype))
+    close: NDArray[np.bool_] = (distance <= dtype.type(trial.tolerance)).all(axis=-1)
+    return close
+
+
+def right_side(predictions_TN: NDArray[Any], targets_N: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which trainings have every prediction on its target's side of 0.5."""
+    same = (predictions_TN > 0.5) == (targets_N > 0.5)
+    right: NDArray[np.bool_] = (same & ~np.isnan(predictions_TN)).all(axis=-1)
+    return right

@@ -1,0 +1,151 @@
+"""Numbers in words: as many digits as they carry, with their intervals, units and what they count."""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from bench.metrics import columns as c
+from bench.metrics.objectives import MEDIAN_MSE, MEDIAN_SOLVED_AT, PARAMETER_COUNT, RMST, SOLVED_RATE, TRAIN_SECONDS
+
+SECONDS_UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
+PER_CENT = "\u00a0%"  # no line ends between a number and its sign
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """Write a share as percent; 0 and 100 only where it is exactly that."""
+    if share is None or math.isnan(share):
+        return "–"
+    value = 100 * share
+    if value in (0, 100):
+        return f"{value:.0f}{PER_CENT}"
+    text = f"{value:.{digits}f}"
+    if float(text) in (0, 100):
+        edge = 10**-digits
+        text = f"<{edge:g}" if value < 50 else f">{100 - edge:g}"
+    return f"{text}{PER_CENT}"
+
+
+def percent_interval(share: float, low: float, high: float) -> str:
+    """Write a share with its interval, the unit once more at its end."""
+    return f"{percent(share)} [{_bare(low)}, {_bare(high)}]"
+
+
+def _bare(share: float) -> str:
+    return percent(share).removesuffix(PER_CENT)
+
+
+def points(difference: float, low: float, high: float) -> str:
+    """Write a difference of shares in percentage points, with its sign and its interval."""
+    return f"{signed(100 * difference)} points [{signed(100 * low)}, {signed(100 * high)}]"
+
+
+def signed(value: float) -> str:
+    """Write a number with its sign, and a true minus."""
+    return f"{value:+.1f}".replace("-", "−") if round(value, 1) else "0.0"
+
+
+def short(value: float | None) -> str:
+    """Write a number with three digits, or all that it has before the point."""
+    if value is None or pd.isna(value):
+        return "–"
+    if math.isinf(value):
+        return "∞"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}".replace("e-0", "e-")
+
+
+def duration(seconds: float) -> str:
+    """Write seconds in the unit that suits them."""
+    if pd.isna(seconds) or math.isinf(seconds):
+        return "…"
+    unit, size = next((named for named in SECONDS_UNITS if seconds >= named[1]), SECONDS_UNITS[-1])
+    return f"{short(seconds / size)} {unit}"
+
+
+def interval(value: float, low: float, high: float) -> str:
+    """Write a number with its interval; without, where there is none."""
+    if pd.isna(low) and pd.isna(high):
+        return short(value)
+    upper = "…" if pd.isna(high) else short(high)
+    return f"{short(value)} [{short(low)}, {upper}]"
+
+
+def p_value(p: float) -> str:
+    """Write a p value as a sentence does: p = 0.012, p < 0.001."""
+    if pd.isna(p):
+        return "–"
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}" if p < 0.1 else f"p = {p:.2f}"
+
+
+def from_to(counts: "pd.Series[int]") -> str:
+    """Return the only count, or the least and the greatest."""
+    low, high = int(np.min(counts)), int(np.max(counts))
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def counted(begun: pd.DataFrame) -> str:
+    """Return n, the trainings of a trial, and k, how many of all have solved it."""
+    if begun.empty:
+        return "n = 0"
+    sizes = begun.groupby(c.TRIAL_ID, observed=True).size()
+    per = "" if len(sizes) == 1 else " per trial"
+    return f"n\u00a0=\u00a0{from_to(sizes)}{per}, k\u00a0=\u00a0{int(begun[c.SOLVED].sum()):,} of {len(begun):,} solved"
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """Write a count with its noun."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+# ------------------------------------------------------------------ measures
+
+
+MEASURES = {
+    RMST: "restricted mean time to solution",
+    SOLVED_RATE: "solved rate",
+    MEDIAN_SOLVED_AT: "median time to solution",
+    MEDIAN_MSE: "median final error",
+    PARAMETER_COUNT: "number of weights and biases",
+    TRAIN_SECONDS: "time of a training",
+}
+SHORT = {  # in a heading
+    RMST: "restricted mean",
+    SOLVED_RATE: "solved",
+    MEDIAN_SOLVED_AT: "median time",
+    MEDIAN_MSE: "median error",
+    PARAMETER_COUNT: "weights",
+    TRAIN_SECONDS: "time",
+}
+MEASURE_UNITS = {RMST: " iterations", MEDIAN_SOLVED_AT: " iterations"}
+
+
+def value_words(name: str, value: float, low: float = np.nan, high: float = np.nan) -> str:
+    """Write a value of a measure in its unit, with its interval if there is one."""
+    return "–" if pd.isna(value) else f"{bare_value(name, value, low, high)}{MEASURE_UNITS.get(name, '')}"
+
+
+def bare_value(name: str, value: float, low: float = np.nan, high: float = np.nan) -> str:
+    """Write a value of a measure where its unit is known."""
+    if pd.isna(value):
+        return "–"
+    if name == SOLVED_RATE:
+        return percent(value) if pd.isna(low) else percent_interval(value, low, high)
+    text = duration(value) if name == TRAIN_SECONDS and np.isfinite(value) else short(value)
+    ends = "" if pd.isna(low) else f" [{short(low)}, {'…' if pd.isna(high) else short(high)}]"
+    return f"{text}{ends}"
+
+
+def change_words(name: str, value: float, low: float = np.nan, high: float = np.nan) -> str:
+    """Write a difference of two values with its sign, in points where they are shares, and with its interval if any."""
+    if pd.isna(value):
+        return "–"
+    if name == SOLVED_RATE:
+        return f"{points(value, value, value).partition(' [')[0]}" if pd.isna(low) else points(value, low, high)
+    if name == TRAIN_SECONDS and np.isfinite(value):
+        return f"{'+' if value > 0 else '−' if value < 0 else ''}{duration(abs(value))}"
+    ends = "" if pd.isna(low) else f" [{_signed(low)}, {_signed(high)}]"
+    return f"{_signed(value)}{ends}{MEASURE_UNITS.get(name, '')}"
+
+
+def _signed(value: float) -> str:
+    return f"{'+' if value > 0 else ''}{short(value)}".replace("-", "−")

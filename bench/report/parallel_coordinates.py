@@ -1,0 +1,141 @@
+"""Parallel coordinates: each trial a line through its parameters to its value (Inselberg 1985)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from bench.report.colours import DIM, INK, STEPS, THEME, order
+from bench.report.drawing import blank, plain
+from bench.report.search_scales import (
+    Floats,
+    Scale,
+    column,
+    is_eligible,
+    is_maximized,
+    objective_values,
+    parameter_scale,
+    value_scale,
+)
+
+SHADES = order(STEPS)
+VALUES = (("worst", SHADES[0]), ("best", SHADES[-1]))  # a legend
+PAPER = THEME["paper"][0]
+MOST = 300  # trials that are all drawn; of more, as many, and the best
+BEST_SHARE, MOST_BEST = 0.1, 100
+NOT_SEARCHED = -0.13  # where a line passes an axis of a parameter that the trial did not search
+NARROWEST, WIDEST = 0.54, 1.1  # inches between axes
+LENGTH = 2.2  # inches of an axis
+LETTER = 0.06  # inches
+LONG = 9  # letters of a name that stands in two lines, where it has two words
+
+
+def drawn(history: pd.DataFrame) -> int:
+    """Return how many trials parallel coordinates show."""
+    return min(len(history), MOST + _best_count(len(history))) if len(history) > MOST else len(history)
+
+
+def parallel(history: pd.DataFrame, names: Sequence[str], space: Mapping[str, Any], objective: str) -> Figure:
+    """Draw a line per trial through an axis per parameter to the objective, in the shade of its value; best on top.
+
+    A line passes below an axis whose parameter the trial did not search, or whose value is not finite. Of more than
+    300 trials, an even sample and the best tenth are drawn; ``drawn`` says how many.
+    """
+    values = objective_values(history, objective)
+    scales = [parameter_scale(space[name], column(history, name)) for name in names] + [value_scale(values)]
+    columns = [column(history, name) for name in names]
+    places_AT = np.array(
+        [scale.places(one) for scale, one in zip(scales, [*columns, pd.Series(values)], strict=True)]
+    )  # A axes, T trials
+    room = float(np.clip(4.3 / max(len(names), 1), NARROWEST, WIDEST))  # inches between axes
+    tight = max(len(one) for name in (*names, objective) for one in _two_lines(name).split("\n")) * LETTER > room - 0.05
+    top = 0.42 + 0.25 * tight
+    lowest = NOT_SEARCHED - 0.05 if np.isnan(places_AT).any() else -0.02
+    height = (1.02 - lowest) * LENGTH
+    size = (max(room * len(names) + 1.25, 3.0), height + top + 0.12)
+    figure, axes = blank(*size, left=0.62, right=0.63, top=top, bottom=0.12)
+    axes.set(xlim=(0, max(len(names), 1)), ylim=(lowest, 1.02))
+    axes.axis("off")
+    ordered, best = _chosen(history, objective)
+    _lines(axes, places_AT[:, ordered], best[ordered], maximized=is_maximized(objective))
+    for place, (name, scale) in enumerate(zip([*names, objective], scales, strict=True)):
+        is_last = place == len(names)
+        _axis(axes, place, name, scale, is_last=is_last, up=tight and place % 2 == 1, room=room)
+    for place in np.flatnonzero(np.isnan(places_AT).any(axis=1)).tolist():
+        word = "no value" if place == len(names) else "not searched"
+        _word(axes, place, NOT_SEARCHED, word, is_last=place == len(names), room=room)
+    return figure
+
+
+def _best_count(trials: int) -> int:
+    return min(int(np.ceil(BEST_SHARE * trials)), MOST_BEST)
+
+
+def _chosen(history: pd.DataFrame, objective: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the places of the trials that are drawn, from worst to best, and for all trials whether they are best."""
+    values = objective_values(history, objective) * (-1 if is_maximized(objective) else 1)
+    comparable = is_eligible(history) & np.isfinite(values)
+    ranked = np.lexsort((values, ~comparable))
+    best = np.zeros(len(history), dtype=bool)
+    best[ranked[: min(_best_count(len(history)), int(comparable.sum()))]] = True
+    rest = np.flatnonzero(~best)
+    wanted = min(drawn(history) - int(best.sum()), len(rest))
+    sample = rest[np.linspace(0, len(rest) - 1, wanted).astype(int)] if wanted else rest[:0]
+    kept = np.zeros(len(history), dtype=bool)
+    kept[sample] = True
+    return np.array([place for place in ranked[::-1] if best[place] or kept[place]], dtype=int), best
+
+
+def _lines(axes: Axes, places_AT: Floats, best: NDArray[np.bool_], *, maximized: bool) -> None:
+    """Draw lines, the last one on top; the best have an outline, which tells them from the rest on any ground."""
+    goodness = np.nan_to_num(places_AT[-1] if maximized else 1 - places_AT[-1], nan=0.0)
+    shade = np.minimum((goodness * STEPS).astype(int), STEPS - 1)
+    shown = np.where(np.isnan(places_AT), NOT_SEARCHED, places_AT).T
+    corners = [np.column_stack([np.arange(len(places_AT)), line]) for line in shown]
+    faint = 0.5 if len(shown) <= 60 else 0.28
+    strong = 1.3 if best.sum() <= 30 else 0.8
+    for own, width, alpha in ((~best, 0.7, faint), (best, strong, 1.0)):
+        few = [corners[place] for place in np.flatnonzero(own)]
+        if alpha == 1:
+            axes.add_collection(LineCollection(few, colors=INK, linewidths=1.7 * width, alpha=0.75), autolim=False)
+        colours = [SHADES[step] for step in shade[own]]
+        axes.add_collection(LineCollection(few, colors=colours, linewidths=width, alpha=alpha), autolim=False)
+
+
+def _axis(axes: Axes, place: int, name: str, scale: Scale, *, is_last: bool, up: bool, room: float) -> None:
+    """Draw an axis with its name above, ``up`` over its neighbours' if need be, and its ticks beside it."""
+    axes.plot([place, place], [0, 1], color=DIM, linewidth=0.8, clip_on=False)
+    for y, word in scale.ticks(4):
+        axes.plot(place, y, "_", color=DIM, markersize=4, markeredgewidth=0.8, clip_on=False)
+        _word(axes, place, y, word, is_last=is_last, room=room)
+    axes.annotate(
+        plain(_two_lines(name)), (place, 1), xytext=(0, 6 + 18 * up), textcoords="offset points", ha="center",
+        va="bottom", fontsize=7.5, color=INK, fontweight="bold" if is_last else "normal", annotation_clip=False,
+        linespacing=1.05,
+    )  # fmt: skip
+
+
+def _word(axes: Axes, place: int, y: float, word: str, *, is_last: bool, room: float) -> None:
+    """Write a tick over the lines: left of its axis, that of the last one right, as long as there is room."""
+    letters = max(int((room - 0.05) / LETTER), 4)
+    lines = [word] if len(word) <= letters else _two_lines(word).replace(" ", "\n").split("\n")
+    text = "\n".join(one if len(one) <= letters else f"{one[: letters - 1]}…" for one in lines)
+    axes.annotate(
+        plain(text), (place, y), xytext=(4 if is_last else -4, 0), textcoords="offset points",
+        ha="left" if is_last else "right", va="center", fontsize=7, color=INK, annotation_clip=False, linespacing=1,
+        bbox={"facecolor": PAPER, "edgecolor": "none", "alpha": 0.72, "pad": 0.6},
+    )  # fmt: skip
+
+
+def _two_lines(name: str) -> str:
+    """Return a name of several words in two lines, if it is long."""
+    cuts = [k for k, letter in enumerate(name) if letter == "_"]
+    if len(name) < LONG or not cuts:
+        return name
+    middle = min(cuts, key=lambda cut: abs(cut - len(name) / 2))
+    return f"{name[: middle + 1]}\n{name[middle + 1 :]}"

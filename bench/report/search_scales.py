@@ -1,0 +1,196 @@
+"""Scales of a search: where values of its parameters and objectives stand, however few, equal or endless they are."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from bench.metrics.objectives import DIRECTIONS, MAXIMIZE
+from bench.report.colours import DIM
+from bench.report.drawing import folded, log_axis, log_range, log_ticks, plain, plain_number
+
+Floats = NDArray[np.float64]
+NUMBER, STATE, FEASIBLE, BEST = "number", "state", "feasible", "best"
+PRUNED = "pruned"
+ENDLESS = "∞"
+DECADES = 100.0  # from the least to the greatest: beyond, an axis is logarithmic
+PLASTIC = 1.324717957244746  # the real root of x³ = x + 1
+MANY = 3000  # marks: with more, a page would be too large
+MOST_LETTERS = 40  # of names side by side
+NOWHERE = 0.5  # where all values are endless: the middle of an axis with no other tick
+
+
+@dataclass(frozen=True)
+class Scale:
+    """An axis of length 1 from ``low`` to ``high``, or with ``names`` at even places."""
+
+    low: float = 0.0
+    high: float = 1.0
+    log: bool = False
+    whole: bool = False
+    names: tuple[str, ...] = ()
+
+    def places(self, values: "pd.Series[Any]") -> Floats:
+        """Return where values stand, from 0 to 1; NaN for those that have no place."""
+        if self.names:
+            known = {_key(name): (k + 0.5) / len(self.names) for k, name in enumerate(self.names)}
+            return np.array([known.get(_key(value), np.nan) for value in values], dtype=np.float64)
+        found = numbers(values)
+        inside = np.where((found >= self.low) & (found <= self.high), found, np.nan)
+        low, high, inside = (
+            np.log10(some) if self.log else some for some in np.broadcast_arrays(self.low, self.high, inside)
+        )
+        return np.asarray((inside - low) / (high - low))
+
+    def ticks(self, most: int = 5) -> list[tuple[float, str]]:
+        """Return places with what they are called."""
+        if self.names:
+            return [((k + 0.5) / len(self.names), name) for k, name in enumerate(self.names)]
+        at = (
+            log_ticks(self.low, self.high, most)
+            if self.log
+            else np.asarray(MaxNLocator(most, integer=self.whole).tick_values(self.low, self.high))
+        )
+        return [
+            (float(place), plain_number(value))
+            for place, value in zip(self.places(pd.Series(at)), at, strict=True)
+            if np.isfinite(place)
+        ]
+
+
+def parameter_scale(dimension: Mapping[str, Any], values: "pd.Series[Any]") -> Scale:
+    """Return the scale of a dimension of the space, long enough for all values."""
+    if "choices" in dimension:
+        return Scale(names=tuple(_written(name) for name in dimension["choices"]))
+    log = bool(dimension.get("log"))
+    found = numbers(values)
+    shown = found[np.isfinite(found) & ((found > 0) | (not log))]
+    ends = [float(dimension["low"]), float(dimension["high"]), *shown]
+    low, high = min(ends), max(ends)
+    return Scale(low, high if high > low else low + 1, log, bool(dimension.get("whole")))
+
+
+def value_scale(values: Floats) -> Scale:
+    """Return the scale of an objective's finite values, logarithmic where they span more than two decades."""
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return Scale(names=(ENDLESS,))
+    if is_log(finite):
+        return Scale(*log_range(finite), log=True)
+    return Scale(*_padded(finite))
+
+
+def show_scale(axes: Axes, which: str, scale: Scale) -> None:
+    """Let an axis of length 1 show a scale; long names are turned, or stand in two lines, or are cut."""
+    ticks = scale.ticks()
+    room = 0.0 if scale.names else 0.04
+    getattr(axes, f"set_{which}lim")(-room, 1 + room)
+    words = [plain(folded(word)) for _, word in ticks]
+    getattr(axes, f"set_{which}ticks")([place for place, _ in ticks], words)
+    if which == "x" and is_turned(scale):
+        axes.tick_params(axis="x", labelrotation=25, labelsize=7)
+
+
+def is_turned(scale: Scale) -> bool:
+    """Whether names are too long to stand side by side."""
+    return sum(len(name) + 2 for name in scale.names) > MOST_LETTERS
+
+
+def value_axis(axes: Axes, which: str, values: Floats) -> tuple[float, float]:
+    """Let an axis show all finite values; return its ends, of a logarithmic one as powers of ten."""
+    finite = values[np.isfinite(values)]
+    if is_log(finite):
+        low, high = log_range(finite)
+        log_axis(axes, which, low, high)
+        return float(np.log10(low)), float(np.log10(high))
+    low, high = _padded(finite) if finite.size else (0.0, 1.0)
+    ticks = [tick for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]
+    getattr(axes, f"set_{which}lim")(low, high)
+    words = [plain_number(tick) for tick in ticks]
+    getattr(axes, f"set_{which}ticks")(*((ticks, words) if finite.size else ([NOWHERE], [ENDLESS])))
+    return low, high
+
+
+def is_log(values: Floats) -> bool:
+    """Whether values are all above 0 and span more than two decades."""
+    return bool(values.size and values.min() > 0 and values.max() / DECADES > values.min())
+
+
+def numbers(values: Iterable[Any]) -> Floats:
+    """Return values as floats, NaN for those that are no numbers."""
+    return np.asarray(pd.to_numeric(pd.Series(values), errors="coerce"), dtype=np.float64)
+
+
+def objective_values(history: pd.DataFrame, objective: str) -> Floats:
+    """Return an objective's values; those that are missing are infinite, as those that never came are."""
+    found = numbers(column(history, objective))
+    return np.where(np.isnan(found), np.inf, found)
+
+
+def clipped(values: Floats) -> Floats:
+    """Return values that can be drawn: those that are endless as the greatest, or the least, that is not."""
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return np.full(len(values), NOWHERE)
+    return np.asarray(np.clip(values, finite.min(), finite.max()))
+
+
+def column(history: pd.DataFrame, name: str) -> "pd.Series[Any]":
+    """Return a column, without values where a frame without rows has none."""
+    return history[name] if name in history else pd.Series(np.nan, index=history.index)
+
+
+def is_eligible(history: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return which trials can be the best: those that were not given up and break no limit."""
+    kept = (column(history, STATE) != PRUNED).to_numpy(dtype=bool)
+    return np.asarray(kept & column(history, FEASIBLE).fillna(1).to_numpy(dtype=bool))
+
+
+def is_maximized(objective: str) -> bool:
+    """Whether more of an objective is better."""
+    return DIRECTIONS.get(objective) == MAXIMIZE
+
+
+def spread(count: int) -> Floats:
+    """Return places [count, 2] between −0.5 and 0.5 that fill the square evenly, however many (Roberts 2018, R2)."""
+    return np.asarray((np.arange(count)[:, None] / (PLASTIC, PLASTIC**2)) % 1 - 0.5)
+
+
+def mark_style(count: int) -> dict[str, Any]:
+    """Return how large marks are, the smaller the more there are, and whether they are so many as to be rastered."""
+    return {"markersize": float(np.clip(3.4 * (150 / max(count, 1)) ** 0.3, 1.6, 3.4)), "rasterized": count > MANY}
+
+
+def title_axis(axes: Axes, name: str) -> None:
+    """Write what stands on the y axis above it, where it can be read without turning one's head."""
+    axes.annotate(
+        plain(name), (0, 1), xycoords="axes fraction", xytext=(-2, 5), textcoords="offset points", ha="left",
+        va="bottom", fontsize=8, color=DIM, annotation_clip=False,
+    )  # fmt: skip
+
+
+def _padded(finite: Floats) -> tuple[float, float]:
+    low, high = float(finite.min()), float(finite.max())
+    size = max(abs(low), abs(high))
+    pad = 0.05 * (high - low) if high - low > 1e-9 * size else 0.1 * size or 0.5
+    return low - pad, high + pad
+
+
+def _written(value: Any) -> str:
+    """Return a choice as a user writes it: true and false as in TOML."""
+    return str(value).lower() if str(value) in ("True", "False") else str(value)
+
+
+def _key(value: Any) -> str:
+    """Return what two ways to write the same value have in common: 1 and 1.0, true and True."""
+    if isinstance(value, bool | np.bool_):
+        return str(value).lower()  # as a number, it would be 1
+    try:
+        return str(float(value))
+    except (TypeError, ValueError):
+        return str(value).lower()

@@ -1,0 +1,199 @@
+"""Benchmark rounds: timings take turns in an order shuffled anew for every round, one sweep at a time on a machine."""
+
+import gc
+import tempfile
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Event
+from time import perf_counter, process_time
+
+import numpy as np
+import pandas as pd
+from filelock import FileLock, Timeout
+from threadpoolctl import threadpool_limits
+
+from bench.config.plan import Plan
+from bench.config.seeds import compact, write_seeds
+from bench.metrics import columns as c
+from bench.model.outcome import Batch, Outcome, Record
+from bench.model.timing import WARM_UP, Sample, Timing, read_sample
+from bench.model.trial import Trial
+from bench.running.chunks import THREADS, Job, backend_of, train_job
+from bench.running.process_setup import pinned
+
+POLL_S = 0.2
+SHARED = 0o666  # whoever runs the other sweep may lock the file too
+
+
+def lock_path() -> Path:
+    """Return the file that whoever measures on this machine keeps locked."""
+    return Path(tempfile.gettempdir()) / "bench-timing.lock"
+
+
+@contextmanager
+def measuring(stop: Event, say: Callable[[str], None]) -> Iterator[bool]:
+    """Yield once no other sweep of anybody's measures on this machine; False if ``stop`` was set before that."""
+    lock = FileLock(lock_path(), mode=SHARED)
+    free = _wait(lock, stop, say)
+    try:
+        yield free
+    finally:
+        lock.release()  # nothing, if it is not held
+
+
+def _wait(lock: FileLock, stop: Event, say: Callable[[str], None]) -> bool:
+    waiting = False
+    while not stop.is_set():
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            if not waiting:
+                say("waiting: another sweep takes its timings on this machine")
+            waiting = True
+            time.sleep(POLL_S)  # not stop.wait: a signal's handler must not meet the event's lock held
+        except OSError as error:  # somebody else's file that may not be opened
+            say(f"timings of other sweeps on this machine cannot be waited for: {error}")
+            return True
+        else:
+            return True
+    return False
+
+
+# ------------------------------------------------------------------ rounds
+
+
+FEW_ITERATIONS = 10
+WARM_S = 0.5  # a training up to this long is its own warm-up, so that nothing is left to compile
+
+Missing = Mapping[str, Collection[int]]  # by trial, the seeds that have no row yet
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One timing's turn in one round; ``owned`` are the seeds whose rows come from it."""
+
+    timing: Timing
+    place: int  # of the timing in the plan
+    round: int
+    order: int  # of the turn in its round
+    owned: Sequence[int]
+
+
+def turns(plan: Plan, samples: pd.DataFrame, missing: Missing) -> list[Turn]:
+    """Return the turns that still have to be taken, round by round; the plan alone decides their order.
+
+    A training's row comes from the first round of the first timing that names it.
+    """
+    taken = set(zip(samples[c.TRIAL_ID], samples[c.SEEDS], samples[c.ROUND], strict=True))
+    owned = _owned(plan.timings, missing)
+    found = []
+    for number in range(1, max((timing.rounds for timing in plan.timings), default=0) + 1):
+        for order, place in enumerate(shuffled(plan, number)):
+            timing = plan.timings[place]
+            turn = Turn(timing, place, number, order, owned[place] if number == 1 else ())
+            name = (timing.trial.trial_id, write_seeds(timing.seeds), number)
+            if number <= timing.rounds and _can(timing.trial) and (turn.owned or name not in taken):
+                found.append(turn)
+    return found
+
+
+def shuffled(plan: Plan, number: int) -> list[int]:
+    """Return the places of a plan's timings in the order of a round: drift, and what ran before, hit all alike."""
+    rng = np.random.default_rng([int(plan.plan_id, 16), number])
+    places: list[int] = rng.permutation(len(plan.timings)).tolist()
+    return places
+
+
+def _can(trial: Trial) -> bool:
+    return backend_of(trial.backend).unsupported(trial) is None
+
+
+def _owned(timings: Sequence[Timing], missing: Missing) -> list[Sequence[int]]:
+    """Return for each timing the seeds without a row that no earlier timing of its trial has."""
+    left = {trial_id: set(seeds) for trial_id, seeds in missing.items()}
+    found = []
+    for timing in timings:
+        waiting = left.get(timing.trial.trial_id, set())
+        found.append(compact([seed for seed in timing.seeds if seed in waiting]))
+        waiting.difference_update(timing.seeds)
+    return found
+
+
+def take(waiting: Sequence[Turn], stop: Event) -> Iterator[tuple[list[Record], list[Sample]]]:
+    """Warm every timing up, then yield what each turn gave: rows in the first round, and a sample.
+
+    A batch that raises has no sample, then or later: its trainings are done again in parts, to find those that
+    fail. Once ``stop`` is set nothing new is begun.
+    """
+    broken: set[int] = set()
+    with pinned(THREADS), _frozen():
+        for order, turn in enumerate({turn.place: turn for turn in waiting}.values()):
+            if not stop.is_set():
+                yield _warmed(turn.timing, order)
+        for turn in waiting:
+            if stop.is_set():
+                return
+            if turn.place not in broken:
+                try:
+                    outcome, sample = _measured(turn.timing, turn.timing.trial, turn.round, turn.order)
+                except Exception:  # noqa: BLE001 - whatever a backend raises must cost trainings, not the sweep
+                    broken.add(turn.place)
+                    yield _in_parts(turn), []
+                else:
+                    yield _rows(turn, outcome), [sample]
+
+
+@contextmanager
+def _frozen() -> Iterator[None]:
+    """Take what is in memory now out of Python's garbage collection, which would look through all of it every time."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def _warmed(timing: Timing, order: int) -> tuple[list[Record], list[Sample]]:
+    """Train the batch for so long that all is compiled; a batch that raises will do so again in its turn."""
+    try:
+        return [], [_measured(timing, warm_up(timing), WARM_UP, order)[1]]
+    except Exception:  # noqa: BLE001 - see above
+        return [], []
+
+
+def warm_up(timing: Timing) -> Trial:
+    """Return the trial, shortened so that a batch of the timing's size takes about half a second."""
+    job = Job(timing.trial, timing.seeds)
+    return shortened(timing.trial, max(int(timing.trial.iterations * WARM_S / job.cost_s), FEW_ITERATIONS))
+
+
+def shortened(trial: Trial, iterations: int = FEW_ITERATIONS) -> Trial:
+    """Return the trial with at most so many iterations."""
+    return trial if trial.iterations <= iterations else replace(trial, iterations=iterations)
+
+
+def _measured(timing: Timing, trial: Trial, number: int, order: int) -> tuple[Outcome, Sample]:
+    """Train the whole batch once; drawing its weights, and what Python would tidy up meanwhile, come before."""
+    backend, batch = backend_of(trial.backend), Batch.of(trial, timing.seeds)
+    gc.collect()
+    with threadpool_limits(limits=THREADS):
+        started, worked = perf_counter(), process_time()
+        outcome = backend.train(batch)
+        wall_s, cpu_s = perf_counter() - started, process_time() - worked
+    took = {"wall_s": wall_s, "cpu_s": cpu_s}
+    return outcome, read_sample(timing, trial, outcome, number=number, order=order, threads=THREADS, **took)
+
+
+def _rows(turn: Turn, outcome: Outcome) -> list[Record]:
+    places = np.searchsorted(turn.timing.seeds, turn.owned)
+    seeds = tuple(turn.owned)
+    return [Record(turn.timing.trial, seeds, alone=True, outcome=outcome.take(places))] if seeds else []
+
+
+def _in_parts(turn: Turn) -> list[Record]:
+    with threadpool_limits(limits=THREADS):
+        return train_job(Job(turn.timing.trial, turn.owned, alone=True)) if turn.owned else []

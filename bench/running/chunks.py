@@ -1,0 +1,141 @@
+"""Chunks: about half a second of work, picklable, and repeatable; and how a worker trains one."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from threadpoolctl import threadpool_limits
+
+from bench.backends import load
+from bench.backends.base import Backend
+from bench.model.outcome import Batch, Record, Result
+from bench.model.trial import Trial
+
+CHUNK_S = 0.5
+CHUNK_NUMBERS = 4_000_000  # that a chunk's trainings return, at most: a few chunks are in memory at a time
+
+
+@dataclass(frozen=True)
+class Job:
+    """One trial with some of its seeds."""
+
+    trial: Trial
+    seeds: Sequence[int]
+    alone: bool = False
+
+    @property
+    def trainings(self) -> int:
+        """How many trainings the job holds."""
+        return len(self.seeds)
+
+    @property
+    def cost_s(self) -> float:
+        """About how many seconds of one core the job takes; only the cutting depends on it."""
+        return max(self.trainings, load(self.trial.backend).least) * self.training_s
+
+    @property
+    def training_s(self) -> float:
+        """About how many seconds of one core each of many trainings takes."""
+        return load(self.trial.backend).cost_us(self.trial) * self.trial.iterations / 1e6
+
+    @property
+    def most(self) -> int:
+        """How many trainings one chunk may hold."""
+        trial = self.trial
+        numbers = 2 * (len(trial.checkpoints) + trial.network.parameters + len(trial.gate.targets))
+        return max(CHUNK_NUMBERS // numbers, 1)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Jobs that one worker does in one go."""
+
+    jobs: tuple[Job, ...]
+
+    @property
+    def trainings(self) -> int:
+        """How many trainings the chunk holds."""
+        return sum(job.trainings for job in self.jobs)
+
+    @property
+    def cost_s(self) -> float:
+        """About how many seconds of one core the chunk takes."""
+        return sum(job.cost_s for job in self.jobs)
+
+    def halves(self) -> "tuple[Chunk, ...]":
+        """Return the chunk in two, or itself if it is one training."""
+        if len(self.jobs) > 1:
+            middle = len(self.jobs) // 2
+            return Chunk(self.jobs[:middle]), Chunk(self.jobs[middle:])
+        job = self.jobs[0]
+        if job.trainings == 1:
+            return (self,)
+        middle = job.trainings // 2
+        parts = (job.seeds[:middle], job.seeds[middle:])
+        return tuple(Chunk((Job(job.trial, seeds, job.alone),)) for seeds in parts)
+
+
+def cut(jobs: Iterable[Job]) -> list[Chunk]:
+    """Return chunks of about CHUNK_S seconds, those with the longest trainings first: no worker ends late."""
+    chunks = [Chunk(tuple(parts)) for parts in _fill(jobs)]
+    return sorted(chunks, key=lambda chunk: -chunk.cost_s if chunk.cost_s > 2 * CHUNK_S else 0.0)
+
+
+def _fill(jobs: Iterable[Job]) -> Iterator[list[Job]]:
+    filled: list[Job] = []
+    room_s = CHUNK_S
+    for job in jobs:
+        start = 0
+        while start < job.trainings:
+            size = max(min(int(room_s / job.training_s), job.most), load(job.trial.backend).least)
+            part = Job(job.trial, job.seeds[start : start + size], job.alone)
+            if filled and part.cost_s > room_s:
+                yield filled
+                filled, room_s = [], CHUNK_S
+                continue
+            filled.append(part)
+            room_s -= part.cost_s
+            start += part.trainings
+            if room_s <= 0 or part.trainings >= job.most:
+                yield filled
+                filled, room_s = [], CHUNK_S
+    if filled:
+        yield filled
+
+
+# ------------------------------------------------------------------ work
+
+
+THREADS = 1  # of a library, within a worker: the networks are too small to share
+
+
+@cache
+def backend_of(name: str) -> Backend:
+    """Load a backend once a process: its library takes seconds to import."""
+    return load(name)
+
+
+def train_chunk(chunk: Chunk) -> list[Record]:
+    """Train a chunk; a training that raises becomes a failed one, with its reason."""
+    for job in chunk.jobs:
+        backend_of(job.trial.backend)  # before the limit: a library's threads are limited once it is loaded
+    with threadpool_limits(limits=THREADS):
+        return [record for job in chunk.jobs for record in train_job(job)]
+
+
+def train_job(job: Job) -> list[Record]:
+    """Train one job; where it raises, halve it until the training at fault is alone."""
+    try:
+        outcome = backend_of(job.trial.backend).train(Batch.of(job.trial, job.seeds))
+    except Exception as error:  # noqa: BLE001 - whatever a backend raises must cost one training, not the sweep
+        if job.trainings == 1:
+            return [failed(job, f"{type(error).__name__}: {error}")]
+        middle = job.trainings // 2
+        parts = (job.seeds[:middle], job.seeds[middle:])
+        return [record for seeds in parts for record in train_job(Job(job.trial, seeds, job.alone))]
+    return [Record(job.trial, tuple(job.seeds), job.alone, outcome)]
+
+
+def failed(job: Job, reason: str) -> Record:
+    """Return the record of a job that could not be trained."""
+    return Record(job.trial, tuple(job.seeds), job.alone, result=Result.FAILED, reason=reason)

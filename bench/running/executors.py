@@ -1,0 +1,189 @@
+"""Executors: anything that is a concurrent.futures.Executor can train, here or elsewhere."""
+
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor as Threads
+from threading import Event
+from typing import Any, TypeVar
+
+from bench.backends import load
+from bench.errors import RequestError, unknown
+from bench.model.outcome import Record
+from bench.running.chunks import Chunk, Job, failed, train_chunk
+from bench.running.process_setup import begin_child
+
+A = TypeVar("A")
+NAMES = ("auto", "serial", "threads", "processes")
+DASK = "dask://"
+WINDOW = 2  # chunks in flight per worker: one being trained, one waiting
+DASK_TIMEOUT_S = 5.0
+POLL_S = 0.2  # how long an interrupt may wait to be noticed
+SERIAL_S = 4.0  # below this much work, starting processes would take longer
+KILLED = "the worker process died while training this (killed, out of memory, or crashed in native code)"
+Make = Callable[[], Executor]
+
+
+class Serial(Executor):
+    """Does each chunk when it is submitted, in this process."""
+
+    def submit(self, fn: Callable[..., A], /, *args: Any, **kwargs: Any) -> "Future[A]":
+        """Call now; the future is done when it is returned."""
+        future: Future[A] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - a future carries whatever was raised
+            future.set_exception(error)
+        return future
+
+
+def available_cores() -> int:
+    """Return the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def choose(name: str, workers: int, cost_s: float, *, holds_gil: bool) -> str:
+    """Return what ``auto`` means: threads where the GIL is released, else processes if there is enough work."""
+    if name != "auto":
+        return name
+    if workers == 1 or (holds_gil and cost_s < SERIAL_S):
+        return "serial"
+    return "processes" if holds_gil else "threads"
+
+
+class Crew:
+    """Who trains: the executor that was asked for or, for auto, the one that suits each backend and the work."""
+
+    def __init__(self, name: str, workers: int) -> None:
+        """Check the name; raise RequestError for a wrong one, or for a cluster that cannot be reached."""
+        check(name)
+        self.name, self.workers = name, workers
+        self._makers = {} if name == "auto" else {name: maker(name, workers)}
+
+    def divide(self, jobs: Sequence[Job]) -> dict[str, list[Job]]:
+        """Return which jobs each executor is to do: those that release the GIL first, in threads."""
+        divided: dict[str, list[Job]] = {}
+        for holds_gil in (False, True):
+            some = [job for job in jobs if load(job.trial.backend).releases_gil is not holds_gil]
+            kind = choose(self.name, self.workers, sum(job.cost_s for job in some), holds_gil=holds_gil)
+            if some:
+                divided.setdefault(kind, []).extend(some)
+        return divided
+
+    def train(self, kind: str, chunks: Iterable[Chunk], stop: Event) -> Iterator[list[Record]]:
+        """Yield the records of every chunk as they come from one of the executors."""
+        if kind not in self._makers:
+            self._makers[kind] = maker(kind, self.workers)
+        return run(self._makers[kind], chunks, 1 if kind == "serial" else WINDOW * self.workers, stop)
+
+
+def check(name: str) -> None:
+    """Raise RequestError for an executor that does not exist."""
+    if name not in NAMES and not name.startswith(DASK):
+        raise RequestError(unknown("executor", name, [*NAMES, "dask://HOST:PORT"]))
+
+
+def maker(name: str, workers: int) -> Make:
+    """Return the function that makes the executor, and makes it anew should it break."""
+    if name == "serial":
+        return Serial
+    if name == "threads":
+        return lambda: Threads(workers)
+    if name == "processes":
+        context = multiprocessing.get_context("spawn")
+        return lambda: ProcessPoolExecutor(workers, mp_context=context, initializer=begin_child)
+    return _dask(name)
+
+
+def _dask(name: str) -> Make:
+    """Reach the scheduler once now, so that a wrong address costs no training."""
+    try:
+        import distributed
+    except ImportError as error:
+        raise RequestError(f"executor {name!r} needs Dask; install it with: pip install 'bench[cluster]'") from error
+    address = f"tcp://{name.removeprefix(DASK)}"
+    try:
+        distributed.Client(address, timeout=DASK_TIMEOUT_S, set_as_default=False).close()
+    except (OSError, ValueError) as error:
+        problem = f"executor {name!r} does not answer ({error}); allowed is a running Dask scheduler"
+        raise RequestError(problem) from error
+    return lambda: Dask(distributed.Client(address, set_as_default=False))
+
+
+class Dask(Executor):
+    """Trains on a Dask cluster; its connection ends with it."""
+
+    def __init__(self, client: Any) -> None:
+        """Take over a connected client."""
+        self._client = client
+        self._pool = client.get_executor()
+
+    def submit(self, fn: Callable[..., A], /, *args: Any, **kwargs: Any) -> "Future[A]":
+        """Send the work to any of the cluster's workers."""
+        future: Future[A] = self._pool.submit(fn, *args, **kwargs)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - Executor's
+        """Cancel what has not begun, and leave the cluster."""
+        self._pool.shutdown(wait=wait and not cancel_futures)  # not waiting cancels
+        self._client.close()
+
+
+def run(make: Make, chunks: Iterable[Chunk], window: int, stop: Event) -> Iterator[list[Record]]:
+    """Yield the records of every chunk as they come, with at most ``window`` chunks in flight.
+
+    When a worker dies, the chunks in flight are tried again one at a time; one that is lost even then is halved,
+    down to the training at fault, which is recorded as failed. Once ``stop`` is set nothing new is begun.
+    """
+    waiting, suspects = deque(chunks), deque[Chunk]()
+    pool = make()
+    try:
+        while (waiting or suspects) and not stop.is_set():
+            alone = bool(suspects)
+            queue = deque([suspects.popleft()]) if alone else waiting
+            lost = yield from _drain(pool, queue, 1 if alone else window, stop)
+            if not lost:
+                continue
+            pool.shutdown(wait=False, cancel_futures=True)
+            pool = make()
+            if not alone:
+                suspects.extend(chunk for chunk, _ in lost)
+                continue
+            chunk, reason = lost[0]
+            if chunk.trainings == 1:
+                yield [failed(chunk.jobs[0], reason)]
+            else:
+                suspects.extendleft(reversed(chunk.halves()))
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _drain(
+    pool: Executor, queue: deque[Chunk], window: int, stop: Event
+) -> Generator[list[Record], None, list[tuple[Chunk, str]]]:
+    """Yield records until the queue is empty or a chunk is lost; return the lost ones, each with why."""
+    flying: dict[Future[list[Record]], Chunk] = {}
+    lost: list[tuple[Chunk, str]] = []
+    while flying or (queue and not stop.is_set() and not lost):
+        while queue and len(flying) < window and not stop.is_set() and not lost:
+            try:
+                flying[pool.submit(train_chunk, queue[0])] = queue[0]
+            except BrokenExecutor:
+                lost.append((queue[0], KILLED))
+            queue.popleft()
+        if stop.is_set():
+            flying = {future: chunk for future, chunk in flying.items() if not future.cancel()}
+        done, _ = wait(flying, timeout=POLL_S, return_when=FIRST_COMPLETED)
+        for future in done:
+            chunk = flying.pop(future)
+            try:
+                records = future.result()
+            except Exception as error:  # noqa: BLE001 - train_chunk itself does not raise: the way to it or back failed
+                lost.append(
+                    (chunk, KILLED if isinstance(error, BrokenExecutor) else f"{type(error).__name__}: {error}")
+                )
+            else:
+                yield records
+    return lost

@@ -1,0 +1,63 @@
+"""What a process does before it trains: leaves Ctrl-C to the driver, ends with it, stays on its cores.
+
+It imports nothing, so that a cold start can be measured in such a process.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+def begin_child() -> None:
+    """Leave Ctrl-C, which reaches every process of a terminal, to the driver; and end when the driver does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)  # a driver that was killed cannot say goodbye
+
+
+# ------------------------------------------------------------------ pinned
+
+
+TASKS = Path("/proc/self/task")
+
+
+@contextmanager
+def pinned(threads: int) -> Iterator[None]:
+    """Keep every thread of this process, and those that they start, on as many cores as ``threads`` says.
+
+    Where the system cannot say which cores a thread may use, the libraries' own limits are all there is.
+    """
+    before = _affinities()
+    for task, cores in before.items():
+        _pin(task, set(sorted(cores)[-threads:]))  # the last: systems prefer the first for their own work
+    try:
+        yield
+    finally:
+        every = set().union(*before.values())
+        for task in _affinities():
+            _pin(task, before.get(task, every))
+
+
+def _affinities() -> dict[int, set[int]]:
+    """Return the cores of each thread; one may end while it is asked."""
+    found: dict[int, set[int]] = {}
+    if hasattr(os, "sched_getaffinity") and TASKS.is_dir():
+        for entry in TASKS.iterdir():
+            with suppress(OSError):
+                found[int(entry.name)] = os.sched_getaffinity(int(entry.name))
+    return found
+
+
+def _pin(task: int, cores: set[int]) -> None:
+    with suppress(OSError):
+        os.sched_setaffinity(task, cores)

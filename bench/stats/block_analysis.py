@@ -1,0 +1,245 @@
+"""A study: the trials of one block of a sweep, varied on purpose and trained together, with all that is known of them.
+
+Everything that is drawn or said of a study comes from here, computed once, from nothing but its trainings.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.config.seeds import read_seeds
+from bench.metrics import columns as c
+from bench.metrics import measures
+from bench.model.labels import labels, varying, word
+from bench.model.outcome import Result
+from bench.model.trial import PARAMETERS
+from bench.stats import attractors, curves, final_patterns, proportions, survival
+from bench.stats import paired_comparisons as paired
+from bench.stats import permutation_importance as importance
+from bench.stats import variance_decomposition as variance
+
+NAME, BLOCK, PLANNED, SEEDS = "name", "block", "planned", "seeds"
+NEVER_TRAINED = (Result.FAILED, Result.UNSUPPORTED)
+FIRST = (c.HIDDEN, c.LOSS, "activation")  # what readers look for along an axis, before any other parameter
+BUDGET = (c.ITERATIONS, c.CURVE_POINTS, "stop", "tolerance")  # how long and how strictly, not how: no causes
+FEW_SEEDS = 3  # up to here a trial shows single trainings and no distribution
+DIGITS = 4  # of a number in words
+SEED = 0  # of all resampling: the same sweep always gives the same report
+
+
+@dataclass(frozen=True, eq=False)
+class BlockAnalysis:
+    """Trials, a row each with name and parameters, indexed by trial_id; their trainings; and what was varied.
+
+    They are ``picked`` where a search proposed them: an average over them says nothing.
+    """
+
+    title: str
+    trials: pd.DataFrame
+    trainings: pd.DataFrame
+    picked: bool = False
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The parameters that vary, those first that readers look for."""
+        varied = varying(_parameters(self.trials))
+        first = [name for name in FIRST if name in varied]
+        rest = sorted((n for n in varied if n not in first), key=lambda n: -self.trials[n].nunique())
+        return [*first, *rest]
+
+    @property
+    def _causes(self) -> list[str]:
+        return [name for name in self.names if name not in BUDGET]
+
+    @cached_property
+    def begun(self) -> pd.DataFrame:
+        """The trainings that were begun."""
+        return self.trainings[self.trainings[c.OUTCOME] != Result.UNSUPPORTED]
+
+    @cached_property
+    def trained(self) -> pd.DataFrame:
+        """The trainings that a backend came back from."""
+        return self.trainings[~self.trainings[c.OUTCOME].isin(list(NEVER_TRAINED))]
+
+    @cached_property
+    def rates(self) -> pd.DataFrame:
+        """Solved rates by trial, with names and parameters, in the plan's order."""
+        return self.named(proportions.solved_rates(self.trainings, [c.TRIAL_ID]))
+
+    @cached_property
+    def times(self) -> pd.DataFrame:
+        """Median, restricted mean and expected time to solution by trial, in iterations."""
+        return self.named(survival.times_to_solution(self.begun, SEED))
+
+    @cached_property
+    def shares(self) -> dict[str, pd.DataFrame]:
+        """The decomposition of variance of each measure; empty where the grid is not balanced."""
+        if not self.is_balanced:
+            return {}
+        return {m: variance.variance_shares(self.begun, self.names, m) for m in measures.MEASURES}
+
+    @cached_property
+    def effects(self) -> pd.DataFrame:
+        """The solved rate by each value of each parameter, over everything else."""
+        return variance.main_effects(self.begun, self.names, measures.SOLVED, self._rng())
+
+    @cached_property
+    def importances(self) -> pd.DataFrame:
+        """What tells good trials from bad ones where the grid is not balanced."""
+        return importance.importances(self.begun, self.names, SEED)
+
+    @cached_property
+    def is_balanced(self) -> bool:
+        """Whether something was varied, every combination is there, and with the same seeds."""
+        return bool(self.names) and variance.is_balanced(self.begun, self.names)
+
+    @cached_property
+    def comparisons(self) -> pd.DataFrame:
+        """Pairs of trials that start from the same weights."""
+        return paired.comparisons(self.begun, self._causes, self._rng())
+
+    @cached_property
+    def pooled(self) -> pd.DataFrame:
+        """The same pairs of values over all that else was varied."""
+        return paired.pooled(self.begun, self._causes, self.comparisons, self._rng())
+
+    @cached_property
+    def attractors(self) -> pd.DataFrame:
+        """Where stuck and slow trainings end, by gate and pattern."""
+        return attractors.attractor_summary(self.begun, self._ending)
+
+    @cached_property
+    def _ending(self) -> pd.Series:
+        return attractors.attractor_names(self.begun)
+
+    @cached_property
+    def typical(self) -> pd.DataFrame:
+        """The median loss of the trainings that end in each of the most frequent attractors."""
+        return attractors.typical_curves(self.begun, self._ending)
+
+    @cached_property
+    def wrong(self) -> pd.DataFrame:
+        """Which observation is the wrong one where it is one, by trial, and whether each is as likely."""
+        return final_patterns.wrong_observation_test(self.begun, SEED)
+
+    @cached_property
+    def fans(self) -> pd.DataFrame:
+        """Quantiles of the loss curves by trial."""
+        return curves.fans(self.trained)
+
+    @property
+    def seeds(self) -> pd.Series:
+        """How many trainings each trial has begun."""
+        return self.begun.groupby(c.TRIAL_ID, sort=False, observed=True).size()
+
+    def named(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return a table by trial with the trials' names and parameters, in the plan's order."""
+        own = [column for column in self.trials if column not in table]
+        joined = table.assign(**{c.TRIAL_ID: table[c.TRIAL_ID].astype(str)}).join(self.trials[own], on=c.TRIAL_ID)
+        places = joined[c.TRIAL_ID].map({name: place for place, name in enumerate(self.trials.index)})
+        return joined.iloc[np.argsort(places.to_numpy(), kind="stable")].reset_index(drop=True)
+
+    def trial(self, trial_id: object) -> dict[str, Any]:
+        """Return a trial's name and parameters."""
+        return self._by_id[str(trial_id)]
+
+    @cached_property
+    def _by_id(self) -> dict[str, dict[str, Any]]:
+        # looked up for every comparison: of a thousand trials, row by row, that took half of the report
+        rows = self.trials.to_dict("records")
+        return {str(trial_id): _named(row) for trial_id, row in zip(self.trials.index, rows, strict=True)}
+
+    def _rng(self) -> np.random.Generator:
+        return np.random.default_rng(SEED)
+
+
+def block_analyses(plan: Mapping[str, Any], trainings: pd.DataFrame) -> Iterator[BlockAnalysis]:
+    """Yield a study for every block with trainings that ran together.
+
+    A trial of several blocks is in the study of each, with the seeds that the block's own trials have. Those of a
+    search and of its held-out seeds are known; searches that only repeat it are no study.
+    """
+    table = trial_table(plan)
+    blocks = {trial[c.TRIAL_ID]: trial["blocks"] for trial in plan["trials"]}
+    seeds = _searched_seeds(plan)
+    together = trainings[~trainings[c.ALONE].astype(bool)]
+    for place, title in enumerate(plan["blocks"]):
+        trials = table[[place in blocks[str(name)] for name in table.index]]
+        own = together[together[c.TRIAL_ID].isin(trials.index)]
+        rows = own[own[c.SEED].isin(seeds[place])] if place in seeds else _of_block(own, place, blocks)
+        if len(rows):
+            some = trials[trials.index.isin(rows[c.TRIAL_ID].unique())]
+            yield BlockAnalysis(title, some.assign(**{NAME: labels(_parameters(some))}), rows, picked=place in seeds)
+
+
+def _searched_seeds(plan: Mapping[str, Any]) -> dict[int, Sequence[int]]:
+    """Return the seeds of the blocks of a search: none for repeated searches, which are in the ledger only."""
+    search = plan.get("search") or {}
+    places = search.get("blocks", {})
+    texts = {"search": search.get("seeds"), "held_out": search.get("held_out"), "repeated": ""}
+    return {
+        place: read_seeds(texts[name]) if texts[name] else () for name, place in places.items() if place is not None
+    }
+
+
+def _of_block(rows: pd.DataFrame, place: int, blocks: Mapping[str, Sequence[int]]) -> pd.DataFrame:
+    """Return the trainings of a block: those of trials that other blocks name too have its own trials' seeds only."""
+    shared = [name for name, places in blocks.items() if place in places and len(places) > 1]
+    is_shared = rows[c.TRIAL_ID].isin(shared)
+    if not is_shared.any() or is_shared.all():
+        return rows
+    return rows[~is_shared | rows[c.SEED].isin(rows[c.SEED][~is_shared].unique())]
+
+
+def trial_table(plan: Mapping[str, Any]) -> pd.DataFrame:
+    """Return a row per planned trial, indexed by trial_id: its name, its block, its seeds and its parameters."""
+    planned = plan["trials"]
+    blocks = [trial["blocks"][0] for trial in planned]
+    rows = {
+        NAME: labels([trial["parameters"] for trial in planned], blocks),
+        BLOCK: blocks,
+        PLANNED: [trial["trainings"] for trial in planned],
+        SEEDS: [trial["seeds"] for trial in planned],
+        **{name: [trial["parameters"][name] for trial in planned] for name in PARAMETERS},
+    }
+    return pd.DataFrame(rows, index=pd.Index([trial[c.TRIAL_ID] for trial in planned], name=c.TRIAL_ID))
+
+
+def highest(table: pd.DataFrame, name: str) -> dict[str, Any]:
+    """Return the row with the greatest number in a column, the first of several."""
+    return _row(table, int(np.nanargmax(table[name].to_numpy(dtype=np.float64))))
+
+
+def lowest(table: pd.DataFrame, name: str) -> dict[str, Any]:
+    """Return the row with the smallest number in a column, the first of several."""
+    return _row(table, int(np.nanargmin(table[name].to_numpy(dtype=np.float64))))
+
+
+def _row(table: pd.DataFrame, place: int) -> dict[str, Any]:
+    return {str(name): table[name].iloc[place] for name in table}
+
+
+def in_words(row: Mapping[str, Any], names: Sequence[str]) -> str:
+    """Return some parameters of a trial in words."""
+    return " ".join(word(name, row[name], DIGITS) for name in names)
+
+
+def in_order(name: str, values: Sequence[Any]) -> list[Any]:
+    """Return the distinct values of a parameter in an order that makes sense: hidden layers by their sizes."""
+    distinct = list(dict.fromkeys(values))
+    if name == c.HIDDEN:
+        return sorted(distinct, key=lambda hidden: [int(size) for size in str(hidden).split("-")])
+    is_number = all(isinstance(value, int | float | np.number) and not isinstance(value, bool) for value in distinct)
+    return sorted(distinct) if is_number else distinct
+
+
+def _parameters(trials: pd.DataFrame) -> list[dict[str, Any]]:
+    return [_named(row) for row in trials[list(PARAMETERS)].to_dict("records")]
+
+
+def _named(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(name): value for name, value in row.items()}

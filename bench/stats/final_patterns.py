@@ -1,0 +1,189 @@
+"""Final patterns: the predictions that trainings end at, by name, and which observations are on the wrong side of 0.5.
+
+Shapes: T trainings, N observations, U different rows, B draws under the null hypothesis.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import chisquare
+
+from bench.metrics import columns as c
+from bench.model.outcome import Result
+from bench.stats.paired_tests import holm
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+ENDS = {"0": 0.0, "1": 1.0}
+FRACTIONS = {"⅓": 1 / 3, "½": 0.5, "⅔": 2 / 3, "¼": 0.25, "¾": 0.75}
+END_WIDTH = 0.1
+FRACTION_WIDTH = 0.01
+OTHER = "·"
+WRONG, WRONG_OBSERVATION, PATTERN = "wrong", "wrong_observation", "pattern"
+NAMES = (*ENDS, *FRACTIONS, OTHER)
+HUNDREDTHS = tuple(f"{hundredth / 100:.2f}" for hundredth in range(101))
+
+
+def name_patterns(predictions_TN: Floats, fraction_width: float = FRACTION_WIDTH, *, digits: bool = False) -> Any:
+    """Return each training's predictions as a pattern such as ``⅓ 1 ⅓ ⅓``.
+
+    A prediction within 0.1 of 0 or 1 is called that; one within ``fraction_width`` of a simple fraction is called the
+    fraction; anything else is a dot, or with ``digits`` its two decimals.
+    """
+    codes_TN = _codes(predictions_TN, fraction_width, digits=digits)
+    different_UN, which_T = unique_rows(codes_TN)
+    words = np.array([*NAMES, *HUNDREDTHS], dtype=object)
+    return np.array([" ".join(words[row]) for row in different_UN], dtype=object)[which_T]
+
+
+def name_pattern(predictions_N: Floats) -> str:
+    """Return one training's predictions as a pattern such as ``⅓ 1 ⅓ ⅓``; a dot stands for anything else."""
+    return str(name_patterns(np.asarray(predictions_N)[None])[0])
+
+
+def _codes(predictions_TN: Floats, fraction_width: float, *, digits: bool) -> Ints:
+    """Return the place of each prediction's name among NAMES and HUNDREDTHS."""
+    codes = np.full(predictions_TN.shape, NAMES.index(OTHER))
+    if digits:
+        codes = len(NAMES) + np.rint(100 * np.clip(np.nan_to_num(predictions_TN), 0, 1)).astype(np.int64)
+    for names, width in ((FRACTIONS, fraction_width), (ENDS, END_WIDTH)):  # ends come last: they win
+        for name, value in reversed(names.items()):  # and of two that are near, the first
+            codes[np.abs(predictions_TN - value) <= width] = NAMES.index(name)
+    return codes
+
+
+def unique_rows(digits_TN: Ints) -> tuple[Ints, Ints]:
+    """Return the different rows ``[U, N]`` in ascending order, and which of them each row is ``[T]``.
+
+    The entries are from 0 to 127. Like ``numpy.unique`` of an axis, but in linear time: as many columns as fit beside
+    the rows' numbers are folded into one key at a time.
+    """
+    keys_T = np.zeros(len(digits_TN), dtype=np.int64)
+    fold = max((62 - len(digits_TN).bit_length()) // 7, 1)
+    for start in range(0, digits_TN.shape[1], fold):
+        for column_T in digits_TN[:, start : start + fold].T:
+            keys_T = (keys_T << 7) | column_T
+        keys_T = pd.factorize(keys_T)[0]
+    _, first_U, which_T = np.unique(keys_T, return_index=True, return_inverse=True)
+    different_UN = digits_TN[first_U]
+    order_U = np.lexsort(different_UN.T[::-1])
+    rank_U = np.empty_like(order_U)
+    rank_U[order_U] = np.arange(len(order_U))
+    return different_UN[order_U], rank_U[which_T]
+
+
+def by_targets(trainings: pd.DataFrame) -> Iterator[tuple[NDArray[np.intp], Floats]]:
+    """Yield the places of the trainings with equal targets, and these ``[N]``."""
+    trial_T, _ = pd.factorize(trainings[c.TRIAL_ID])
+    _, first = np.unique(trial_T, return_index=True)
+    targets = [np.asarray(some, dtype=np.float64) for some in trainings[c.TARGETS].iloc[first]]
+    kinds, different = pd.factorize(np.array([some.tobytes() for some in targets], dtype=object))
+    kind_T = kinds[trial_T] if len(kinds) else trial_T
+    for kind in range(len(different)):
+        yield np.flatnonzero(kind_T == kind), targets[int(np.flatnonzero(kinds == kind)[0])]
+
+
+def ended(trainings: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return which trainings have final predictions that are numbers ``[T]``: neither diverged nor never trained."""
+    there: NDArray[np.bool_] = (trainings[c.PREDICTIONS].notna() & (trainings[c.OUTCOME] != Result.DIVERGED)).to_numpy()
+    return there
+
+
+def stacked(trainings: pd.DataFrame) -> Floats:
+    """Return the final predictions ``[T, N]`` of trainings that have some, of one gate."""
+    predictions = trainings[c.PREDICTIONS].to_numpy()
+    return np.concatenate(predictions).reshape(len(predictions), -1).astype(np.float64, copy=False)
+
+
+def where_they_end(trainings: pd.DataFrame) -> pd.DataFrame:
+    """Return per training: how many observations are on the wrong side of 0.5, which one if it is one, the pattern.
+
+    Observations are counted from 1, as the tables do. What diverged, or has no predictions, has missing values.
+    """
+    size, ended_T = len(trainings), ended(trainings)
+    wrong_T, single_T = np.zeros(size, np.int64), np.zeros(size, np.int64)
+    pattern_T = np.full(size, None, dtype=object)
+    for places, targets_N in by_targets(trainings):
+        some = places[ended_T[places]]
+        if some.size:
+            predictions = stacked(trainings.iloc[some])
+            wrong = (predictions > 0.5) != (targets_N > 0.5)
+            wrong_T[some], single_T[some] = wrong.sum(axis=1), wrong.argmax(axis=1) + 1
+            pattern_T[some] = name_patterns(predictions)
+    columns = {
+        WRONG: pd.arrays.IntegerArray(wrong_T, ~ended_T),
+        WRONG_OBSERVATION: pd.arrays.IntegerArray(single_T, ~ended_T | (wrong_T != 1)),
+        PATTERN: pattern_T,
+    }
+    return pd.DataFrame(columns, index=trainings.index)
+
+
+# ------------------------------------------------------------------ uniformity
+
+
+COUNTS, N, CHI2, P, P_HOLM = "counts", "n", "chi2", "p", "p_holm"
+FEWEST_EXPECTED = 5  # below, Pearson's statistic is not chi-square distributed closely enough
+DRAWS = 9_999
+COLUMNS = [c.GATE, c.TRIAL_ID, COUNTS, N, CHI2, P, P_HOLM]
+
+
+def wrong_observation_test(trainings: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Return a row per trial with trainings that end with one observation wrong: whether each of the N is as likely.
+
+    ``counts`` ``[N]`` says how often it is each observation. ``p`` is that of Pearson's chi-square test (Pearson 1900)
+    of equal shares; from 9,999 multinomial draws (Davison & Hinkley 1997, equation 4.11) where less than 5 are expected
+    of each. ``p_holm`` is corrected for all trials of the frame (Holm 1979), which holds however they depend on each
+    other by their seeds. ``seed`` is that of the draws.
+    """
+    ones = where_they_end(trainings)[WRONG_OBSERVATION]
+    rows = trainings.loc[ones.notna().to_numpy(), [c.GATE, c.TRIAL_ID, c.TARGETS]]
+    places = ones.dropna().to_numpy(dtype=np.int64) - 1
+    if rows.empty:
+        return pd.DataFrame(columns=COLUMNS)
+    groups = rows.groupby([c.GATE, c.TRIAL_ID], observed=True).indices
+    tested = [_tested(rows.iloc[some], places[some], seed) for some in groups.values()]
+    table = pd.DataFrame(tested).sort_values([c.GATE, c.TRIAL_ID], ignore_index=True)
+    return table.assign(**{P_HOLM: holm(table[P].to_numpy())})[COLUMNS]
+
+
+def wrong_observation_summary(tested: pd.DataFrame) -> pd.DataFrame:
+    """Return a row per gate: counts over its trials, and the ``p_holm`` that none of them favours an observation.
+
+    Trials share their seeds, so that their trainings are not independent and no test may take them together: this is
+    the smallest of the trials' p that Holm corrected.
+    """
+    groups = tested.groupby(c.GATE)
+    table = groups.agg(**{COUNTS: (COUNTS, "sum"), N: (N, "sum"), P_HOLM: (P_HOLM, "min")})
+    return table.reset_index()
+
+
+def _tested(rows: pd.DataFrame, places: NDArray[np.int64], seed: int) -> dict[str, Any]:
+    first = rows.iloc[0]
+    counts = np.bincount(places, minlength=len(first[c.TARGETS]))
+    chi2, p = uniform_chi_square(counts, seed) if len(counts) > 1 else (0.0, 1.0)  # nothing to choose from
+    names = {name: str(first[name]) for name in (c.GATE, c.TRIAL_ID)}
+    return {**names, COUNTS: counts, N: len(places), CHI2: chi2, P: p}
+
+
+def uniform_chi_square(counts_N: NDArray[np.int64], seed: int) -> tuple[float, float]:
+    """Return Pearson's statistic of equal shares and its p: of the chi-square distribution, or drawn where few are."""
+    size, observations = int(counts_N.sum()), len(counts_N)
+    found = chisquare(counts_N)
+    if size >= FEWEST_EXPECTED * observations:
+        return float(found.statistic), float(found.pvalue)
+    squares_B = _null_squares(size, observations, seed)
+    return float(found.statistic), float(1 + (squares_B >= (counts_N**2).sum()).sum()) / (1 + len(squares_B))
+
+
+@lru_cache(maxsize=64)
+def _null_squares(size: int, observations: int, seed: int) -> NDArray[np.int64]:
+    """Return sums of squared counts ``[B]`` under equal shares: they order as Pearson's statistic, in whole numbers."""
+    # a stream of its own for each size: a trial's p does not depend on which others there are
+    rng = np.random.default_rng([seed, size, observations])
+    drawn: NDArray[np.int64] = (rng.multinomial(size, np.full(observations, 1 / observations), DRAWS) ** 2).sum(axis=1)
+    return drawn

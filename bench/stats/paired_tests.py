@@ -1,0 +1,137 @@
+"""Two trials over the same seeds: formulas for pairs of trainings, of which each succeeded or did not.
+
+Shapes: R pairs of trials, each with as many pairs of trainings as they have seeds in common. Discordant pairs are those
+of which one training only succeeded.
+"""
+
+import math
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binom, norm
+
+from bench.stats.proportions import CONFIDENCE
+
+Floats = NDArray[np.float64]
+
+POWER = 0.8
+FEWEST_DISCORDANT = 5  # with fewer there is nothing to build on
+MOST_EXACT = 10_000  # seeds: beyond, the formula is as good, but for a quarter too many where few speak for the other
+BELOW = 10  # seeds: the exact power is a saw, of which a tooth may come before the formula's number
+TAIL = 7  # standard deviations of the number of discordant pairs: beyond is less than rounding
+
+
+def paired_difference_interval(plus: ArrayLike, minus: ArrayLike, pairs: ArrayLike) -> tuple[Any, Any]:
+    """Return the ends of the 95 % interval of ``(plus - minus) / pairs``, in [-1, 1]; missing where there are no pairs.
+
+    The adjusted Wald interval for a difference of paired proportions (Bonett & Price 2012), which adds a pair to either
+    side: ``plus`` are the pairs that speak for the first, ``minus`` those for the second, and the rest are tied.
+    """
+    plus, minus, pairs = (np.asarray(some, dtype=np.float64) for some in (plus, minus, pairs))
+    for_first, for_second = (plus + 1) / (pairs + 2), (minus + 1) / (pairs + 2)
+    difference = for_first - for_second
+    width = norm.ppf((1 + CONFIDENCE) / 2) * np.sqrt((for_first + for_second - difference**2) / (pairs + 2))
+    ends = (np.clip(end, -1.0, 1.0) for end in (difference - width, difference + width))
+    low, high = (np.where(pairs > 0, end, np.nan)[()] for end in ends)
+    return low, high
+
+
+def mcnemar_p(only_one: ArrayLike, only_other: ArrayLike) -> Floats:
+    """Return the two-sided p of McNemar's test (McNemar 1947), exact: binomial, given how many pairs are discordant."""
+    one, other = np.asarray(only_one), np.asarray(only_other)
+    return np.asarray(np.minimum(2 * binom.cdf(np.minimum(one, other), one + other, 0.5), 1.0), dtype=np.float64)
+
+
+def holm(p: Floats) -> Floats:
+    """Return p adjusted for as many tests as there are, by Holm's step-down procedure (Holm 1979)."""
+    # statsmodels has it too, and collects garbage every time: half a second where many trainings are in memory
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1.0)
+    return adjusted
+
+
+# ------------------------------------------------------------------ how many seeds
+
+
+def seeds_needed(pairs: ArrayLike, only_one: ArrayLike, only_other: ArrayLike) -> Floats:
+    """Return the fewest seeds with which McNemar's exact test, two-sided at 5 %, has 80 % power; of one comparison.
+
+    The discordant proportions that were seen are taken as true. Infinite where they do not differ, else missing where
+    fewer than 5 pairs are discordant. Beyond 10,000 seeds it is the number of the formula, corrected for continuity.
+    """
+    size, one, other = np.broadcast_arrays(
+        *(np.asarray(some, dtype=np.int64) for some in (pairs, only_one, only_other))
+    )
+    counts_R3 = np.stack([size, np.maximum(one, other), np.minimum(one, other)], axis=-1).reshape(-1, 3)
+    different_U3, which_R = np.unique(counts_R3, axis=0, return_inverse=True)
+    needed_U = np.array([_needed(*counts) for counts in different_U3.tolist()], dtype=np.float64)
+    return needed_U[which_R.reshape(size.shape)]
+
+
+def _needed(pairs: int, more: int, fewer: int) -> float:
+    if more == fewer:
+        return np.inf
+    if more + fewer < FEWEST_DISCORDANT:
+        return np.nan
+    about, enough = _approximate(more / pairs, fewer / pairs)
+    least = max(1, about - BELOW)
+    return float(enough if enough > MOST_EXACT else _first_with_power(least, enough, more / pairs, fewer / pairs))
+
+
+def _approximate(more: float, fewer: float) -> tuple[int, int]:
+    """Return how many seeds McNemar's test needs in large samples, without and with a correction for continuity.
+
+    Without, n = (z_α √ψ + z_β √(ψ - δ²))² / δ² (Miettinen 1968; Connor 1987), where ψ are the discordant pairs and δ
+    is the difference. With, |b - c| is lowered by 1 (Edwards 1948), which solved for n is n/4 (1 + √(1 + 4 / nδ))².
+    """
+    difference, discordant = more - fewer, more + fewer
+    spread = norm.ppf((1 + CONFIDENCE) / 2) * math.sqrt(discordant)
+    spread += norm.ppf(POWER) * math.sqrt(max(discordant - difference**2, 0.0))
+    size = (spread / difference) ** 2
+    return math.ceil(size), math.ceil(size / 4 * (1 + math.sqrt(1 + 4 / (size * difference))) ** 2)
+
+
+def _first_with_power(least: int, enough: int, more: float, fewer: float) -> int:
+    """Return the first number of pairs, from ``least`` to about ``enough``, that gives the exact test its power.
+
+    Given d discordant pairs it rejects with a binomial probability, and d is binomial itself. Its chances with one
+    pair more are those of d, if that is not discordant, and of d - 1, if it is.
+    """
+    discordant = min(more + fewer, 1.0)  # rounding may leave it a hair above
+    low, high = (size * discordant for size in (least, enough))
+    discordant_D = np.arange(max(0, int(low - TAIL * (1 + math.sqrt(low)))), _beyond(high))
+    power_D, chance_D = _power_given(discordant_D, more / discordant), binom.pmf(discordant_D, least, discordant)
+    size = least
+    while size < 2 * enough and chance_D @ power_D < POWER:
+        joined_D = discordant * chance_D[:-1]
+        chance_D *= 1 - discordant
+        chance_D[1:] += joined_D
+        size += 1
+    return size
+
+
+def _power_given(discordant_D: NDArray[np.int64], share: float) -> Floats:
+    """Return how probably McNemar's exact test rejects, given the discordant pairs and the share that speaks for one.
+
+    It rejects with so few on either side that their tail is at most half of 5 %.
+    """
+    few_D = _few()[discordant_D]
+    power_D = binom.cdf(few_D, discordant_D, share) + binom.cdf(few_D, discordant_D, 1 - share)
+    return np.asarray(power_D, dtype=np.float64)
+
+
+@cache
+def _few() -> Floats:
+    """Return with how many on one side, at most, the exact test rejects, by the number of discordant pairs."""
+    discordant_D, level = np.arange(_beyond(MOST_EXACT)), (1 - CONFIDENCE) / 2
+    few_D = np.asarray(binom.ppf(level, discordant_D, 0.5), dtype=np.float64)
+    few_D -= binom.cdf(few_D, discordant_D, 0.5) > level
+    return few_D
+
+
+def _beyond(expected: float) -> int:
+    """Return a number of discordant pairs that is never reached where so many are expected."""
+    return int(expected + TAIL * (1 + math.sqrt(expected))) + 1

@@ -1,0 +1,129 @@
+"""Time per iteration: how long, how steady, how much faster than the numpy loop, and whether it may be compared."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import bootstrap
+
+from bench.metrics import columns as c
+from bench.model.timing import WARM_UP
+from bench.stats.agreement import AGREES, DIFFERENCE, REST, agreement_of, sides
+
+Floats = NDArray[np.float64]
+STEADY = 0.10  # a spread over 10 % of the median is flagged, as pyperf does
+MEDIAN, LOW, HIGH, SPREAD, NOISY, COUNT = "median_us", "q25_us", "q75_us", "spread", "noisy", "trainings"
+P99, ROUNDS, SIDE = "p99_us", "rounds", "side"
+PER_S, PER_S_LOW, PER_S_HIGH = "per_s", "per_s_q25", "per_s_q75"
+VERDICT, SPEEDUP, SPEEDUP_LOW, SPEEDUP_HIGH = "verdict", "speedup", "speedup_low", "speedup_high"
+REFERENCE, AGREED, DISAGREES, NOT_COMPARED, NO_REFERENCE, DISTURBED = (
+    "reference", "agrees", "disagrees", "not compared", "no reference", "disturbed",
+)  # fmt: skip
+SHARED, PAIRED = "shared", "paired"
+OWN_CORE = 0.9  # of its wall time a process on a core of its own works at least so much
+LOOP = "numpy"  # the side whose speed is the reference
+CONFIDENCE, RESAMPLES = 0.95, 9_999
+FEWEST = 6  # values: the bootstrap interval of a median of fewer is their whole range
+BY = [c.TRIAL_ID, c.TOGETHER]
+
+
+def iteration_times(trainings: pd.DataFrame) -> pd.DataFrame:
+    """Return median and quartiles of iteration_us per trial and way of running, in microseconds.
+
+    ``spread`` is the interquartile range over the median. Timings with ``alone`` false were taken beside other
+    work: they are kept, and not to be compared.
+    """
+    timed = trainings.dropna(subset=[c.ITERATION_US])
+    groups = timed.groupby([c.TRIAL_ID, c.BACKEND, c.ALONE], sort=False, observed=True)[c.ITERATION_US]
+    times = pd.DataFrame({LOW: groups.quantile(0.25), MEDIAN: groups.median(), HIGH: groups.quantile(0.75)})
+    times[COUNT] = groups.size()
+    times[SPREAD] = (times[HIGH] - times[LOW]) / times[MEDIAN]
+    times[NOISY] = times[SPREAD] > STEADY
+    return times.reset_index()
+
+
+def timing_table(samples: pd.DataFrame, agreed: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Return a row per trial and number of trainings side by side, with its speed-up if its trainings agree.
+
+    Latency is in microseconds for the whole batch to advance by one iteration: median, quartiles and 99th percentile
+    over every recorded chunk of every round. ``per_s`` is the throughput: iterations of one training per second, the
+    median over the rounds with its quartiles, from all that the caller waited for but compiling. ``spread`` is the
+    interquartile range of the rounds' times per training over their median. ``shared`` says that the core did
+    something else meanwhile. The warm-up is in no figure.
+    """
+    rounds = samples[samples[c.ROUND] > WARM_UP].dropna(subset=[c.TRAINING_US])
+    table = pd.DataFrame([_row(some) for _, some in rounds.groupby(BY, sort=False)])
+    if table.empty:
+        return table
+    table[SIDE] = sides(table)
+    gains = [_speedup(row, table, rounds, agreed, seed) for row in table.to_dict("records")]
+    return pd.concat([table, pd.DataFrame(gains)], axis=1)
+
+
+def _row(rounds: pd.DataFrame) -> dict[Any, Any]:
+    """Return what one timing took over its rounds."""
+    first = rounds.iloc[0]
+    chunks = np.concatenate(rounds[c.CHUNK_US].to_list())
+    latency = np.quantile(chunks[np.isfinite(chunks)], [0.25, 0.5, 0.75, 0.99])
+    low, middle, high = np.quantile(rounds[c.TRAINING_US], [0.25, 0.5, 0.75])
+    per_s = np.quantile(1e6 / rounds[c.TRAINING_US], [0.25, 0.5, 0.75])
+    return {
+        **first[[*BY, *c.PARAMETERS, c.THREADS]],
+        ROUNDS: len(rounds),
+        **dict(zip((LOW, MEDIAN, HIGH, P99), latency, strict=True)),
+        **dict(zip((PER_S_LOW, PER_S, PER_S_HIGH), per_s, strict=True)),
+        SPREAD: (high - low) / middle,
+        NOISY: (high - low) / middle > STEADY,
+        SHARED: first[c.DEVICE] == "cpu" and bool((rounds[c.CPU_S] / rounds[c.WALL_S]).median() < OWN_CORE),
+    }
+
+
+def _speedup(row: dict[Any, Any], table: pd.DataFrame, rounds: pd.DataFrame, agreed: pd.DataFrame, seed: int) -> Any:
+    """Return whether a row may be compared with the numpy loop, and how much faster it is if it may.
+
+    The loop trains one network after the other, so that the nearest number of trainings will do.
+    """
+    alike = (table[SIDE] == LOOP) & (table[list(REST)] == [row[name] for name in REST]).all(axis=1)
+    loops = table[alike]
+    nothing = {DIFFERENCE: np.nan, SPEEDUP: np.nan, SPEEDUP_LOW: np.nan, SPEEDUP_HIGH: np.nan, PAIRED: 0}
+    if row[SIDE] == LOOP or loops.empty:
+        return {VERDICT: REFERENCE if row[SIDE] == LOOP else NO_REFERENCE, **nothing}
+    near = loops.iloc[int(np.abs(np.log(loops[c.TOGETHER].astype(float) / row[c.TOGETHER])).argmin())]
+    found = agreement_of(agreed, near[c.TRIAL_ID], row[c.TRIAL_ID])
+    if found is None or not found[AGREES]:
+        difference = np.nan if found is None else found[DIFFERENCE]
+        return {VERDICT: NOT_COMPARED if found is None else DISAGREES, **nothing, DIFFERENCE: difference}
+    if row[SHARED] or near[SHARED]:
+        return {VERDICT: DISTURBED, **nothing, DIFFERENCE: found[DIFFERENCE]}
+    ratios = (_by_round(rounds, near) / _by_round(rounds, row)).dropna().to_numpy()
+    middle, low, high = median_interval(ratios, np.random.default_rng(seed))
+    return {
+        VERDICT: AGREED,
+        DIFFERENCE: found[DIFFERENCE],
+        SPEEDUP: middle,
+        SPEEDUP_LOW: low,
+        SPEEDUP_HIGH: high,
+        PAIRED: len(ratios),
+    }
+
+
+def _by_round(rounds: pd.DataFrame, row: Any) -> pd.Series:
+    """Return microseconds per iteration of one training, by round."""
+    own = rounds[(rounds[c.TRIAL_ID] == row[c.TRIAL_ID]) & (rounds[c.TOGETHER] == row[c.TOGETHER])]
+    by_round: pd.Series = own.groupby(c.ROUND)[c.TRAINING_US].median()
+    return by_round
+
+
+def median_interval(values: Floats, rng: np.random.Generator) -> tuple[float, float, float]:
+    """Return the median and its 95 % bootstrap percentile interval (Efron 1979), over rounds that are resampled whole.
+
+    The percentile interval rather than BCa, whose acceleration is not defined for a median of few values. The ends
+    are missing where there is one value only, and the median too where there is none.
+    """
+    if len(values) < 2:
+        return float(values[0]) if len(values) else np.nan, np.nan, np.nan
+    found = bootstrap(
+        (values,), np.median, confidence_level=CONFIDENCE, n_resamples=RESAMPLES, method="percentile", rng=rng
+    ).confidence_interval
+    return float(np.median(values)), float(found.low), float(found.high)

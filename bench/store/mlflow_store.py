@@ -1,0 +1,240 @@
+"""The MLflow store: made whole or not at all, opened once, with what SQLite needs to be fast."""
+
+import contextlib
+import logging
+import os
+import shutil
+import sqlite3
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from filelock import FileLock
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+from sqlalchemy import create_engine, event, inspect, text
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from bench.errors import RequestError
+
+STALE = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a database, and would play into a new one
+
+
+def make_new(path: Path) -> None:
+    """Make an MLflow database at a path that has none; who calls holds the lock of that path.
+
+    MLflow makes its tables in some hundred transactions, and refuses a database that has only some of them.
+    """
+    folder = path.with_name(f"{path.name}.new")
+    shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed here
+    folder.mkdir()
+    try:
+        _make_tables(folder / f"{uuid4().hex}.db", folder / "whole.db")
+        for ending in STALE:
+            path.with_name(path.name + ending).unlink(missing_ok=True)
+        os.replace(folder / "whole.db", path)  # noqa: PTH105 - named for what it is: atomic
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make_tables(first: Path, whole: Path) -> None:
+    """Let MLflow make its tables in one file, of a name never used before: it keeps an engine per URI for good.
+
+    The copy is what the first file and its write-ahead log hold together, and has no log of its own.
+    """
+    from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    SqlAlchemyStore(f"sqlite:///{first}", DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH).engine.dispose()
+    with contextlib.closing(sqlite3.connect(first)) as connection:
+        connection.execute("VACUUM INTO ?", [str(whole)])
+
+
+# ------------------------------------------------------------------ store
+
+
+DEFAULT_URI = "sqlite:///mlflow.db"
+SWEEP, TRIAL, TRAINING = "sweep", "trial", "training"
+StoreError = MlflowException  # what a store raises that was reached and then failed
+OWNER_TAG = "bench.owner"
+KIND, TRIAL_TAG, PLAN_TAG, COMMAND_TAG = "bench.kind", "bench.trial_id", "bench.plan_id", "bench.command"
+PARENT_TAG, NOTE_TAG, SOURCE_TAG = "mlflow.parentRunId", "mlflow.note.content", "mlflow.source.name"
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on runs, not on chats
+NUMBER_TAG, STATE_TAG = "optuna.number", "optuna.state"  # of a trial that a search proposed
+STUDY_TAG, STORAGE_TAG = "optuna.study", "optuna.storage"
+FINISHED = "FINISHED"
+# artifacts of a sweep
+SHARDS, TIMINGS, COLD_STARTS, RUNS, SEARCH = "shards", "timings", "cold_starts.json", "runs.json", "search.json"
+JOURNAL = "optuna.journal"  # beside the store
+DATABASES = ("sqlite", "postgresql", "mysql", "mssql")  # that MLflow knows
+REACH_TIMEOUT_S = 5.0
+
+
+def tracking_uri(given: str | None) -> str:
+    """Return the URI in use: the given one, else MLFLOW_TRACKING_URI, else SQLite in the working folder."""
+    return given or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
+
+
+class Store:
+    """An MLflow tracking store; raises RequestError if it cannot be reached."""
+
+    def __init__(self, uri: str) -> None:
+        """Reach the store now, so that a wrong URI costs no training."""
+        self.path = _sqlite_path(uri)
+        # MLflow keeps one engine per URI for the whole process: a relative path must not change its meaning
+        self.uri = uri if self.path is None else f"sqlite:///{self.path}"
+        _quiet()
+        _check(uri, self.path)
+        try:
+            with self._lock():  # MLflow makes its tables on first sight, and two at once get in each other's way
+                if self.path is not None and not self.path.exists():
+                    make_new(self.path)
+                self.client = MlflowClient(tracking_uri=self.uri)
+                self.client.search_experiments(max_results=1)
+        except Exception as error:
+            raise RequestError(f"tracking URI {uri!r} cannot be used: {_first_line(error)}") from error
+
+    def _lock(self) -> contextlib.AbstractContextManager[Any]:
+        return contextlib.nullcontext() if self.path is None else FileLock(f"{self.path}.lock")
+
+    def experiment_id(self, name: str) -> str:
+        """Return the id of the experiment of that name, creating it if needed; SQLite's artifacts lie beside it."""
+        found = self.client.get_experiment_by_name(name)
+        if found is not None and found.lifecycle_stage != "active":
+            raise RequestError(
+                f"MLflow experiment {name!r} is deleted; restore it or give the experiment file another name"
+            )
+        if found is not None:
+            return str(found.experiment_id)
+        location = None if self.path is None else (self.path.parent / "mlruns" / name).as_uri()
+        try:
+            return str(self.client.create_experiment(name, artifact_location=location, tags=EXPERIMENT_TAGS))
+        except MlflowException as error:
+            found = self.client.get_experiment_by_name(name)  # another sweep may have made it meanwhile
+            if found is None:
+                raise RequestError(f"MLflow experiment {name!r} cannot be created: {_first_line(error)}") from error
+            return str(found.experiment_id)
+
+    def runs(self, kind: str, experiment: str | None = None, parent: str | None = None) -> Iterator[Run]:
+        """Yield the runs of a kind, newest first, of one experiment or below one parent if given."""
+        if experiment is not None:
+            found = self.client.get_experiment_by_name(experiment)
+            ids = [found.experiment_id] if found is not None else []
+        else:
+            ids = [item.experiment_id for item in self.client.search_experiments()]
+        where = f"tags.`{KIND}` = '{kind}'" + (f" and tags.`{PARENT_TAG}` = '{parent}'" if parent else "")
+        token: str | None = None
+        while ids:
+            page = self.client.search_runs(
+                ids, where, order_by=["attributes.start_time DESC"], max_results=1000, page_token=token
+            )
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    @property
+    def journal(self) -> Path:
+        """Where Optuna's studies are kept: beside the store, or in the working folder if it is no file."""
+        return (Path.cwd() if self.path is None else self.path.parent) / JOURNAL
+
+    @cached_property
+    def is_remote(self) -> bool:
+        """Whether an MLflow server is between us and the data."""
+        return self.uri.startswith("http")
+
+    def analyze(self) -> None:
+        """Let SQLite gather its statistics: MLflow never does, and reads of curves are 30 times slower without."""
+        if self.path is None:
+            return
+        with contextlib.closing(sqlite3.connect(self.path)) as connection:
+            connection.execute("PRAGMA analysis_limit=1000")
+            connection.execute("ANALYZE")
+            connection.commit()
+
+
+@event.listens_for(Engine, "connect")
+def _tune_sqlite(connection: Any, _record: Any) -> None:
+    """Write ahead and without a disk flush per transaction: a crash of the machine may lose the last runs."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def _sqlite_path(uri: str) -> Path | None:
+    """Return the database's file; raise RequestError for a path that a URI would not carry unchanged."""
+    if not uri.startswith("sqlite:///"):
+        return None
+    path = Path(uri.removeprefix("sqlite:///")).resolve()
+    strange = sorted(set("?#%") & set(str(path)))
+    if strange:
+        raise RequestError(
+            f"tracking URI {uri!r} is the file {str(path)!r}; allowed are paths without {' '.join(strange)}"
+        )
+    return path
+
+
+def _quiet() -> None:
+    """Keep MLflow and Alembic from announcing every table that they create, and bars for every file."""
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # stdout is for results
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _check(uri: str, path: Path | None) -> None:
+    """Fail within seconds where MLflow itself would retry for minutes."""
+    if path is not None:
+        _check_files(uri, path)
+    if not uri.startswith(("http://", "https://")):
+        _check_database(uri, path)
+        return
+    try:
+        with urllib.request.urlopen(  # noqa: S310 - only http and https come here
+            uri.rstrip("/") + "/health", timeout=REACH_TIMEOUT_S
+        ):
+            return
+    except urllib.error.HTTPError:
+        return  # a server answered, if only to ask for a password
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise RequestError(
+            f"tracking server {uri!r} does not answer ({reason}); allowed is a running MLflow server"
+        ) from error
+
+
+def _check_files(uri: str, path: Path) -> None:
+    """Raise RequestError where SQLite or the artifacts beside it could not be written."""
+    if not path.parent.is_dir():
+        raise RequestError(f"tracking URI {uri!r}: {str(path.parent)!r} is not a folder; allowed is one that exists")
+    artifacts = path.parent / "mlruns"
+    for place in (path.parent, *(p for p in (path, artifacts) if p.exists())):
+        if not os.access(place, os.W_OK):
+            raise RequestError(f"tracking URI {uri!r}: {str(place)!r} cannot be written; allowed is a place that can")
+    if artifacts.exists() and not artifacts.is_dir():
+        raise RequestError(f"tracking URI {uri!r}: {str(artifacts)!r} is not a folder; allowed is one for artifacts")
+
+
+def _check_database(uri: str, path: Path | None) -> None:
+    """Connect once to a database, where MLflow would try for minutes."""
+    if not uri.startswith(DATABASES) or (path is not None and not path.exists()):
+        return  # another kind of store, or SQLite's file that is yet to be made
+    try:
+        engine = create_engine(uri)
+        with engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+        inspect(engine).get_table_names()
+        engine.dispose()
+    except (SQLAlchemyError, ImportError) as error:
+        raise RequestError(f"tracking URI {uri!r} cannot be used: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

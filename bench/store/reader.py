@@ -1,0 +1,275 @@
+"""Reads sweeps back: which there are, what was planned, and one row per training.
+
+Shapes: T trainings.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+from numpy.typing import NDArray
+
+from bench.config.seeds import read_seeds
+from bench.errors import RequestError
+from bench.metrics import columns as c
+from bench.model.outcome import Result
+from bench.model.trial import Trial
+from bench.store import mlflow_store as names
+from bench.store.mlflow_store import Store
+from bench.store.shards import artifact, read_shards, read_tables
+from bench.store.tables import frame, schema, timing_frame, timing_schema
+
+Places = NDArray[np.int64]
+SEED_BITS = 32  # a seed has no more
+
+
+def last_seeds(plan: Mapping[str, Any], first: int) -> dict[str, int]:
+    """Return for every trial the last of its first so many seeds."""
+    seeds = {trial[c.TRIAL_ID]: read_seeds(trial["seeds"]) for trial in plan["trials"]}
+    return {trial_id: planned[min(first, len(planned)) - 1] if first else -1 for trial_id, planned in seeds.items()}
+
+
+def read_columns(columns: Sequence[str] | None) -> list[str]:
+    """Return which columns must be read from the shards for these to be in the frame: parameters are in the plan."""
+    wanted = schema().names if columns is None else [c.TRIAL_ID, c.SEED, *columns]
+    return [name for name in dict.fromkeys(wanted) if name not in c.PARAMETERS]
+
+
+def trainings_frame(tables: Sequence[pa.Table], plan: Mapping[str, Any], columns: Sequence[str] | None) -> pd.DataFrame:
+    """Return each planned training once, in the plan's order and by seed, whatever the order they were written in.
+
+    Trial ids, outcomes and what else is text are categorical, each with all of the plan's values (the outcomes: all
+    that there are); ``hidden`` is a whole number unless a trial has several hidden layers.
+    """
+    wanted = schema().names if columns is None else list(dict.fromkeys([c.TRIAL_ID, c.SEED, *columns]))
+    empty = pa.schema([schema().field(name) for name in read_columns(columns)]).empty_table()
+    table = pa.concat_tables([empty, *tables])
+    trials = plan["trials"]
+    place_T = _places(table[c.TRIAL_ID], [trial[c.TRIAL_ID] for trial in trials])
+    order = _order(place_T, table[c.SEED].to_numpy())
+    data, place_T = _results(table, order), place_T[order]
+    found: dict[str, Any] = {str(name): data[name] for name in data}
+    found[c.TRIAL_ID] = _categorical([trial[c.TRIAL_ID] for trial in trials], place_T)
+    found |= {
+        name: _parameter(name, [trial["parameters"][name] for trial in trials], place_T)
+        for name in wanted
+        if name in c.PARAMETERS
+    }
+    found[c.TARGETS] = _targets(plan, place_T)
+    return pd.DataFrame({name: found[name] for name in (*wanted, c.TARGETS)}, index=data.index)
+
+
+def _places(names: pa.ChunkedArray, known: Sequence[str]) -> Places:
+    """Return where each name is among the known ones ``[T]``; -1 where it is not."""
+    places = pc.fill_null(pc.index_in(names, value_set=pa.array(known, pa.string())), fill_value=-1)
+    return np.asarray(places.to_numpy(), dtype=np.int64)
+
+
+def _order(place_T: Places, seed_T: Places) -> Places | slice:
+    """Return the order of the planned trainings, the first row of each; a slice if they all are in order already."""
+    key_T = (place_T << SEED_BITS) | seed_T
+    if not len(key_T) or (place_T[0] >= 0 and (np.diff(key_T) > 0).all()):
+        return slice(None)
+    order = np.argsort(key_T, kind="stable")
+    key_T = key_T[order]
+    first: Places = order[(key_T >= 0) & np.append(True, np.diff(key_T) > 0)]
+    return first
+
+
+def _results(table: pa.Table, order: Places | slice) -> pd.DataFrame:
+    """Return what the rows say, in order; outcomes by their places among all that there are."""
+    outcome_T = _places(table[c.OUTCOME], list(Result))[order] if c.OUTCOME in table.column_names else None
+    rest = [name for name in table.column_names if name not in (c.TRIAL_ID, c.OUTCOME)]
+    data = frame(table, rest).iloc[order].reset_index(drop=True)
+    if outcome_T is not None:
+        data[c.OUTCOME] = _categorical([str(result) for result in Result], outcome_T)
+    return data
+
+
+def _categorical(values: Sequence[str], place_T: Places) -> Any:
+    """Return the value of every training, each distinct value kept once."""
+    kinds = list(dict.fromkeys(values))
+    codes = np.array([kinds.index(value) for value in values], dtype=np.int64)
+    return pd.Categorical.from_codes(codes[place_T], categories=pd.Index(kinds))
+
+
+def _parameter(name: str, values: Sequence[Any], place_T: Places) -> Any:
+    if name == c.HIDDEN and all(value.isdigit() for value in values):
+        return np.array(values, dtype=np.int64)[place_T]
+    kind = type(Trial().parameters[name])
+    return _categorical(values, place_T) if kind is str else np.array(values, dtype=kind)[place_T]
+
+
+def _targets(plan: Mapping[str, Any], place_T: Places) -> NDArray[np.object_]:
+    """Return the targets of every training; those of one gate are one array."""
+    of_gate = {digest: np.array(gate["targets"]) for digest, gate in plan["gates"].items()}
+    targets = np.empty(len(plan["trials"]), dtype=object)
+    targets[:] = [of_gate[trial["table"]] for trial in plan["trials"]]
+    return targets[place_T]
+
+
+# ------------------------------------------------------------------ reader
+
+
+MIN_PREFIX = 4
+
+
+@dataclass(frozen=True)
+class SweepInfo:
+    """A sweep as a listing shows it."""
+
+    sweep: str
+    experiment: str
+    status: str
+    started: datetime
+    trials: int
+    trainings: int
+    command: str
+
+
+@dataclass(frozen=True, eq=False)
+class StoredSweep:
+    """A sweep read back: what was planned, where it ran, and its trainings so far.
+
+    ``runs`` are the ids of the trials' runs in MLflow, by trial id, in the experiment ``experiment_id``.
+    ``searched`` is what a search kept when it ended: importances, and where its seconds went.
+    """
+
+    info: SweepInfo
+    plan: dict[str, Any]
+    environment: dict[str, Any]
+    trainings: pd.DataFrame
+    figures: dict[str, float]
+    timings: pd.DataFrame
+    cold_starts: list[dict[str, Any]]
+    experiment_id: str
+    runs: dict[str, str]
+    searched: dict[str, Any] | None
+
+
+def sweeps(store: Store) -> list[SweepInfo]:
+    """Return every sweep of the store, newest first."""
+    experiments = {item.experiment_id: item.name for item in store.client.search_experiments()}
+    return [_info(run, experiments[run.info.experiment_id]) for run in store.runs(names.SWEEP)]
+
+
+def find_sweep(store: Store, given: str | None) -> str:
+    """Return the id of a sweep given by its id or the beginning of it, or the newest; raise RequestError if none."""
+    known = sweeps(store)
+    if given is None:
+        if not known:
+            raise RequestError(f"there is no sweep in {store.uri}; run one with: python -m bench sweep")
+        return known[0].sweep
+    found = [info.sweep for info in known if info.sweep.startswith(given)] if len(given) >= MIN_PREFIX else []
+    if not found:
+        some = ", ".join(info.sweep[:8] for info in known[:5]) or "none yet"
+        raise RequestError(
+            f"sweep {given!r} is not in {store.uri}; choose from {some} (python -m bench list shows all)"
+        )
+    if len(found) > 1:
+        raise RequestError(f"sweep {given!r} could be {' or '.join(found)}; allowed is enough of one id")
+    return found[0]
+
+
+def unfinished(store: Store, experiment: str) -> list[Run]:
+    """Return the experiment's sweeps that have not ended, newest first."""
+    return [run for run in store.runs(names.SWEEP, experiment) if run.info.status != names.FINISHED]
+
+
+def read_sweep(
+    store: Store, sweep: str, columns: Sequence[str] | None = None, curves: int | None = None
+) -> StoredSweep:
+    """Read a sweep whole; ``columns`` limits what is read of each training.
+
+    ``curves`` limits curves and weights to so many seeds of each trial, its first ones; the others have None.
+    """
+    run = store.client.get_run(sweep)
+    plan = read_plan(store, sweep)
+    experiment = store.client.get_experiment(run.info.experiment_id).name
+    tables = read_shards(store, sweep, read_columns(columns), None if curves is None else last_seeds(plan, curves))
+    return StoredSweep(
+        info=_info(run, experiment),
+        plan=plan,
+        environment=_json(store, sweep, "environment.json"),
+        trainings=trainings_frame(tables, plan, columns),
+        figures=dict(run.data.metrics),
+        timings=read_timings(store, sweep),
+        cold_starts=read_cold_starts(store, sweep),
+        experiment_id=str(run.info.experiment_id),
+        runs=_runs(store, sweep, experiment),
+        searched=_json(store, sweep, names.SEARCH) if _is_kept(store, sweep, names.SEARCH) else None,
+    )
+
+
+def read_plan(store: Store, sweep: str) -> dict[str, Any]:
+    """Return what was planned."""
+    return dict(_json(store, sweep, "plan.json"))
+
+
+def read_timings(store: Store, sweep: str) -> pd.DataFrame:
+    """Return a row per timing and round."""
+    return timing_frame(read_tables(store, sweep, names.TIMINGS, timing_schema()))
+
+
+def read_cold_starts(store: Store, sweep: str) -> list[dict[str, Any]]:
+    """Return what each backend took in a fresh process; empty for a sweep that timed nothing."""
+    return list(_json(store, sweep, names.COLD_STARTS)) if _is_kept(store, sweep, names.COLD_STARTS) else []
+
+
+def _runs(store: Store, sweep: str, experiment: str) -> dict[str, str]:
+    """Return the ids of the trials' runs: as the sweep kept them when it ended, or searched, which takes longer."""
+    if _is_kept(store, sweep, names.RUNS):
+        return dict(_json(store, sweep, names.RUNS))
+    found = store.runs(names.TRIAL, experiment, parent=sweep)
+    return {run.data.tags[names.TRIAL_TAG]: str(run.info.run_id) for run in found}
+
+
+def _is_kept(store: Store, sweep: str, name: str) -> bool:
+    return any(kept.path == name for kept in store.client.list_artifacts(sweep))
+
+
+def export(store: Store, sweep: str, path: Path) -> int:
+    """Write one row per training to a .parquet or .csv file; return how many."""
+    data = read_sweep(store, sweep, c.EXPORT).trainings[list(c.EXPORT)]
+    data = data.astype({name: str for name in data if isinstance(data[name].dtype, pd.CategoricalDtype)})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".csv":
+        data[c.PREDICTIONS] = [
+            json.dumps([float(p) for p in predictions]) if predictions is not None else ""
+            for predictions in data[c.PREDICTIONS]
+        ]
+        data.to_csv(path, index=False)
+    else:
+        data.to_parquet(path, index=False)
+    return len(data)
+
+
+def _json(store: Store, sweep: str, name: str) -> Any:
+    try:
+        with artifact(store, sweep, name) as path:
+            return json.loads(path.read_text(encoding="utf-8"))
+    except (MlflowException, OSError, ValueError) as error:
+        raise RequestError(
+            f"sweep {sweep} has no readable {name} in {store.uri}; allowed is a sweep of bench"
+        ) from error
+
+
+def _info(run: Run, experiment: str) -> SweepInfo:
+    return SweepInfo(
+        sweep=run.info.run_id,
+        experiment=experiment,
+        status=run.info.status,
+        started=datetime.fromtimestamp(run.info.start_time / 1000, tz=UTC),
+        trials=int(run.data.metrics.get("trials", run.data.params.get("trials", 0))),
+        trainings=int(run.data.metrics.get("trainings", run.data.params.get("trainings", 0))),
+        command=run.data.tags.get(names.COMMAND_TAG, ""),
+    )

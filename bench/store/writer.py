@@ -1,0 +1,258 @@
+"""Writes a sweep: shards first, then child runs, FINISHED last, so that what is written is never half true."""
+
+import json
+import math
+import os
+import platform
+import re
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from mlflow.entities import Metric, Param, Run, RunTag
+
+from bench.config.experiment import Experiment
+from bench.config.plan import Plan, PlannedTrial
+from bench.config.plan_json import plan_json
+from bench.config.seeds import write_seeds
+from bench.errors import RequestError
+from bench.metrics import columns as c
+from bench.model.timing import ColdStart, Sample
+from bench.store import mlflow_store as names
+from bench.store.mlflow_store import Store
+from bench.store.reader import read_cold_starts, read_timings
+from bench.store.shards import read_shards, read_shards_in_parts, write_table
+from bench.store.tables import concat, timing_rows
+
+LONGEST_PARAM = 500
+BATCH_LIMIT = 1000  # metrics that MLflow takes in one log_batch
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run of MLflow shows of some trainings: single figures, and series by iteration."""
+
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    steps: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
+
+
+class SweepWriter:
+    """One sweep being written: a parent run, its shards, a child run per trial."""
+
+    def __init__(self, store: Store, experiment_id: str, run_id: str) -> None:
+        """Take up a parent run that exists."""
+        self.store = store
+        self.client = store.client
+        self.experiment_id = experiment_id
+        self.run_id = run_id
+        self.runs: dict[str, str] = {}  # of the trials that are written, by their ids
+
+    @classmethod
+    def begin(
+        cls, store: Store, experiment: Experiment, plan: Plan, environment: Mapping[str, Any], name: str
+    ) -> "SweepWriter":
+        """Create the parent run with what will be needed to read or resume it."""
+        experiment_id = store.experiment_id(experiment.name)
+        tags = {
+            names.KIND: names.SWEEP,
+            names.PLAN_TAG: plan.plan_id,
+            names.COMMAND_TAG: experiment.command,
+            names.SOURCE_TAG: experiment.command,
+            names.OWNER_TAG: _owner(),
+            names.NOTE_TAG: f"**{experiment.title}**\n\n{experiment.about}\n\n`{experiment.command}`",
+        }
+        run = store.client.create_run(experiment_id, tags=tags, run_name=name)
+        writer = cls(store, experiment_id, run.info.run_id)
+        sizes = {"trials": plan.expected_trials, "trainings": plan.expected_trainings}
+        writer._batch(writer.run_id, params={**sizes, **_flat(environment)})
+        writer.plan(experiment, plan)
+        writer.json("environment.json", environment)
+        return writer
+
+    @classmethod
+    def resume(cls, store: Store, run: Run, experiment: Experiment, plan: Plan) -> "SweepWriter":
+        """Take up an unfinished sweep; child runs that were begun and not ended are removed, to be written anew.
+
+        Raise RequestError if the process that began it is still at it, as far as this machine can tell.
+        """
+        writer = cls(store, run.info.experiment_id, run.info.run_id)
+        owner = run.data.tags.get(names.OWNER_TAG, "")
+        if run.info.status == "RUNNING" and _is_alive(owner):
+            raise RequestError(f"sweep {writer.run_id[:8]} is still running as {owner}; allowed is one that has ended")
+        store.client.set_tag(writer.run_id, names.OWNER_TAG, _owner())
+        if plan.until is None:  # otherwise what was planned has seeds by now that this plan has not
+            writer.plan(experiment, plan)
+        for child in store.runs(names.TRIAL, parent=writer.run_id):
+            if child.info.status != names.FINISHED:
+                for training in store.runs(names.TRAINING, parent=child.info.run_id):
+                    store.client.delete_run(training.info.run_id)
+                store.client.delete_run(child.info.run_id)
+        store.client.update_run(writer.run_id, status="RUNNING")
+        return writer
+
+    def trained(self) -> pa.Table:
+        """Return what must be known of the trainings of all whole shards."""
+        return concat(read_shards(self.store, self.run_id, c.RESUMED))
+
+    def described(self, parts: Iterable[Mapping[str, int]]) -> Iterator[pa.Table]:
+        """Yield what trials' runs are made from, of some trials at a time, lists up to a seed of each."""
+        yield from map(concat, read_shards_in_parts(self.store, self.run_id, c.DESCRIBED, parts))
+
+    def finished_trials(self) -> set[str]:
+        """Return the ids of the trials whose child run has ended."""
+        found = self.store.runs(names.TRIAL, parent=self.run_id)
+        self.runs = {run.data.tags[names.TRIAL_TAG]: str(run.info.run_id) for run in found}
+        return set(self.runs)
+
+    def timed(self) -> pd.DataFrame:
+        """Return the samples of all timings that were written."""
+        return read_timings(self.store, self.run_id)
+
+    def shard(self, table: pa.Table) -> None:
+        """Write finished trainings at once; from here on they are safe."""
+        self._table(table, names.SHARDS)
+
+    def timings(self, samples: Sequence[Sample]) -> None:
+        """Write what timings took at once; from here on they are not taken again."""
+        self._table(timing_rows(samples), names.TIMINGS)
+
+    def _table(self, table: pa.Table, folder: str) -> None:
+        with tempfile.TemporaryDirectory() as here:
+            path = Path(here) / f"{time.time_ns()}-{uuid.uuid4().hex[:8]}.parquet"
+            write_table(table, path)
+            self.client.log_artifact(self.run_id, str(path), folder)
+
+    def keep_cold_starts(self, measured: Sequence[ColdStart]) -> None:
+        """Keep what each backend took in a fresh process."""
+        self.json(names.COLD_STARTS, [asdict(one) for one in measured])
+
+    def cold_starts(self) -> list[ColdStart]:
+        """Return the cold starts that are kept."""
+        return [ColdStart(**row) for row in read_cold_starts(self.store, self.run_id)]
+
+    def trial(
+        self,
+        planned: PlannedTrial,
+        name: str,
+        summary: Summary,
+        trainings: Iterable[tuple[int, Summary]] = (),
+        more_tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write a trial's child run, and below it a run for each given training; it ends when all are written."""
+        trial = planned.trial
+        tags = {names.KIND: names.TRIAL, names.TRIAL_TAG: trial.trial_id, names.PARENT_TAG: self.run_id}
+        child = self._begin(
+            name, {**tags, **(more_tags or {})}, {**trial.parameters, "seeds": _seeds(planned)}, summary
+        )
+        for seed, training in trainings:
+            tags = {names.KIND: names.TRAINING, names.TRIAL_TAG: trial.trial_id, names.PARENT_TAG: child}
+            run = self._begin(f"seed {seed}", tags, {**trial.parameters, c.SEED: seed}, training)
+            self.client.set_terminated(run)
+        self.client.set_terminated(child)
+        self.runs[trial.trial_id] = child
+
+    def note(self, trial_id: str, tags: Mapping[str, str], metrics: Mapping[str, float]) -> None:
+        """Note more with the run of a trial that is written."""
+        self._batch(self.runs[trial_id], summary=Summary(metrics), tags=tags)
+
+    def sum_up(self, params: Mapping[str, Any], summary: Summary, tags: Mapping[str, str]) -> None:
+        """Note with the sweep's own run what came of a search."""
+        self._batch(self.run_id, params, summary, tags)
+
+    def keep_runs(self) -> None:
+        """Keep the ids of the trials' runs: reading them is quicker than searching for hundreds."""
+        self.json(names.RUNS, self.runs)
+
+    def plan(self, experiment: Experiment, plan: Plan) -> None:
+        """Keep what is planned, in place of what was."""
+        self.json("plan.json", plan_json(experiment, plan))
+
+    def json(self, name: str, content: Any) -> None:
+        """Keep a JSON document with the sweep."""
+        self.client.log_text(self.run_id, json.dumps(content, indent=1), name)
+
+    def file(self, path: Path, name: str | None = None, folder: str | None = None) -> None:
+        """Keep a file with the sweep, by its own name or another, at the top or in a folder."""
+        with tempfile.TemporaryDirectory() as here:
+            copy = shutil.copy(path, Path(here) / name) if name and name != path.name else path
+            self.client.log_artifact(self.run_id, str(copy), folder)
+
+    def folder(self, path: Path, name: str) -> None:
+        """Keep all files of a folder with the sweep, in a folder of that name."""
+        self.client.log_artifacts(self.run_id, str(path), name)
+
+    def figures(self, metrics: Mapping[str, float]) -> None:
+        """Note figures of the whole sweep."""
+        self._batch(self.run_id, summary=Summary(metrics))
+
+    def finish(self, status: str = names.FINISHED) -> None:
+        """End the parent run; nothing is written after this."""
+        self.client.set_terminated(self.run_id, status=status)
+        self.store.analyze()
+
+    def _begin(self, name: str, tags: Mapping[str, str], params: Mapping[str, Any], summary: Summary) -> str:
+        run = self.client.create_run(self.experiment_id, tags=dict(tags), run_name=name)
+        self._batch(run.info.run_id, params=params, summary=summary)
+        return str(run.info.run_id)
+
+    def _batch(
+        self,
+        run_id: str,
+        params: Mapping[str, Any] | None = None,
+        summary: Summary | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Log everything in one batch; MLflow has no place for what is not finite, so that is left out."""
+        summary = summary or Summary()
+        now = int(time.time() * 1000)
+        points = [(name, 0, value) for name, value in summary.metrics.items()]
+        points += [(name, step, value) for name, series in summary.steps.items() for step, value in series]
+        metrics = [Metric(name, float(value), now, step) for name, step, value in points if math.isfinite(value)]
+        listed = [Param(name, str(value)) for name, value in (params or {}).items()]
+        tagged = [RunTag(name, value) for name, value in (tags or {}).items()]
+        self.client.log_batch(run_id, metrics=metrics[:BATCH_LIMIT], params=listed, tags=tagged)
+        for start in range(BATCH_LIMIT, len(metrics), BATCH_LIMIT):
+            self.client.log_batch(run_id, metrics=metrics[start : start + BATCH_LIMIT])
+
+
+def _owner() -> str:
+    return f"process {os.getpid()} on {platform.node()}"
+
+
+def _is_alive(owner: str) -> bool:
+    """Whether that process runs on this machine, and is not this one; elsewhere nobody can tell."""
+    found = re.fullmatch(r"process (\d+) on (.*)", owner)
+    if found is None or found[2] != platform.node() or int(found[1]) == os.getpid():
+        return False
+    command = Path(f"/proc/{found[1]}/cmdline")
+    if command.parent.parent.joinpath("self").exists():
+        return command.is_file() and b"bench" in command.read_bytes()  # the number may be another program's by now
+    try:
+        os.kill(int(found[1]), 0)
+    except OSError:
+        return False
+    return True
+
+
+def _seeds(planned: PlannedTrial) -> str:
+    """Return the seeds as a param: MLflow cuts long texts, so a long list is described instead."""
+    text = write_seeds(planned.seeds)
+    return text if len(text) <= LONGEST_PARAM else f"{planned.trainings} from {planned.seeds[0]} to {planned.seeds[-1]}"
+
+
+def _flat(environment: Mapping[str, Any]) -> dict[str, str]:
+    """Return the environment as MLflow params, one level deep."""
+    flat: dict[str, str] = {}
+    for name, value in environment.items():
+        if isinstance(value, Mapping):
+            flat |= {f"{name}.{key}": str(item) for key, item in value.items()}
+        else:
+            flat[name] = str(value)
+    return flat

@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import pytest
+
+from bench.config.claims import Printed
+from bench.config.experiment import read_experiment, read_overrides
+from bench.config.plan import make_plan
+from bench.config.values import Values
+
+FILES = sorted((Path(__file__).parents[2] / "experiments").glob("*.toml"))
+
+pytestmark = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+
+
+def test_every_experiment_can_be_planned(path):
+    """Every file that comes with bench is free of mistakes, and every claim in it finds its trials."""
+    plan = make_plan(read_experiment(path, Values(), []))
+    assert plan.expected_trainings > 0
+    assert all(claim.trials for claim in plan.claims)
+
+
+def test_every_experiment_says_what_it_asks(path):
+    """A report needs a title and a paragraph, and a name for every part of the grid."""
+    experiment = read_experiment(path, Values(), [])
+    assert experiment.title != path.stem
+    assert len(experiment.about.split()) > 10
+    assert all(block.title for block in experiment.blocks)
+
+
+def test_every_experiment_can_be_asked_with_other_values(path):
+    """Overrides turn any file into a small sweep of the same grid."""
+    words = ["seeds=0:2", "iterations=10"]
+    plan = make_plan(read_experiment(path, read_overrides(words, path.parent), words))
+    assert {planned.trial.iterations for planned in plan.trials} <= {10}
+    assert all(planned.seeds == range(2) for planned in plan.trials)
+
+
+def test_every_list_of_printed_numbers_says_which_is_which(path):
+    """The sentence of a claim with several numbers has a place for the number's."""
+    claims = [claim for claim, _ in read_experiment(path, Values(), []).claims if isinstance(claim, Printed)]
+    assert all("{at}" in claim.what for claim in claims if len(claim.printed) > 1)

@@ -1,0 +1,85 @@
+import pytest
+
+from bench.model.labels import labels, varying, word
+from bench.model.trial import Trial
+
+
+def parameters(**values):
+    return Trial(**values).parameters
+
+
+def test_what_varies_is_named_in_the_parameters_order():
+    """Only parameters of more than one value, in the order of the trial's fields."""
+    trials = [parameters(loss="mse", hidden=3, gate="or"), parameters(loss="l1", hidden=4, gate="or")]
+    assert varying(trials) == ["hidden", "loss"]
+
+
+def test_nothing_varies_in_a_single_trial():
+    """One trial differs from none."""
+    assert varying([parameters()]) == []
+
+
+def test_a_label_is_what_distinguishes_a_trial_from_the_others():
+    """Values that vary appear, those in common do not."""
+    trials = [parameters(loss=loss, learning_rate=rate) for loss in ("mse", "bce") for rate in (0.05, 5)]
+    assert labels(trials) == [
+        "mse learning_rate=0.05",
+        "mse learning_rate=5",
+        "bce learning_rate=0.05",
+        "bce learning_rate=5",
+    ]
+
+
+def test_a_single_trial_is_labelled_by_the_usual_parameters():
+    """Where nothing varies, gate, hidden layers and loss say what it is."""
+    assert labels([parameters(gate="or", hidden="4-4", loss="l1")]) == ["or hidden=4-4 l1"]
+
+
+def test_trials_of_a_group_are_told_apart_within_it():
+    """What varies only between groups is said by their headings, not by every label."""
+    trials = [parameters(gate=gate, hidden=hidden) for gate in ("or", "xor") for hidden in (3, 4)]
+    assert labels(trials, [1, 1, 2, 2]) == ["hidden=3", "hidden=4"] * 2
+
+
+def test_a_group_of_one_is_labelled_by_the_usual_parameters():
+    """Nothing varies within it."""
+    trials = [parameters(hidden=3), parameters(hidden=4), parameters(gate="or")]
+    assert labels(trials, [1, 1, 2]) == ["hidden=3", "hidden=4", "or hidden=3 mse"]
+
+
+def test_no_trials_have_no_labels():
+    """An empty plan is no error."""
+    assert labels([]) == []
+
+
+def test_trials_that_differ_in_a_late_digit_have_different_labels():
+    """A rounded value that is not the value itself would give two trials one name."""
+    trials = [parameters(learning_rate=rate) for rate in (0.05, 0.05000001)]
+    assert labels(trials) == ["learning_rate=0.05", "learning_rate=0.05000001"]
+
+
+def test_trials_that_differ_in_one_parameter_have_different_labels():
+    """A label tells trials apart whatever the parameter that varies."""
+    changes = {"gate": "or", "hidden": 4, "hidden_bias": False, "init_scale": 2, "dtype": "float64", "iterations": 7}
+    for name, value in changes.items():
+        one, other = labels([parameters(), parameters(**{name: value})])
+        assert one != other
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("gate", "xor", "xor"),
+        ("loss", "mse", "mse"),
+        ("hidden", "4-4", "hidden=4-4"),
+        ("hidden_bias", True, "hidden_bias=true"),
+        ("output_bias", False, "output_bias=false"),
+        ("learning_rate", 0.05, "learning_rate=0.05"),
+        ("learning_rate", 1e-7, "learning_rate=1e-07"),
+        ("init_scale", 2.0, "init_scale=2"),
+        ("iterations", 10_000, "iterations=10000"),
+    ],
+)
+def test_a_value_is_written_as_the_user_would(name, value, expected):
+    """Names that say what they are stand bare; others have their parameter before them."""
+    assert word(name, value) == expected

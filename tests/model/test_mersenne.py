@@ -1,0 +1,45 @@
+"""The streams of many seeds at once, against NumPy's own generator."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.model.mt19937 import SEEDS_AT_ONCE, STATE, doubles, words
+
+SEEDS = st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=5)
+
+
+def oracle(seed, draws):
+    return np.frombuffer(np.random.RandomState(seed).bytes(4 * draws), dtype="<u4")
+
+
+@given(SEEDS, st.integers(1, 60))
+def test_the_first_draws_are_numpys(seeds, draws):
+    """Whatever the seeds, every word is the word of RandomState(seed)."""
+    np.testing.assert_array_equal(words(seeds, draws), np.transpose([oracle(seed, draws) for seed in seeds]))
+
+
+@pytest.mark.parametrize("draws", [226, 227, 228, STATE - 1, STATE, STATE + 1, 3 * STATE + 5])
+def test_long_streams_are_numpys_across_every_turn_of_the_state(draws):
+    """The state is reused from its 228th draw on, and begins anew after 624."""
+    np.testing.assert_array_equal(words([7], draws)[:, 0], oracle(7, draws))
+
+
+def test_more_seeds_than_are_drawn_at_once_keep_their_streams():
+    """No seed gets another's numbers at the seams."""
+    found = words(range(SEEDS_AT_ONCE + 3), 2)
+    for seed in (0, SEEDS_AT_ONCE - 1, SEEDS_AT_ONCE, SEEDS_AT_ONCE + 2):
+        np.testing.assert_array_equal(found[:, seed], oracle(seed, 2))
+
+
+@given(SEEDS)
+def test_doubles_are_numpys_random_numbers(seeds):
+    """Two words make one of rand's numbers."""
+    expected = np.transpose([np.random.RandomState(seed).random_sample(5) for seed in seeds])
+    np.testing.assert_array_equal(doubles(words(seeds, 10)), expected)
+
+
+def test_no_draws_are_an_empty_table():
+    """A network whose every number is given draws nothing."""
+    assert words([1, 2], 0).shape == (0, 2)

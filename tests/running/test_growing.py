@@ -1,0 +1,366 @@
+"""Seeds are added until it is sure: the rule, and sweeps that follow it."""
+
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.api import PRECISION
+from bench.config.plan import PlannedTrial
+from bench.config.until import INTERVAL, MAX_SEEDS, Until
+from bench.metrics import columns as c
+from bench.model.trial import Trial
+from bench.running import runner
+from bench.running.adaptive_seeds import next_round
+from bench.stats.proportions import half_width, seeds_for_half_width, wilson_interval
+from bench.store import mlflow_store as names
+from bench.store.mlflow_store import DEFAULT_URI, Store
+from bench.store.reader import read_sweep
+from bench.store.writer import SweepWriter
+
+QUICK = ("gate=xor", "hidden=2,3", "iterations=300", "learning_rate=5", "seeds=0:8", "--no-report")
+TIMING = [c.ITERATION_US]
+
+# ------------------------------------------------------------------ the rule
+
+COUNTS = st.integers(1, 300).flatmap(
+    lambda size: st.lists(st.tuples(st.just(size), st.integers(0, size)), min_size=1, max_size=5)
+)
+
+
+def trial(size, solved, start=0):
+    return PlannedTrial(Trial(), (0,), range(start, start + size), ()), solved
+
+
+@given(COUNTS, st.floats(0.01, 0.4), st.one_of(st.none(), st.integers(300, 1000)))
+def test_seeds_are_added_while_an_interval_is_too_wide(counts, width, most):
+    """They follow the greatest there is, at most double their number, and never exceed what is allowed."""
+    size = counts[0][0]
+    until, seeds = next_round([trial(*one) for one in counts], Until(width, most), PRECISION)
+    wide = sum(half_width(solved, size) > width for size, solved in counts)
+    assert until.wide == wide
+    if not wide or size == most:
+        assert (until.stopped_by, until.rounds, len(seeds)) == (MAX_SEEDS if wide else INTERVAL, 0, 0)
+    else:
+        assert (until.stopped_by, until.rounds, seeds.start) == (None, 1, size)
+        assert size < seeds.stop <= min(2 * size, most or 2 * size)
+
+
+def test_no_more_seeds_are_added_than_the_widest_interval_takes():
+    """A rate of one half that 2,000 seeds have takes 395 more to be known to ± 0.02."""
+    _, seeds = next_round([trial(2000, 1000), trial(2000, 1990)], Until(0.02), PRECISION)
+    assert seeds == range(2000, 2398)
+    assert half_width(1199, 2398) <= 0.02 < half_width(1198, 2396)
+
+
+def test_trials_with_other_seeds_get_the_same_further_ones():
+    """A grid's blocks may have different seeds; what is added is the same for all."""
+    _, seeds = next_round([trial(10, 5), trial(40, 20, start=100)], Until(0.02), PRECISION)
+    assert seeds == range(140, 180)
+
+
+def test_where_nothing_can_grow_it_is_over():
+    """All trials may be refused by their backends."""
+    until, seeds = next_round([], Until(0.02), PRECISION)
+    assert (until.stopped_by, until.wide, len(seeds)) == (INTERVAL, 0, 0)
+
+
+@pytest.mark.parametrize("rate", [0.5, 0.9, 0.99])
+def test_the_interval_still_holds_the_truth_in_95_of_100_sweeps(rate):
+    """Looking at the data to decide when to stop could spoil the interval; a width as the rule hardly does."""
+    rng = np.random.default_rng(1)
+    held = 0
+    for _ in range(1000):
+        until, size, solved = Until(0.05), 20, rng.binomial(20, rate)
+        while True:
+            until, seeds = next_round([trial(size, solved)], until, PRECISION)
+            if until.stopped_by:
+                break
+            size, solved = size + len(seeds), solved + rng.binomial(len(seeds), rate)
+        low, high = wilson_interval(solved, size)
+        held += low <= rate <= high
+    assert held > 925
+
+
+# ------------------------------------------------------------------ sweeps
+
+
+def rows(bench, sweep):
+    bench("export", sweep, "-o", f"{sweep}.parquet")
+    return pd.read_parquet(f"{sweep}.parquet")
+
+
+def plan_of(sweep):
+    return read_sweep(Store(DEFAULT_URI), sweep).plan
+
+
+def test_seeds_are_added_until_every_rate_is_known(bench, folder):
+    """All trials have the same seeds, every interval is narrow enough, and every training is accounted for."""
+    ran = bench("sweep", *QUICK, "--until", "0.1", "--json")
+    assert ran.status == 0, ran.err
+    data, plan = rows(bench, ran.json["sweep"]), plan_of(ran.json["sweep"])
+    solved = data.groupby(c.TRIAL_ID)[c.SOLVED].agg(["sum", "size"])
+    assert (half_width(solved["sum"], solved["size"]) <= 0.1).all()
+    seeds = [sorted(some) for _, some in data.groupby(c.TRIAL_ID)[c.SEED]]
+    assert seeds[0] == seeds[1] == list(range(len(data) // 2))
+    assert ran.json["trainings"] == len(data) == sum(ran.json["outcomes"].values())
+    assert plan["until"] | {"rounds": 0} == {
+        "half_width": 0.1,
+        "max_seeds": None,
+        "rounds": 0,
+        "stopped_by": "interval",
+        "wide": 0,
+    }
+    told = [line for line in ran.err.splitlines() if line.startswith("round")]
+    assert len(told) == plan["until"]["rounds"] > 1
+    assert plan["command"] == f"python -m bench sweep {' '.join(QUICK[:-1])} --until 0.1"
+
+
+def test_seeds_are_added_until_there_are_enough(bench, folder):
+    """--max-seeds ends it, and what is still wide is counted."""
+    ran = bench("sweep", *QUICK, "--until", "0.01", "--max-seeds", 20, "--json")
+    assert ran.json["trainings"] == 40
+    until = plan_of(ran.json["sweep"])["until"]
+    assert (until["stopped_by"], until["max_seeds"], until["wide"], until["rounds"]) == ("max_seeds", 20, 2, 2)
+    assert "2 of 2 solved rates are known less well than ± 0.01" in ran.err
+
+
+def test_without_it_nothing_is_added_and_nothing_kept(bench, folder):
+    """The plan says so."""
+    assert plan_of(bench("sweep", *QUICK, "--json").json["sweep"])["until"] is None
+
+
+def figures(sweep):
+    """Return what each trial's one run shows, but for times."""
+    runs = list(Store(DEFAULT_URI).runs(names.TRIAL, parent=sweep))
+    found = {
+        run.data.tags[names.TRIAL_TAG]: {
+            name: value for name, value in run.data.metrics.items() if c.ITERATION_US not in name
+        }
+        | {"seeds": run.data.params["seeds"], "status": run.info.status}
+        for run in runs
+    }
+    assert len(found) == len(runs)
+    return found
+
+
+@pytest.mark.parametrize("at_once", [1, 100_000])
+def test_trials_runs_are_those_of_a_sweep_that_asked_for_all_seeds_at_once(bench, folder, monkeypatch, at_once):
+    """Each trial has one run, of all of its seeds, however many of them are summed up at a time."""
+    monkeypatch.setattr(runner, "DESCRIBED_AT_ONCE", at_once)
+    grown = bench("sweep", *QUICK, "--until", "0.01", "--max-seeds", 20, "--json").json["sweep"]
+    asked = bench("sweep", *QUICK[:-2], "seeds=0:20", "--runs", "trial", "--no-report", "--json").json["sweep"]
+    assert figures(grown) == figures(asked)
+    assert len(figures(grown)) == 2
+    pd.testing.assert_frame_equal(rows(bench, grown).drop(columns=TIMING), rows(bench, asked).drop(columns=TIMING))
+
+
+MIXED = """
+[defaults]
+iterations = 60
+seeds = "0:6"
+[[grid]]
+hidden = [2, 3]
+summation = ["library", "fma"]
+[[grid]]
+hidden = 3
+seeds = "0:2"
+alone = true
+rounds = 1
+[[grid]]
+hidden = 4
+alone = true
+rounds = 1
+[search]
+learning_rate = { low = 1.0, high = 9.0 }
+trials = 2
+batch = 1
+validate = 0
+"""
+
+
+def test_only_trials_of_the_grid_that_are_trained_together_grow(bench, folder):
+    """What is alone, what is refused and what a search proposes keeps its seeds; a trial that is both gets more."""
+    (folder / "mixed.toml").write_text(MIXED)
+    ran = bench("sweep", "mixed.toml", "--until", "0.01", "--max-seeds", 10, "--json", "--no-report")
+    assert ran.status == 0, ran.err
+    data = rows(bench, ran.json["sweep"])
+    sizes = data.groupby([c.HIDDEN, c.SUMMATION, c.LEARNING_RATE]).size()
+    assert sizes[2, "library", 0.05] == sizes[3, "library", 0.05] == 10
+    assert sizes[4, "library", 0.05] == sizes[2, "fma", 0.05] == sizes[3, "fma", 0.05] == 6
+    assert (sizes.drop(0.05, level=c.LEARNING_RATE) == 6).all()
+    assert data[data[c.ALONE]].groupby(c.HIDDEN)[c.SEED].apply(list).to_dict() == {3: [0, 1], 4: [0, 1, 2, 3, 4, 5]}
+    assert len(figures(ran.json["sweep"])) == len(sizes)
+
+
+FAULTS = [
+    ("shard", 1),
+    ("shard", 2),
+    ("plan", 2),
+    ("plan", 3),
+    ("plan", 4),
+    ("trial", 1),
+    ("trial", 2),
+    ("keep_runs", 1),
+]
+
+
+LAST = FAULTS[-1]
+
+
+@pytest.mark.parametrize(
+    ("what", "times", "after"),
+    [(*fault, False) for fault in FAULTS]
+    + [pytest.param(*fault, True, marks=() if fault == LAST else pytest.mark.slow) for fault in FAULTS],
+)
+def test_a_sweep_that_fails_in_any_round_goes_on_where_it_was(bench, folder, monkeypatch, what, times, after):
+    """Resumed, it ends with the rows, the plan and the runs of one that nothing happened to.
+
+    Slow are the moments after a write: but for the last, little is kept between them and those before the next.
+    """
+    request = (*QUICK, "--until", "0.01", "--max-seeds", 24, "--executor", "serial")
+    write, calls = getattr(SweepWriter, what), []
+
+    def fail(self, *given):
+        calls.append(what)
+        if len(calls) == times and not after:
+            raise RuntimeError("the power went")
+        write(self, *given)
+        if len(calls) == times:
+            raise RuntimeError("the power went")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SweepWriter, what, fail)
+        with pytest.raises(RuntimeError, match="the power went"):
+            bench("sweep", *request)
+    resumed_is_whole(bench, request)
+
+
+def resumed_is_whole(bench, request):
+    (begun,) = (info["sweep"] for info in bench("list", "--json").json["sweeps"])
+    resumed, whole = (bench("sweep", *request, *more, "--json") for more in (["--resume"], []))
+    assert resumed.status == 0, resumed.err
+    assert resumed.json["sweep"] == begun
+    assert resumed.json["trainings"] == whole.json["trainings"]
+    one, other = (ran.json["sweep"] for ran in (resumed, whole))
+    pd.testing.assert_frame_equal(rows(bench, one).drop(columns=TIMING), rows(bench, other).drop(columns=TIMING))
+    assert plan_of(one) == plan_of(other)
+    assert figures(one) == figures(other)
+    assert set(read_sweep(Store(DEFAULT_URI), one).runs) == {row[c.TRIAL_ID] for row in plan_of(one)["trials"]}
+
+
+def test_a_plan_that_was_cut_off_while_it_was_written_is_made_again(bench, folder, monkeypatch):
+    """When the second round was planned, the power went."""
+    request = (*QUICK, "--until", "0.01", "--max-seeds", 24, "--executor", "serial")
+    write, calls = SweepWriter.plan, []
+
+    def fail(self, *given):
+        write(self, *given)
+        calls.append(given)
+        if len(calls) == 3:
+            raise RuntimeError("the power went")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SweepWriter, "plan", fail)
+        with pytest.raises(RuntimeError, match="the power went"):
+            bench("sweep", *request)
+    cut_off_in_the_second_round(folder)
+    resumed_is_whole(bench, request)
+
+
+def cut_off_in_the_second_round(folder):
+    (plan,) = (folder / "mlruns").rglob("plan.json")
+    assert json.loads(plan.read_text())["until"]["rounds"] == 2
+    plan.write_text(plan.read_text()[:100])
+
+
+@pytest.mark.slow
+def test_a_sweep_that_is_killed_in_the_second_round_goes_on_where_it_was(bench, folder):
+    """SIGKILL leaves no time to tidy up, and may cut off the plan while it is written.
+
+    Slow: a process of its own, and what it leaves is what a failure leaves, above.
+    """
+    slow = ("gate=xor", "hidden=2", "backend=numpy", "iterations=4000", "seeds=0:8")
+    request = (*slow, "--no-report", "--until", "0.01", "--max-seeds", "40", "--executor", "serial")
+    process = subprocess.Popen([sys.executable, "-m", "bench", "sweep", *request], cwd=folder, stderr=subprocess.PIPE)
+    for _ in range(1200):
+        plans = list((folder / "mlruns").rglob("plan.json"))
+        if plans and '"rounds": 2' in plans[0].read_text():
+            break
+        time.sleep(0.02)
+    assert process.poll() is None
+    process.kill()
+    process.communicate()
+    cut_off_in_the_second_round(folder)
+    resumed_is_whole(bench, request)
+
+
+def test_interrupted_it_says_how_to_go_on(bench, folder, monkeypatch):
+    """The command has the option; another width is another request."""
+    with monkeypatch.context() as patch:
+        patch.setattr(SweepWriter, "keep_runs", lambda self: (_ for _ in ()).throw(KeyboardInterrupt))
+        ran = bench("sweep", *QUICK, "--until", "0.01", "--max-seeds", 20)
+    assert "--until 0.01 --max-seeds 20 --resume" in ran.err
+    ran = bench("sweep", *QUICK, "--until", "0.02", "--max-seeds", 20, "--resume")
+    assert ran.status == 2
+    assert "nothing to resume" in ran.err
+    assert "--until 0.01 --max-seeds 20" in ran.err
+
+
+def test_a_dry_run_says_that_seeds_will_be_added(bench):
+    """For people and for scripts."""
+    ran = bench("sweep", *QUICK, "--until", "0.02", "--max-seeds", 5000, "--dry-run")
+    assert "until every trial's solved rate is known to ± 0.02, or there are 5,000 of each" in ran.out
+    found = bench("sweep", *QUICK, "--until", "0.02", "--dry-run", "--json").json
+    assert (found["until"]["half_width"], found["until"]["max_seeds"], found["trainings"]) == (0.02, None, 16)
+    assert bench("sweep", *QUICK, "--dry-run", "--json").json["until"] is None
+
+
+WRONG = {
+    "no width": (["--until", "0"], "until is 0.0; allowed are above 0 and below 0.5"),
+    "a width of everything": (["--until", "0.5"], "until is 0.5; allowed are above 0 and below 0.5"),
+    "a width that is no number": (["--until", "nan"], "until is nan"),
+    "seeds without an interval": (["--max-seeds", "50"], "max-seeds is 50, and there is no --until"),
+    "fewer seeds than there are": (["--until", "0.1", "--max-seeds", "7"], "allowed is at least 8"),
+    "no seeds at all": (["--until", "0.1", "--max-seeds", "0"], "max-seeds is 0"),
+    "nothing that could get more": (["--until", "0.1", "alone=true"], "no trial is trained together"),
+    "more than could be accounted for": (["--until", "1e-5"], "which may take 19,207,"),
+    "more seeds than there can be": (
+        ["--until", "0.1", "seeds=4294967290:4294967295"],
+        "allowed are seeds to 4294967295",
+    ),
+}
+
+
+@pytest.mark.parametrize("dry", [False, True])
+@pytest.mark.parametrize(("words", "said"), WRONG.values(), ids=WRONG.keys())
+def test_a_wrong_request_is_one_clear_message(bench, folder, words, said, dry):
+    """What, got, allowed on stderr; exit status 2; no sweep begun."""
+    request = [word for word in QUICK if not any("seeds=" in w for w in words) or not word.startswith("seeds")]
+    ran = bench("sweep", *request, *words, *(["--dry-run"] if dry else []))
+    assert ran.status == 2
+    assert ran.err.startswith("bench: ")
+    assert said in ran.err
+    assert len(ran.err.splitlines()) == 1
+    assert bench("list", "--json").json["sweeps"] == []
+
+
+def test_a_search_alone_gets_no_more_seeds(bench, folder):
+    """Its trials must be compared while it goes on."""
+    (folder / "s.toml").write_text("[search]\nhidden = { low = 2, high = 4 }\ntrials = 2\nbatch = 1\n")
+    ran = bench("sweep", "s.toml", "--until", "0.1")
+    assert ran.status == 2
+    assert "there is only a search, whose trials keep their seeds; allowed with a grid" in ran.err
+
+
+def test_the_seeds_that_a_half_width_takes_are_the_fewest():
+    """At the rate of one half: so many, and not one fewer."""
+    for width in (0.3, 0.1, 0.02, 0.005):
+        size = seeds_for_half_width(0.5, width)
+        assert half_width(size / 2, size) <= width < half_width((size - 1) / 2, size - 1)

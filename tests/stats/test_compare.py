@@ -1,0 +1,258 @@
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.metrics import columns as c
+from bench.model.trial import PARAMETERS, Trial
+from bench.stats.paired_comparisons import (
+    BETTER,
+    BOTH,
+    COMPARABLE,
+    CONTEXT,
+    CONTEXTS,
+    DIFFERENCE,
+    DIFFERENCE_HIGH,
+    DIFFERENCE_LOW,
+    IMPROVEMENT,
+    IMPROVEMENT_HIGH,
+    IMPROVEMENT_LOW,
+    NEEDED,
+    NEITHER,
+    ONE,
+    ONE_ID,
+    ONLY_ONE,
+    ONLY_OTHER,
+    OTHER,
+    P_HOLM,
+    PAIRS,
+    PARAMETER,
+    RATIO,
+    RATIO_HIGH,
+    RATIO_LOW,
+    RATIO_PAIRS,
+    WORSE,
+    P,
+    comparisons,
+    pooled,
+)
+
+SOLVED, STUCK, DIVERGED = [0, 1, 1, 0], [0.5] * 4, [np.nan] * 4
+NEVER = 0
+FIRSTS = st.lists(st.tuples(*[st.integers(0, 5)] * 4), min_size=1, max_size=12).map(np.array)
+
+
+def made(firsts, seeds=None, **levels):
+    """Return the trainings of a full grid by when they were solved, ``[seeds, trials]``; 0 is never."""
+    firsts = np.asarray(firsts)
+    parts = []
+    for place, values in enumerate(itertools.product(*levels.values())):
+        first = firsts[:, place]
+        solved = first > NEVER
+        own = {c.TRIAL_ID: f"t{place}", c.SEED: np.arange(len(first)) if seeds is None else seeds[place]}
+        own |= dict(zip(levels, values, strict=True)) | {
+            c.SOLVED: solved,
+            c.OUTCOME: np.where(solved, "solved", "stuck"),
+        }
+        parts.append(pd.DataFrame(own | {c.SOLVED_AT: pd.array(first, dtype="Int64"), c.ITERATIONS: 100}))
+    data = pd.concat(parts, ignore_index=True)
+    return data.assign(**{c.SOLVED_AT: data[c.SOLVED_AT].where(data[c.SOLVED])})
+
+
+def compared_of(data, *names):
+    return comparisons(data, names, np.random.default_rng(0))
+
+
+# ------------------------------------------------------------------ what may be compared
+
+
+STARTS = {"gate": "parity3", "hidden": 4, "hidden_bias": False, "output_bias": False, "init": "uniform"}
+STARTS |= {"init_bias": "zeros", "init_low": 0.5, "init_high": 2.0, "init_scale": 2.0, "draws_before": 3}
+LEARNS = {"activation": "tanh", "loss": "l1", "reduction": "sum", "learning_rate": 0.1, "momentum": 0.5}
+LEARNS |= {"update": "online", "iterations": 50, "stop": "solved", "tolerance": 0.2, "curve_points": 10}
+RUNS = {"dtype": "float64", "summation": "fma", "backend": "numpy", "device": "cuda"}
+OTHERWISE = STARTS | LEARNS | RUNS
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_parameter_is_compared_by_seed_if_it_leaves_the_initial_weights_alone(name):
+    """Weights are really drawn, with and without it; ``uniform`` asks for more parameters than others do."""
+    trials = [
+        Trial(**({"init": init} | more)) for init in ("xavier", "uniform") for more in ({}, {name: OTHERWISE[name]})
+    ]
+    weights = [one.initial_weights(range(5)) for one in trials]
+    same = all(np.array_equal(*two) for two in (weights[:2], weights[2:]))
+    assert (name in COMPARABLE) == same
+
+
+def test_trials_that_differ_in_one_parameter_are_compared_and_no_others(trial, ended, table):
+    """Hidden neurons change the start; two parameters at once say nothing of either."""
+    data = table(
+        *(ended(trial(hidden=hidden, loss=loss), [SOLVED, STUCK]) for hidden in (2, 3) for loss in ("mse", "l1")),
+        ended(trial(hidden=2, loss="bce", learning_rate=0.1), [SOLVED]),
+    )
+    found = compared_of(data, c.HIDDEN, c.LOSS, c.LEARNING_RATE)
+    assert found[[PARAMETER, ONE, OTHER]].to_numpy().tolist() == [["loss", "l1", "mse"]] * 2
+    assert found[CONTEXT].to_list() == [{"hidden": hidden, "learning_rate": 0.05} for hidden in (2, 3)]
+    assert found[ONE_ID].to_list() == [trial(hidden=hidden, loss="l1").trial_id for hidden in (2, 3)]
+
+
+def test_many_values_are_compared_with_the_default_or_the_first():
+    """Five learning rates give four comparisons, not ten."""
+    firsts = [[1, 2, 3, 4, 5], [0, 0, 1, 1, 2]]
+    usual = compared_of(made(firsts, learning_rate=(0.01, 0.05, 0.1, 0.5, 1.0)), c.LEARNING_RATE)
+    assert usual[[ONE, OTHER]].to_numpy().tolist() == [[one, 0.05] for one in (0.01, 0.1, 0.5, 1.0)]
+    other = compared_of(made(firsts, learning_rate=(0.2, 0.3, 0.4, 0.5, 1.0)), c.LEARNING_RATE)
+    assert other[[ONE, OTHER]].to_numpy().tolist() == [[one, 0.2] for one in (0.3, 0.4, 0.5, 1.0)]
+    assert len(compared_of(made(np.array(firsts)[:, :4], learning_rate=(0.2, 0.3, 0.4, 0.5)), c.LEARNING_RATE)) == 6
+
+
+def test_seeds_of_one_side_only_do_not_count(trial, ended, refused, failed, table):
+    """Refused trainings were never begun; failed and diverged ones are begun, and not solved."""
+    one, other = trial(loss="l1"), trial(loss="mse")
+    data = table(
+        ended(one, [SOLVED, SOLVED, SOLVED, DIVERGED], seeds=[0, 1, 2, 3]),
+        ended(other, [SOLVED], seeds=[3]),
+        failed(other, [2, 9]),
+        refused(other, [0]),
+    )
+    (row,) = compared_of(data, c.LOSS).to_dict("records")
+    assert [row[name] for name in (PAIRS, BOTH, ONLY_ONE, ONLY_OTHER, NEITHER)] == [2, 0, 1, 1, 0]
+    assert np.isnan(row[RATIO])
+
+
+def test_trials_without_a_seed_in_common_are_not_compared():
+    """Nor is an empty sweep."""
+    data = made([[1, 2], [3, 4]], seeds=[[0, 1], [2, 3]], loss=("l1", "mse"))
+    assert compared_of(data, c.LOSS).empty
+    assert compared_of(data.iloc[:0], c.LOSS).empty
+    assert compared_of(data.iloc[:1], c.LOSS).empty
+    assert pooled(data, [c.LOSS], compared_of(data, c.LOSS), np.random.default_rng(0)).empty
+
+
+# ------------------------------------------------------------------ what comes out
+
+
+def test_a_comparison_worked_by_hand():
+    """Of five seeds both solve two, in half and a quarter of the iterations; one alone another; two nobody."""
+    (row,) = compared_of(made([[10, 20], [10, 40], [5, 0], [0, 0], [0, 0]], loss=("l1", "mse")), c.LOSS).to_dict(
+        "records"
+    )
+    assert [row[name] for name in (PAIRS, BOTH, ONLY_ONE, ONLY_OTHER, NEITHER)] == [5, 2, 1, 0, 2]
+    assert row[DIFFERENCE] == pytest.approx(0.2)
+    assert (row[RATIO], row[RATIO_PAIRS]) == (pytest.approx(np.sqrt(1 / 8)), 2)
+    assert row[IMPROVEMENT] == pytest.approx((3 + 2 / 2) / 5)
+    assert (row[P], row[P_HOLM]) == (1, 1)
+    assert row[DIFFERENCE_LOW] < 0.2 < row[DIFFERENCE_HIGH]
+
+
+def test_a_training_that_was_solved_and_lost_it_again_did_not_solve():
+    """It is the end that counts: its iteration says nothing."""
+    data = made([[10, 20], [10, 20]], loss=("l1", "mse"))
+    data.loc[0, [c.SOLVED, c.OUTCOME]] = [False, "stuck"]
+    (row,) = compared_of(data, c.LOSS).to_dict("records")
+    assert (row[IMPROVEMENT], row[RATIO_PAIRS]) == (0.5, 1)
+    assert np.isnan(row[RATIO_LOW])
+
+
+@pytest.mark.parametrize("first", [NEVER, 7])
+def test_where_all_come_out_the_same_nothing_is_better(first):
+    """All solved at once, or none: no difference, and no number of seeds would show one."""
+    (row,) = compared_of(made(np.full((6, 2), first), loss=("l1", "mse")), c.LOSS).to_dict("records")
+    assert (row[DIFFERENCE], row[IMPROVEMENT], row[P], row[NEEDED]) == (0, 0.5, 1, np.inf)
+
+
+@settings(max_examples=15)
+@given(FIRSTS)
+def test_the_probability_of_improvement_is_that_by_brute_force(firsts):
+    """Each seed's win counts one, its tie a half."""
+    found = compared_of(made(firsts, loss=("bce", "huber", "l1", "mse")), c.LOSS)
+    places = list(itertools.combinations(range(4), 2))
+    for (one, other), value in zip(places, found[IMPROVEMENT], strict=True):
+        worst = [[first or 1000 for first in (row[one], row[other])] for row in firsts.tolist()]
+        assert value == pytest.approx(np.mean([(a < b) + (a == b) / 2 for a, b in worst]))
+
+
+@settings(max_examples=10)
+@given(FIRSTS, st.randoms())
+def test_the_order_of_the_trainings_never_matters_to_a_comparison(firsts, random):
+    """Trainings arrive in any order from their workers; text may be categorical."""
+    data = made(firsts, loss=("l1", "mse"), learning_rate=(0.1, 1.0))
+    shuffled = data.iloc[random.sample(range(len(data)), len(data))]
+    shuffled = shuffled.astype(dict.fromkeys([c.TRIAL_ID, c.LOSS, c.OUTCOME], "category"))
+    names = [c.LOSS, c.LEARNING_RATE]
+    found = [compared_of(some, *names) for some in (data, shuffled)]
+    pd.testing.assert_frame_equal(*found)
+    pd.testing.assert_frame_equal(
+        *(pooled(some, names, own, np.random.default_rng(0)) for some, own in zip((data, shuffled), found, strict=True))
+    )
+
+
+@settings(max_examples=10)
+@given(FIRSTS)
+def test_swapping_the_values_mirrors_the_comparison(firsts):
+    """Which of two trials is called one is no information."""
+    (one,), (other,) = (
+        compared_of(made(columns, loss=("l1", "mse")), c.LOSS).to_dict("records")
+        for columns in (firsts[:, :2], firsts[:, 1::-1])
+    )
+    assert one[DIFFERENCE] == -other[DIFFERENCE]
+    assert one[DIFFERENCE_LOW] == pytest.approx(-other[DIFFERENCE_HIGH])
+    assert one[IMPROVEMENT] == pytest.approx(1 - other[IMPROVEMENT])
+    assert one[IMPROVEMENT_LOW] == pytest.approx(1 - other[IMPROVEMENT_HIGH])
+    assert one[RATIO] == pytest.approx(1 / other[RATIO], nan_ok=True)
+    assert one[RATIO_LOW] == pytest.approx(1 / other[RATIO_HIGH], nan_ok=True)
+    assert one[P] == other[P]
+    np.testing.assert_equal(one[NEEDED], other[NEEDED])
+
+
+# ------------------------------------------------------------------ over contexts
+
+
+def test_contexts_are_pooled_and_counted_by_what_they_show():
+    """With one learning rate l1 is better by all seeds, with the other worse by half of them."""
+    firsts = np.zeros((40, 4), dtype=int)
+    firsts[:, 0] = firsts[:20, 3] = 5  # l1 at 0.1 always, mse at 1.0 half of the time
+    data = made(firsts, loss=("l1", "mse"), learning_rate=(0.1, 1.0))
+    names = [c.LOSS, c.LEARNING_RATE]
+    table = pooled(data, names, compared_of(data, *names), np.random.default_rng(0))
+    row = table.set_index(PARAMETER).loc[c.LOSS]
+    assert row[[ONE, OTHER, CONTEXTS, PAIRS, BETTER, WORSE]].to_list() == ["l1", "mse", 2, 80, 1, 1]
+    assert row[DIFFERENCE] == pytest.approx(0.25)
+    assert row[DIFFERENCE_LOW] < 0.25 < row[DIFFERENCE_HIGH]
+
+
+# ------------------------------------------------------------------ coverage
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seeds", [40, 300])
+def test_intervals_of_a_comparison_cover_the_truth(seeds):
+    """Over 1,000 sweeps of which rates and times are known, in 93 to 97 %."""
+    rng = np.random.default_rng(5)
+    truth = {RATIO: 0.8, DIFFERENCE: 0.2, IMPROVEMENT: _improvement(rng)}
+    ends = {name: (f"{name}_low", f"{name}_high") for name in truth}
+    hits = dict.fromkeys(truth, 0)
+    for _ in range(1_000):
+        (row,) = comparisons(made(_simulated(seeds, rng), loss=("l1", "mse")), [c.LOSS], rng).to_dict("records")
+        for name, value in truth.items():
+            hits[name] += row[ends[name][0]] <= value <= row[ends[name][1]]
+    covered = {name: count / 1_000 for name, count in hits.items()}
+    assert all(0.93 <= share <= 0.97 for share in covered.values()), covered
+
+
+def _simulated(seeds, rng):
+    """Return when two trials with shared luck were solved: 70 % and 50 % are, one in 0.8 of the other's time."""
+    start = rng.normal(0, 0.5, seeds)
+    first = np.exp(13 + start[:, None] + rng.normal(0, 0.3, (seeds, 2))) * [0.8, 1.0]
+    level = rng.random(seeds)[:, None] * 0.5 + rng.random((seeds, 2)) * 0.5
+    edge = np.quantile(np.add.outer(np.linspace(0, 0.5, 1001), np.linspace(0, 0.5, 1001)), [0.7, 0.5])
+    return np.where(level < edge, first, 0).astype(np.int64)
+
+
+def _improvement(rng):
+    one, other = np.where((found := _simulated(1_000_000, rng)) > 0, found, np.iinfo(np.int64).max).T
+    return ((one < other) + (one == other) / 2).mean()
