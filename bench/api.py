@@ -225,7 +225,7 @@ def _resumed(store: Store, experiment: Experiment, plan: Plan) -> SweepWriter:
     found = unfinished(store, experiment.name)
     for run in found:
         if run.data.tags.get(PLAN_TAG) == plan.plan_id:
-            return SweepWriter.resume(store, run, experiment, plan)
+            return SweepWriter.resume(store, run, plan)
     others = "; ".join(f"{run.data.tags.get(COMMAND_TAG, '?')} --resume" for run in found[:5])
     hint = f"unfinished sweeps of {experiment.name} that asked something else: {others}" if others else "there is none"
     raise RequestError(f"nothing to resume: no unfinished sweep of this request in {store.uri}; {hint}")

@@ -76,7 +76,7 @@ class SweepWriter:
         return writer
 
     @classmethod
-    def resume(cls, store: Store, run: Run, experiment: Experiment, plan: Plan) -> "SweepWriter":
+    def resume(cls, store: Store, run: Run, plan: Plan) -> "SweepWriter":
         """Take up an unfinished sweep; child runs that were begun and not ended are removed, to be written anew.
 
         Raise RequestError if the process that began it is still at it, as far as this machine can tell.
