@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.config.search_space import Choices, Dimension
+from bench.config.search_space import Choices, Dimension, in_order
 from bench.config.seeds import read_seeds, write_seeds
 from bench.config.values import written
 from bench.metrics.objectives import DIRECTIONS, RMST, Constraint, read_constraints
@@ -159,7 +159,7 @@ class Search:
     def from_json(cls, row: Mapping[str, Any], trials: Mapping[str, Trial]) -> "Search":
         """Return a search from what a sweep keeps of it, with those of its references that are among the trials."""
         return cls(
-            space={name: Dimension.from_json(one) for name, one in row["space"].items()},
+            space=in_order({name: Dimension.from_json(one) for name, one in row["space"].items()}),
             fixed={},
             seeds=read_seeds(row["seeds"]),
             objectives=tuple(row["objectives"]),

@@ -4,33 +4,25 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
 from bench.stats.block_analysis import NAME, BlockAnalysis, block_analyses, highest, in_order, lowest, trial_table
 
 SOLVED, STUCK = [0.0, 1.0, 1.0, 0.0], [0.5, 0.5, 0.5, 0.5]
 
 
-def plan(*records, blocks=("",), places=()):
-    """Return what of a plan's document a study reads."""
-    its = places or [[0]] * len(records)
-    return {
-        "blocks": list(blocks),
-        "trials": [
-            {
-                c.TRIAL_ID: one.trial.trial_id,
-                "blocks": place,
-                "seeds": write_seeds(one.seeds),
-                "trainings": len(one.seeds),
-                "parameters": one.trial.parameters,
-            }
-            for one, place in zip(records, its, strict=True)
-        ],
-    }
+@pytest.fixture(scope="module")
+def plan(as_plan, planned_row):
+    """Return the plan of some records, each in the blocks of its places."""
+
+    def read(*records, blocks=("",), places=()):
+        its = places or [[0]] * len(records)
+        return as_plan(records, blocks=list(blocks), trials=list(map(planned_row, records, its)))
+
+    return read
 
 
 @pytest.fixture(scope="module")
-def study(table):
+def study(plan, table):
     """Return the only study of some records."""
 
     def only(*records) -> BlockAnalysis:
@@ -45,7 +37,7 @@ def some(ended, trial):
     return lambda solved, unsolved, **of: ended(trial(**of), [SOLVED] * solved + [STUCK] * unsolved)
 
 
-def test_a_trial_of_two_blocks_is_in_both_with_the_seeds_of_each(table, some, ended, trial):
+def test_a_trial_of_two_blocks_is_in_both_with_the_seeds_of_each(plan, table, some, ended, trial):
     """Of its ten seeds, the second block has four: those of its other trial. In the first it is alone, with all."""
     one, other = some(5, 5, hidden=2), ended(trial(hidden=8), [SOLVED] * 4, seeds=range(6, 10))
     document = plan(one, other, blocks=("a", "b", "c"), places=([0, 1], [1]))
@@ -54,7 +46,7 @@ def test_a_trial_of_two_blocks_is_in_both_with_the_seeds_of_each(table, some, en
     assert found[1].is_balanced
 
 
-def test_trainings_alone_are_no_study(table, some, ended, trial):
+def test_trainings_alone_are_no_study(plan, table, some, ended, trial):
     """They are timings."""
     alone = ended(trial(hidden=8), [SOLVED] * 3, alone=True)
     (found,) = block_analyses(plan(some(3, 3), alone), table(some(3, 3), alone))
