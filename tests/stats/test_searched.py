@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu, ttest_ind
 from statsmodels.stats.proportion import confint_proportions_2indep
 
+from bench.config.plan import Plan
+from bench.config.search_config import Search
 from bench.metrics import columns as c
 from bench.metrics.objectives import objective
 from bench.stats.block_analysis import block_analyses
@@ -139,9 +141,10 @@ def test_the_front_is_optunas(listed, directions):
             names[1]: [float(other) for _, other, _ in listed],
         }
     )
-    search = {"objectives": names, "directions": directions}
+    search = Search(space={}, fixed={}, seeds=range(1), objectives=tuple(names))
+    assert search.directions == directions
 
-    found = TrialScores(search, pd.DataFrame(), {}).front(history)[NUMBER].tolist()
+    found = TrialScores(Plan((), 0, search=search), pd.DataFrame()).front(history)[NUMBER].tolist()
     assert found == sorted(one.number for one in study.best_trials)
 
 

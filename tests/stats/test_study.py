@@ -54,7 +54,7 @@ def test_trainings_alone_are_no_study(plan, table, some, ended, trial):
     assert list(block_analyses(plan(alone), table(alone))) == []
 
 
-def test_a_trial_of_which_nothing_is_there_is_in_no_study(table, some):
+def test_a_trial_of_which_nothing_is_there_is_in_no_study(plan, table, some):
     """The ledger has it."""
     there, missing = some(3, 3), some(3, 3, hidden=8)
     (found,) = block_analyses(plan(there, missing), table(there))
@@ -62,7 +62,7 @@ def test_a_trial_of_which_nothing_is_there_is_in_no_study(table, some):
     assert list(trial_table(plan(there, missing)).index) == [there.trial.trial_id, missing.trial.trial_id]
 
 
-def test_a_sweep_without_trainings_has_no_study(table, some):
+def test_a_sweep_without_trainings_has_no_study(plan, table, some):
     """Interrupted at once."""
     one = some(3, 3)
     assert list(block_analyses(plan(one), table(one).head(0))) == []
@@ -85,7 +85,7 @@ def test_refused_trainings_were_never_begun_and_failed_ones_never_trained(study,
     assert found.rates["rate"].tolist() == [0.5, 0.0]
 
 
-def test_tables_are_in_the_plans_order_whatever_the_rows(table, some):
+def test_tables_are_in_the_plans_order_whatever_the_rows(plan, table, some):
     """And of the same numbers."""
     records = [some(solved, 10 - solved, hidden=hidden) for solved, hidden in ((2, 8), (9, 2), (5, 4))]
     data = table(*records)
@@ -97,7 +97,7 @@ def test_tables_are_in_the_plans_order_whatever_the_rows(table, some):
     pd.testing.assert_frame_equal(one.effects, other.effects)
 
 
-def test_text_columns_may_be_categories(table, some):
+def test_text_columns_may_be_categories(plan, table, some):
     """As the reader has them."""
     records = [some(solved, 10 - solved, loss=loss) for solved, loss in ((2, "mse"), (9, "bce"))]
     data = table(*records)
