@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bench.backends.base import loss_factor
 from bench.model.loss import HUBER_DELTA, SLOPE_FLOOR
 from bench.model.network import Layer
 from bench.model.trial import Trial
@@ -106,8 +107,7 @@ class Lanes:
 
 def slope_factor(trial: Trial) -> float:
     """Return what `Lanes` leaves out of a gradient: it is multiplied into the learning rate, which costs nothing."""
-    averaged = 1 if trial.reduction == "sum" or trial.update == "online" else len(trial.gate.targets)
-    return (2.0 if trial.loss == "mse" else 1.0) / averaged
+    return (2.0 if trial.loss == "mse" else 1.0) * loss_factor(trial)
 
 
 def numbers_per_training(trial: Trial) -> int:

@@ -4,9 +4,9 @@ Shapes: T trainings, N observations, K recorded iterations, P parameters of the 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from bench.model.trial import Trial
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Arrays = TypeVar("Arrays", "Batch", "Outcome")
 
 NEVER = -1  # in solved_at and correct_at: it never happened
 LEARNING = 0.01  # a slow training's loss still falls by more than this share in the last tenth of its budget
@@ -56,6 +57,10 @@ class Batch:
         """Return the number of trainings, T."""
         return len(self.weights_TP)
 
+    def take(self, places: Ints) -> "Batch":
+        """Return the batch of some of the trainings, by their places."""
+        return _take(self, places)
+
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
@@ -78,19 +83,15 @@ class Outcome:
     together: int = 1
     compile_seconds: float = 0.0
 
-    PER_TRAINING: ClassVar = (
-        "loss_TC",
-        "predictions_TN",
-        "weights_TP",
-        "solved_at_T",
-        "correct_at_T",
-        "iterations_T",
-        "seconds_TC",
-    )
-
     def take(self, places: Ints) -> "Outcome":
-        """Return what became of some of the trainings, by their places in the batch."""
-        return replace(self, **{name: getattr(self, name)[places] for name in self.PER_TRAINING})
+        """Return the outcome of some of the trainings, by their places in the batch."""
+        return _take(self, places)
+
+
+def _take(arrays: Arrays, places: Ints) -> Arrays:
+    """Return some trainings of a dataclass, whose arrays over T have it in their names."""
+    names = [field.name for field in fields(arrays) if "_T" in field.name]
+    return replace(arrays, **{name: getattr(arrays, name)[places] for name in names})
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,7 +25,7 @@ def compiled(function: Callable[..., Any]) -> Any:
     return numba.njit(cache=FOLDER is not None, **COMPILED)(function)
 
 
-def forget() -> None:
+def clear_cache() -> None:
     """Remove the code that is kept on disk: some of it was damaged."""
     for file in FOLDER.rglob("*.nb[ci]") if FOLDER is not None else ():
         file.unlink(missing_ok=True)

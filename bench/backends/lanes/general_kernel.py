@@ -105,7 +105,7 @@ def step(rules: Rules, trained: Any, W: Any, V: Any, G: Any, rate: Any, momentum
 
 
 @compiled
-def deep(
+def general_kernel(
     start: int,
     end: int,
     rules: Rules,

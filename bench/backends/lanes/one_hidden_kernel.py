@@ -12,12 +12,12 @@ from bench.backends.lanes.arithmetic import activated, slope
 from bench.backends.lanes.compiling import compiled
 from bench.backends.lanes.rows import CHECK, LANES, Lanes, Rules, Table, deltas, descend, fixed, hold, note
 
-MOST_INPUTS = 4
-MOST_OBSERVATIONS = 8  # loops over more are not unrolled, and then not vectorised
+MAX_INPUTS = 4
+MAX_OBSERVATIONS = 8  # loops over more are not unrolled, and then not vectorised
 
 
 @cache
-def shallow(inputs: int, observations: int, activation: int, moving: bool) -> Any:
+def one_hidden_kernel(inputs: int, observations: int, activation: int, moving: bool) -> Any:
     """Return the kernel for one hidden layer of any size: three passes per iteration, their sums in registers.
 
     The sizes are constants of the compilation: loops over inputs and observations are unrolled within a lane.
