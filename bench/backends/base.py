@@ -47,10 +47,7 @@ class Group(ABC):
 
     @abstractmethod
     def results(self) -> Results:
-        """Check the final predictions too, and return all results; an iteration above the budget is one that never was.
-
-        A training that stopped has the weights and predictions that solved its gate.
-        """
+        """Return all results, the final predictions checked too; an iteration above the budget stands for never."""
 
 
 class Backend(ABC):
@@ -79,9 +76,9 @@ class Backend(ABC):
     def cost_us(self, trial: Trial) -> float:
         """Return about how many microseconds an iteration of one training takes, among at least ``least`` of them."""
 
-    @abstractmethod
-    def group_size(self, trial: Trial) -> int:
+    def group_size(self, trial: Trial) -> int:  # noqa: ARG002 - of any trial, unless a backend says otherwise
         """Return how many trainings advance together at most."""
+        return 1
 
     def groups(self, batch: Batch) -> Iterator[Ints]:
         """Yield the places in the batch of trainings that advance together."""
@@ -90,6 +87,7 @@ class Backend(ABC):
 
     def train(self, batch: Batch) -> Outcome:
         """Train every training of the batch from its weights; those of a group share its time equally."""
+        assert not self.unsupported(batch.trial), f"backend {self.name} was asked to train what it refuses"
         trial, size, checkpoints = batch.trial, len(batch), len(batch.trial.checkpoints)
         outcome = Outcome(
             loss_TC=np.full((size, checkpoints), np.nan),
@@ -141,10 +139,6 @@ class Unavailable(Backend):
         """Return a number that nothing depends on: every trial is refused."""
         return 1.0
 
-    def group_size(self, trial: Trial) -> int:  # noqa: ARG002 - likewise
-        """Raise: the trial was refused."""
-        raise AssertionError(f"backend {self.name} was asked to train what it refuses")
-
 
 # ------------------------------------------------------------------ one network at a time
 
@@ -154,10 +148,6 @@ class LoopBackend(Backend):
 
     releases_gil = False
     overhead_us: float  # of the interpreter, for a layer's part of one step
-
-    def group_size(self, trial: Trial) -> int:  # noqa: ARG002 - a backend's
-        """Return 1."""
-        return 1
 
     def cost_us(self, trial: Trial) -> float:
         """Return the interpreter's overhead plus the arithmetic, in microseconds."""

@@ -9,7 +9,6 @@ torch.compile is not used: it needs a C++ compiler on the user's machine, and se
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from time import perf_counter
 
@@ -32,12 +31,6 @@ NUMBER_US = 0.001  # microseconds per number of a training's tensors: only chunk
 LAYER_US = 15.0  # and for launching a layer's operations
 
 
-def group_size(trial: Trial) -> int:
-    """Return how many trainings advance together at most, so that memory stays within ROOM."""
-    numbers = numbers_per_training(trial)
-    return 1 if numbers >= ALONE else max(LANES, ROOM[trial.device] // numbers // LANES * LANES)
-
-
 class TensorGroup(Group):
     """Trainings in one set of tensors, and the operations that advance them."""
 
@@ -45,7 +38,7 @@ class TensorGroup(Group):
         """Put weights and rates on the device, with idle trainings up to a multiple of LANES."""
         self.trial = trial = batch.trial
         self.size, self.stops = len(batch), trial.stop == "solved"
-        self.lanes = 1 if group_size(trial) == 1 else -(-self.size // LANES) * LANES
+        self.lanes = 1 if numbers_per_training(trial) >= ALONE else -(-self.size // LANES) * LANES
         self.weights = self._put(batch.weights_TP.T)
         self.gradient, self.velocity = torch.zeros_like(self.weights), torch.zeros_like(self.weights)
         rates = batch.learning_rate_T.astype(trial.dtype)  # one that the precision cannot hold is infinite there
@@ -113,7 +106,8 @@ class TensorGroup(Group):
                 before_NT = before_NT.clone()
             if self.stops and self.all_solved():
                 break
-        self.convergence.is_open = self.stops or not self.convergence.is_over(self.size)
+        first_at = torch.maximum(self.convergence.solved_at, self.convergence.correct_at)
+        self.convergence.is_open = self.stops or bool((first_at[: self.size] == NEVER).any())
         targets = self.trial.gate.targets.astype(self.trial.dtype)
         return loss_value(self.trial.loss, self.trial.reduction, self._take(before_NT), targets)
 
@@ -207,10 +201,6 @@ class Convergence:
         slot_T = self.steps[:slots].expand_as(hit_ST).masked_fill(~hit_ST, slots).amin(0).long()
         torch.minimum(first_T, (self.now + slot_T).masked_fill_(slot_T == slots, NEVER), out=first_T)
 
-    def is_over(self, size: int) -> bool:
-        """Whether the first trainings have all been solved and correct; waits for the device."""
-        return bool((torch.maximum(self.solved_at, self.correct_at)[:size] != NEVER).all())
-
 
 class TorchBatched(Backend):
     """Networks side by side, in PyTorch."""
@@ -226,12 +216,13 @@ class TorchBatched(Backend):
     def cost_us(self, trial: Trial) -> float:
         """Return what an iteration of one training costs in a full group, in microseconds."""
         steps = len(trial.gate.targets) if trial.update == "online" else 1
-        launches = LAYER_US * len(trial.network.layers) / group_size(trial)
+        launches = LAYER_US * len(trial.network.layers) / self.group_size(trial)
         return steps * (launches + NUMBER_US * numbers_per_training(trial))
 
     def group_size(self, trial: Trial) -> int:
-        """Return how many trainings advance together at most."""
-        return group_size(trial)
+        """Return how many trainings advance together at most, so that memory stays within ROOM."""
+        numbers = numbers_per_training(trial)
+        return 1 if numbers >= ALONE else max(LANES, ROOM[trial.device] // numbers // LANES * LANES)
 
     def groups(self, batch: Batch) -> Iterator[Ints]:
         """Yield the places of trainings that advance together, those without momentum apart from the others.
@@ -242,20 +233,15 @@ class TorchBatched(Backend):
             yield from (places[part] for part in super().groups(batch.take(places)))
 
     def train(self, batch: Batch) -> Outcome:
-        """Train every training of the batch from its weights."""
-        with torch.inference_mode(), one_thread():
-            return super().train(batch)
+        """Train every training of the batch from its weights, in one thread.
 
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep torch to one thread: where it would cut a tensor between threads depends on how many trainings there are.
-
-    Sweeps run one worker per core anyway.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+        Where torch would cut a tensor between threads depends on how many trainings there are. Sweeps run one worker
+        per core anyway.
+        """
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            with torch.inference_mode():
+                return super().train(batch)
+        finally:
+            torch.set_num_threads(threads)

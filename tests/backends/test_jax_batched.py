@@ -117,7 +117,7 @@ def test_what_stands_in_never_trains():
         Unavailable("jax", "JAX", "jax").train(Batch.of(Trial(), [0]))
 
 
-@pytest.mark.skipif(jax_batched.has_device("cuda"), reason="this machine has a GPU")
+@pytest.mark.skipif(JaxBatched().has_gpu(), reason="this machine has a GPU")
 def test_a_gpu_that_is_not_there_is_refused_by_its_name():
     """What, got, allowed."""
     assert JaxBatched().unsupported(Trial(device="cuda")) == (
@@ -125,7 +125,7 @@ def test_a_gpu_that_is_not_there_is_refused_by_its_name():
     )
 
 
-@pytest.mark.skipif(not jax_batched.has_device("cuda"), reason="NO GPU HERE: jax on a GPU is not tested")
+@pytest.mark.skipif(not JaxBatched().has_gpu(), reason="NO GPU HERE: jax on a GPU is not tested")
 def test_a_gpu_trains_what_the_cpu_trains():
     """The same but for rounding."""
     trial = Trial(hidden=4, learning_rate=0.5, iterations=200, dtype="float64")

@@ -262,9 +262,9 @@ def test_where_nothing_can_be_kept_every_process_compiles_anew(elsewhere, tmp_pa
 def test_another_edition_of_the_sources_has_a_folder_of_its_own(tmp_path, monkeypatch):
     """Code that was compiled from other sources is never used."""
     monkeypatch.setattr(compiling.config, "CACHE_DIR", str(tmp_path))
-    one = compiling._folder()
+    one = compiling._cache_folder()
     monkeypatch.setattr(compiling.loss, "__file__", __file__)
-    other = compiling._folder()
+    other = compiling._cache_folder()
     assert one != other
     assert one.is_dir()
     assert other.is_dir()
