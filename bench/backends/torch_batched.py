@@ -74,7 +74,7 @@ class TensorGroup(Group):
             self.look_ahead = self.look_ahead or ahead
 
     def _slots(self) -> int:
-        """Return how many iterations are checked together: few where they are large, or long to write down."""
+        """Return how many iterations are checked together: few where they are large, or of many operations."""
         trial = self.trial
         room = ROOM[trial.device] // (len(self.table) + self.stops * trial.network.parameters) // self.lanes
         steps = len(self.table) if trial.update == "online" else 1

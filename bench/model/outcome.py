@@ -1,4 +1,4 @@
-"""Batches of trainings, and what became of each.
+"""Batches of trainings, their outcomes, and the results that are read from these.
 
 Shapes: T trainings, N observations, K recorded iterations, P parameters of the network.
 """
@@ -23,7 +23,7 @@ LEARNING = 0.01  # a slow training's loss still falls by more than this share in
 
 
 class Result(StrEnum):
-    """What became of one training; every planned training has exactly one."""
+    """Result of one training; every planned training has exactly one."""
 
     SOLVED = "solved"
     SLOW = "slow"
@@ -35,11 +35,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Trainings of one shape that a backend trains together, from given weights.
-
-    ``trial`` says everything that they share; along T vary the initial ``weights_TP``, the ``learning_rate_T``
-    and the ``momentum_T``.
-    """
+    """Trainings of one trial with weights, learning rates and momenta of their own, for a backend to train."""
 
     trial: Trial
     weights_TP: Floats
@@ -64,7 +60,7 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a backend returns for a batch: plain numbers, diverged ones included.
+    """Numbers that a backend returns for a batch, diverged ones included.
 
     ``loss_TC`` is measured at the trial's checkpoints, before that iteration's update; predictions and weights
     after the last one. ``solved_at_T`` and ``correct_at_T`` are iterations, or NEVER. ``iterations_T`` is how many
@@ -96,7 +92,7 @@ def _take(arrays: Arrays, places: Ints) -> Arrays:
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """One trial's trainings with some seeds and what became of them, ready to be written.
+    """Trainings of one trial with some seeds, and their outcome, ready to be written.
 
     ``outcome`` is None where nothing was trained: ``failed`` or ``unsupported``, with the ``reason``.
     """
@@ -111,7 +107,7 @@ class Record:
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """What a trained record says: each training's result and errors, all computed here for every backend."""
+    """Result and final errors of each training, computed here for every backend."""
 
     result_T: NDArray[np.str_]
     solved_T: NDArray[np.bool_]
