@@ -1,4 +1,4 @@
-"""Mersenne Twister MT19937 for many seeds at once: the stream of NumPy's legacy ``RandomState(seed)``, and of torch's CPU generator.
+"""Mersenne Twister MT19937 for many seeds at once, as in NumPy's legacy ``RandomState(seed)`` and torch's generator.
 
 Shapes: T seeds, D draws. Matsumoto and Nishimura 1998, seeded by their init_genrand of 2002. A `RandomState` for each
 of a million seeds takes many times as long, since seeding alone is 624 steps: here a step is one for all seeds.
