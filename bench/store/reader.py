@@ -26,7 +26,7 @@ from bench.model.trial import Trial
 from bench.store import mlflow_store as names
 from bench.store.mlflow_store import Store
 from bench.store.shards import artifact, read_shards, read_tables
-from bench.store.tables import frame, schema, timing_frame, timing_schema
+from bench.store.tables import TIMING_SCHEMA, TRAINING_SCHEMA, frame, timing_frame
 
 Places = NDArray[np.int64]
 SEED_BITS = 32  # a seed has no more
@@ -40,7 +40,7 @@ def last_seeds(plan: Plan, first: int) -> dict[str, int]:
 
 def read_columns(columns: Sequence[str] | None) -> list[str]:
     """Return which columns must be read from the shards for these to be in the frame: parameters are in the plan."""
-    wanted = schema().names if columns is None else [c.TRIAL_ID, c.SEED, *columns]
+    wanted = TRAINING_SCHEMA.names if columns is None else [c.TRIAL_ID, c.SEED, *columns]
     return [name for name in dict.fromkeys(wanted) if name not in c.PARAMETERS]
 
 
@@ -50,8 +50,8 @@ def trainings_frame(tables: Sequence[pa.Table], plan: Plan, columns: Sequence[st
     Trial ids, outcomes and what else is text are categorical, each with all of the plan's values (the outcomes: all
     that there are); ``hidden`` is a whole number unless a trial has several hidden layers.
     """
-    wanted = schema().names if columns is None else list(dict.fromkeys([c.TRIAL_ID, c.SEED, *columns]))
-    empty = pa.schema([schema().field(name) for name in read_columns(columns)]).empty_table()
+    wanted = TRAINING_SCHEMA.names if columns is None else list(dict.fromkeys([c.TRIAL_ID, c.SEED, *columns]))
+    empty = pa.schema([TRAINING_SCHEMA.field(name) for name in read_columns(columns)]).empty_table()
     table = pa.concat_tables([empty, *tables])
     trials = [planned.trial for planned in plan.trials]
     place_T = _places(table[c.TRIAL_ID], [trial.trial_id for trial in trials])
@@ -205,7 +205,7 @@ def read_sweep(
         cold_starts=read_cold_starts(store, sweep),
         experiment_id=str(run.info.experiment_id),
         runs=_runs(store, sweep, experiment),
-        searched=_json(store, sweep, names.SEARCH) if _is_kept(store, sweep, names.SEARCH) else None,
+        searched=_json_or(None, store, sweep, names.SEARCH),
     )
 
 
@@ -216,24 +216,20 @@ def read_plan(store: Store, sweep: str) -> Plan:
 
 def read_timings(store: Store, sweep: str) -> pd.DataFrame:
     """Return a row per timing and round."""
-    return timing_frame(read_tables(store, sweep, names.TIMINGS, timing_schema()))
+    return timing_frame(next(read_tables(store, sweep, names.TIMINGS, TIMING_SCHEMA)))
 
 
 def read_cold_starts(store: Store, sweep: str) -> list[dict[str, Any]]:
     """Return what each backend took in a fresh process; empty for a sweep that timed nothing."""
-    return list(_json(store, sweep, names.COLD_STARTS)) if _is_kept(store, sweep, names.COLD_STARTS) else []
+    return list(_json_or([], store, sweep, names.COLD_STARTS))
 
 
 def _runs(store: Store, sweep: str, experiment: str) -> dict[str, str]:
     """Return the ids of the trials' runs: as the sweep kept them when it ended, or searched, which takes longer."""
-    if _is_kept(store, sweep, names.RUNS):
-        return dict(_json(store, sweep, names.RUNS))
+    if kept := _json_or({}, store, sweep, names.RUNS):
+        return dict(kept)
     found = store.runs(names.TRIAL, experiment, parent=sweep)
     return {run.data.tags[names.TRIAL_TAG]: str(run.info.run_id) for run in found}
-
-
-def _is_kept(store: Store, sweep: str, name: str) -> bool:
-    return any(kept.path == name for kept in store.client.list_artifacts(sweep))
 
 
 def export(store: Store, sweep: str, path: Path) -> int:
@@ -252,7 +248,14 @@ def export(store: Store, sweep: str, path: Path) -> int:
     return len(data)
 
 
+def _json_or(default: Any, store: Store, sweep: str, name: str) -> Any:
+    """Return a JSON document that is kept with the sweep, or the default if there is none."""
+    kept = any(artifact.path == name for artifact in store.client.list_artifacts(sweep))
+    return _json(store, sweep, name) if kept else default
+
+
 def _json(store: Store, sweep: str, name: str) -> Any:
+    """Return a JSON document that is kept with the sweep; raise RequestError if it cannot be read."""
     try:
         with artifact(store, sweep, name) as path:
             return json.loads(path.read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ from bench.backends import load
 from bench.metrics import columns as c
 from bench.model.outcome import Batch, Record, Result
 from bench.model.trial import Trial
-from bench.store.tables import concat, frame, rows, schema
+from bench.store.tables import TRAINING_SCHEMA, concat, frame, rows
 
 
 def trained(seeds=(0, 1, 2), last=10, **parameters):
@@ -69,7 +69,7 @@ def test_time_per_iteration_adds_up_to_the_whole(points):
 def test_an_empty_table_has_the_columns():
     """A sweep that was interrupted before its first shard can be read."""
     data = frame(concat([]))
-    assert set(data.columns) == set(schema().names)
+    assert set(data.columns) == set(TRAINING_SCHEMA.names)
     assert data.empty
 
 

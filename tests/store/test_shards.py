@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bench.metrics import columns as c
 from bench.store.shards import GROUP, write_table
-from bench.store.tables import schema
+from bench.store.tables import TRAINING_SCHEMA
 
 NUMBERS = st.one_of(st.none(), st.floats())
 ROW = st.fixed_dictionaries(
@@ -37,7 +37,7 @@ def test_every_number_comes_back_bit_for_bit(tmp_path, rows, group):
     """Missing ones, infinities and lists of any length included."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bench.store.shards.GROUP", group)
-        write_table(pa.Table.from_pylist(rows, schema=schema()), tmp_path / "x.parquet")
+        write_table(pa.Table.from_pylist(rows, schema=TRAINING_SCHEMA), tmp_path / "x.parquet")
     back = pq.read_table(tmp_path / "x.parquet").to_pylist()
     assert [{name: bits(row[name]) for name in sent} for row, sent in zip(back, rows, strict=True)] == [
         {name: bits(value) for name, value in sent.items()} for sent in rows

@@ -5,7 +5,7 @@ import numpy as np
 from bench.metrics import columns as c
 from bench.model.timing import Sample, Timing
 from bench.model.trial import Trial
-from bench.store.tables import timing_frame, timing_rows, timing_schema
+from bench.store.tables import TIMING_SCHEMA, timing_frame, timing_rows
 
 
 def sample(number=1, us=7.0, seeds=range(2), **parameters):
@@ -42,4 +42,4 @@ def test_no_samples_are_an_empty_frame_with_its_columns():
     """A sweep in which nothing was alone."""
     data = timing_frame([])
     assert data.empty
-    assert list(data.columns) == timing_schema().names
+    assert list(data.columns) == TIMING_SCHEMA.names

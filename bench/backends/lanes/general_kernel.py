@@ -1,4 +1,4 @@
-"""The kernel for any network and any table, full batch or online.
+"""Kernel for any network and any table, full batch or online.
 
 Shapes: L lanes, B blocks of them, N observations, I inputs, R observations in a tile, P rows of weights.
 """
@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.backends.lanes.arithmetic import RELU, SIGMOID, TANH, activated, slope
 from bench.backends.lanes.compiling import INLINE, compiled
-from bench.backends.lanes.rows import CHECK, Lanes, Rules, Table, clear, deltas, descend, fixed, hold, note
+from bench.backends.lanes.rows import CHECK, Lanes, Rules, Table, clear, deltas, descend, fixed, freeze, keep_first
 
 
 @numba.njit(**INLINE)
@@ -46,7 +46,7 @@ def activate(kind: int, A: Any, row: int) -> None:
 
 @numba.njit(**INLINE)
 def deactivate(kind: int, A: Any, D: Any, row: int) -> None:
-    """Turn the slopes by a hidden neuron's outputs into those by its logits."""
+    """Multiply the slopes by a hidden neuron's outputs with the activation's, which gives those by its logits."""
     if kind == SIGMOID:
         for lane in range(A.shape[1]):
             D[row, lane] *= slope(SIGMOID, A[row, lane])
@@ -105,7 +105,7 @@ def step(rules: Rules, trained: Any, W: Any, V: Any, G: Any, rate: Any, momentum
 
 
 @compiled
-def deep(
+def general_kernel(
     start: int,
     end: int,
     rules: Rules,
@@ -116,15 +116,15 @@ def deep(
     gradients: Any,
     A: Any,
     D: Any,
-    close: Any,
-    right: Any,
+    solved: Any,
+    correct: Any,
 ) -> None:
-    """Go on, for any network and table, from the predictions of iteration ``start`` (-1: none yet) to those of ``end``.
+    """Advance all lanes from the predictions of iteration ``start`` (-1: none yet) to those of ``end``.
 
     Observations are taken in tiles of R. A layer's inputs are the neurons before it and, last, one that is always 1,
     whose weight is the bias. ``layers``: for each its fan_in with that, fan_out, first row of ``W``, first input, and
     first neuron. ``trained [P]``: which rows are no missing bias. ``gradients [B, P, L]`` are kept from one call to
-    the next. ``A, D [neurons * R, L]``: outputs and slopes by logits of a tile; ``close, right [L]``: scratch too.
+    the next. ``A, D [neurons * R, L]``: outputs and slopes by logits of a tile; ``solved, correct [L]``: scratch too.
     """
     X, targets = table.inputs, table.targets
     A, D = fixed(A), fixed(D)
@@ -141,8 +141,8 @@ def deep(
         for now in range(start + 1, end + 1):
             if rules.stop and now % CHECK == 0 and solved_at.min() >= 0:
                 break
-            close[:] = right[:] = True
-            # online: every observation by itself, each with a step; then, or only, all of them, to be looked at
+            solved[:] = correct[:] = True
+            # online: every observation by itself, each with a step; then, or only, all of them, to be checked
             for piece in range(0 if now > 0 else singles, singles + tiles):
                 if due:
                     step(rules, trained, W, V, G, rate, momentum)
@@ -164,10 +164,10 @@ def deep(
                         for lane in range(A.shape[1]):
                             p = A[row, lane]
                             S[n, lane] = p
-                            close[lane] &= abs(p - targets[n]) <= rules.tolerance
-                            right[lane] &= (p >= table.lowest[n]) & (p <= table.highest[n])
+                            solved[lane] &= abs(p - targets[n]) <= rules.tolerance
+                            correct[lane] &= (p >= table.lowest[n]) & (p <= table.highest[n])
             iteration = np.int32(now)
             for lane in range(A.shape[1]):
-                note(close[lane], right[lane], iteration, solved_at, correct_at, lane)
+                keep_first(solved[lane], correct[lane], iteration, solved_at, correct_at, lane)
             if rules.stop:
-                hold(rate, solved_at, type(rules.scale)(0))
+                freeze(rate, solved_at, type(rules.scale)(0))

@@ -1,4 +1,4 @@
-"""The kernel for one hidden layer and few observations: all sums in registers.
+"""Kernel for networks with one hidden layer and tables of few observations, whose sums stay in registers.
 
 Shapes: L lanes, B blocks of them, N observations, I inputs, H hidden neurons, P rows of weights.
 """
@@ -10,22 +10,22 @@ import numpy as np
 
 from bench.backends.lanes.arithmetic import activated, slope
 from bench.backends.lanes.compiling import compiled
-from bench.backends.lanes.rows import CHECK, LANES, Lanes, Rules, Table, deltas, descend, fixed, hold, note
+from bench.backends.lanes.rows import CHECK, LANES, Lanes, Rules, Table, deltas, descend, fixed, freeze, keep_first
 
-MOST_INPUTS = 4
-MOST_OBSERVATIONS = 8  # loops over more are not unrolled, and then not vectorised
+MAX_INPUTS = 4
+MAX_OBSERVATIONS = 8  # loops over more are not unrolled, and then not vectorised
 
 
 @cache
-def shallow(inputs: int, observations: int, activation: int, moving: bool) -> Any:
-    """Return the kernel for one hidden layer of any size: three passes per iteration, their sums in registers.
+def one_hidden_kernel(inputs: int, observations: int, activation: int, moving: bool) -> Any:
+    """Return the kernel for one hidden layer of any size, which makes three passes an iteration.
 
-    The sizes are constants of the compilation: loops over inputs and observations are unrolled within a lane.
+    The arguments are constants of the compilation: loops over inputs and observations are unrolled within a lane.
     """
 
     @compiled
     def advance(start: int, end: int, rules: Rules, table: Table, lanes: Lanes, outputs: Any, slopes: Any) -> None:
-        """Go on from the predictions of iteration ``start`` (-1: there are none yet) to those of ``end``.
+        """Advance all lanes from the predictions of iteration ``start`` (-1: none yet) to those of ``end``.
 
         A hidden neuron has ``I + 2`` rows of ``W``: its weights, its bias, and its weight in the output; the last row
         is the output's bias. ``outputs [B, H * N, L]`` of the hidden neurons and ``slopes [B, N, L]`` of the loss by
@@ -91,12 +91,12 @@ def shallow(inputs: int, observations: int, activation: int, moving: bool) -> An
                     deltas(S, D, n, targets[n], rules.loss, rules.scale)
                 iteration = np.int32(now)
                 for lane in range(LANES):
-                    close = right = True
+                    solved = correct = True
                     for n in range(observations):
-                        close &= abs(S[n, lane] - targets[n]) <= rules.tolerance
-                        right &= (S[n, lane] >= table.lowest[n]) & (S[n, lane] <= table.highest[n])
-                    note(close, right, iteration, solved_at, correct_at, lane)
+                        solved &= abs(S[n, lane] - targets[n]) <= rules.tolerance
+                        correct &= (S[n, lane] >= table.lowest[n]) & (S[n, lane] <= table.highest[n])
+                    keep_first(solved, correct, iteration, solved_at, correct_at, lane)
                 if rules.stop:
-                    hold(rate, solved_at, zero)
+                    freeze(rate, solved_at, zero)
 
     return advance
