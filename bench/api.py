@@ -8,7 +8,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -19,18 +18,15 @@ from bench.config.plan import Plan, PlannedClaim, make_plan
 from bench.console import repeats_words, say
 from bench.errors import RequestError, before_any_work
 from bench.metrics import columns as c
-from bench.metrics.objectives import is_worse, objective
 from bench.model.outcome import Result
 from bench.report.charts import Finding, sheet
 from bench.report.page import Report, SweepData, render
-from bench.running import executors
-from bench.running.adaptive_seeds import Precision, check_until, grow
+from bench.running import executors, loop
+from bench.running.adaptive_seeds import check_until
 from bench.running.chunks import Job
 from bench.running.environment import environment
-from bench.running.holdout import search
 from bench.running.progress import SweepProgress, interrupts
-from bench.running.runner import Describers, Runner
-from bench.running.search_loop import Judge
+from bench.running.recorder import Recorder, Statistics
 from bench.search.optuna_journal import Journal
 from bench.stats.claims import Verdict, check_claims, verdict_rows
 from bench.stats.mlflow_summary import describe_training, describe_trial
@@ -45,8 +41,7 @@ FEW_TRAININGS = 100  # up to here every training has an MLflow run of its own
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 KILLED = "KILLED"
 MOST_REASONS = 5
-PRECISION = Precision(half_width, seeds_for_half_width)  # Wilson's, of a share of trainings
-JUDGE = Judge(objective, is_worse)
+STATISTICS = Statistics(half_width, seeds_for_half_width, describe_trial, describe_training)  # intervals are Wilson's
 REPORT = "report.html"  # what it is called beside the sweep, wherever else it is
 
 
@@ -67,7 +62,7 @@ class Options:
 def checked_plan(experiment: Experiment) -> Plan:
     """Return the plan of a request; raise RequestError for all that is wrong with it."""
     plan = make_plan(experiment)
-    check_until(plan, PRECISION)
+    check_until(plan, STATISTICS)
     return plan
 
 
@@ -88,43 +83,42 @@ def carry_out(experiment: Experiment, options: Options) -> SweepOutcome:
     imported = time.monotonic()
     with before_any_work():
         plan = checked_plan(experiment)
-    cores = options.workers or executors.available_cores()
-    crew = _checked(options, cores)
-    kind = _kinds(plan, crew)
+    cores = options.workers or executors.cpu_count()
+    pool = _checked(options, cores)
+    kind = _kinds(plan, pool)
     store = Store(tracking_uri(options.tracking_uri))
     journal = Journal(store.journal) if plan.search else None  # one that cannot be read is told before any work
     writer = _resumed(store, experiment, plan) if options.resume else _begun(store, experiment, plan, kind, cores)
     few = plan.expected_trainings <= FEW_TRAININGS and plan.until is None
     training_runs = few if options.runs == "auto" else options.runs == "training"
-    describers = Describers(describe_trial, describe_training)
-    runner = Runner(experiment, plan, writer, describers, training_runs=training_runs)
+    recorder = Recorder(experiment, plan, writer, STATISTICS, training_runs=training_runs)
     again = f"Go on with: {experiment.command} --resume{_uri_option(options)}"
     try:
-        already = runner.take_up() if options.resume else 0
+        already = recorder.resume() if options.resume else 0
         say(f"sweep {writer.run_id[:8]}: {_work(plan, already)}, {kind if kind == 'serial' else f'{kind} on {cores}'}")
         for words in repeats_words(plan.search) if plan.search else ():
             say(words)
-        runner.seconds["import"] = imported - options.started
-        runner.seconds["prepare"] = time.monotonic() - imported
-        if _train(runner, crew, already, journal):
-            return _conclude(runner, options, store)
+        recorder.seconds["import"] = imported - options.started
+        recorder.seconds["prepare"] = time.monotonic() - imported
+        if _train(recorder, pool, already, journal):
+            return _conclude(recorder, options, store)
         writer.finish(KILLED)
         say(f"interrupted; what was written is safe. {again}")
-        return SweepOutcome(INTERRUPTED, _summary(runner, read_sweep(store, writer.run_id), None, options))
+        return SweepOutcome(INTERRUPTED, _summary(recorder, read_sweep(store, writer.run_id), None, options))
     except StoreError as error:
         say(f"the store failed: {str(error).splitlines()[0]}\nWhat was written is safe. {again}")
-        return SweepOutcome(FAILED, _summary(runner, None, None, options))
+        return SweepOutcome(FAILED, _summary(recorder, None, None, options))
     except KeyboardInterrupt:
         say(again)
         raise
 
 
-def _checked(options: Options, cores: int) -> executors.Crew:
+def _checked(options: Options, cores: int) -> executors.WorkerPool:
     """Check whatever can be wrong before any work, and return who trains."""
     check_output(options.output, ".html")
     if not (options.output or options.no_report):
         check_folder(REPORTS, f"folder {str(REPORTS)!r}")
-    return executors.Crew(options.executor, cores)
+    return executors.WorkerPool(options.executor, cores)
 
 
 def _work(plan: Plan, already: int) -> str:
@@ -134,22 +128,19 @@ def _work(plan: Plan, already: int) -> str:
     return f"{left:,} trainings of {plan.expected_trials:,} trials{done}{more}"
 
 
-def _train(runner: Runner, crew: executors.Crew, already: int, journal: Journal | None) -> bool:
-    """Train the grid, with more seeds if asked for, what is alone, and the search; return whether all is done."""
-    with interrupts() as stop, SweepProgress(runner.plan.expected_trainings, already) as progress:
-        train = partial(runner.train, crew, progress, stop)
-        train()
-        grow(runner, PRECISION, train, progress, stop)
-        runner.time(progress, stop)
-        search(runner, JUDGE, journal, train, progress, stop)
+def _train(recorder: Recorder, pool: executors.WorkerPool, already: int, journal: Journal | None) -> bool:
+    """Train all that the plan comes to; return whether all is done."""
+    strategies = loop.strategies(recorder.plan, STATISTICS, journal)
+    with interrupts() as stop, SweepProgress(recorder.plan.expected_trainings, already) as progress:
+        loop.run(strategies, recorder, pool, progress, stop)
     return not stop.is_set()
 
 
-def _conclude(runner: Runner, options: Options, store: Store) -> SweepOutcome:
+def _conclude(recorder: Recorder, options: Options, store: Store) -> SweepOutcome:
     """Check the claims, write the report, and end the sweep, in this order: FINISHED says that all is there."""
     reporting = time.monotonic()
-    writer, plan = runner.writer, runner.plan
-    writer.keep_runs()
+    writer, plan = recorder.writer, recorder.plan
+    recorder.finish()
     read = read_for_report(store, writer.run_id)
     report = report_of(store, read)
     verdicts = report.swept.verdicts
@@ -164,8 +155,8 @@ def _conclude(runner: Runner, options: Options, store: Store) -> SweepOutcome:
         write_page([report], path)
         writer.file(path, REPORT)
         keep_figures(writer, report)
-    runner.seconds["report"] = time.monotonic() - reporting
-    summary = _summary(runner, read, path, options)
+    recorder.seconds["report"] = time.monotonic() - reporting
+    summary = _summary(recorder, read, path, options)
     _tell_reasons(read)
     if len(read.trainings) < plan.trainings:
         say(f"only {len(read.trainings):,} of {plan.trainings:,} trainings could be read back; --resume does the rest")
@@ -193,26 +184,26 @@ def _tell_reasons(read: StoredSweep) -> None:
         say(f"and {len(counted) - MOST_REASONS:,} more reasons, in the report and the export")
 
 
-def _summary(runner: Runner, read: StoredSweep | None, report: Path | None, options: Options) -> dict[str, Any]:
+def _summary(recorder: Recorder, read: StoredSweep | None, report: Path | None, options: Options) -> dict[str, Any]:
     """Return what --json prints."""
-    seconds = {**runner.seconds, "total": time.monotonic() - options.started}
+    seconds = {**recorder.seconds, "total": time.monotonic() - options.started}
     return {
-        "sweep": runner.writer.run_id,
-        "experiment": runner.experiment.name,
-        "trials": len(runner.plan.trials),
-        "trainings": runner.plan.trainings,
+        "sweep": recorder.writer.run_id,
+        "experiment": recorder.experiment.name,
+        "trials": len(recorder.plan.trials),
+        "trainings": recorder.plan.trainings,
         "outcomes": _outcomes(read) if read else {},
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
         "report": str(report.resolve()) if report else None,
     }
 
 
-def _kinds(plan: Plan, crew: executors.Crew) -> str:
+def _kinds(plan: Plan, pool: executors.WorkerPool) -> str:
     """Return the executors that a plan will be trained with, in words."""
     jobs = [Job(planned.trial, planned.together) for planned in plan.trials if planned.together]
     if plan.search:
         jobs.append(Job(plan.search.first_trial, range(plan.search.expected_trainings)))
-    return " and ".join(crew.divide(jobs)) or "serial"
+    return " and ".join(pool.divide(jobs)) or "serial"
 
 
 def _begun(store: Store, experiment: Experiment, plan: Plan, kind: str, workers: int) -> SweepWriter:
@@ -225,7 +216,7 @@ def _resumed(store: Store, experiment: Experiment, plan: Plan) -> SweepWriter:
     found = unfinished(store, experiment.name)
     for run in found:
         if run.data.tags.get(PLAN_TAG) == plan.plan_id:
-            return SweepWriter.resume(store, run, plan)
+            return SweepWriter.resume(store, run)
     others = "; ".join(f"{run.data.tags.get(COMMAND_TAG, '?')} --resume" for run in found[:5])
     hint = f"unfinished sweeps of {experiment.name} that asked something else: {others}" if others else "there is none"
     raise RequestError(f"nothing to resume: no unfinished sweep of this request in {store.uri}; {hint}")

@@ -13,7 +13,7 @@ from threading import Event
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from bench.running.process_setup import begin_child, pinned
+from bench.running.process_setup import pinned, set_up_worker
 
 COMPILE_CACHES = ("NUMBA_CACHE_DIR", "JAX_COMPILATION_CACHE_DIR")  # read when the library is imported
 
@@ -42,7 +42,7 @@ def cold_starts(trials: "Mapping[str, Trial]", threads: int, stop: Event) -> "li
         try:
             with (
                 tempfile.TemporaryDirectory() as empty,
-                ProcessPoolExecutor(1, mp_context=context, initializer=begin_child) as pool,
+                ProcessPoolExecutor(1, mp_context=context, initializer=set_up_worker) as pool,
             ):
                 taken = pool.submit(measure, name, pickle.dumps(trial), threads, empty).result()
             found.append(ColdStart(name, *taken))

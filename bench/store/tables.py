@@ -121,30 +121,23 @@ def concat(
     return table.filter(pa.array(~twice)) if twice.any() else table
 
 
-def solved_count(table: pa.Table) -> int:
-    """Return how many trainings of a table solved their gate."""
-    return int(pc.sum(table[c.SOLVED]).as_py() or 0)
+def stack(tables: Sequence[pa.Table]) -> pa.Table:
+    """Return all rows of tables that have the same columns."""
+    return pa.concat_tables(tables) if tables else TRAINING_SCHEMA.empty_table()
 
 
-def together(table: pa.Table) -> pa.Table:
-    """Return the trainings that were not alone."""
-    return table.filter(pc.invert(table[c.ALONE]))
-
-
-def up_to(table: pa.Table, seed: int) -> tuple[pa.Table, pa.Table]:
-    """Return the trainings up to a seed, and the others."""
-    within = pc.less_equal(table[c.SEED], seed)
+def split(table: pa.Table, seeds: Sequence[int]) -> tuple[pa.Table, pa.Table]:
+    """Return the trainings with these seeds, and the others."""
+    if isinstance(seeds, range):
+        within = pc.and_(pc.greater_equal(table[c.SEED], seeds.start), pc.less(table[c.SEED], seeds.stop))
+    else:
+        within = pc.is_in(table[c.SEED], value_set=pa.array(seeds, pa.int64()))
     return table.filter(within), table.filter(pc.invert(within))
 
 
 def seeds_of(table: pa.Table) -> list[int]:
     """Return the seeds of a table's trainings."""
     return [int(seed) for seed in table[c.SEED].to_pylist()]
-
-
-def seeds_only(table: pa.Table) -> pa.Table:
-    """Return a table that only says which seeds there are: the rest is safe elsewhere."""
-    return table.select([c.SEED])
 
 
 def by_trial(table: pa.Table) -> dict[str, pa.Table]:

@@ -76,7 +76,7 @@ class SweepWriter:
         return writer
 
     @classmethod
-    def resume(cls, store: Store, run: Run, plan: Plan) -> "SweepWriter":
+    def resume(cls, store: Store, run: Run) -> "SweepWriter":
         """Take up an unfinished sweep; child runs that were begun and not ended are removed, to be written anew.
 
         Raise RequestError if the process that began it is still at it, as far as this machine can tell.
@@ -86,8 +86,6 @@ class SweepWriter:
         if run.info.status == "RUNNING" and _is_alive(owner):
             raise RequestError(f"sweep {writer.run_id[:8]} is still running as {owner}; allowed is one that has ended")
         store.client.set_tag(writer.run_id, names.OWNER_TAG, _owner())
-        if plan.until is None:  # otherwise what was planned has seeds by now that this plan has not
-            writer.plan(plan)
         for child in store.runs(names.TRIAL, parent=writer.run_id):
             if child.info.status != names.FINISHED:
                 for training in store.runs(names.TRAINING, parent=child.info.run_id):
