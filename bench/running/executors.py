@@ -1,6 +1,5 @@
 """Executors: anything that is a concurrent.futures.Executor can train, here or elsewhere."""
 
-import multiprocessing
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -13,7 +12,7 @@ from bench.backends import load
 from bench.errors import RequestError, unknown
 from bench.model.outcome import Record
 from bench.running.chunks import Chunk, Job, failed, train_chunk
-from bench.running.process_setup import begin_child
+from bench.running.process_setup import WorkerContext, begin_child
 
 A = TypeVar("A")
 NAMES = ("auto", "serial", "threads", "processes")
@@ -92,8 +91,7 @@ def maker(name: str, workers: int) -> Make:
     if name == "threads":
         return lambda: Threads(workers)
     if name == "processes":
-        context = multiprocessing.get_context("spawn")
-        return lambda: ProcessPoolExecutor(workers, mp_context=context, initializer=begin_child)
+        return lambda: ProcessPoolExecutor(workers, mp_context=WorkerContext(), initializer=begin_child)
     return _dask(name)
 
 
