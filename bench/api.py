@@ -2,7 +2,8 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeVar, Unpack, get_args
@@ -96,7 +97,7 @@ def sweep(
     """
     started = time.monotonic()
     _say_of_one_seed(parameters.get("seeds"))
-    with before_any_work():
+    with before_any_work(), _without_widgets():
         from bench.execution import Options, carry_out
         from bench.request import read_request
 
@@ -119,9 +120,10 @@ def load(sweep: str | None = None, tracking_uri: str | None = None) -> "Sweep":
         RequestError: there is no such sweep, or no such store
 
     """
-    from bench.results import Sweep
-    from bench.store.mlflow_store import existing_store
-    from bench.store.reader import find_sweep
+    with _without_widgets():
+        from bench.results import Sweep
+        from bench.store.mlflow_store import existing_store
+        from bench.store.reader import find_sweep
 
     store = existing_store(tracking_uri)
     return Sweep(store, find_sweep(store, sweep))
@@ -162,6 +164,14 @@ def train(what: "Trial | Batch", seeds: Seeds | None = None) -> "Outcome":
     if refused:
         raise RequestError(refused)
     return backend.train(what)
+
+
+@contextmanager
+def _without_widgets() -> Iterator[None]:
+    """Import MLflow, in a notebook too, without tqdm's warning that there are no widgets: bench needs none."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "IProgress not found")
+        yield
 
 
 def _say_of_one_seed(seeds: object) -> None:
