@@ -1,6 +1,5 @@
 """What is wrong with a request, in words that tell what was given and what is allowed."""
 
-import difflib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -22,6 +21,8 @@ def unknown(what: str, got: object, allowed: Iterable[str], before: str = "") ->
 
     ``before`` is written before all names, and says nothing of how near they are.
     """
+    import difflib  # here: the command line imports this file for --help
+
     names = sorted(allowed)
     near = difflib.get_close_matches(str(got), names, n=1, cutoff=0.6)
     hint = f"did you mean {before + near[0]!r}? " if near else ""

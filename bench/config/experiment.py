@@ -2,12 +2,13 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bench.config.claims import Claim, OfOne
-from bench.config.experiment_file import parse
+from bench.config.experiment_file import parse, read_content
 from bench.config.overrides import WORDS, read_given, unknown_word
 from bench.config.search_config import Search
 from bench.config.search_options import read_search
@@ -31,10 +32,15 @@ class Experiment:
     claims_left_out: bool = False
     search: Search | None = None
     until: Until | None = None
+    script: str = (
+        ""  # the line of Python that asks it, where only Python can: with --resume among its words, it resumes
+    )
 
     @property
     def command(self) -> str:
         """The command line that asks this again."""
+        if self.script:
+            return shlex.join(["python", "-c", self.script])
         more = self.until.request if self.until else []
         return shlex.join(["python", "-m", "bench", "sweep", *self.request, *more])
 
@@ -49,13 +55,16 @@ class _Gathered:
     seen: set[Path] = field(default_factory=set)
 
 
-def read_experiment(path: Path, overrides: Values, request: Sequence[str]) -> Experiment:
+def read_experiment(
+    path: Path, overrides: Values, request: Sequence[str], content: Mapping[str, Any] | None = None
+) -> Experiment:
     """Read an experiment file with overrides in place; raise RequestError with every problem of the file.
 
-    Overrides change what the file asks, so its claims, which speak of the file as written, are left out.
+    Overrides change what the file asks, so its claims, which speak of the file as written, are left out. With
+    ``content`` it is that of the file, which need not exist.
     """
     gathered = _Gathered()
-    title, about, search = _gather(path, overrides, gathered, ())
+    title, about, search = _gather(path, overrides, gathered, (), content)
     problems = gathered.problems
     if not gathered.blocks and not search and not problems:
         problems.append(f"{path.name}: there is no [[grid]] and no [search]; allowed is at least one of them")
@@ -86,12 +95,16 @@ def read_experiment(path: Path, overrides: Values, request: Sequence[str]) -> Ex
 
 
 def _gather(
-    path: Path, overrides: Values, gathered: _Gathered, above: tuple[Path, ...]
+    path: Path,
+    overrides: Values,
+    gathered: _Gathered,
+    above: tuple[Path, ...],
+    content: Mapping[str, Any] | None = None,
 ) -> tuple[str, str, Search | None]:
     """Add a file's blocks and claims, and those of the files that it includes; return its words and its search."""
     problems: list[str] = []
     gathered.seen.add(path.resolve())
-    file = parse(path, gathered.problems)
+    file = parse(path, gathered.problems) if content is None else read_content(content, path.name, gathered.problems)
     defaults = read_values(file.defaults, "defaults", path.parent, problems)
     start = len(gathered.blocks)
     for place, table in enumerate(file.grid, 1):

@@ -61,14 +61,26 @@ def parse(path: Path, problems: list[str]) -> File:
     except (ValueError, OSError) as error:  # tomllib's and Unicode's errors are ValueErrors
         problems.append(f"{path.name}: not a TOML file: {error}")
         return File()
+    return read_content(content, path.name, problems)
+
+
+def read_content(content: Mapping[str, Any], name: str, problems: list[str]) -> File:
+    """Check the keys of a file's content, as `parse` does; ``name`` says in messages whose content it is."""
     try:
         return File.model_validate(content)
     except ValidationError as error:
         wrong = error.errors()
-        problems += [f"{path.name}: {_sentence(problem, content)}" for problem in wrong]
+        problems += [f"{name}: {_sentence(problem, content)}" for problem in wrong]
     return File.model_validate(
         {name: value for name, value in content.items() if name not in {p["loc"][0] for p in wrong}}
     )
+
+
+def title_of(path: Path) -> str:
+    """Return the title of an experiment file, or what is wrong with it."""
+    problems: list[str] = []
+    title = parse(path, problems).title
+    return f"(cannot be read: {problems[0]})" if problems else title
 
 
 def _sentence(problem: Any, content: Mapping[str, Any]) -> str:

@@ -9,8 +9,9 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from bench.errors import RequestError
 from bench.model.loss import loss_value
 from bench.model.trial import Trial
 
@@ -33,7 +34,7 @@ class Result(StrEnum):
     UNSUPPORTED = "unsupported"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Batch:
     """Trainings of one trial with weights, learning rates and momenta of their own, for a backend to train."""
 
@@ -42,12 +43,34 @@ class Batch:
     learning_rate_T: Floats
     momentum_T: Floats
 
+    def __init__(
+        self,
+        trial: Trial,
+        weights_TP: ArrayLike,
+        learning_rate_T: ArrayLike | None = None,
+        momentum_T: ArrayLike | None = None,
+    ) -> None:
+        """Take initial weights ``[T, P]``, or ``[P]`` of one training, and rates ``[T]`` or one for all.
+
+        Weights are in the order of `Trial.initial_weights`: layer after layer, each weight ``[fan_in, fan_out]`` row by
+        row and then its bias. Without rates they are the trial's. Raises RequestError for other shapes.
+        """
+        weights = np.atleast_2d(np.asarray(weights_TP, dtype=np.float64))
+        size, parameters = len(weights), trial.network.parameters
+        if weights.ndim != 2 or weights.shape[1] != parameters:
+            raise RequestError(f"weights have the shape {weights.shape}; allowed is (trainings, {parameters})")
+        object.__setattr__(self, "trial", trial)
+        object.__setattr__(self, "weights_TP", weights)
+        for name, rate in (("learning_rate", learning_rate_T), ("momentum", momentum_T)):
+            given = np.asarray(getattr(trial, name) if rate is None else rate, dtype=np.float64)
+            if given.shape not in ((), (size,)):
+                raise RequestError(f"{name} has the shape {given.shape}; allowed are ({size},) and one for all")
+            object.__setattr__(self, f"{name}_T", given if given.shape else np.full(size, given))
+
     @classmethod
     def of(cls, trial: Trial, seeds: Sequence[int]) -> "Batch":
         """Return the batch of one trial's trainings with these seeds."""
-        size = len(seeds)
-        weights = trial.initial_weights(list(seeds))
-        return cls(trial, weights, np.full(size, trial.learning_rate), np.full(size, trial.momentum))
+        return cls(trial, trial.initial_weights(list(seeds)))
 
     def __len__(self) -> int:
         """Return the number of trainings, T."""

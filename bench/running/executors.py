@@ -1,6 +1,5 @@
 """Executors: anything that is a concurrent.futures.Executor can train, here or elsewhere."""
 
-import multiprocessing
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -20,7 +19,7 @@ from bench.backends import load
 from bench.errors import RequestError, unknown
 from bench.model.outcome import Record
 from bench.running.chunks import Chunk, Job, cut, failed_record, train_chunk
-from bench.running.process_setup import set_up_worker
+from bench.running.process_setup import WorkerContext, set_up_worker
 
 A = TypeVar("A")
 NAMES = ("auto", "serial", "threads", "processes")
@@ -101,8 +100,7 @@ def executor_maker(name: str, workers: int) -> MakeExecutor:
     if name == "threads":
         return lambda: ThreadPoolExecutor(workers)
     if name == "processes":
-        context = multiprocessing.get_context("spawn")
-        return lambda: ProcessPoolExecutor(workers, mp_context=context, initializer=set_up_worker)
+        return lambda: ProcessPoolExecutor(workers, mp_context=WorkerContext(), initializer=set_up_worker)
     return _dask(name)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from threading import Event
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bench.config.plan import Plan
 from bench.model.outcome import Record
@@ -11,11 +11,11 @@ from bench.running.adaptive_seeds import AdaptiveSeeds
 from bench.running.benchmark import Benchmark, measure
 from bench.running.chunks import refusals
 from bench.running.executors import WorkerPool
-from bench.running.holdout import HeldOutValidation
 from bench.running.progress import SweepProgress
 from bench.running.recorder import Recorder, Statistics, Step
-from bench.running.search_loop import OptunaSearch
-from bench.search.optuna_journal import Journal
+
+if TYPE_CHECKING:
+    from bench.search.optuna_journal import Journal
 
 
 class Strategy(Protocol):
@@ -37,10 +37,13 @@ class Grid:
         yield Step(recorder.plan)
 
 
-def strategies(plan: Plan, statistics: Statistics, journal: Journal | None) -> list[Strategy]:
+def strategies(plan: Plan, statistics: Statistics, journal: "Journal | None") -> list[Strategy]:
     """Return what carries out a plan, in order; a search needs Optuna's journal."""
     found: list[Strategy] = [AdaptiveSeeds(statistics) if plan.until else Grid(), Benchmark()]
     if plan.search and journal:
+        from bench.running.holdout import HeldOutValidation  # Optuna takes a second
+        from bench.running.search_loop import OptunaSearch
+
         search = OptunaSearch(plan.search, journal)
         found += [search, HeldOutValidation(search)]
     return found

@@ -55,8 +55,9 @@ class _Rate(ProgressColumn):
 class SweepProgress:
     """A progress bar over trainings; silent where there is no terminal."""
 
-    def __init__(self, trainings: int, already: int = 0) -> None:
-        """Prepare the bar; ``already`` trainings were done before."""
+    def __init__(self, trainings: int, already: int = 0, *, quiet: bool = False) -> None:
+        """Prepare the bar; ``already`` trainings were done before. A ``quiet`` one shows nothing, and says nothing."""
+        console = Console(stderr=True, quiet=quiet)
         self._bar = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -65,8 +66,8 @@ class SweepProgress:
             _Rate(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
-            disable=not Console(stderr=True).is_terminal,
+            console=console,
+            disable=quiet or not console.is_terminal,
         )
         self._task = self._bar.add_task("training", total=trainings, completed=already)
 

@@ -46,6 +46,19 @@ def tracking_uri(given: str | None) -> str:
     return given or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
 
 
+def is_there(uri: str) -> bool:
+    """Return whether a store is there; of a server or a database, that is found out when it is opened."""
+    return not uri.startswith("sqlite:///") or Path(uri.removeprefix("sqlite:///")).is_file()
+
+
+def existing_store(given: str | None) -> "Store":
+    """Open a store that is there: looking at one must not create it."""
+    uri = tracking_uri(given)
+    if not is_there(uri):
+        raise RequestError(f"there is no sweep in {uri}; run one with: python -m bench sweep")
+    return Store(uri)
+
+
 class Store:
     """An MLflow tracking store; raises RequestError if it cannot be reached."""
 

@@ -232,20 +232,20 @@ def _runs(store: Store, sweep: str, experiment: str) -> dict[str, str]:
     return {run.data.tags[names.TRIAL_TAG]: str(run.info.run_id) for run in found}
 
 
-def export(store: Store, sweep: str, path: Path) -> int:
-    """Write one row per training to a .parquet or .csv file; return how many."""
-    data = read_sweep(store, sweep, c.EXPORT).trainings[list(c.EXPORT)]
-    data = data.astype({name: str for name in data if isinstance(data[name].dtype, pd.CategoricalDtype)})
+def exported(trainings: pd.DataFrame) -> pd.DataFrame:
+    """Return trainings with the columns of an export, a contract, and with text as text."""
+    data = trainings[list(c.EXPORT)]
+    return data.astype({name: str for name in data if isinstance(data[name].dtype, pd.CategoricalDtype)})
+
+
+def write_export(data: pd.DataFrame, path: Path) -> None:
+    """Write exported trainings to a .parquet or .csv file, and make its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".csv":
-        data[c.PREDICTIONS] = [
-            json.dumps([float(p) for p in predictions]) if predictions is not None else ""
-            for predictions in data[c.PREDICTIONS]
-        ]
-        data.to_csv(path, index=False)
+        lists = data[c.PREDICTIONS].map(lambda found: json.dumps([float(p) for p in found]), na_action="ignore")
+        data.assign(**{c.PREDICTIONS: lists}).to_csv(path, index=False)
     else:
         data.to_parquet(path, index=False)
-    return len(data)
 
 
 def _json_or(default: Any, store: Store, sweep: str, name: str) -> Any:

@@ -19,7 +19,7 @@ from bench.model.outcome import Batch, Record
 from bench.model.timing import ColdStart, Sample, Timing
 from bench.store import mlflow_store as names
 from bench.store.mlflow_store import Store
-from bench.store.reader import export, find_sweep, read_sweep, sweeps, unfinished
+from bench.store.reader import exported, find_sweep, read_sweep, sweeps, unfinished, write_export
 from bench.store.shards import artifact
 from bench.store.tables import rows
 from bench.store.writer import Summary, SweepWriter
@@ -216,8 +216,10 @@ def test_an_export_is_one_row_per_training(store, plan, folder):
     writer = begin(store, plan)
     for planned in plan.trials:
         writer.shard(rows(record(planned, [0, 1, 2]), 10))
-    assert export(store, writer.run_id, folder / "x.parquet") == 6
-    assert export(store, writer.run_id, folder / "x.csv") == 6
+    data = exported(read_sweep(store, writer.run_id, c.EXPORT).trainings)
+    assert len(data) == 6
+    for name in ("x.parquet", "x.csv"):
+        write_export(data, folder / name)
     one, other = pd.read_parquet(folder / "x.parquet"), pd.read_csv(folder / "x.csv")
     assert list(one.columns) == list(other.columns) == list(c.EXPORT)
     np.testing.assert_allclose(one[c.FINAL_LOSS], other[c.FINAL_LOSS], rtol=1e-12)

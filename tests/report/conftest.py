@@ -14,11 +14,11 @@ import pytest
 from filelock import FileLock
 
 from bench.backends import load
-from bench.commands import request
 from bench.config.plan import Plan, make_plan
 from bench.model.initialization import MAX_SEED
 from bench.model.outcome import Batch, Record, Result
 from bench.report.page import Report, SweepData, render
+from bench.request import read_request
 from bench.stats.claims import check_claims
 from bench.store.reader import read_columns, trainings_frame
 from bench.store.tables import rows, timing_frame
@@ -207,7 +207,7 @@ def trained_report(swept: Callable[..., SweepData]) -> Callable[..., Report]:
     """Train here what a command asks for, and return its report."""
 
     def make(*words: str, key: int = 1, **more: Any) -> Report:
-        experiment = request(words)
+        experiment = read_request(words)
         plan = make_plan(experiment)
         records = [_record(planned.trial, planned.seeds) for planned in plan.trials]
         return Report(swept(plan, records, **more), key)

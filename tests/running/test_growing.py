@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.api import STATISTICS
 from bench.config.plan import PlannedTrial
 from bench.config.until import INTERVAL, MAX_SEEDS, Until
+from bench.execution import STATISTICS
 from bench.metrics import columns as c
 from bench.model.trial import Trial
 from bench.running import recorder
