@@ -23,10 +23,10 @@ from bench.api import (
     report_of,
     write_page,
 )
-from bench.config.experiment import Experiment, adhoc, read_experiment, read_overrides
-from bench.config.experiment_file import experiments, find_experiment, parse
-from bench.config.until import read_until, until_row
-from bench.config.values import Values
+from bench.config.experiment import Experiment, adhoc, experiments, find_experiment, parse, read_experiment
+from bench.config.overrides import read_overrides
+from bench.config.seeds import read_until, until_row
+from bench.config.values import Overrides
 from bench.console import best_table, claims_table, findings_list, plan_table, print_table, say, trials_table
 from bench.errors import RequestError
 from bench.metrics import columns as c
@@ -99,7 +99,7 @@ def _search_words(done: SweepOutcome) -> str:
 
 def reproduce(options: Options, *, as_json: bool) -> int:
     """Train what the documents train and print every figure, expected beside observed; return the exit status."""
-    done = carry_out(read_experiment(find_experiment(DOCUMENTS), Values(), [DOCUMENTS]), options)
+    done = carry_out(read_experiment(find_experiment(DOCUMENTS), Overrides(), [DOCUMENTS]), options)
     if as_json:
         click.echo(json.dumps(verdict_rows(done.verdicts), ensure_ascii=False))
     elif done.verdicts:

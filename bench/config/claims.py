@@ -30,7 +30,7 @@ class Claim(BaseModel):
     where: Where
 
 
-class OfOne(Claim):
+class TrainingClaim(Claim):
     """What is said of one training; ``also`` names backends that must give the same, each in a row of its own."""
 
     LENIENT: ClassVar[dict[str, Any]] = {}  # what differs for those backends
@@ -38,7 +38,7 @@ class OfOne(Claim):
     seed: int = Field(ge=0)
     also: list[str] = []
 
-    def variants(self) -> "list[OfOne]":
+    def variants(self) -> "list[TrainingClaim]":
         """Return the claim for its own backend, and for each of the others."""
         others = [
             self.model_copy(
@@ -55,7 +55,7 @@ class OfOne(Claim):
         return [self, *others]
 
 
-class Printed(OfOne):
+class Printed(TrainingClaim):
     """Numbers printed somewhere, which one training must give to every printed digit.
 
     ``carried`` asks only for the digits that the training's precision carries to its end, as of the backends of
@@ -85,7 +85,7 @@ class Printed(OfOne):
         return self
 
 
-class Bound(OfOne):
+class Bound(TrainingClaim):
     """One training's number below or above a bound."""
 
     of: Measure

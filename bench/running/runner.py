@@ -14,8 +14,7 @@ from bench.backends import load
 from bench.config.experiment import Experiment
 from bench.config.plan import Plan, PlannedTrial
 from bench.config.search_state import Proposals
-from bench.config.seeds import compact
-from bench.config.until import Until
+from bench.config.seeds import Until, compact
 from bench.metrics import columns as c
 from bench.model.labels import labels
 from bench.model.outcome import Record, Result
