@@ -23,7 +23,7 @@ from bench.api import (
     report_of,
     write_page,
 )
-from bench.config.experiment import Experiment, adhoc, experiments, find_experiment, parse, read_experiment
+from bench.config.experiment import Experiment, adhoc, experiments, find_experiment, read_experiment, title_of
 from bench.config.overrides import read_overrides
 from bench.config.seeds import read_until, until_row
 from bench.config.values import Overrides
@@ -138,7 +138,7 @@ def export(given: str | None, output: Path, uri: str | None) -> None:
 
 def listing(uri: str | None, *, as_json: bool) -> None:
     """List experiments and sweeps."""
-    titles = {name: _title(path) for name, path in experiments().items()}
+    titles = {name: title_of(path) for name, path in experiments().items()}
     found = sweeps(Store(tracking_uri(uri))) if _exists(tracking_uri(uri)) else []
     if as_json:
         listed = [{**vars(info), "started": info.started.isoformat()} for info in found]
@@ -157,12 +157,6 @@ def listing(uri: str | None, *, as_json: bool) -> None:
     if found:
         click.echo()
         print_table(table)
-
-
-def _title(path: Path) -> str:
-    problems: list[str] = []
-    title = parse(path, problems).title
-    return f"(cannot be read: {problems[0]})" if problems else title
 
 
 def ui(port: int, uri: str | None) -> None:

@@ -69,6 +69,13 @@ def find_experiment(name: str) -> Path:
     raise RequestError(unknown("experiment", name, known))
 
 
+def title_of(path: Path) -> str:
+    """Return the title of an experiment's file, or what is wrong with it."""
+    problems: list[str] = []
+    title = _read_file(path, problems).title
+    return f"(cannot be read: {problems[0]})" if problems else title
+
+
 class File(BaseModel):
     """The keys of an experiment file; the values of its blocks and of its search are read key by key."""
 
@@ -83,10 +90,13 @@ class File(BaseModel):
     search: dict[str, Any] | None = None
 
 
-def parse(path: Path, problems: list[str]) -> File:
-    """Read a file, noting what is wrong with its shape; the keys that are wrong are left out of what is returned."""
+def _read_file(path: Path, problems: list[str], content: Mapping[str, Any] | None = None) -> File:
+    """Read a file, noting what is wrong with its shape; the keys that are wrong are left out of what is returned.
+
+    With ``content`` it is that of the file, which need not exist.
+    """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig")) if content is None else content
     except (ValueError, OSError) as error:  # tomllib's and Unicode's errors are ValueErrors
         problems.append(f"{path.name}: not a TOML file: {error}")
         return File()
@@ -136,11 +146,13 @@ class _Collected:
     claims: list[tuple[Claim, range]] = field(default_factory=list)
     seen: set[Path] = field(default_factory=set)
 
-    def add(self, path: Path, above: tuple[Path, ...] = ()) -> tuple[File, Search | None]:
+    def add(
+        self, path: Path, content: Mapping[str, Any] | None = None, above: tuple[Path, ...] = ()
+    ) -> tuple[File, Search | None]:
         """Add a file's blocks and claims, and those of the files that it includes; return it, and its search."""
         problems: list[str] = []
         self.seen.add(path.resolve())
-        file = parse(path, self.problems)
+        file = _read_file(path, self.problems, content)
         readers, start = block_readers(path.parent), len(self.blocks)
         defaults = read_table(file.defaults, readers, "defaults: ", problems)
         for place, table in enumerate(file.grid, 1):
@@ -171,17 +183,20 @@ class _Collected:
         elif included.resolve() in (path.resolve(), *above):
             problems.append(f"include {name!r} includes this file; allowed is one that does not")
         elif included.resolve() not in self.seen:
-            self.add(included, (path.resolve(), *above))
+            self.add(included, above=(path.resolve(), *above))
 
 
-def read_experiment(path: Path, overrides: Overrides, request: Sequence[str]) -> Experiment:
+def read_experiment(
+    path: Path, overrides: Overrides, request: Sequence[str], content: Mapping[str, Any] | None = None
+) -> Experiment:
     """Read an experiment file with overrides in place; raise RequestError with every problem of the file.
 
-    Overrides change what the file asks, so its claims, which speak of the file as written, are left out.
+    Overrides change what the file asks, so its claims, which speak of the file as written, are left out. With
+    ``content`` it is that of the file, which need not exist.
     """
     with raising_all() as problems:
         found = _Collected(overrides, problems)
-        file, search = found.add(path)
+        file, search = found.add(path, content)
         problems.extend([] if problems else _misplaced(found, search, path.name))
         ids = Counter(claim.id for claim, _ in found.claims)
         problems.extend(

@@ -121,10 +121,13 @@ def _space(
 ) -> tuple[dict[str, Dimension], dict[str, Any]] | None:
     """Return what is searched and what is fixed, or None if anything of it is wrong, here or in the defaults."""
     found: list[str] = []
-    common = _lists(defaults, found)
+    common = _choices_of(defaults, found)
     written = {**common, **own}
     found += check_conditions(written)
-    changes = {**_lists(overrides.values, found), **{name: Dimension(over) for name, over in overrides.ranges.items()}}
+    changes = {
+        **_choices_of(overrides.values, found),
+        **{name: Dimension(over) for name, over in overrides.ranges.items()},
+    }
     problems += found
     if found or None in (*common.values(), *own.values()):
         return None
@@ -146,7 +149,7 @@ def _space(
     return space, {**elsewhere, **fixed}
 
 
-def _lists(values: Mapping[str, Any], problems: list[str]) -> dict[str, Dimension | None]:
+def _choices_of(values: Mapping[str, Any], problems: list[str]) -> dict[str, Dimension | None]:
     """Return the choices among the values of parameters; None where these could not be read."""
     found: dict[str, Dimension | None] = {name: None for name in values if name not in KEYS}
     for name in found:
@@ -160,26 +163,20 @@ def _lists(values: Mapping[str, Any], problems: list[str]) -> dict[str, Dimensio
 SETTING, AS_LONG = "the walkthrough's setting", "the walkthrough's setting, as long as it trains"
 DEFAULTS = "bench's defaults"
 WALKTHROUGH: Mapping[Gate, Mapping[str, Any]] = {  # its hidden layers; what is not named are Trial's defaults
-    built_in("or"): {
-        "hidden": 3,
-        "hidden_bias": False,
-        "output_bias": False,
-        "init": "uniform",
-        "iterations": 10_000,
-    },
+    built_in("or"): {"hidden": 3, "hidden_bias": False, "output_bias": False, "init": "uniform", "iterations": 10_000},
     built_in("xor"): {"hidden": 3, "output_bias": False, "draws_before": 3, "iterations": 50_000},
 }
 AS_SEARCHED = Trial.names(Role.TASK, Role.BUDGET, Role.PRECISION, Role.COMPUTATION)  # what a setting has of the search
-Named = tuple[str, Mapping[str, Any]]  # a title, and the parameters that are named with it
+TitledParameters = tuple[str, Mapping[str, Any]]  # of a reference
 
 
-def _read_references(tables: Any, folder: Path, problems: list[str]) -> list[Named]:
+def _read_references(tables: Any, folder: Path, problems: list[str]) -> list[TitledParameters]:
     """Read one table of parameters or a list of them, each with an optional title; note what is wrong."""
     readers: dict[str, Reader] = {
         **{name: partial(_read_one, folder=folder) for name in PARAMETERS},
         TITLE: _read_title,
     }
-    found: list[Named] = []
+    found: list[TitledParameters] = []
     for place, table in enumerate(tables if isinstance(tables, list) else [tables], 1):
         what = f"reference {place}"
         if not isinstance(table, Mapping):
@@ -204,7 +201,7 @@ def _read_title(what: str, value: object) -> str:
     return value
 
 
-def _references(search: Search, named: Sequence[Named] | None, problems: list[str]) -> tuple[Reference, ...]:
+def _references(search: Search, named: Sequence[TitledParameters] | None, problems: list[str]) -> tuple[Reference, ...]:
     """Return what a search is compared with: what is named, else the walkthrough's setting or bench's defaults.
 
     What a named one does not name is as in the search where it is fixed there, else the parameter's own default. Of
@@ -226,7 +223,7 @@ def _references(search: Search, named: Sequence[Named] | None, problems: list[st
     return tuple(found) if search.validate else ()
 
 
-def _by_default(search: Search, fixed: Mapping[str, Any]) -> Iterator[Named]:
+def _by_default(search: Search, fixed: Mapping[str, Any]) -> Iterator[TitledParameters]:
     """Yield what a search of this gate is compared with if it says nothing.
 
     The walkthrough's setting is trained as long as the search's trials, and as long as there if that is longer.

@@ -1,20 +1,23 @@
 """What a search is told beside its space, and what of it does not go together."""
 
+import json
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bench.config.experiment import read_experiment
-from bench.config.plan import make_plan
-from bench.config.values import Overrides
+from bench.config.plan import Plan, make_plan
+from bench.config.values import Overrides, parse_value, write_value
 from bench.errors import RequestError
 from bench.metrics.objectives import Constraint, read_constraints
 from bench.model.gate import built_in
 from bench.model.initialization import MAX_SEED
-from bench.model.trial import Trial
+from bench.model.trial import PARAMETERS, Trial
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 SETTING, AS_LONG = "the walkthrough's setting", "the walkthrough's setting, as long as it trains"
@@ -395,3 +398,34 @@ def test_searches_differ_where_anything_of_them_does(search):
     texts = ["", "trials = 99", "loss = 'bce'", "constraints = 'rmst <= 1.00000001'", "constraints = 'rmst <= 1'"]
     assert len({search(SPACE + text).digest for text in texts}) == len(texts)
     assert search(SPACE).digest == search("hidden = {high = 6, low = 2, log = false}").digest
+
+
+def test_a_search_comes_back_from_the_document_that_a_sweep_keeps_of_it(plan, tmp_path):
+    """With values of every kind, what is fixed, and the same id: its references are there once they are planned."""
+    (tmp_path / "own.csv").write_text("observation,input1,input2,output\n1,0,0,1\n2,0,1,0\n3,1,0,0\n4,1,1,0\n")
+    planned = plan(
+        "[defaults]\ngate = 'own.csv'\niterations = 300\noutput_bias = false\n[search]\nhidden = [3, '4-4', 0]\n"
+        "hidden_bias = [true, false]\nlearning_rate = {choices = [0.5, 1e-7], only_if = {hidden_bias = true}}\n"
+        "momentum = {low = 0.0, high = 0.9}\ncurve_points = [10, 20]\nloss = ['mse', 'bce']"
+    )
+    document = json.loads(json.dumps(planned.to_json()))
+    read = Plan.from_json(document)
+    assert read.search == replace(planned.search, references=())
+    assert list(read.search.space) == list(planned.search.space)
+    assert read.search.first_trial == planned.search.first_trial
+    del document["search"]["fixed"]  # as sweeps of earlier versions have it
+    assert Plan.from_json(document).search == replace(planned.search, references=(), fixed={})
+
+
+@given(st.sampled_from(list(PARAMETERS)), st.data())
+def test_a_value_that_was_written_is_parsed_as_it_was(name, data):
+    """The names of choices are their values, to the last digit."""
+    default = PARAMETERS[name].default
+    values = {
+        bool: st.booleans(),
+        int: st.integers(1, 1000),
+        float: st.floats(0, 0.5, exclude_min=True, exclude_max=True),
+        tuple: st.lists(st.integers(1, 64), max_size=3).map(tuple),
+    }
+    value = data.draw(values.get(type(default), st.just(default)))
+    assert parse_value(name, write_value(value)) == value

@@ -1,6 +1,8 @@
+import tomllib
+
 import pytest
 
-from bench.config.experiment import read_experiment
+from bench.config.experiment import read_experiment, title_of
 from bench.config.values import Overrides
 from bench.errors import RequestError
 
@@ -198,6 +200,22 @@ def test_a_file_without_a_grid_asks_nothing(read):
     """An experiment without a single block is a mistake."""
     with pytest.raises(RequestError, match=r"there is no \[\[grid\]\].*; allowed is at least one"):
         read('title = "a"\n')
+
+
+def test_the_content_of_a_file_is_read_as_the_file_is(read, tmp_path):
+    """What Python holds needs no file, and is told by the name that it is given; includes are looked for beside it."""
+    text = 'title = "T"\n[defaults]\nhidden = 2\n[[grid]]\nloss = ["mse", "l1"]\n'
+    content = tomllib.loads(text)
+    found = read_experiment(tmp_path / "question.toml", Overrides(), (), content)
+    assert found == read(text)
+    with pytest.raises(RequestError, match=r"^mine: grid 1: loss 'mes' is not known"):
+        read_experiment(tmp_path / "mine", Overrides(), (), {"grid": [{"loss": "mes"}]})
+
+
+def test_the_title_of_a_file_is_told_or_what_is_wrong_with_it(write):
+    """A list of experiments is whole, whatever is in one of them."""
+    assert title_of(write('title = "T"\n')) == "T"
+    assert title_of(write("title = 3\n")).startswith("(cannot be read: question.toml: title is 3")
 
 
 # ------------------------------------------------------------------ include
