@@ -146,7 +146,7 @@ def sweep(
 
 def _dry(experiment: "Experiment", *, as_json: bool) -> None:
     """List the trials of a request and count its work."""
-    from bench.config.until import until_row
+    from bench.config.seeds import until_row
     from bench.console import plan_table
     from bench.execution import checked_plan
 
@@ -257,13 +257,12 @@ def reproduce(workers: int | None, executor: str, tracking_uri: str | None, *, a
     """Train what the two documents train, and compare every figure that they print."""
     started = time.monotonic()
     with before_any_work():
-        from bench.config.experiment import read_experiment
-        from bench.config.experiment_file import find_experiment
-        from bench.config.values import Values
+        from bench.config.experiment import find_experiment, read_experiment
+        from bench.config.values import Overrides
         from bench.console import claims_table
         from bench.execution import Options
 
-        experiment = read_experiment(find_experiment(DOCUMENTS), Values(), [DOCUMENTS])
+        experiment = read_experiment(find_experiment(DOCUMENTS), Overrides(), [DOCUMENTS])
     options = Options(workers, executor, tracking_uri, report=True, started=started)
     status, swept, summary = _carry_out(experiment, options)
     if as_json:
@@ -281,7 +280,7 @@ def reproduce(workers: int | None, executor: str, tracking_uri: str | None, *, a
 def list_(tracking_uri: str | None, *, as_json: bool) -> None:
     """List the experiments and the sweeps."""
     from bench import console
-    from bench.config.experiment_file import experiments, title_of
+    from bench.config.experiment import experiments, title_of
     from bench.store import mlflow_store as store
     from bench.store.reader import sweeps
 

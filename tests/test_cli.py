@@ -300,9 +300,9 @@ def test_an_interrupt_while_libraries_are_imported_is_one_line(folder):
 
 def test_an_interrupt_where_something_may_have_been_done_does_not_say_otherwise(bench, monkeypatch):
     """One line and exit status 130 all the same."""
-    from bench.config import experiment_file
+    from bench.config import experiment
 
-    monkeypatch.setattr(experiment_file, "experiments", lambda: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(experiment, "experiments", lambda: signal.raise_signal(signal.SIGINT))
     ran = bench("list")
     assert (ran.status, ran.out, ran.err) == (130, "", "bench: interrupted\n")
 

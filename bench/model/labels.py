@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from bench.model.trial import PARAMETERS, Scalar
+from bench.model.trial import PARAMETERS, PROMINENT, Scalar
 
-BARE = ("gate", "loss", "activation", "backend", "dtype", "reduction", "init", "update")  # the value says what it is
-USUAL = ("gate", "hidden", "loss")
+BARE = frozenset(name for name, known in PARAMETERS.items() if known.bare)
+USUAL = PROMINENT[:3]  # gate, hidden layers and loss
 
 
 def varying(trials: Sequence[Mapping[str, Scalar]]) -> list[str]:

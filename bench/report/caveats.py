@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bench.config.search_state import BY_TIMEOUT
-from bench.config.until import INTERVAL, MAX_SEEDS, Until
+from bench.config.seeds import INTERVAL, MAX_SEEDS, Until
 from bench.metrics import columns as c
 from bench.metrics.objectives import TRAIN_SECONDS
 from bench.model.outcome import Result

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bench.config.until import Until
+from bench.config.seeds import Until
 from bench.metrics import columns as c
 from bench.model.labels import bare, word
 from bench.report.charts import Chart, csv_uri

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from bench.backends import load
 from bench.config.plan import MOST_TRAININGS, Plan, PlannedTrial
-from bench.config.until import INTERVAL, MAX_SEEDS, Until
+from bench.config.seeds import INTERVAL, MAX_SEEDS, Until
 from bench.errors import RequestError
 from bench.metrics import columns as c
 from bench.model.initialization import MAX_SEED

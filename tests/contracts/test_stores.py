@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.config.experiment import adhoc, read_overrides
+from bench.config.experiment import adhoc
+from bench.config.overrides import read_overrides
 from bench.config.plan import make_plan
 from bench.metrics import columns as c
 from bench.model.outcome import Batch, Record

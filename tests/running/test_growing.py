@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.config.plan import PlannedTrial
-from bench.config.until import INTERVAL, MAX_SEEDS, Until
+from bench.config.seeds import INTERVAL, MAX_SEEDS, Until
 from bench.execution import STATISTICS
 from bench.metrics import columns as c
 from bench.model.trial import Trial
