@@ -18,7 +18,7 @@ from bench.backends.lanes import arithmetic, rows
 from bench.backends.lanes.compiling import clear_cache
 from bench.backends.lanes.general_kernel import general_kernel
 from bench.backends.lanes.one_hidden_kernel import MAX_INPUTS, MAX_OBSERVATIONS, one_hidden_kernel
-from bench.backends.lanes.rows import LANES, Lanes, Rules, Table
+from bench.backends.lanes.rows import LANES, Lanes, Task
 from bench.model.loss import loss_value
 from bench.model.outcome import NEVER, Batch
 from bench.model.trial import Trial
@@ -133,7 +133,7 @@ class LaneGroup(Group):
         kernel = one_hidden_kernel(inputs, observations, ACTIVATIONS[trial.activation], self.moving)
         outputs = _aligned((self.blocks, trial.hidden[0] * observations, LANES), self.dtype)
         slopes = _aligned((self.blocks, observations, LANES), self.dtype)
-        bound = (self._rules(), self._table(), self.lanes, outputs, slopes)
+        bound = (self._task(), self.lanes, outputs, slopes)
         return lambda start, end: kernel(start, end, *bound)
 
     def _general(self) -> Callable[[int, int], None]:
@@ -152,13 +152,19 @@ class LaneGroup(Group):
             outputs[(neuron - 1) * tile : neuron * tile] = 1
         flags = (np.empty(LANES, np.bool_) for _ in range(2))
         scratch = (np.zeros_like(self.lanes.weights), outputs, slopes, *flags)
-        bound = (self._rules(), self._table(), self.lanes, np.array(layers), self.trained_F, *scratch)
+        bound = (self._task(), self.lanes, np.array(layers), self.trained_F, *scratch)
         return lambda start, end: general_kernel(start, end, *bound)
 
-    def _rules(self) -> Rules:
-        """Return what all trainings share, in the trial's dtype."""
+    def _task(self) -> Task:
+        """Return what all trainings share, in the trial's dtype; a half is on the side of a 0."""
         trial, real = self.trial, self.dtype.type
-        return Rules(
+        targets, half = trial.gate.targets.astype(self.dtype), real(0.5)
+        above = targets > half
+        return Task(
+            inputs=trial.gate.inputs.astype(self.dtype),
+            targets=targets,
+            lowest=np.where(above, np.nextafter(half, real(1)), -np.inf).astype(self.dtype),
+            highest=np.where(above, np.inf, half).astype(self.dtype),
             activation=ACTIVATIONS[trial.activation],
             loss=LOSSES[trial.loss],
             scale=real(loss_factor(trial)),
@@ -168,18 +174,6 @@ class LaneGroup(Group):
             moving=self.moving,
             online=trial.update == "online",
             stop=trial.stop == "solved",
-        )
-
-    def _table(self) -> Table:
-        """Return the gate; a prediction is on the side of a 1 above a half, and of a 0 up to a half."""
-        gate, half = self.trial.gate, self.dtype.type(0.5)
-        targets = gate.targets.astype(self.dtype)
-        above = targets > half
-        return Table(
-            inputs=gate.inputs.astype(self.dtype),
-            targets=targets,
-            lowest=np.where(above, np.nextafter(half, self.dtype.type(1)), -np.inf).astype(self.dtype),
-            highest=np.where(above, np.inf, half).astype(self.dtype),
         )
 
 
