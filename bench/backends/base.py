@@ -28,6 +28,13 @@ def loss_factor(trial: Trial) -> float:
     return 1.0 if trial.reduction == "sum" or trial.update == "online" else 1 / len(trial.gate.targets)
 
 
+def padded(values: Array, size: int, dtype: str, axis: int = 0) -> Array:
+    """Return values in that dtype, with zeros for idle trainings up to that size along the axis."""
+    widths = [(0, 0)] * values.ndim
+    widths[axis] = (0, size - values.shape[axis])
+    return np.ascontiguousarray(np.pad(values.astype(dtype), widths))
+
+
 class Group(ABC):
     """Trainings that advance together from their initial weights."""
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.backends.base import Array, Backend, Group, Ints, Results, loss_factor
+from bench.backends.base import Array, Backend, Group, Ints, Results, loss_factor, padded
 from bench.backends.lanes import arithmetic, rows
 from bench.backends.lanes.compiling import clear_cache
 from bench.backends.lanes.general_kernel import general_kernel
@@ -99,26 +99,25 @@ class LaneGroup(Group):
 
     def _lanes(self, batch: Batch) -> Lanes:
         """Return the lanes before the first iteration; those left over stand still, and count as solved."""
-        weights_FT = np.zeros((self.network.parameters, self.size), self.dtype)
+        weights_FT = np.zeros((self.network.parameters, self.size))
         weights_FT[self.rows] = batch.weights_TP.T
         weights = self._spread(weights_FT)
-        never_T = np.full(self.size, NEVER, np.int32)
+        never_T = np.full(self.size, NEVER)
         return Lanes(
             weights=weights,
             velocities=_aligned((self.blocks, len(weights_FT) if self.moving else 0, LANES), self.dtype),
-            rate=self._spread(batch.learning_rate_T.astype(self.dtype)),
-            momentum=self._spread(batch.momentum_T.astype(self.dtype)),
+            rate=self._spread(batch.learning_rate_T),
+            momentum=self._spread(batch.momentum_T),
             predictions=_aligned((self.blocks, len(self.trial.gate.targets), LANES), self.dtype),
-            solved_at=self._spread(never_T),
-            correct_at=self._spread(never_T),
+            solved_at=self._spread(never_T, "int32"),
+            correct_at=self._spread(never_T, "int32"),
         )
 
-    def _spread(self, values_XT: NDArray[Any]) -> NDArray[Any]:
+    def _spread(self, values_XT: NDArray[Any], dtype: str | None = None) -> NDArray[Any]:
         """Return values ``[X, T]`` as lanes ``[B, X, L]``, or ``[T]`` as ``[B, L]``: zeros in those left over."""
-        padding = [(0, 0)] * (values_XT.ndim - 1) + [(0, self.blocks * LANES - self.size)]
-        values_XBL = np.pad(values_XT, padding).reshape(*values_XT.shape[:-1], self.blocks, LANES)
-        values_BXL = np.moveaxis(values_XBL, -2, 0)
-        lanes = _aligned(values_BXL.shape, values_XT.dtype)
+        values_XBL = padded(values_XT, self.blocks * LANES, dtype or self.trial.dtype, axis=-1)
+        values_BXL = np.moveaxis(values_XBL.reshape(*values_XT.shape[:-1], self.blocks, LANES), -2, 0)
+        lanes = _aligned(values_BXL.shape, values_BXL.dtype)
         lanes[...] = values_BXL
         return lanes
 
