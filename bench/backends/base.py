@@ -5,7 +5,7 @@ Shapes: T trainings (of a batch, or of a group), N observations, C checkpoints, 
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from time import perf_counter
@@ -26,6 +26,13 @@ MULTIPLY_ADD_US = 0.002  # microseconds for one of a loop's multiply-adds: only 
 def loss_factor(trial: Trial) -> float:
     """Return the factor of the losses that a step sums up: 1, or for a mean one over their number."""
     return 1.0 if trial.reduction == "sum" or trial.update == "online" else 1 / len(trial.gate.targets)
+
+
+def padded(values: Array, size: int, dtype: str, axis: int = 0) -> Array:
+    """Return values in that dtype, with zeros for idle trainings up to that size along the axis."""
+    widths = [(0, 0)] * values.ndim
+    widths[axis] = (0, size - values.shape[axis])
+    return np.ascontiguousarray(np.pad(values.astype(dtype), widths))
 
 
 class Group(ABC):
@@ -58,15 +65,12 @@ class Backend(ABC):
     releases_gil = True
     least = 1  # as many trainings take about as long as one: fewer are not worth a batch of their own
     summations: tuple[str, ...] = ("library",)
-
-    def has_gpu(self) -> bool | None:
-        """Whether there is a GPU on this machine; None for a backend that never uses one."""
-        return None
+    has_gpu: Callable[[], bool] | None = None  # whether there is a GPU here; None for a backend that never uses one
 
     def unsupported(self, trial: Trial) -> str | None:
         """Return why this trial cannot be trained here, or None if it can."""
-        if trial.device != "cpu" and not (gpu := self.has_gpu()):
-            where = "" if gpu is None else " on this machine"
+        if trial.device != "cpu" and not (self.has_gpu and self.has_gpu()):
+            where = " on this machine" if self.has_gpu else ""
             return f"backend {self.name} has no device {trial.device!r}{where}; it has cpu"
         if trial.summation not in self.summations:
             return f"backend {self.name} has no summation {trial.summation!r}; it has library"

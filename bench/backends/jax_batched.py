@@ -22,7 +22,7 @@ import numpy as np
 from jax import Array, lax
 
 from bench.backends.base import Array as HostArray
-from bench.backends.base import Backend, Group, Results, loss_factor
+from bench.backends.base import Backend, Group, Results, loss_factor, padded
 from bench.model.loss import HUBER_DELTA, LOG_FLOOR, SLOPE_FLOOR, loss_value
 from bench.model.network import Network
 from bench.model.outcome import Batch, Outcome
@@ -217,9 +217,7 @@ class ProgramGroup(Group):
 
     def _padded(self, values: HostArray) -> Array:
         """Return values ``[T, ...]`` as ``[L, ...]`` in the trial's dtype, zeros filling up."""
-        padded = np.zeros((self.recipe.lanes, *values.shape[1:]), dtype=self.trial.dtype)
-        padded[: self.size] = values
-        return jnp.asarray(padded)
+        return jnp.asarray(padded(values, self.recipe.lanes, self.trial.dtype))
 
     def _take(self, values: Array) -> Any:
         """Return the values of the trainings that are not idle, as an array of NumPy's."""

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.backends.base import Array, Backend, Group, Ints, Results, loss_factor
+from bench.backends.base import Array, Backend, Group, Ints, Results, loss_factor, padded
 from bench.backends.lanes import arithmetic, rows
 from bench.backends.lanes.compiling import clear_cache
 from bench.backends.lanes.general_kernel import general_kernel
 from bench.backends.lanes.one_hidden_kernel import MAX_INPUTS, MAX_OBSERVATIONS, one_hidden_kernel
-from bench.backends.lanes.rows import LANES, Lanes, Rules, Table
+from bench.backends.lanes.rows import LANES, Lanes, Task
 from bench.model.loss import loss_value
 from bench.model.outcome import NEVER, Batch
 from bench.model.trial import Trial
@@ -99,26 +99,25 @@ class LaneGroup(Group):
 
     def _lanes(self, batch: Batch) -> Lanes:
         """Return the lanes before the first iteration; those left over stand still, and count as solved."""
-        weights_FT = np.zeros((self.network.parameters, self.size), self.dtype)
+        weights_FT = np.zeros((self.network.parameters, self.size))
         weights_FT[self.rows] = batch.weights_TP.T
         weights = self._spread(weights_FT)
-        never_T = np.full(self.size, NEVER, np.int32)
+        never_T = np.full(self.size, NEVER)
         return Lanes(
             weights=weights,
             velocities=_aligned((self.blocks, len(weights_FT) if self.moving else 0, LANES), self.dtype),
-            rate=self._spread(batch.learning_rate_T.astype(self.dtype)),
-            momentum=self._spread(batch.momentum_T.astype(self.dtype)),
+            rate=self._spread(batch.learning_rate_T),
+            momentum=self._spread(batch.momentum_T),
             predictions=_aligned((self.blocks, len(self.trial.gate.targets), LANES), self.dtype),
-            solved_at=self._spread(never_T),
-            correct_at=self._spread(never_T),
+            solved_at=self._spread(never_T, "int32"),
+            correct_at=self._spread(never_T, "int32"),
         )
 
-    def _spread(self, values_XT: NDArray[Any]) -> NDArray[Any]:
+    def _spread(self, values_XT: NDArray[Any], dtype: str | None = None) -> NDArray[Any]:
         """Return values ``[X, T]`` as lanes ``[B, X, L]``, or ``[T]`` as ``[B, L]``: zeros in those left over."""
-        padding = [(0, 0)] * (values_XT.ndim - 1) + [(0, self.blocks * LANES - self.size)]
-        values_XBL = np.pad(values_XT, padding).reshape(*values_XT.shape[:-1], self.blocks, LANES)
-        values_BXL = np.moveaxis(values_XBL, -2, 0)
-        lanes = _aligned(values_BXL.shape, values_XT.dtype)
+        values_XBL = padded(values_XT, self.blocks * LANES, dtype or self.trial.dtype, axis=-1)
+        values_BXL = np.moveaxis(values_XBL.reshape(*values_XT.shape[:-1], self.blocks, LANES), -2, 0)
+        lanes = _aligned(values_BXL.shape, values_BXL.dtype)
         lanes[...] = values_BXL
         return lanes
 
@@ -133,7 +132,7 @@ class LaneGroup(Group):
         kernel = one_hidden_kernel(inputs, observations, ACTIVATIONS[trial.activation], self.moving)
         outputs = _aligned((self.blocks, trial.hidden[0] * observations, LANES), self.dtype)
         slopes = _aligned((self.blocks, observations, LANES), self.dtype)
-        bound = (self._rules(), self._table(), self.lanes, outputs, slopes)
+        bound = (self._task(), self.lanes, outputs, slopes)
         return lambda start, end: kernel(start, end, *bound)
 
     def _general(self) -> Callable[[int, int], None]:
@@ -152,13 +151,19 @@ class LaneGroup(Group):
             outputs[(neuron - 1) * tile : neuron * tile] = 1
         flags = (np.empty(LANES, np.bool_) for _ in range(2))
         scratch = (np.zeros_like(self.lanes.weights), outputs, slopes, *flags)
-        bound = (self._rules(), self._table(), self.lanes, np.array(layers), self.trained_F, *scratch)
+        bound = (self._task(), self.lanes, np.array(layers), self.trained_F, *scratch)
         return lambda start, end: general_kernel(start, end, *bound)
 
-    def _rules(self) -> Rules:
-        """Return what all trainings share, in the trial's dtype."""
+    def _task(self) -> Task:
+        """Return what all trainings share, in the trial's dtype; a half is on the side of a 0."""
         trial, real = self.trial, self.dtype.type
-        return Rules(
+        targets, half = trial.gate.targets.astype(self.dtype), real(0.5)
+        above = targets > half
+        return Task(
+            inputs=trial.gate.inputs.astype(self.dtype),
+            targets=targets,
+            lowest=np.where(above, np.nextafter(half, real(1)), -np.inf).astype(self.dtype),
+            highest=np.where(above, np.inf, half).astype(self.dtype),
             activation=ACTIVATIONS[trial.activation],
             loss=LOSSES[trial.loss],
             scale=real(loss_factor(trial)),
@@ -168,18 +173,6 @@ class LaneGroup(Group):
             moving=self.moving,
             online=trial.update == "online",
             stop=trial.stop == "solved",
-        )
-
-    def _table(self) -> Table:
-        """Return the gate; a prediction is on the side of a 1 above a half, and of a 0 up to a half."""
-        gate, half = self.trial.gate, self.dtype.type(0.5)
-        targets = gate.targets.astype(self.dtype)
-        above = targets > half
-        return Table(
-            inputs=gate.inputs.astype(self.dtype),
-            targets=targets,
-            lowest=np.where(above, np.nextafter(half, self.dtype.type(1)), -np.inf).astype(self.dtype),
-            highest=np.where(above, np.inf, half).astype(self.dtype),
         )
 
 

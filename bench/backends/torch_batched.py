@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.backends.base import Array, Backend, Group, Ints, Results
+from bench.backends.base import Array, Backend, Group, Ints, Results, padded
 from bench.backends.torch_lanes import LANES, Lanes, Operation, Operations, Table, numbers_per_training, slope_factor
 from bench.model.loss import loss_value
 from bench.model.outcome import Batch, Outcome
@@ -51,9 +51,7 @@ class TensorGroup(Group):
 
     def _put(self, values: Array) -> Tensor:
         """Return values ``[..., T]`` in the trial's dtype on its device, idle trainings being zeros."""
-        padded = np.zeros((*values.shape[:-1], self.lanes), dtype=self.trial.dtype)
-        padded[..., : self.size] = values
-        return torch.from_numpy(padded).to(self.trial.device)
+        return torch.from_numpy(padded(values, self.lanes, self.trial.dtype, axis=-1)).to(self.trial.device)
 
     def _write_down(self) -> None:
         """Write down the forward pass and, for every slot, the iteration."""
@@ -208,10 +206,7 @@ class TorchBatched(Backend):
     name = "torch-batched"
     group = TensorGroup
     least = 256
-
-    def has_gpu(self) -> bool:
-        """Whether PyTorch can use a GPU here."""
-        return torch.cuda.is_available()
+    has_gpu = staticmethod(torch.cuda.is_available)
 
     def cost_us(self, trial: Trial) -> float:
         """Return what an iteration of one training costs in a full group, in microseconds."""

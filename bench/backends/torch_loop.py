@@ -148,10 +148,7 @@ class TorchLoop(LoopBackend):
     group = TorchTraining
     overhead_us = 65.0
     summations = ("library", "fma")
-
-    def has_gpu(self) -> bool:
-        """Whether PyTorch can use a GPU here."""
-        return torch.cuda.is_available()
+    has_gpu = staticmethod(torch.cuda.is_available)
 
     def unsupported(self, trial: Trial) -> str | None:
         """Return why this trial cannot be trained here, or None: fused sums are exact only for float32 on the CPU."""

@@ -5,6 +5,7 @@ import logging
 import os
 import shutil
 import sqlite3
+import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -16,8 +17,11 @@ from uuid import uuid4
 
 from filelock import FileLock
 from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
+from mlflow.utils.file_utils import local_file_uri_to_path
+from mlflow.utils.uri import is_local_uri
 from sqlalchemy import create_engine, event, inspect
 from sqlalchemy.engine import Engine
 
@@ -119,6 +123,16 @@ class Store:
             token = page.token
             if not token:
                 return
+
+    @contextlib.contextmanager
+    def artifact(self, run_id: str, name: str) -> Iterator[Path]:
+        """Yield the path of an artifact: in place if that is on this machine, else of a copy that ends here."""
+        uri = f"{self.client.get_run(run_id).info.artifact_uri}/{name}"
+        if is_local_uri(uri):  # MLflow's own download would leave a copy behind each time
+            yield Path(local_file_uri_to_path(uri))
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(download_artifacts(run_id=run_id, artifact_path=name, dst_path=folder, tracking_uri=self.uri))
 
     @property
     def journal(self) -> Path:

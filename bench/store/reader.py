@@ -4,7 +4,7 @@ Shapes: T trainings.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,8 +25,7 @@ from bench.model.outcome import Result
 from bench.model.trial import Trial
 from bench.store import mlflow_store as names
 from bench.store.mlflow_store import Store
-from bench.store.shards import artifact, read_shards, read_tables
-from bench.store.tables import TIMING_SCHEMA, TRAINING_SCHEMA, frame, timing_frame
+from bench.store.tables import TIMING_SCHEMA, TRAINING_SCHEMA, frame, read_table, timing_frame
 
 Places = NDArray[np.int64]
 SEED_BITS = 32  # a seed has no more
@@ -214,6 +213,38 @@ def read_plan(store: Store, sweep: str) -> Plan:
     return Plan.from_json(_json(store, sweep, "plan.json"))
 
 
+def read_shards(
+    store: Store, sweep: str, columns: Sequence[str] | None = None, last_seeds: Mapping[str, int] | None = None
+) -> list[pa.Table]:
+    """Return the tables of all whole shards, or some columns of them.
+
+    ``last_seeds`` says which trials are wanted, and for each up to which seed its trainings keep their lists; the
+    others' are null.
+    """
+    return next(read_shards_in_parts(store, sweep, columns, [last_seeds]))
+
+
+def read_shards_in_parts(
+    store: Store, sweep: str, columns: Sequence[str] | None, parts: Iterable[Mapping[str, int] | None]
+) -> Iterator[list[pa.Table]]:
+    """Yield the tables of some trials at a time, as `read_shards` does: all of them at once may be too much."""
+    wanted = TRAINING_SCHEMA if columns is None else pa.schema([TRAINING_SCHEMA.field(name) for name in columns])
+    return read_tables(store, sweep, names.SHARDS, wanted, parts)
+
+
+def read_tables(
+    store: Store, sweep: str, folder: str, schema: pa.Schema, parts: Iterable[Mapping[str, int] | None] = (None,)
+) -> Iterator[list[pa.Table]]:
+    """Yield for each part all whole tables of a folder; one that was cut off by a kill counts as never written."""
+    if not store.client.list_artifacts(sweep, folder):
+        yield from ([] for _ in parts)  # nothing was written yet
+        return
+    with store.artifact(sweep, folder) as path:
+        for last_seeds in parts:
+            tables = (read_table(file, schema, last_seeds) for file in sorted(path.glob("*.parquet")))
+            yield [table for table in tables if table is not None]
+
+
 def read_timings(store: Store, sweep: str) -> pd.DataFrame:
     """Return a row per timing and round."""
     return timing_frame(next(read_tables(store, sweep, names.TIMINGS, TIMING_SCHEMA)))
@@ -257,7 +288,7 @@ def _json_or(default: Any, store: Store, sweep: str, name: str) -> Any:
 def _json(store: Store, sweep: str, name: str) -> Any:
     """Return a JSON document that is kept with the sweep; raise RequestError if it cannot be read."""
     try:
-        with artifact(store, sweep, name) as path:
+        with store.artifact(sweep, name) as path:
             return json.loads(path.read_text(encoding="utf-8"))
     except (MlflowException, OSError, ValueError) as error:
         raise RequestError(

@@ -1,15 +1,17 @@
-"""Trainings and timing samples as Arrow tables and as frames: one row each.
+"""Trainings and timing samples, a row each, as Arrow tables, in Parquet files and as frames.
 
 Shapes: T trainings, S of them with curves, K recorded iterations.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from bench.config.seeds import write_seeds
@@ -24,6 +26,7 @@ TEXTS = (c.TRIAL_ID, c.SEEDS, c.OUTCOME, c.REASON)
 FLAGS = (c.SOLVED, c.CORRECT, c.ALONE)
 COUNTS = (c.SEED, c.SOLVED_AT, c.CORRECT_AT, c.ITERATIONS_DONE, c.TOGETHER, c.ROUND, c.ORDER, c.THREADS)
 LISTS = (c.PREDICTIONS, *c.LISTS, c.CHUNK_US)
+GROUP = 4096  # rows; of a group without wanted lists none is read
 MAY_BE_MISSING = (c.SOLVED_AT, c.CORRECT_AT, c.ITERATIONS_DONE, c.TOGETHER)
 
 
@@ -158,3 +161,54 @@ def frame(table: pa.Table, columns: Sequence[str] | None = None) -> pd.DataFrame
 def timing_frame(tables: Sequence[pa.Table]) -> pd.DataFrame:
     """Return all samples once, by trial, batch and round."""
     return frame(concat(tables, TIMING_SCHEMA, (c.TRIAL_ID, c.SEEDS, c.ROUND)))
+
+
+# ------------------------------------------------------------------ Parquet files
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """Write a table; numbers that hardly repeat are split by their bytes, which makes them a third smaller."""
+    floats = {field.name: field.type for field in table.schema if field.type in (pa.float64(), LIST)}
+    numbers = [name for name in floats if name not in c.PARAMETERS]
+    split = [f"{name}.list.element" if floats[name] == LIST else name for name in numbers]
+    pq.write_table(
+        table,
+        path,
+        compression="zstd",
+        row_group_size=GROUP,
+        use_dictionary=[name for name in table.column_names if name not in numbers],
+        column_encoding=dict.fromkeys(split, "BYTE_STREAM_SPLIT"),
+    )
+
+
+def read_table(path: Path, schema: pa.Schema, last_seeds: Mapping[str, int] | None) -> pa.Table | None:
+    """Return a file's wanted columns and trials, or None if it is not whole."""
+    try:
+        with pq.ParquetFile(path) as file:
+            if last_seeds is None:
+                return file.read(schema.names).select(schema.names).cast(schema)
+            groups = (_read_group(file, group, schema, last_seeds) for group in range(file.num_row_groups))
+            return pa.concat_tables([schema.empty_table(), *groups])
+    except (pa.ArrowException, OSError, KeyError):
+        return None
+
+
+def _read_group(file: pq.ParquetFile, group: int, schema: pa.Schema, last_seeds: Mapping[str, int]) -> pa.Table:
+    """Return the wanted trials of one group of rows; of a group that has none, no more than names is read."""
+    named = file.read_row_group(group, [c.TRIAL_ID, c.SEED])
+    last_T = pc.take(
+        pa.array(last_seeds.values(), pa.int64()),
+        pc.index_in(named[c.TRIAL_ID], value_set=pa.array(last_seeds.keys(), pa.string())),
+    )
+    if last_T.null_count == len(last_T):
+        return schema.empty_table()
+    kept_T = pc.less_equal(named[c.SEED], last_T)
+    any_kept = pc.any(kept_T).as_py()
+    table = file.read_row_group(group, [name for name in schema.names if any_kept or name not in c.LISTS])
+
+    def column(name: str) -> Any:
+        if name not in c.LISTS:
+            return table[name]
+        return pc.if_else(kept_T, table[name], None) if any_kept else pa.nulls(len(kept_T))
+
+    return pa.table([column(name) for name in schema.names], schema=schema).filter(last_T.is_valid())

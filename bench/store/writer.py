@@ -26,9 +26,8 @@ from bench.metrics import columns as c
 from bench.model.timing import ColdStart, Sample
 from bench.store import mlflow_store as names
 from bench.store.mlflow_store import Store
-from bench.store.reader import read_cold_starts, read_timings
-from bench.store.shards import read_shards, read_shards_in_parts, write_table
-from bench.store.tables import concat, timing_rows
+from bench.store.reader import read_cold_starts, read_shards, read_shards_in_parts, read_timings
+from bench.store.tables import concat, timing_rows, write_table
 
 LONGEST_PARAM = 500
 BATCH_LIMIT = 1000  # metrics that MLflow takes in one log_batch

@@ -21,7 +21,6 @@ from bench.model.timing import ColdStart, Sample, Timing
 from bench.store import mlflow_store as names
 from bench.store.mlflow_store import Store
 from bench.store.reader import exported, find_sweep, read_sweep, sweeps, unfinished, write_export
-from bench.store.shards import artifact
 from bench.store.tables import rows
 from bench.store.writer import Summary, SweepWriter
 
@@ -171,7 +170,7 @@ def test_files_are_kept_under_any_name_and_in_folders(store, plan, folder):
     writer.file(folder / "mine.html", "rates.svg", "figures")
     kept = {item.path for place in (None, "figures") for item in store.client.list_artifacts(writer.run_id, place)}
     assert {"mine.html", "report.html", "figures/rates.svg"} <= kept
-    with artifact(store, writer.run_id, "figures/rates.svg") as path:
+    with store.artifact(writer.run_id, "figures/rates.svg") as path:
         assert path.read_text() == "a page"
 
 

@@ -9,8 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bench.metrics import columns as c
-from bench.store.shards import GROUP, write_table
-from bench.store.tables import TRAINING_SCHEMA
+from bench.store.tables import GROUP, TRAINING_SCHEMA, write_table
 
 NUMBERS = st.one_of(st.none(), st.floats())
 ROW = st.fixed_dictionaries(
@@ -36,7 +35,7 @@ def bits(value):
 def test_every_number_comes_back_bit_for_bit(tmp_path, rows, group):
     """Missing ones, infinities and lists of any length included."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bench.store.shards.GROUP", group)
+        patch.setattr("bench.store.tables.GROUP", group)
         write_table(pa.Table.from_pylist(rows, schema=TRAINING_SCHEMA), tmp_path / "x.parquet")
     back = pq.read_table(tmp_path / "x.parquet").to_pylist()
     assert [{name: bits(row[name]) for name in sent} for row, sent in zip(back, rows, strict=True)] == [

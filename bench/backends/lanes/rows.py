@@ -23,9 +23,13 @@ CHECK = 64  # iterations between two checks of whether every lane of a block has
 MSE, L1, BCE, HUBER = range(4)
 
 
-class Rules(NamedTuple):
-    """Settings that are the same for all trainings and all observations."""
+class Task(NamedTuple):
+    """Truth table and settings that all trainings share."""
 
+    inputs: Any  # [N, I]
+    targets: Any  # [N]
+    lowest: Any  # [N] of correct predictions
+    highest: Any  # [N]
     activation: int
     loss: int
     scale: Any  # 1 / N for the mean over the observations, 1 for the sum
@@ -35,15 +39,6 @@ class Rules(NamedTuple):
     moving: bool  # some momentum is not zero
     online: bool
     stop: bool
-
-
-class Table(NamedTuple):
-    """Truth table of ``inputs [N, I]`` and ``targets [N]``, and the bounds ``[N]`` of correct predictions."""
-
-    inputs: Any
-    targets: Any
-    lowest: Any
-    highest: Any
 
 
 class Lanes(NamedTuple):
