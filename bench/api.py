@@ -140,10 +140,13 @@ def train(what: "Trial | Batch", seeds: Seeds | None = None) -> "Outcome":
         RequestError: seeds are missing or wrong, or the trial's backend cannot train it here
 
     """
+    from threadpoolctl import threadpool_limits
+
     from bench.backends import load
     from bench.config.seeds import read_seeds
     from bench.model.outcome import Batch
     from bench.model.trial import Trial
+    from bench.running.chunks import THREADS
 
     if isinstance(what, Batch) and seeds is not None:
         raise RequestError(f"seeds is {seeds!r}, and a batch has its weights; allowed are seeds with a trial")
@@ -159,7 +162,8 @@ def train(what: "Trial | Batch", seeds: Seeds | None = None) -> "Outcome":
     refused = backend.unsupported(what.trial)
     if refused:
         raise RequestError(refused)
-    return backend.train(what)
+    with threadpool_limits(limits=THREADS):  # as in a sweep, so that its sums are the same
+        return backend.train(what)
 
 
 @contextmanager

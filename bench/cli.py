@@ -139,7 +139,7 @@ def sweep(
         click.echo(json.dumps(summary))
     elif summary["report"]:
         click.echo(f"Report: {summary['report']}")
-    if swept is not None and swept.search is not None:
+    if swept is not None and swept.search_results is not None:
         say(_search_words(swept, summary["seconds"]))
     sys.exit(status)
 
@@ -172,8 +172,9 @@ def _carry_out(experiment: "Experiment", options: "Options") -> "tuple[int, Swee
 
     gc.freeze()  # what was imported stays: to look for garbage in it again and again takes a tenth of a report
     uri = f" --tracking-uri {shlex.quote(options.tracking_uri)}" if options.tracking_uri else ""
+    again = f"Go on with: {experiment.command} --resume{uri}"
     try:
-        swept = carry_out(experiment, replace(options, again=f"Go on with: {experiment.command} --resume{uri}"))
+        swept = carry_out(experiment, replace(options, again=again, resuming="--resume"))
     except Interrupted as stopped:
         say(str(stopped))
         return 130, None, _summary(stopped.sweep, stopped.sweep.outcomes)

@@ -153,8 +153,8 @@ def print_sweep(swept: "Sweep", *, results_on_stderr: bool = False) -> None:
     """
     if not results_on_stderr:
         trials_table(swept.plan, swept.trainings)
-        if swept.search is not None:
-            best_table(swept.search)
+        if swept.search_results is not None:
+            best_table(swept.search_results)
         findings_list(swept.findings)
     claims = swept.claims
     if len(claims):

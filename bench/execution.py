@@ -12,6 +12,7 @@ from bench.config.plan import Plan, make_plan
 from bench.console import repeats_words, say
 from bench.errors import RequestError, before_any_work
 from bench.metrics import columns as c
+from bench.report_files import check_report, keep_report, read_for_report
 from bench.results import Sweep
 from bench.running import executors, loop
 from bench.running.adaptive_seeds import check_until
@@ -22,7 +23,7 @@ from bench.running.recorder import Recorder, Statistics
 from bench.stats.mlflow_summary import describe_training, describe_trial
 from bench.stats.proportions import half_width, seeds_for_half_width
 from bench.store.mlflow_store import COMMAND_TAG, PLAN_TAG, Store, StoreError, tracking_uri
-from bench.store.reader import StoredSweep, read_sweep, unfinished
+from bench.store.reader import read_sweep, unfinished
 from bench.store.writer import SweepWriter
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Options:
     report: bool | Path = False  # or where it goes
     whole: bool = False  # findings will be asked for: all that they need is read at once
     again: str = "Go on with the same call and resume=True"  # what an interrupt says
+    resuming: str = "resume=True"
     say: Callable[[str], None] = say
     progress: Callable[[int, int], SweepProgress] = SweepProgress
     started: float = field(default_factory=time.monotonic)  # when the call was: imports take seconds too
@@ -124,8 +126,6 @@ def _unfinished(recorder: Recorder, options: Options, store: Store) -> Sweep:
 def _checked(options: Options, cores: int) -> executors.WorkerPool:
     """Check whatever can be wrong before any work, and return who trains."""
     if options.report:
-        from bench.report_files import check_report
-
         check_report(options.report if isinstance(options.report, Path) else None)
     return executors.WorkerPool(options.executor, cores)
 
@@ -166,7 +166,7 @@ def _conclude(recorder: Recorder, options: Options, store: Store) -> Sweep:
     writer, plan = recorder.writer, recorder.plan
     recorder.finish()
     whole = bool(options.whole or options.report or plan.claims)
-    read = _read(store, writer.run_id, whole=whole)
+    read = read_for_report(store, writer.run_id) if whole else read_sweep(store, writer.run_id, c.EXPORT)
     swept = Sweep(store, writer.run_id, read, whole=whole, seconds=recorder.seconds)
     writer.json("claims.json", swept.claims.to_dict("records"))
     sizes = {"trials": len(plan.trials), "trainings": plan.trainings}
@@ -174,8 +174,6 @@ def _conclude(recorder: Recorder, options: Options, store: Store) -> Sweep:
     writer.figures(figures)
     read.figures.update(figures)
     if options.report:
-        from bench.report_files import keep_report
-
         path = swept.report(options.report if isinstance(options.report, Path) else None)
         keep_report(writer, swept.page, path)
     recorder.seconds["report"] = time.monotonic() - reporting
@@ -183,17 +181,9 @@ def _conclude(recorder: Recorder, options: Options, store: Store) -> Sweep:
     _tell_reasons(swept, options.say)
     if len(read.trainings) < plan.trainings:
         back = f"{len(read.trainings):,} of {plan.trainings:,}"
-        raise SweepError(f"only {back} trainings could be read back; --resume does the rest", swept)
+        raise SweepError(f"only {back} trainings could be read back; {options.resuming} does the rest", swept)
     writer.finish()
     return swept
-
-
-def _read(store: Store, sweep: str, *, whole: bool) -> StoredSweep:
-    if not whole:
-        return read_sweep(store, sweep, c.EXPORT)
-    from bench.report_files import read_for_report  # Matplotlib takes a second
-
-    return read_for_report(store, sweep)
 
 
 def _seconds(recorder: Recorder, options: Options) -> dict[str, float]:

@@ -6,18 +6,20 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from bench.config.claims import Printed
 from bench.config.plan import Plan, PlannedClaim
 from bench.errors import RequestError
 from bench.metrics import columns as c
-from bench.report.charts import sheet
-from bench.report.page import Report, SweepData, render
 from bench.stats.claims import Verdict
 from bench.store.mlflow_store import Store
 from bench.store.reader import StoredSweep, read_plan, read_sweep
 from bench.store.writer import SweepWriter
+
+if TYPE_CHECKING:
+    from bench.report.page import Report
 
 REPORTS = Path("reports")
 REPORT = "report.html"  # what it is called beside the sweep, wherever else it is
@@ -60,8 +62,10 @@ def curves_read(plan: Plan) -> int | None:
     return max(MOST_CURVES // max(len(plan.trials), 1), FEWEST_CURVES)
 
 
-def report_of(store: Store, read: StoredSweep, verdicts: Sequence[Verdict], key: int = 1) -> Report:
+def report_of(store: Store, read: StoredSweep, verdicts: Sequence[Verdict], key: int = 1) -> "Report":
     """Return a sweep's report with the verdicts on its claims; ``key`` tells it from others on the same page."""
+    from bench.report.page import Report, SweepData  # Matplotlib takes a second
+
     base, note = _mlflow(store)
     runs = {trial_id: f"{base}/#/experiments/{read.experiment_id}/runs/{run}" for trial_id, run in read.runs.items()}
     swept = SweepData(
@@ -92,16 +96,20 @@ def _mlflow(store: Store) -> tuple[str, str]:
     return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", "")), ""
 
 
-def write_page(reports: Sequence[Report], path: Path) -> None:
+def write_page(reports: "Sequence[Report]", path: Path) -> None:
     """Write the page of one report or of several side by side."""
+    from bench.report.page import render
+
     with garbage_later():
         page = render(reports)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
 
 
-def keep_report(writer: SweepWriter, report: Report, path: Path) -> None:
+def keep_report(writer: SweepWriter, report: "Report", path: Path) -> None:
     """Keep a report that was written with its sweep, and its main figures, each an SVG file of its own."""
+    from bench.report.charts import sheet
+
     writer.file(path, REPORT)
     with tempfile.TemporaryDirectory() as folder:
         for chart in report.charts():

@@ -15,6 +15,7 @@ from bench.model.labels import USUAL, bare, varying
 from bench.model.outcome import Result
 from bench.notebook import sweep_html
 from bench.report.number_format import interval, percent_interval, plural
+from bench.report_files import check_report, default_report, read_for_report, report_of, write_page
 from bench.stats import proportions, survival
 from bench.stats.block_analysis import DIGITS, SEED, trial_table
 from bench.stats.claims import Verdict, check_claims, verdict_rows
@@ -73,8 +74,6 @@ class Sweep:
     @cached_property
     def _whole(self) -> StoredSweep:
         """All that a report needs."""
-        from bench.report_files import read_for_report
-
         return read_for_report(self._store, self.id)
 
     @cached_property
@@ -154,8 +153,6 @@ class Sweep:
 
     def part(self, key: int) -> "Report":
         """Return its part of a report on several sweeps; ``key`` tells it from the others."""
-        from bench.report_files import report_of
-
         return report_of(self._store, self._whole, self._verdicts, key)
 
     @property
@@ -164,9 +161,9 @@ class Sweep:
         return self.page.findings
 
     @property
-    def search(self) -> "SearchResults | None":
+    def search_results(self) -> "SearchResults | None":
         """What its search found: ``held_out`` has the best on other seeds, a row each; None where it has no search."""
-        return self.page.searched
+        return self.page.searched if self.plan["search"] else None
 
     def report(self, path: str | Path | None = None) -> Path:
         """Write its report, one HTML file that needs no network, and return where it is.
@@ -213,8 +210,6 @@ class Sweep:
 
 def write_report(sweeps: Sequence[Sweep], path: str | Path | None = None) -> Path:
     """Write the report of one sweep, or of several side by side, and return where it is."""
-    from bench.report_files import check_report, default_report, write_page
-
     target = None if path is None else Path(path)
     check_report(target)
     pages = [one.part(key) if key > 1 else one.page for key, one in enumerate(sweeps, 1)]
