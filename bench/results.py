@@ -163,7 +163,7 @@ class Sweep:
     @property
     def search_results(self) -> "SearchResults | None":
         """What its search found: ``held_out`` has the best on other seeds, a row each; None where it has no search."""
-        return self.page.searched if self.plan["search"] else None
+        return self.page.searched if self.plan.search else None
 
     def report(self, path: str | Path | None = None) -> Path:
         """Write its report, one HTML file that needs no network, and return where it is.
