@@ -1,4 +1,4 @@
-"""Trials apart from their trainings, in an order of their own: that in which trainings arrive never matters.
+"""Factors and levels of trials, in an order of their own: that in which trainings arrive never matters.
 
 Shapes: T trainings, C trials (configurations), P parameters.
 """
@@ -12,14 +12,8 @@ from numpy.typing import NDArray
 
 from bench.metrics import columns as c
 from bench.model.network import read_hidden
-from bench.model.outcome import Result
 
 Ints = NDArray[np.int64]
-
-
-def begun(trainings: pd.DataFrame) -> pd.DataFrame:
-    """Return the trainings that were begun: those that a backend refused count nowhere."""
-    return trainings[trainings[c.OUTCOME] != Result.UNSUPPORTED]
 
 
 def trials(trainings: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
