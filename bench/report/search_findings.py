@@ -12,7 +12,6 @@ from bench.model.gate import BUILT_IN
 from bench.report.charts import Finding
 from bench.report.number_format import MEASURES, change_words, percent, percent_interval, plural, short, value_words
 from bench.stats.holdout import (
-    BEST,
     HELD_OUT,
     KIND,
     NUMBER,
@@ -20,6 +19,7 @@ from bench.stats.holdout import (
     REFERENCE,
     SEARCH,
     TITLE,
+    WINNER,
     column,
     interval_of,
 )
@@ -52,7 +52,7 @@ def lead(found: SearchResults) -> Finding | None:
     Of several objectives, the best trial in each.
     """
     rows = found.held_out[found.held_out[column(HELD_OUT, RATE)].notna()].to_dict("records")
-    winners = [row for row in rows if row[KIND] == BEST]
+    winners = [row for row in rows if row[KIND] == WINNER]
     if not winners or found.is_unsolved:
         return None
     others = [row for row in rows if row[KIND] == REFERENCE][:MOST_REFERENCES]
@@ -112,7 +112,7 @@ def _overtaken(found: SearchResults, best: Mapping[str, Any]) -> str:
     """Return which of the other winners does better than the best on held-out seeds, if any: chance chose it too."""
     name = found.primary
     where = column(HELD_OUT, name)
-    rows = found.held_out[found.held_out[KIND] == BEST].to_dict("records")
+    rows = found.held_out[found.held_out[KIND] == WINNER].to_dict("records")
     choose = max if found.objectives[name] == MAXIMIZE else min
     top = choose(rows, key=lambda row: row[where])
     if top[where] == best[where] or name == PARAMETER_COUNT:
@@ -162,7 +162,7 @@ def _gate(found: SearchResults, row: Mapping[Any, Any]) -> str:
 
 def optimism(found: SearchResults) -> Finding | None:
     """Return by how much the best trial looked better than it is, where that is beyond chance; or nothing."""
-    best = found.held_out[found.held_out[KIND] == BEST].to_dict("records")[:1]
+    best = found.held_out[found.held_out[KIND] == WINNER].to_dict("records")[:1]
     name = found.primary
     if not best or not best[0][OPTIMISM[1]] > 0:
         return None

@@ -72,7 +72,7 @@ class TrialProgress:
         self.tables = [self._kept(table) for table in self.tables]
 
     def _kept(self, table: ArrowTable) -> ArrowTable:
-        return table.select(c.JUDGED) if self.judged else seeds_only(table)
+        return table.select(c.SCORED) if self.judged else seeds_only(table)
 
     @property
     def missing(self) -> int:
@@ -153,12 +153,12 @@ class Runner:
         self._take_over([self.ledger[p.trial.trial_id] for p in more])
 
     def judged(self, trial_id: str, seeds: Sequence[int]) -> pd.DataFrame:
-        """Return what these trainings of a trial came to, in the order of their seeds: the columns ``JUDGED``.
+        """Return what these trainings of a trial came to, in the order of their seeds: the columns ``SCORED``.
 
         With the number of the network's weights and biases beside them.
         """
         entry = self.ledger[trial_id]
-        rows = frame(concat([table.select(c.JUDGED) for table in entry.tables])).sort_values(c.SEED)
+        rows = frame(concat([table.select(c.SCORED) for table in entry.tables])).sort_values(c.SEED)
         some = rows[rows[c.SEED].isin(seeds)].reset_index(drop=True)
         return some.assign(**{c.WEIGHTS_COUNT: entry.planned.trial.network.parameters})
 

@@ -131,10 +131,8 @@ def pareto_front(table: pd.DataFrame, objectives: Mapping[str, str]) -> pd.DataF
     """Return the proposals that none is better than, each trial once: of one objective, the first of the best."""
     rows = table[_eligible(table)].drop_duplicates(c.TRIAL_ID)
     values_PM = rows[list(objectives)].to_numpy(dtype=np.float64).tolist()
-    candidates = [
-        Candidate(*one, tuple(values_M))
-        for *one, values_M in zip(rows[NUMBER], rows[c.TRIAL_ID], values_PM, strict=True)
-    ]
+    listed = zip(rows[NUMBER], rows[c.TRIAL_ID], values_PM, strict=True)
+    candidates = [Candidate(number, trial_id, tuple(values_M)) for number, trial_id, values_M in listed]
     directions = list(objectives.values())
     on_front = best(candidates, directions, 1) if len(directions) == 1 else front(candidates, directions)
     return rows[rows[NUMBER].isin([one.number for one in on_front])]
@@ -150,25 +148,16 @@ def _eligible(table: pd.DataFrame) -> "pd.Series[bool]":
 
 KIND, RANK, TITLE = "kind", "rank", "title"
 OPTIMISM = ("optimism", "optimism_low", "optimism_high")
-BEST, REFERENCE = "best", "reference"
+WINNER, REFERENCE = "best", "reference"
 FIGURES = (COUNT, RATE, LOW, HIGH, survival.RMST, RMST_LOW, RMST_HIGH, MEDIAN_LOW, MEDIAN_HIGH)
 INTERVALS = {RMST: (RMST_LOW, RMST_HIGH), SOLVED_RATE: (LOW, HIGH), MEDIAN_SOLVED_AT: (MEDIAN_LOW, MEDIAN_HIGH)}
 
 
-@dataclass(frozen=True)
-class HoldoutTrial:
-    """A trial that was trained on held-out seeds: one of the best, or a reference, which has no rank."""
-
-    title: str
-    kind: str
-    trial_id: str
-    rank: int | None = None
-
-
-def held_out_table(scores: TrialScores, trials: Sequence[HoldoutTrial]) -> pd.DataFrame:
+def held_out_table(scores: TrialScores, trials: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Return what each trial is worth on the seeds of the search, and on held-out ones, each in columns.
 
-    A column is called by its side and its measure: `column`. There are all measures of the search; the solved rate
+    ``trials`` are winners, which have a rank, and references, which have none, each with its kind, title and id. A
+    column is called by its side and its measure: `column`. There are all measures of the search; the solved rate
     (``rate``) with Wilson's interval; the restricted mean with Student's, in iterations. What was not trained with all
     seeds of a side is missing there. ``optimism`` is by how much the first objective looked better on the seeds of the
     search than it is on the others, above 0 where it looked better, with its interval: see `optimism`. A column per
@@ -207,10 +196,9 @@ def optimism(
     return difference, float(low), float(difference + np.hypot(first[2] - first[0], second[0] - second[1]))
 
 
-def _row(scores: TrialScores, trial: HoldoutTrial) -> dict[str, Any]:
-    sides = {side: _figures(scores, trial.trial_id, side) for side in SIDES}
-    row: dict[str, Any] = dict.fromkeys(map(str, scores.search.constraints))
-    row |= {KIND: trial.kind, RANK: trial.rank, TITLE: trial.title, c.TRIAL_ID: trial.trial_id}
+def _row(scores: TrialScores, trial: Mapping[str, Any]) -> dict[str, Any]:
+    sides = {side: _figures(scores, trial[c.TRIAL_ID], side) for side in SIDES}
+    row = {RANK: None, **dict.fromkeys(map(str, scores.search.constraints)), **trial}
     row |= {column(side, name): value for side, figures in sides.items() for name, value in figures.items()}
     if all(sides.values()):
         name = scores.primary

@@ -78,10 +78,14 @@ def matched_trials(trainings: pd.DataFrame, names: Sequence[str]) -> Iterator[Ma
                 continue
             seeds_S, begun_VS, time_VS = _aligned([times[place] for place in places])
             rows = table.iloc[places]
-            context = {other: _plain(rows[other].iloc[0]) for other in varying if other != name}
-            values = [_plain(value) for value in rows[name]]
-            pairs = _pairs(own_C[places], reference, many=own_C.max() >= FEW)
-            yield MatchedTrials(name, rows[c.TRIAL_ID].to_list(), values, context, seeds_S, begun_VS, time_VS, *pairs)
+            yield MatchedTrials(
+                name,
+                rows[c.TRIAL_ID].to_list(),
+                rows[name].to_list(),
+                {other: rows[other].iloc[0] for other in varying if other != name},
+                *(seeds_S, begun_VS, time_VS),
+                *_pairs(own_C[places], reference, many=own_C.max() >= FEW),
+            )
 
 
 def _reference(table: pd.DataFrame, name: str) -> int:
@@ -119,10 +123,6 @@ def _aligned(times: Sequence[tuple[Ints, Floats]]) -> tuple[Ints, Flags, Floats]
         at = np.searchsorted(seeds_S, seeds)
         begun_VS[place, at], time_VS[place, at] = True, own
     return seeds_S, begun_VS, time_VS
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
 
 
 # ------------------------------------------------------------------ compare

@@ -147,6 +147,4 @@ def ledger(trainings: pd.DataFrame, planned: Mapping[str, int] | pd.Series) -> p
         wrong = [f"{name} has {done[name]}, planned {allowed[name]}" for name in counts.index[done > allowed]]
         raise ValueError(f"more trainings than planned: {'; '.join(wrong)}")
     counts = counts.reindex(plan.index, fill_value=0)
-    return counts.assign(**{MISSING: plan - counts.sum(axis=1)}).assign(**{PLANNED: plan})[
-        [PLANNED, *OUTCOMES, MISSING]
-    ]
+    return pd.concat([plan, counts, (plan - counts.sum(axis=1)).rename(MISSING)], axis=1)

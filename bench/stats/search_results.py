@@ -20,20 +20,23 @@ from bench.config.search_space import Dimension, Range
 from bench.metrics import columns as c
 from bench.metrics.objectives import MAXIMIZE, MEDIAN_MSE, SOLVED_RATE, objective
 from bench.model.labels import word
-from bench.stats import holdout
 from bench.stats.block_analysis import DIGITS, SEED
 from bench.stats.holdout import (
     COMPLETE,
     FEASIBLE,
     HELD_OUT,
+    KIND,
     NUMBER,
     RANK,
+    REFERENCE,
     SEARCH,
     STATE,
+    TITLE,
     VIOLATION,
-    HoldoutTrial,
+    WINNER,
     TrialScores,
     best_so_far,
+    held_out_table,
     pareto_front,
 )
 from bench.stats.proportions import CONFIDENCE, HIGH, LOW
@@ -91,14 +94,15 @@ class SearchResults(TrialScores):
     @cached_property
     def held_out(self) -> pd.DataFrame:
         """The winners, then the references, on the seeds of the search and on held-out ones."""
+        best = zip(self.best[RANK].tolist(), self.best[LABEL], self.best[c.TRIAL_ID], strict=True)
         winners = [
-            HoldoutTrial(f"{row[LABEL]} {self.named(row[c.TRIAL_ID])}", holdout.BEST, row[c.TRIAL_ID], int(row[RANK]))
-            for row in self.best.to_dict("records")
+            {KIND: WINNER, RANK: rank, TITLE: f"{name} {self.named(trial_id)}", c.TRIAL_ID: trial_id}
+            for rank, name, trial_id in best
         ]
         references = [
-            HoldoutTrial(self._title(one), holdout.REFERENCE, one.trial.trial_id) for one in self.search.references
+            {KIND: REFERENCE, TITLE: self._title(one), c.TRIAL_ID: one.trial.trial_id} for one in self.search.references
         ]
-        return holdout.held_out_table(self, [*winners, *references])
+        return held_out_table(self, [*winners, *references])
 
     def _title(self, reference: Reference) -> str:
         """Return a reference's title, with its budget if that is not the search's."""
