@@ -8,6 +8,7 @@ import pandas as pd
 from bench.config.search_state import BY_TIMEOUT
 from bench.config.seeds import INTERVAL, MAX_SEEDS, Until
 from bench.metrics import columns as c
+from bench.metrics import measures
 from bench.metrics.objectives import TRAIN_SECONDS
 from bench.model.outcome import Result
 from bench.report.number_format import plural
@@ -59,7 +60,7 @@ def _search(found: SearchResults, command: str) -> list[str]:
         said.append(f"The search is not finished: {so_far} are here. Go on with: {command} --resume")
     elif ended == BY_TIMEOUT:
         said.append(f"The search ended by its limit of {asked.timeout_s:g} s, after {so_far}.")
-    if TRAIN_SECONDS in found.judged.measures:
+    if TRAIN_SECONDS in found.measures:
         said.append("The search goes by measured seconds: it cannot be repeated bit for bit.")
     if not asked.validate:
         said.append("validate = 0: nothing was checked on seeds that the search did not choose by.")
@@ -67,7 +68,7 @@ def _search(found: SearchResults, command: str) -> list[str]:
 
 
 def _reasons(data: pd.DataFrame) -> list[str]:
-    lost = data[data[c.REASON].notna() & data[c.OUTCOME].isin([Result.FAILED, Result.UNSUPPORTED])]
+    lost = data[data[c.REASON].notna() & measures.never_trained(data)]
     if lost.empty:
         return []
     words = {c.OUTCOME: lost[c.OUTCOME].astype(str), c.REASON: lost[c.REASON].astype(str)}
@@ -91,7 +92,7 @@ def _all_of_a_kind(ledger: Mapping[str, Any]) -> list[str]:
 
 def _left_again(data: pd.DataFrame) -> list[str]:
     """Say how many solved it once and ended unsolved: they are not counted as solved."""
-    left = int((data[c.SOLVED_AT].notna() & ~data[c.SOLVED].astype(bool)).sum())
+    left = int(measures.left_solution(data).sum())
     if not left:
         return []
     return [f"{plural(left, 'training')} had solved it and left the solution again; what counts is the end."]

@@ -15,9 +15,7 @@ from bench.report.drawing import blank, folded, panel, percent_axis, plain
 from bench.report.layout import is_grid
 from bench.report.number_format import from_to, percent, percent_interval, plural
 from bench.report.solved_rates import interval_rows, row_height, row_margin
-from bench.stats import permutation_importance as importance
-from bench.stats import proportions
-from bench.stats import variance_decomposition as variance
+from bench.stats import proportions, sensitivity
 from bench.stats.block_analysis import BUDGET, BlockAnalysis, highest, lowest
 
 LABEL, VALUE, LOW, HIGH, MARKED = "label", "value", "low", "high", "marked"
@@ -97,7 +95,7 @@ def matters(study: BlockAnalysis, key: str) -> dict[str, Any] | None:
     """Return the charts of shares and of means by value, or of importances; None where nothing was varied."""
     if not study.names or len(study.trials) < 2:
         return None
-    decomposed = {name: table for name, table in study.shares.items() if table[variance.SHARE].notna().any()}
+    decomposed = {name: table for name, table in study.shares.items() if table[sensitivity.SHARE].notna().any()}
     charts = [_shares(study, decomposed, key)] if decomposed else []
     note = ""
     if not study.is_balanced:
@@ -137,43 +135,43 @@ def _shares(study: BlockAnalysis, decomposed: dict[str, pd.DataFrame], key: str)
         alt="Bars of variance shares: " + "; ".join(_listed(table) for table in shown.values()),
         panels=panels,
         data=pd.concat([table.assign(measure=measure) for measure, table in decomposed.items()]).drop(
-            columns=[variance.OF]
+            columns=[sensitivity.OF]
         ),
     )
 
 
 def seed_share(table: pd.DataFrame) -> float:
     """Return the share of everything that the seed has a part in."""
-    return float(table[table[variance.KIND] == variance.SEED_KIND][variance.SHARE].sum())
+    return float(table[table[sensitivity.KIND] == sensitivity.SEED_KIND][sensitivity.SHARE].sum())
 
 
 def _shares_title(decomposed: dict[str, pd.DataFrame]) -> str:
     measure = measures.SOLVED if measures.SOLVED in decomposed else next(iter(decomposed))
     table = decomposed[measure]
-    chosen = table[table[variance.KIND] != variance.SEED_KIND]
-    first = highest(chosen, variance.SHARE)
+    chosen = table[table[sensitivity.KIND] != sensitivity.SEED_KIND]
+    first = highest(chosen, sensitivity.SHARE)
     return (
         f"The seed has a part in {percent(seed_share(table), 0)} of the variance of {IN_WORDS[measure]}; "
-        f"of what one chose, {first[variance.TERM]} has the most: {percent(first[variance.SHARE], 0)}"
+        f"of what one chose, {first[sensitivity.TERM]} has the most: {percent(first[sensitivity.SHARE], 0)}"
     )
 
 
 def _shown(table: pd.DataFrame) -> pd.DataFrame:
     """Return terms to draw, the greatest first and the seed's last; small interactions in one row."""
-    is_seed = table[variance.KIND] == variance.SEED_KIND
-    small = (table[variance.KIND] == variance.INTERACTION) & (table[variance.SHARE] < LEAST)
-    chosen = table[~is_seed & ~small].sort_values(variance.SHARE, ascending=False, kind="stable")
+    is_seed = table[sensitivity.KIND] == sensitivity.SEED_KIND
+    small = (table[sensitivity.KIND] == sensitivity.INTERACTION) & (table[sensitivity.SHARE] < LEAST)
+    chosen = table[~is_seed & ~small].sort_values(sensitivity.SHARE, ascending=False, kind="stable")
     rest = pd.concat([chosen.iloc[MOST_TERMS:], table[small]])
-    rows = [_row(row, row[variance.TERM]) for row in chosen.head(MOST_TERMS).to_dict("records")]
+    rows = [_row(row, row[sensitivity.TERM]) for row in chosen.head(MOST_TERMS).to_dict("records")]
     if len(rest):
-        total = float(rest[variance.SHARE].sum())
+        total = float(rest[sensitivity.SHARE].sum())
         rows.append({LABEL: plural(len(rest), "smaller one"), VALUE: total, LOW: np.nan, HIGH: np.nan, MARKED: False})
-    rows += [_row(row, row[variance.TERM], marked=True) for row in table[is_seed].to_dict("records")]
+    rows += [_row(row, row[sensitivity.TERM], marked=True) for row in table[is_seed].to_dict("records")]
     return pd.DataFrame(rows)
 
 
 def _row(row: dict[Any, Any], label: str, *, marked: bool = False) -> dict[str, Any]:
-    values = {LABEL: label, VALUE: row[variance.SHARE], LOW: row[proportions.LOW], HIGH: row[proportions.HIGH]}
+    values = {LABEL: label, VALUE: row[sensitivity.SHARE], LOW: row[proportions.LOW], HIGH: row[proportions.HIGH]}
     return {**values, MARKED: marked}
 
 
@@ -187,18 +185,18 @@ def _listed(table: pd.DataFrame) -> str:
 
 def _importances(ranked: pd.DataFrame, trials: int, key: str) -> Chart:
     panels = []
-    for measure, rows in ranked.groupby(importance.MEASURE, sort=False):
-        best_first = rows.sort_values(importance.IMPORTANCE, ascending=False, kind="stable")
+    for measure, rows in ranked.groupby(sensitivity.MEASURE, sort=False):
+        best_first = rows.sort_values(sensitivity.IMPORTANCE, ascending=False, kind="stable")
         table = pd.DataFrame(
             {
-                LABEL: best_first[importance.PARAMETER].tolist(),
-                VALUE: best_first[importance.IMPORTANCE].clip(lower=0).tolist(),
+                LABEL: best_first[sensitivity.PARAMETER].tolist(),
+                VALUE: best_first[sensitivity.IMPORTANCE].clip(lower=0).tolist(),
                 LOW: best_first[proportions.LOW].clip(lower=0).tolist(),
                 HIGH: best_first[proportions.HIGH].clip(lower=0).tolist(),
                 MARKED: False,
             }
         )
-        r2 = float(rows[importance.R2].iloc[0])
+        r2 = float(rows[sensitivity.R2].iloc[0])
         title = f"{IN_WORDS[str(measure)].capitalize()}; the forest explains {percent(max(r2, 0.0), 0)}"
         panels.append(panel(title, shares(table, "fall of R² when shuffled", most=max(float(table[HIGH].max()), 0.05))))
     return Chart(
@@ -217,27 +215,27 @@ def _importances(ranked: pd.DataFrame, trials: int, key: str) -> Chart:
 
 def _importances_title(ranked: pd.DataFrame) -> str:
     """Name the parameter that matters most, where its shuffles lie beyond those of the next."""
-    if ranked[importance.R2].max() <= 0:
+    if ranked[sensitivity.R2].max() <= 0:
         return "No parameter tells good trials from bad ones"
-    own = ranked[ranked[importance.MEASURE] == highest(ranked, importance.R2)[importance.MEASURE]]
-    ordered = own.sort_values(importance.IMPORTANCE, ascending=False, kind="stable")
+    own = ranked[ranked[sensitivity.MEASURE] == highest(ranked, sensitivity.R2)[sensitivity.MEASURE]]
+    ordered = own.sort_values(sensitivity.IMPORTANCE, ascending=False, kind="stable")
     first, rest = ordered.iloc[0], ordered.iloc[1:]
     best = rest.empty or first[proportions.LOW] > rest[proportions.HIGH].max()
-    return f"{first[importance.PARAMETER]} tells good trials from bad ones {'best' if best else 'best, by a hair'}"
+    return f"{first[sensitivity.PARAMETER]} tells good trials from bad ones {'best' if best else 'best, by a hair'}"
 
 
 # ------------------------------------------------------------------ means by value
 
 
 def _is_readable(effects: pd.DataFrame) -> bool:
-    return bool(effects.groupby(variance.PARAMETER).size().max() <= 24)
+    return bool(effects.groupby(sensitivity.PARAMETER).size().max() <= 24)
 
 
 def _effects(effects: pd.DataFrame, key: str) -> Chart:
     panels = []
-    for name, rows in effects.groupby(variance.PARAMETER, sort=False):
-        words = [bare(str(name), value) for value in rows[variance.VALUE]]
-        table = pd.DataFrame({LABEL: words, "rate": rows[variance.MEAN].to_numpy()}).assign(
+    for name, rows in effects.groupby(sensitivity.PARAMETER, sort=False):
+        words = [bare(str(name), value) for value in rows[sensitivity.VALUE]]
+        table = pd.DataFrame({LABEL: words, "rate": rows[sensitivity.MEAN].to_numpy()}).assign(
             low=rows[proportions.LOW].to_numpy(), high=rows[proportions.HIGH].to_numpy()
         )
         panels.append(panel(str(name), interval_rows(table, LABEL, xlabel="solved", width=3.2)))
@@ -249,7 +247,7 @@ def _effects(effects: pd.DataFrame, key: str) -> Chart:
         caption="A mean over settings: where parameters interact, the solved rates of the trials tell more.",
         alt="Solved rate by value of each parameter.",
         panels=panels,
-        data=effects.assign(**{variance.VALUE: effects[variance.VALUE].astype(str)}),
+        data=effects.assign(**{sensitivity.VALUE: effects[sensitivity.VALUE].astype(str)}),
     )
 
 
@@ -261,23 +259,23 @@ def _effects_title(effects: pd.DataFrame) -> str:
     name, low, high, parameters = found
     if not low[proportions.HIGH] < high[proportions.LOW]:
         return "No parameter is shown to make a difference by itself"
-    ends = [f"{word(name, one[variance.VALUE])} {_interval(one)}" for one in (low, high)]
+    ends = [f"{word(name, one[sensitivity.VALUE])} {_interval(one)}" for one in (low, high)]
     most = "makes the greatest difference by itself" if parameters > 1 else "makes a difference"
     return f"{name} {most}: {ends[0]}, {ends[1]}"
 
 
 def greatest_effect(effects: pd.DataFrame) -> tuple[str, dict[str, Any], dict[str, Any], int] | None:
     """Return the parameter whose values differ most, its lowest and highest, and of how many parameters."""
-    causes = effects[~effects[variance.PARAMETER].isin(BUDGET)]
-    spans = causes.groupby(variance.PARAMETER, sort=False)[variance.MEAN].agg(lambda m: m.max() - m.min())
+    causes = effects[~effects[sensitivity.PARAMETER].isin(BUDGET)]
+    spans = causes.groupby(sensitivity.PARAMETER, sort=False)[sensitivity.MEAN].agg(lambda m: m.max() - m.min())
     if spans.empty:
         return None
     name = str(spans.idxmax())
-    own = causes[causes[variance.PARAMETER] == name]
-    return name, lowest(own, variance.MEAN), highest(own, variance.MEAN), len(spans)
+    own = causes[causes[sensitivity.PARAMETER] == name]
+    return name, lowest(own, sensitivity.MEAN), highest(own, sensitivity.MEAN), len(spans)
 
 
 def _interval(row: Any) -> str:
     if pd.isna(row[proportions.LOW]):
-        return percent(row[variance.MEAN])
-    return percent_interval(row[variance.MEAN], row[proportions.LOW], row[proportions.HIGH])
+        return percent(row[sensitivity.MEAN])
+    return percent_interval(row[sensitivity.MEAN], row[proportions.LOW], row[proportions.HIGH])

@@ -19,9 +19,8 @@ from bench.report.loss_curves import is_single
 from bench.report.number_format import interval, p_value, percent, percent_interval, plural, short
 from bench.report.paired_differences import better, greatest
 from bench.report.search_findings import search_findings
-from bench.stats import attractors, final_patterns, survival, timings
+from bench.stats import attractors, final_patterns, sensitivity, survival, timings
 from bench.stats import paired_comparisons as paired
-from bench.stats import variance_decomposition as variance
 from bench.stats.block_analysis import NAME, BlockAnalysis, highest, lowest
 from bench.stats.claims import Verdict
 from bench.stats.final_patterns import PATTERN
@@ -55,12 +54,12 @@ def _luck(study: BlockAnalysis) -> Iterator[Finding]:
     low, high = ONLY_PART
     part = int(((rates[LOW] > low) & (rates[HIGH] < high)).sum())
     table = study.shares.get(measures.SOLVED)
-    if table is not None and table[variance.SHARE].notna().any() and seed_share(table) > TELLING:
-        by_term = {row[variance.TERM]: row for row in table.to_dict("records")}
-        own, luck = (by_term[term] for term in (variance.SEED_ALONE, variance.SEED_LUCK))
+    if table is not None and table[sensitivity.SHARE].notna().any() and seed_share(table) > TELLING:
+        by_term = {row[sensitivity.TERM]: row for row in table.to_dict("records")}
+        own, luck = (by_term[term] for term in (sensitivity.SEED_ALONE, sensitivity.SEED_LUCK))
         if not luck[HIGH] - luck[LOW] < VAGUE:
             return
-        shares = [percent_interval(one[variance.SHARE], one[LOW], one[HIGH]) for one in (luck, own)]
+        shares = [percent_interval(one[sensitivity.SHARE], one[LOW], one[HIGH]) for one in (luck, own)]
         yield Finding(
             f"Luck is {shares[0]} of the variance in whether a training solves it: the start, in its interplay with "
             "the setting.",
@@ -85,10 +84,10 @@ def _effects(study: BlockAnalysis) -> Iterator[Finding]:
     if found is None:
         return
     name, low, high, parameters = found
-    if parameters < 2 or high[variance.MEAN] - low[variance.MEAN] < TELLING or low[HIGH] >= high[LOW]:
+    if parameters < 2 or high[sensitivity.MEAN] - low[sensitivity.MEAN] < TELLING or low[HIGH] >= high[LOW]:
         return
     words = [
-        f"{percent_interval(one[variance.MEAN], one[LOW], one[HIGH])} with {word(name, one[variance.VALUE])}"
+        f"{percent_interval(one[sensitivity.MEAN], one[LOW], one[HIGH])} with {word(name, one[sensitivity.VALUE])}"
         for one in (low, high)
     ]
     yield Finding(
@@ -226,7 +225,7 @@ def _missing(ledger: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _rates(studies: Sequence[BlockAnalysis]) -> Iterator[Finding]:
     """Say of each grid from how many starts its gates are solved; an average of what a search proposed says nothing."""
-    laid_out = [one for one in studies if len(one.begun) and not one.picked]
+    laid_out = [one for one in studies if len(one.begun) and not one.proposed]
     even = [one for one in laid_out if is_grid(one) and one.seeds.min() == one.seeds.max()]
     for study in even[:MOST_RATES]:
         rows = study.begun

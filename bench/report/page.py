@@ -147,7 +147,7 @@ class Report:
         numbered = [(study, make(study, str(self._studies.index(study) + 1))) for study in found]
         several = len(self._studies) > 1
         return [
-            {"heading": (study.title or "The grid") if several else "", "picked": study.picked, **part}
+            {"heading": (study.title or "The grid") if several else "", "picked": study.proposed, **part}
             for study, part in numbered
             if part is not None
         ]

@@ -20,17 +20,16 @@ from bench.stats.holdout import (
     HELD_OUT,
     KIND,
     OPTIMISM,
+    PRUNED,
     RANK,
     REFERENCE,
-    SAMPLER,
-    SAMPLER_SEED,
     SEARCH,
+    STATE,
     TITLE,
     column,
     interval_of,
 )
-from bench.stats.search_results import END, PARAMETER, TRIAL, VALUE, SearchResults
-from bench.stats.trial_scores import PRUNED, STATE
+from bench.stats.search_results import END, PARAMETER, SAMPLER, SAMPLER_SEED, TRIAL, TRIALS, VALUE, SearchResults
 
 SAMPLERS = {
     "tpe": "Optuna's tree-structured Parzen estimator (tpe)",
@@ -81,14 +80,14 @@ def _planned(found: SearchResults) -> pd.DataFrame:
 
 def _table(found: SearchResults, planned: pd.DataFrame, key: str) -> Table:
     """Return the table, what matters first: a reader sees its left end, and looks for parameters and commands."""
-    limits = [str(one) for one in found.judged.constraints] if len(found.judged.held_out) else []
+    limits = [str(one) for one in found.search.constraints] if len(found.search.held_out) else []
     figures, names = _figures(found), list(found.space)
     headings = ["rank", "trial", *figures, *limits, *names, "command"]
     rows = [
         [
             number("–" if row[KIND] == REFERENCE else str(row[RANK]), row[RANK]),
             Cell(_title(row), title=str(row[c.TRIAL_ID]), kind="name"),
-            *(_optimism(found.judged.first, row) if at is None else _value(row, *at) for at in figures.values()),
+            *(_optimism(found.primary, row) if at is None else _value(row, *at) for at in figures.values()),
             *(LIMITS[row[limit]] for limit in limits),
             *_parameters(found, row),
             Cell(_command(found, str(row[c.TRIAL_ID])), command=True),
@@ -105,46 +104,46 @@ def _figures(found: SearchResults) -> dict[str, tuple[str, str] | None]:
 
     The first objective on both sides and its optimism, the solved rate, other objectives, then what is usual.
     """
-    first, *others = found.judged.objectives
+    first, *others = found.objectives
     own, more = _sides(found, first), [_sides(found, name) for name in others if name != SOLVED_RATE]
     gap = {LOOKED_BETTER: None} if len(own) > 1 else {}
     solved = {} if first == SOLVED_RATE else _sides(found, SOLVED_RATE, both=SOLVED_RATE in others)
-    usual = {} if RMST in found.judged.objectives else _sides(found, RMST, both=False)
+    usual = {} if RMST in found.objectives else _sides(found, RMST, both=False)
     return {**own, **gap, **solved, **{key: at for part in more for key, at in part.items()}, **usual}
 
 
 def _sides(found: SearchResults, name: str, *, both: bool = True) -> dict[str, tuple[str, str]]:
     """Return the columns of a measure: on both sides, or held out if there is that; one where seeds do not matter."""
     if name == PARAMETER_COUNT:
-        return {SHORT[name]: (HELD_OUT if len(found.judged.held_out) else SEARCH, name)}
+        return {SHORT[name]: (HELD_OUT if len(found.search.held_out) else SEARCH, name)}
     searched = {f"{SHORT[name]}, as searched": (SEARCH, name)}
-    if not len(found.judged.held_out):
+    if not len(found.search.held_out):
         return searched
     return {**(searched if both else {}), f"{SHORT[name]}, held out": (HELD_OUT, name)}
 
 
 def _note(found: SearchResults) -> str:
     """Return how the table is to be read."""
-    objectives, seeds = found.judged.objectives, plural(len(found.judged.seeds), "seed")
+    objectives, seeds = found.objectives, plural(len(found.search.seeds), "seed")
     times = {RMST: "restricted mean", MEDIAN_SOLVED_AT: "median"}
     shown = [words for name, words in times.items() if name == RMST or name in objectives]
     said = [f"As searched: over the {seeds} that trials were chosen by."]
-    if len(found.judged.held_out):
-        others = plural(len(found.judged.held_out), "other seed")
+    if len(found.search.held_out):
+        others = plural(len(found.search.held_out), "other seed")
         said.append(f"Held out: over {others}, that nothing was chosen by, with 95 % intervals, of shares Wilson's.")
     said.append(f"{' and '.join(shown).capitalize()} in iterations; what never solves counts at the budget.")
     if LOOKED_BETTER in _figures(found):
-        what = "" if len(objectives) == 1 else f" in {MEASURES[found.judged.first]}"
-        unit = ", in points" if found.judged.first == SOLVED_RATE else ""
+        what = "" if len(objectives) == 1 else f" in {MEASURES[found.primary]}"
+        unit = ", in points" if found.primary == SOLVED_RATE else ""
         said.append(
             f"Optimism: by how much a trial looked better{what} as searched than it is held out, with the 95 % "
             f"interval of the difference{unit}; below 0 it looked worse."
         )
-    if found.judged.constraints and len(found.judged.held_out):
+    if found.search.constraints and len(found.search.held_out):
         said.append("Limits are kept or broken on held-out seeds.")
-    if found.best[found.judged.first].duplicated().any() and len(objectives) == 1:
+    if found.best[found.primary].duplicated().any() and len(objectives) == 1:
         said.append("Of equal trials, the one that was proposed first ranks first.")
-    again = "held-out seeds" if len(found.judged.held_out) else "seeds of the search"
+    again = "held-out seeds" if len(found.search.held_out) else "seeds of the search"
     return f"{' '.join(said)} A command trains its trial again, with the {again}."
 
 
@@ -154,7 +153,7 @@ def _title(row: Mapping[Any, Any]) -> str:
 
 
 def _parameters(found: SearchResults, row: Mapping[Any, Any]) -> list[Cell]:
-    values = found.chosen(str(row[c.TRIAL_ID]))
+    values = found.params(str(row[c.TRIAL_ID]))
     return [_parameter(name, value, is_number=_is_range(found, name)) for name, value in values.items()]
 
 
@@ -224,17 +223,17 @@ def _compared(found: SearchResults) -> str:
 
 def _studies(found: SearchResults, key: str) -> Table:
     """Return a row per repeated search: what its best came to."""
-    words = MEASURES[found.judged.first]
+    words = MEASURES[found.primary]
     sides = {f"best {words}, as searched": SEARCH}
-    if len(found.judged.held_out):
+    if len(found.search.held_out):
         sides[f"best {words}, held out"] = HELD_OUT
     headings = [SAMPLER, "sampler seed", "trials", *sides]
     rows = [
         [
             Cell(str(row[SAMPLER])),
             number(str(row[SAMPLER_SEED]), row[SAMPLER_SEED]),
-            number(f"{row['judged']:,} of {found.search.trials:,}", row["judged"]),
-            *(number(value_words(found.judged.first, row[side]), row[side]) for side in sides.values()),
+            number(f"{row[TRIALS]:,} of {found.search.trials:,}", row[TRIALS]),
+            *(number(value_words(found.primary, row[side]), row[side]) for side in sides.values()),
         ]
         for row in found.studies.to_dict("records")
     ]
@@ -256,6 +255,6 @@ def _how(found: SearchResults) -> str:
 
 
 def _seconds(found: SearchResults) -> str:
-    seconds: Mapping[str, float] = (found.kept or {}).get("seconds") or {}
+    seconds: Mapping[str, float] = (found.saved or {}).get("seconds") or {}
     spent: Sequence[str] = [f"{seconds[name]:.1f} s {words}" for name, words in CLOCKS.items() if name in seconds]
     return f" It took {', '.join(spent)}." if spent else ""

@@ -10,8 +10,8 @@ from bench.report import parallel_coordinates, search_progress, search_slices
 from bench.report.charts import Chart
 from bench.report.drawing import panel
 from bench.report.number_format import MEASURES, plural
+from bench.stats.holdout import FEASIBLE, NUMBER, PRUNED, STATE
 from bench.stats.search_results import BEST, IMPORTANCE, OBJECTIVE, PARAMETER, SearchResults, label
-from bench.stats.trial_scores import FEASIBLE, NUMBER, PRUNED, STATE
 
 FEWEST = 2  # trials, below which there is nothing to see
 NARROW = 3  # parameters, whose axes have room beside each other on a small screen
@@ -30,8 +30,8 @@ def charted(found: SearchResults) -> str:
 
     Where all trials are alike in it, the median error, which tells what came nearest.
     """
-    named = [name for name in found.judged.objectives if name != PARAMETER_COUNT]
-    name = named[0] if named else found.judged.first
+    named = [name for name in found.objectives if name != PARAMETER_COUNT]
+    name = named[0] if named else found.primary
     return MEDIAN_MSE if _is_flat(found, name) else name
 
 
@@ -42,7 +42,7 @@ def _is_flat(found: SearchResults, name: str) -> bool:
 def _measured(found: SearchResults, name: str) -> str:
     """Return what is drawn, and over how many seeds."""
     words = _named(name)
-    return f"{words[0].upper()}{words[1:]} over {plural(len(found.judged.seeds), 'seed')}"
+    return f"{words[0].upper()}{words[1:]} over {plural(len(found.search.seeds), 'seed')}"
 
 
 def _named(name: str) -> str:
@@ -56,7 +56,7 @@ def _hollow(found: SearchResults) -> str:
 
 
 def _history(found: SearchResults, key: str) -> Iterator[Chart]:
-    history, objectives = found.history, found.judged.objectives
+    history, objectives = found.history, found.objectives
     flat = all(_is_flat(found, name) for name in objectives)
     shown = {charted(found): DIRECTIONS[charted(found)]} if flat else objectives
     data = history.drop(columns=BEST, errors="ignore") if flat else history
@@ -89,7 +89,7 @@ def _history_caption(found: SearchResults, *, is_running: bool) -> str:
 
 
 def _history_title(found: SearchResults) -> str:
-    history, objectives = found.history, found.judged.objectives
+    history, objectives = found.history, found.objectives
     if all(_is_flat(found, name) for name in objectives):
         return f"All trials are alike in {' and '.join(MEASURES[name] for name in objectives)}"
     if BEST not in history:
@@ -174,7 +174,7 @@ def _foremost(found: SearchResults) -> list[str]:
 
 
 def _front(found: SearchResults, key: str) -> Iterator[Chart]:
-    objectives = found.judged.objectives
+    objectives = found.objectives
     if len(objectives) < 2:
         return
     words = " and ".join(MEASURES[name] for name in objectives)
@@ -217,17 +217,17 @@ def _importance_title(found: SearchResults) -> str:
         return f"What matters most: {', '.join(f'{first} by {evaluator}' for evaluator, first in tops.items())}"
     rows = found.importances[found.importances[OBJECTIVE] == name]
     top = rows.sort_values(IMPORTANCE, ascending=False, kind="stable")[PARAMETER].iloc[0]
-    return f"{top} matters most{f' to the {MEASURES[name]}' if len(found.judged.objectives) > 1 else ''}"
+    return f"{top} matters most{f' to the {MEASURES[name]}' if len(found.objectives) > 1 else ''}"
 
 
 def _repeated(found: SearchResults, key: str) -> Iterator[Chart]:
     if len(found.studies) < 2 or found.running.empty:
         return
-    name, samplers = found.judged.first, list(dict.fromkeys(found.studies["sampler"]))
+    name, samplers = found.primary, list(dict.fromkeys(found.studies["sampler"]))
     repeats = found.search.repeats
     mean = f"Mean over {repeats:,} searches by each sampler of the" if repeats > 1 else "The"
     band = ", with its 95 % bootstrap band" if repeats > 1 else ""
-    compared = "; the table compares held-out seeds" if len(found.judged.held_out) else ""
+    compared = "; the table compares held-out seeds" if len(found.search.held_out) else ""
     yield Chart(
         name=f"search-repeated-{key}",
         title=f"How soon {' and '.join(samplers)} {'get' if len(samplers) > 1 else 'gets'} there",
