@@ -175,10 +175,10 @@ def test_a_failed_training_gives_exit_status_one(bench, monkeypatch):
     """A training that crashed is kept with its reason, and is the exit status."""
     from bench.backends import numpy_loop
 
-    def crash(self, batch, index):
+    def crash(self, batch):
         raise RuntimeError("the floor is lava")
 
-    monkeypatch.setattr(numpy_loop.NumpyLoop, "start", crash)
+    monkeypatch.setattr(numpy_loop.NumpyLoop, "group", crash)
     ran = bench("sweep", "backend=numpy", "iterations=20", "seeds=0:3", "--json", "--no-report", "--executor", "serial")
     assert ran.status == 1
     assert ran.json["outcomes"]["failed"] == 3

@@ -291,14 +291,14 @@ def test_failed_trainings_are_said_with_their_reason(bench, folder, monkeypatch,
     from bench.model.trial import Trial
 
     cursed = Trial(backend="numpy", iterations=60).initial_weights(list(seeds))
-    start = numpy_loop.NumpyLoop.start
+    group = numpy_loop.NumpyLoop.group
 
-    def crash(self, batch, index):
-        if (cursed == batch.weights_TP[index]).all(axis=1).any():
+    def crash(self, batch):
+        if (cursed == batch.weights_TP[0]).all(axis=1).any():
             raise RuntimeError("the floor is <lava>")
-        return start(self, batch, index)
+        return group(batch)
 
-    monkeypatch.setattr(numpy_loop.NumpyLoop, "start", crash)
+    monkeypatch.setattr(numpy_loop.NumpyLoop, "group", crash)
     ran, html = page(bench, folder, "backend=numpy", "iterations=60", "seeds=0:6", "--executor", "serial")
     assert ran.status == 1
     assert said in opening(html)
