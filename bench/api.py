@@ -91,7 +91,7 @@ def sweep(
 
     Raises:
         RequestError: something of this is wrong; nothing was trained, and no sweep was begun
-        KeyboardInterrupt: Ctrl-C; what was finished is written, and ``resume=True`` goes on
+        KeyboardInterrupt: Ctrl-C; what was finished is written and in its ``sweep``, and ``resume=True`` goes on
         SweepError: the store failed on the way; the same holds
 
     """
@@ -134,7 +134,7 @@ def train(what: "Trial | Batch", seeds: Seeds | None = None) -> "Outcome":
 
     Args:
         what: a `Trial`, which is trained from the weights that each seed draws, or a `Batch`
-        seeds: of a trial: ``range(10)``, ``"0:10"``, ``[0, 3, 5]``, or one
+        seeds: of a trial: ``range(10)``, ``"0:10"``, ``[0, 3, 5]``, or one; what comes back is in their order
 
     Raises:
         RequestError: seeds are missing or wrong, or the trial's backend cannot train it here
@@ -154,8 +154,9 @@ def train(what: "Trial | Batch", seeds: Seeds | None = None) -> "Outcome":
         if seeds is None:
             raise RequestError("seeds is missing; allowed with a trial are range(10), '0:10', [0, 3, 5], or one seed")
         _say_of_one_seed(seeds)
-        listed = seeds if isinstance(seeds, int | str) else [int(seed) for seed in seeds]
-        what = Batch.of(what, read_seeds(listed))
+        each = [seeds] if isinstance(seeds, int | str) else list(seeds)
+        # one by one: in their order, and as often as they are given
+        what = Batch.of(what, [seed for one in each for seed in read_seeds(str(one))] or read_seeds(each))
     if not isinstance(what, Batch):
         raise RequestError(f"got {what!r}; allowed are a bench.Trial and a bench.Batch")
     backend = load(what.trial.backend)

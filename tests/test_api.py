@@ -514,6 +514,13 @@ def test_training_a_trial_is_what_a_sweep_does_of_it(done):
     np.testing.assert_array_equal(its[c.SOLVED_AT].fillna(NEVER), outcome.solved_at_T)
 
 
+def test_trainings_come_back_in_the_order_of_their_seeds():
+    """As often as each is given."""
+    trial = Trial(backend="numpy", iterations=1, learning_rate=1e-300)
+    found = api.train(trial, seeds=np.array([7, 0, 7])).weights_TP
+    np.testing.assert_array_equal(found, trial.initial_weights([7, 0, 7]))
+
+
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
 def test_a_batch_of_ones_own_is_trained_from_its_weights_at_its_rates(backend):
     """As each would be by itself."""
@@ -552,7 +559,8 @@ def test_a_batch_takes_its_trials_rates_and_one_rate_for_all():
         (lambda: Batch(Trial(hidden=0), np.zeros((2, 3)), [1.0, 2.0, 3.0]), r"learning_rate has the shape \(3,\)"),
         (lambda: Batch(Trial(hidden=0), np.zeros((2, 3)), 1.0, [[0.0]]), r"momentum has the shape \(1, 1\)"),
         (lambda: api.train(Trial()), "seeds is missing"),
-        (lambda: api.train(Trial(), seeds=range(0)), "allowed are|holds no seed"),
+        (lambda: api.train(Trial(), seeds=range(0)), "which holds no seed"),
+        (lambda: api.train(Trial(), seeds=[0.5]), "allowed are 0:200, 7 or 0,3,5"),
         (lambda: api.train(Batch.of(Trial(), [0]), seeds=[0]), "a batch has its weights"),
         (lambda: api.train("xor"), "got 'xor'; allowed are a bench.Trial and a bench.Batch"),
         (lambda: api.train(Trial(summation="fma"), seeds=[0]), "backend numba has no summation 'fma'"),
