@@ -5,7 +5,7 @@ import os
 import shlex
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from bench.config.claims import Printed
 from bench.config.experiment import Experiment
-from bench.config.plan import Plan, PlannedClaim, make_plan, planned_claims
+from bench.config.plan import Plan, PlannedClaim, make_plan
 from bench.console import repeats_words, say
 from bench.errors import RequestError, before_any_work
 from bench.metrics import columns as c
@@ -225,7 +225,7 @@ def _resumed(store: Store, experiment: Experiment, plan: Plan) -> SweepWriter:
     found = unfinished(store, experiment.name)
     for run in found:
         if run.data.tags.get(PLAN_TAG) == plan.plan_id:
-            return SweepWriter.resume(store, run, experiment, plan)
+            return SweepWriter.resume(store, run, plan)
     others = "; ".join(f"{run.data.tags.get(COMMAND_TAG, '?')} --resume" for run in found[:5])
     hint = f"unfinished sweeps of {experiment.name} that asked something else: {others}" if others else "there is none"
     raise RequestError(f"nothing to resume: no unfinished sweep of this request in {store.uri}; {hint}")
@@ -248,7 +248,7 @@ def read_for_report(store: Store, sweep: str) -> StoredSweep:
     """Read what a report needs, and no more: weights only where a claim is about them, curves of the first seeds."""
     gc.freeze()  # what was imported stays: to look for garbage in it again and again takes a tenth of a report
     plan = read_plan(store, sweep)
-    return read_sweep(store, sweep, _columns(planned_claims(plan["claims"])), curves_read(plan))
+    return read_sweep(store, sweep, _columns(plan.claims), curves_read(plan))
 
 
 def _columns(claims: Sequence[PlannedClaim]) -> list[str]:
@@ -257,12 +257,12 @@ def _columns(claims: Sequence[PlannedClaim]) -> list[str]:
     return [*c.PARAMETERS, *c.SCALARS, c.PREDICTIONS, c.CURVE, *weights]
 
 
-def curves_read(plan: Mapping[str, Any]) -> int | None:
+def curves_read(plan: Plan) -> int | None:
     """Return of how many seeds of each trial curves are read; None for all, where a verdict may depend on them."""
-    backends = {trial["parameters"][c.BACKEND] for trial in plan["trials"]}
-    if plan["claims"] or len(backends) > 1:
+    backends = {planned.trial.backend for planned in plan.trials}
+    if plan.claims or len(backends) > 1:
         return None
-    return max(MOST_CURVES // max(len(plan["trials"]), 1), FEWEST_CURVES)
+    return max(MOST_CURVES // max(len(plan.trials), 1), FEWEST_CURVES)
 
 
 def report_of(store: Store, read: StoredSweep, key: int = 1) -> Report:
@@ -279,7 +279,7 @@ def report_of(store: Store, read: StoredSweep, key: int = 1) -> Report:
         trainings=read.trainings,
         timings=read.timings,
         cold_starts=read.cold_starts,
-        verdicts=check_claims(planned_claims(read.plan["claims"]), read.trainings),
+        verdicts=check_claims(read.plan.claims, read.trainings),
         runs=runs,
         mlflow=note,
         searched=read.searched,

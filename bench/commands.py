@@ -93,7 +93,7 @@ def _search_words(done: SweepOutcome) -> str:
     """Return where a search's time went, and where its study can be looked at."""
     seconds = done.summary["seconds"]
     parts = ", ".join(f"{words} {seconds[name]:.1f}" for name, words in CLOCKS.items())
-    storage = shlex.quote(done.searched.search["storage"]) if done.searched else ""
+    storage = shlex.quote(done.searched.proposals.storage) if done.searched else ""
     return f"{seconds['total']:.1f} s in all: {parts}. Optuna's study: optuna-dashboard {storage}"
 
 
