@@ -51,7 +51,7 @@ def tracking_uri(given: str | None) -> str:
 
 
 class Store:
-    """An MLflow tracking store; raises RequestError if it cannot be reached."""
+    """MLflow tracking store; raises RequestError if it cannot be reached."""
 
     def __init__(self, uri: str) -> None:
         """Reach the store now, so that a wrong URI costs no training."""
