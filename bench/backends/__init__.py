@@ -15,7 +15,7 @@ OPTIONAL = {"jax": ("JAX", "jax")}  # backends whose package may be missing: wha
 
 
 def load(name: str) -> Backend:
-    """Return the backend of that name, its library imported only now; one that refuses where a package is missing."""
+    """Import and return the backend of that name, or one that refuses every trial where its package is missing."""
     try:
         backend: Backend = resolve_name(f"{__name__}.{CLASSES[name]}")()
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""What a backend is, and how each trains a batch: a group of trainings at a time, from checkpoint to checkpoint.
+"""Interface of backends, and how each trains a batch: group after group, from checkpoint to checkpoint.
 
 Shapes: T trainings (of a batch, or of a group), N observations, C checkpoints, P parameters of the network.
 """
@@ -58,7 +58,7 @@ class Group(ABC):
 
 
 class Backend(ABC):
-    """A way of training a batch. A refusal is data; exceptions are for bugs."""
+    """Way of training a batch. A refusal is data; exceptions are for bugs."""
 
     name: str
     group: type[Group]
@@ -85,9 +85,9 @@ class Backend(ABC):
         return 1
 
     def groups(self, batch: Batch) -> Iterator[Ints]:
-        """Yield the places in the batch of trainings that advance together."""
-        places, size = np.arange(len(batch)), self.group_size(batch.trial)
-        return (places[start : start + size] for start in range(0, len(batch), size))
+        """Yield the indices in the batch of trainings that advance together."""
+        indices, size = np.arange(len(batch)), self.group_size(batch.trial)
+        return (indices[start : start + size] for start in range(0, len(batch), size))
 
     def train(self, batch: Batch) -> Outcome:
         """Train every training of the batch from its weights; those of a group share its time equally."""
@@ -104,27 +104,27 @@ class Backend(ABC):
             together=min(size, self.group_size(trial)),
         )
         with np.errstate(all="ignore"):  # a diverging training is data, not a warning
-            compile_seconds = sum(self._train_group(batch, places, outcome) for places in self.groups(batch))
+            compile_seconds = sum(self._train_group(batch, indices, outcome) for indices in self.groups(batch))
         return replace(outcome, compile_seconds=compile_seconds)
 
-    def _train_group(self, batch: Batch, places: Ints, outcome: Outcome) -> float:
+    def _train_group(self, batch: Batch, indices: Ints, outcome: Outcome) -> float:
         """Train some of the batch's trainings into their rows of the outcome; return the seconds spent on compiling."""
-        trial, group = batch.trial, self.group(batch.take(places))
+        trial, group = batch.trial, self.group(batch.take(indices))
         for checkpoint, (start, end) in enumerate(pairwise([*trial.checkpoints.tolist(), trial.iterations])):
             started = perf_counter() - group.compile_seconds
-            outcome.loss_TC[places, checkpoint] = group.advance(start, end)
+            outcome.loss_TC[indices, checkpoint] = group.advance(start, end)
             seconds = perf_counter() - group.compile_seconds - started
-            outcome.seconds_TC[places, checkpoint] = seconds / len(places)
+            outcome.seconds_TC[indices, checkpoint] = seconds / len(indices)
             if trial.stop == "solved" and group.all_solved():
                 break
         predictions_TN, weights_TP, solved_at_T, correct_at_T = group.results()
         solved_at_T = np.where(solved_at_T > trial.iterations, NEVER, solved_at_T)
         stopped_T = (solved_at_T != NEVER) & (trial.stop == "solved")
         done_T = np.where(stopped_T, solved_at_T, trial.iterations)
-        outcome.predictions_TN[places], outcome.weights_TP[places] = predictions_TN, weights_TP
-        outcome.solved_at_T[places], outcome.iterations_T[places] = solved_at_T, done_T
-        outcome.correct_at_T[places] = np.where(correct_at_T > done_T, NEVER, correct_at_T)
-        outcome.loss_TC[places] = np.where(trial.checkpoints > done_T[:, None], np.nan, outcome.loss_TC[places])
+        outcome.predictions_TN[indices], outcome.weights_TP[indices] = predictions_TN, weights_TP
+        outcome.solved_at_T[indices], outcome.iterations_T[indices] = solved_at_T, done_T
+        outcome.correct_at_T[indices] = np.where(correct_at_T > done_T, NEVER, correct_at_T)
+        outcome.loss_TC[indices] = np.where(trial.checkpoints > done_T[:, None], np.nan, outcome.loss_TC[indices])
         return group.compile_seconds
 
 

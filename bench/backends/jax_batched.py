@@ -31,11 +31,11 @@ from bench.model.trial import Trial
 Parameters = list[tuple[Array, Array | None]]  # a layer's weight [fan_in, fan_out] and bias [fan_out]
 
 LANES = 256  # trainings that a program advances together
-ROOM = 2**23  # numbers in a layer's outputs at most, else a program advances fewer
+MAX_OUTPUTS = 2**23  # numbers in a layer's outputs at most, else a program advances fewer
 NEVER = 2**31 - 1  # in solved_at and correct_at: not yet
 PRODUCT_US = 0.001  # microseconds for one multiply-add of all three passes: only chunk sizes depend on it
 STEP_US = 5.0  # and for starting what a step is made of
-PROGRAMS: dict[Any, Any] = {}  # compiled in this process, by recipe, dtype and size of the table
+PROGRAMS: dict[Any, Any] = {}  # compiled in this process, by settings, dtype and size of the table
 COMPILING = Lock()
 
 
@@ -67,8 +67,8 @@ class Task(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Settings that a program is compiled for."""
+class StaticSettings:
+    """Settings that a program is compiled for, and the number of trainings that it advances."""
 
     network: Network
     activation: str
@@ -78,11 +78,11 @@ class Recipe:
     device: str
 
     @classmethod
-    def of(cls, trial: Trial) -> "Recipe":
-        """Return the trial's recipe; without hidden neurons there is no activation to tell apart."""
+    def of(cls, trial: Trial) -> "StaticSettings":
+        """Return the trial's settings; without hidden neurons there is no activation to tell apart."""
         widest = max(len(trial.gate.targets) * layer.fan_out for layer in trial.network.layers)
         activation = trial.activation if trial.hidden else "sigmoid"
-        lanes = max(1, min(LANES, ROOM // widest))
+        lanes = max(1, min(LANES, MAX_OUTPUTS // widest))
         return cls(trial.network, activation, trial.loss, trial.update == "online", lanes, trial.device)
 
 
@@ -113,37 +113,37 @@ LOSSES: dict[str, Callable[[Array, Array], Array]] = {
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {"sigmoid": jax.nn.sigmoid, "tanh": jnp.tanh, "relu": jax.nn.relu}
 
 
-def predict(recipe: Recipe, parameters: Parameters, inputs_NI: Array) -> Array:
+def predict(static: StaticSettings, parameters: Parameters, inputs_NI: Array) -> Array:
     """Return the predictions ``[N]``."""
     outputs = inputs_NI
     for k, (weight, bias) in enumerate(parameters):
         linear = outputs @ weight if bias is None else outputs @ weight + bias
         last = k == len(parameters) - 1
-        outputs = jax.nn.sigmoid(linear) if last else ACTIVATIONS[recipe.activation](linear)
+        outputs = jax.nn.sigmoid(linear) if last else ACTIVATIONS[static.activation](linear)
     return outputs[:, 0]
 
 
-def loss(parameters: Parameters, recipe: Recipe, inputs_NI: Array, targets_N: Array, factor: Array) -> Any:
+def loss(parameters: Parameters, static: StaticSettings, inputs_NI: Array, targets_N: Array, factor: Array) -> Any:
     """Return the loss, and the predictions that gave it."""
-    predictions = predict(recipe, parameters, inputs_NI)
-    return factor * LOSSES[recipe.loss](predictions, targets_N).sum(), predictions
+    predictions = predict(static, parameters, inputs_NI)
+    return factor * LOSSES[static.loss](predictions, targets_N).sum(), predictions
 
 
-def descend(recipe: Recipe, state: State, rates: Rates, *observations: Array) -> tuple[State, Array]:
+def descend(static: StaticSettings, state: State, rates: Rates, *observations: Array) -> tuple[State, Array]:
     """Do one step of gradient descent with momentum, as torch.optim.SGD does; return the predictions before it."""
-    gradient, predictions = jax.grad(loss, has_aux=True)(state.parameters, recipe, *observations)
+    gradient, predictions = jax.grad(loss, has_aux=True)(state.parameters, static, *observations)
     velocity = jax.tree.map(lambda v, g: rates.momentum * v + g, state.velocity, gradient)
     parameters = jax.tree.map(lambda w, v: w - rates.learning_rate * v, state.parameters, velocity)
     return state._replace(parameters=parameters, velocity=velocity), predictions
 
 
-def one_pass(recipe: Recipe, state: State, rates: Rates, task: Task) -> tuple[State, Array]:
+def one_pass(static: StaticSettings, state: State, rates: Rates, task: Task) -> tuple[State, Array]:
     """Do a step per observation in the table's order; return the predictions before the first."""
 
     def step(state: State, row: tuple[Array, Array]) -> tuple[State, None]:
-        return descend(recipe, state, rates, row[0][None], row[1][None], task.factor)[0], None
+        return descend(static, state, rates, row[0][None], row[1][None], task.factor)[0], None
 
-    predictions = predict(recipe, state.parameters, task.inputs)
+    predictions = predict(static, state.parameters, task.inputs)
     return lax.scan(step, state, (task.inputs, task.targets))[0], predictions
 
 
@@ -157,14 +157,14 @@ def check(state: State, predictions_N: Array, task: Task, iteration: Array) -> S
     )
 
 
-def advance(recipe: Recipe, state: State, rates: Rates, task: Task, start: Array, end: Array) -> State:
+def advance(static: StaticSettings, state: State, rates: Rates, task: Task, start: Array, end: Array) -> State:
     """Do the iterations from start to end."""
 
     def iterate(iteration: Array, state: State) -> State:
-        if recipe.online:
-            after, predictions = one_pass(recipe, state, rates, task)
+        if static.online:
+            after, predictions = one_pass(static, state, rates, task)
         else:
-            after, predictions = descend(recipe, state, rates, task.inputs, task.targets, task.factor)
+            after, predictions = descend(static, state, rates, task.inputs, task.targets, task.factor)
         checked = check(state, predictions, task, iteration)
         done = task.stops & (checked.solved_at <= iteration)
         freeze = partial(jax.tree.map, partial(jnp.where, done))
@@ -182,7 +182,7 @@ class ProgramGroup(Group):
     def __init__(self, batch: Batch) -> None:
         """Put the trainings at their initial weights, and have the program compiled."""
         self.trial = trial = batch.trial
-        self.recipe, self.size = Recipe.of(trial), len(batch)
+        self.static, self.size = StaticSettings.of(trial), len(batch)
         numbers = (trial.gate.inputs, trial.gate.targets, loss_factor(trial), trial.tolerance)
         inputs, targets, factor, tolerance = (jnp.asarray(number, dtype=trial.dtype) for number in numbers)
         self.task = Task(inputs, targets, factor, tolerance, jnp.asarray(trial.stop == "solved"))
@@ -191,8 +191,8 @@ class ProgramGroup(Group):
         for layer in trial.network.layers:
             weight = self._padded(batch.weights_TP[:, layer.weight].reshape(-1, layer.fan_in, layer.fan_out))
             parameters.append((weight, None if layer.bias is None else self._padded(batch.weights_TP[:, layer.bias])))
-        never = jnp.full(self.recipe.lanes, NEVER, dtype=jnp.int32)
-        predictions = jnp.zeros((self.recipe.lanes, len(trial.gate.targets)), dtype=trial.dtype)
+        never = jnp.full(self.static.lanes, NEVER, dtype=jnp.int32)
+        predictions = jnp.zeros((self.static.lanes, len(trial.gate.targets)), dtype=trial.dtype)
         self.state = State(parameters, jax.tree.map(jnp.zeros_like, parameters), never, never, predictions)
         self.program, self.compile_seconds = self._compile()
 
@@ -217,7 +217,7 @@ class ProgramGroup(Group):
 
     def _padded(self, values: HostArray) -> Array:
         """Return values ``[T, ...]`` as ``[L, ...]`` in the trial's dtype, zeros filling up."""
-        return jnp.asarray(padded(values, self.recipe.lanes, self.trial.dtype))
+        return jnp.asarray(padded(values, self.static.lanes, self.trial.dtype))
 
     def _take(self, values: Array) -> Any:
         """Return the values of the trainings that are not idle, as an array of NumPy's."""
@@ -231,14 +231,14 @@ class ProgramGroup(Group):
 
     def _compile(self) -> tuple[Any, float]:
         """Return the program that advances L trainings, and the seconds that compiling it took just now."""
-        key = self.recipe, self.task.inputs.dtype, self.task.inputs.shape
+        key = self.static, self.task.inputs.dtype, self.task.inputs.shape
         started = perf_counter()
         with COMPILING:
             if key in PROGRAMS:
                 return PROGRAMS[key], 0.0
             # a worker has one core
-            options = {"xla_cpu_multi_thread_eigen": False} if self.recipe.device == "cpu" else None
-            each = jax.vmap(partial(advance, self.recipe), in_axes=(0, 0, None, None, None))
+            options = {"xla_cpu_multi_thread_eigen": False} if self.static.device == "cpu" else None
+            each = jax.vmap(partial(advance, self.static), in_axes=(0, 0, None, None, None))
             self.program = jax.jit(each, compiler_options=options)
             self._run(0, 0)  # compiles; what lower().compile() returns costs more to call than a short stretch takes
             PROGRAMS[key] = self.program
@@ -263,12 +263,12 @@ class JaxBatched(Backend):
         """Return what an iteration of one training costs in a full program, in microseconds, compilation apart."""
         observations = len(trial.gate.targets)
         steps = observations if trial.update == "online" else 1
-        starts = STEP_US * len(trial.network.layers) / Recipe.of(trial).lanes
+        starts = STEP_US * len(trial.network.layers) / StaticSettings.of(trial).lanes
         return steps * starts + PRODUCT_US * observations * trial.network.parameters
 
     def group_size(self, trial: Trial) -> int:
         """Return how many trainings a program advances."""
-        return Recipe.of(trial).lanes
+        return StaticSettings.of(trial).lanes
 
     def train(self, batch: Batch) -> Outcome:
         """Train every training of the batch from its weights."""

@@ -17,7 +17,15 @@ import torch
 from torch import Tensor
 
 from bench.backends.base import Array, Backend, Group, Ints, Results, padded
-from bench.backends.torch_lanes import LANES, Lanes, Operation, Operations, Table, numbers_per_training, slope_factor
+from bench.backends.torch_lanes import (
+    LANES,
+    Lanes,
+    Operation,
+    Operations,
+    TruthTable,
+    numbers_per_training,
+    slope_factor,
+)
 from bench.model.loss import loss_value
 from bench.model.outcome import Batch, Outcome
 from bench.model.trial import Trial
@@ -25,8 +33,8 @@ from bench.model.trial import Trial
 NEVER = torch.iinfo(torch.int64).max  # in solved_at and correct_at: not yet
 SLOTS = 8  # iterations between two checks
 MAX_OPERATIONS = 20_000  # that are written down, but for a single iteration's
-ALONE = 2**15  # from so many numbers on, a training has tensors of its own: they are large enough to multiply
-ROOM = {"cpu": 2**19, "cuda": 2**28}  # numbers in a group's tensors: the second-level cache; 2 GB in float64
+LARGE_TRAINING = 2**15  # from so many numbers on, a training has tensors of its own: they are large enough to multiply
+GROUP_NUMBERS = {"cpu": 2**19, "cuda": 2**28}  # numbers in a group's tensors: the second-level cache; 2 GB in float64
 NUMBER_US = 0.001  # microseconds per number of a training's tensors: only chunk sizes depend on it
 LAYER_US = 15.0  # and for launching a layer's operations
 
@@ -38,13 +46,13 @@ class TensorGroup(Group):
         """Put weights and rates on the device, with idle trainings up to a multiple of LANES."""
         self.trial = trial = batch.trial
         self.size, self.stops = len(batch), trial.stop == "solved"
-        self.lanes = 1 if numbers_per_training(trial) >= ALONE else -(-self.size // LANES) * LANES
+        self.lanes = 1 if numbers_per_training(trial) >= LARGE_TRAINING else -(-self.size // LANES) * LANES
         self.weights = self._put(batch.weights_TP.T)
         self.gradient, self.velocity = torch.zeros_like(self.weights), torch.zeros_like(self.weights)
         rates = batch.learning_rate_T.astype(trial.dtype)  # one that the precision cannot hold is infinite there
         self.downhill = self._put(-rates * np.dtype(trial.dtype).type(slope_factor(trial)))
         self.momentum = self._put(batch.momentum_T) if batch.momentum_T.any() else None
-        self.table = Table.of(trial)
+        self.table = TruthTable.of(trial)
         self._write_down()
         self.convergence = Convergence(trial, self.table, self.lanes, slots=len(self.iterations))
         self.graphs: dict[tuple[int, bool], torch.cuda.CUDAGraph | None] = {}
@@ -55,32 +63,32 @@ class TensorGroup(Group):
 
     def _write_down(self) -> None:
         """Write down the forward pass and, for every slot, the iteration."""
-        whole = Lanes(self.trial, self.table, self.weights, self.gradient)
+        lanes = Lanes(self.trial, self.table, self.weights, self.gradient)
         slots = self._slots()
         self.past = self.weights.new_empty(slots, len(self.table), self.lanes)  # predictions before every update
         self.past_weights = self.weights.new_empty(slots if self.stops else 0, *self.weights.shape)
         online = self._online() if self.trial.update == "online" else None
         self.iterations: list[Operations] = []
-        self.look_ahead: Operations = []
+        self.forward_operations: Operations = []
         for slot in range(slots):
             prediction = self.past[slot : slot + 1]
-            ahead = list(whole.forward(prediction))
+            forward = list(lanes.forward(prediction))
             if self.stops:
-                ahead.append(partial(self.past_weights[slot].copy_, self.weights))
-            update = [*whole.backward(prediction), *self._descend()] if online is None else online
-            self.iterations.append([*ahead, *update])
-            self.look_ahead = self.look_ahead or ahead
+                forward.append(partial(self.past_weights[slot].copy_, self.weights))
+            update = [*lanes.backward(prediction), *self._descend()] if online is None else online
+            self.iterations.append([*forward, *update])
+            self.forward_operations = self.forward_operations or forward
 
     def _slots(self) -> int:
         """Return how many iterations are checked together: few where they are large, or of many operations."""
         trial = self.trial
-        room = ROOM[trial.device] // (len(self.table) + self.stops * trial.network.parameters) // self.lanes
+        room = GROUP_NUMBERS[trial.device] // (len(self.table) + self.stops * trial.network.parameters) // self.lanes
         steps = len(self.table) if trial.update == "online" else 1
         return max(1, min(SLOTS, trial.iterations, room, MAX_OPERATIONS // (steps * 10 * len(trial.network.layers))))
 
     def _online(self) -> Operations:
         """Return one pass over the table, a step per observation."""
-        row = Table(torch.empty_like(self.table.numbers[:, :1]))
+        row = TruthTable(torch.empty_like(self.table.numbers[:, :1]))
         lanes = Lanes(self.trial, row, self.weights, self.gradient)
         prediction = self.weights.new_empty(1, 1, self.lanes)
         step = [*lanes.forward(prediction), *lanes.backward(prediction), *self._descend()]
@@ -115,7 +123,7 @@ class TensorGroup(Group):
 
     def results(self) -> Results:
         """Check the final predictions too, and return all results: of those that stopped, what they stopped with."""
-        for operation in self.look_ahead:
+        for operation in self.forward_operations:
             operation()
         convergence = self.convergence
         convergence.check(self.past[:1], self.past_weights[:1])
@@ -162,7 +170,7 @@ class TensorGroup(Group):
 class Convergence:
     """First iterations at which all predictions were correct, and at which they solved the gate."""
 
-    def __init__(self, trial: Trial, table: Table, lanes: int, slots: int) -> None:
+    def __init__(self, trial: Trial, table: TruthTable, lanes: int, slots: int) -> None:
         """Prepare targets and tolerance in the trial's dtype, as `within` and `right_side` have them."""
         self.stops, self.is_open = trial.stop == "solved", True
         self.targets = table.targets[0]
@@ -215,17 +223,17 @@ class TorchBatched(Backend):
         return steps * (launches + NUMBER_US * numbers_per_training(trial))
 
     def group_size(self, trial: Trial) -> int:
-        """Return how many trainings advance together at most, so that memory stays within ROOM."""
+        """Return how many trainings advance together at most, so that memory stays within GROUP_NUMBERS."""
         numbers = numbers_per_training(trial)
-        return 1 if numbers >= ALONE else max(LANES, ROOM[trial.device] // numbers // LANES * LANES)
+        return 1 if numbers >= LARGE_TRAINING else max(LANES, GROUP_NUMBERS[trial.device] // numbers // LANES * LANES)
 
     def groups(self, batch: Batch) -> Iterator[Ints]:
         """Yield the places of trainings that advance together, those without momentum apart from the others.
 
         They advance without it, as in `numpy_loop`: 0 times infinity would be no number.
         """
-        for places in (np.flatnonzero(batch.momentum_T == 0), np.flatnonzero(batch.momentum_T)):
-            yield from (places[part] for part in super().groups(batch.take(places)))
+        for indices in (np.flatnonzero(batch.momentum_T == 0), np.flatnonzero(batch.momentum_T)):
+            yield from (indices[part] for part in super().groups(batch.take(indices)))
 
     def train(self, batch: Batch) -> Outcome:
         """Train every training of the batch from its weights, in one thread.

@@ -29,7 +29,7 @@ sigmoid_backward: Callable[..., Tensor] = torch.ops.aten.sigmoid_backward.grad_i
 tanh_backward: Callable[..., Tensor] = torch.ops.aten.tanh_backward.grad_input
 
 
-class Table:
+class TruthTable:
     """Truth table of ``inputs [I + 1, N, 1]``, the last of them ones for the bias, and ``targets [1, N, 1]``."""
 
     def __init__(self, numbers: Tensor) -> None:
@@ -37,7 +37,7 @@ class Table:
         self.numbers, self.inputs, self.targets = numbers, numbers[:-1], numbers[-1:]
 
     @classmethod
-    def of(cls, trial: Trial) -> "Table":
+    def of(cls, trial: Trial) -> "TruthTable":
         """Return the trial's gate in its precision, on its device."""
         inputs, targets = torch.tensor(trial.gate.inputs.T), torch.tensor(trial.gate.targets[None])
         numbers = torch.cat([inputs, torch.ones_like(targets), targets])[:, :, None]
@@ -55,7 +55,7 @@ class Table:
 class Lanes:
     """Forward and backward pass over one table, for weights and gradients ``[P, T]`` that it is given."""
 
-    def __init__(self, trial: Trial, table: Table, weights_PT: Tensor, gradient_PT: Tensor) -> None:
+    def __init__(self, trial: Trial, table: TruthTable, weights_PT: Tensor, gradient_PT: Tensor) -> None:
         """Make room for every layer's outputs and slopes."""
         self.trial, self.table = trial, table
         self.layers = trial.network.layers

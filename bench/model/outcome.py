@@ -76,9 +76,9 @@ class Batch:
         """Return the number of trainings, T."""
         return len(self.weights_TP)
 
-    def take(self, places: Ints) -> "Batch":
-        """Return the batch of some of the trainings, by their places."""
-        return _take(self, places)
+    def take(self, indices: Ints) -> "Batch":
+        """Return the batch of some of the trainings, by their indices."""
+        return _take(self, indices)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,15 +102,15 @@ class Outcome:
     together: int = 1
     compile_seconds: float = 0.0
 
-    def take(self, places: Ints) -> "Outcome":
-        """Return the outcome of some of the trainings, by their places in the batch."""
-        return _take(self, places)
+    def take(self, indices: Ints) -> "Outcome":
+        """Return the outcome of some of the trainings, by their indices in the batch."""
+        return _take(self, indices)
 
 
-def _take(arrays: Arrays, places: Ints) -> Arrays:
+def _take(arrays: Arrays, indices: Ints) -> Arrays:
     """Return some trainings of a dataclass, whose arrays over T have it in their names."""
     names = [field.name for field in fields(arrays) if "_T" in field.name]
-    return replace(arrays, **{name: getattr(arrays, name)[places] for name in names})
+    return replace(arrays, **{name: getattr(arrays, name)[indices] for name in names})
 
 
 @dataclass(frozen=True, eq=False)

@@ -64,7 +64,7 @@ def existing_store(given: str | None) -> "Store":
 
 
 class Store:
-    """An MLflow tracking store; raises RequestError if it cannot be reached."""
+    """MLflow tracking store; raises RequestError if it cannot be reached."""
 
     def __init__(self, uri: str) -> None:
         """Reach the store now, so that a wrong URI costs no training."""

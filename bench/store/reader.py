@@ -1,4 +1,4 @@
-"""Reads sweeps back: which there are, what was planned, and one row per training.
+"""Reader of sweeps: the list of them, what was planned, and one row per training.
 
 Shapes: T trainings.
 """
@@ -38,7 +38,7 @@ def last_seeds(plan: Plan, first: int) -> dict[str, int]:
 
 
 def read_columns(columns: Sequence[str] | None) -> list[str]:
-    """Return which columns must be read from the shards for these to be in the frame: parameters are in the plan."""
+    """Return the columns that must be read from the shards for a frame of these: parameters are in the plan."""
     wanted = TRAINING_SCHEMA.names if columns is None else [c.TRIAL_ID, c.SEED, *columns]
     return [name for name in dict.fromkeys(wanted) if name not in c.PARAMETERS]
 
@@ -68,7 +68,7 @@ def trainings_frame(tables: Sequence[pa.Table], plan: Plan, columns: Sequence[st
 
 
 def _places(names: pa.ChunkedArray, known: Sequence[str]) -> Places:
-    """Return where each name is among the known ones ``[T]``; -1 where it is not."""
+    """Return the index of each name among the known ones ``[T]``, or -1."""
     places = pc.fill_null(pc.index_in(names, value_set=pa.array(known, pa.string())), fill_value=-1)
     return np.asarray(places.to_numpy(), dtype=np.int64)
 
@@ -85,7 +85,7 @@ def _order(place_T: Places, seed_T: Places) -> Places | slice:
 
 
 def _results(table: pa.Table, order: Places | slice) -> pd.DataFrame:
-    """Return what the rows say, in order; outcomes by their places among all that there are."""
+    """Return the rows' results in order, with every possible outcome as a category."""
     outcome_T = _places(table[c.OUTCOME], list(Result))[order] if c.OUTCOME in table.column_names else None
     rest = [name for name in table.column_names if name not in (c.TRIAL_ID, c.OUTCOME)]
     data = frame(table, rest).iloc[order].reset_index(drop=True)
@@ -123,7 +123,7 @@ MIN_PREFIX = 4
 
 @dataclass(frozen=True)
 class SweepInfo:
-    """A sweep as a listing shows it."""
+    """Sweep as a listing shows it."""
 
     sweep: str
     experiment: str
@@ -136,7 +136,7 @@ class SweepInfo:
 
 @dataclass(frozen=True, eq=False)
 class StoredSweep:
-    """A sweep read back: what was planned, where it ran, and its trainings so far.
+    """Sweep that was read back: what was planned, where it ran, and its trainings so far.
 
     ``runs`` are the ids of the trials' runs in MLflow, by trial id, in the experiment ``experiment_id``.
     ``searched`` is what a search kept when it ended: importances, and where its seconds went.

@@ -66,7 +66,7 @@ def _column(value: Any, kind: pa.DataType, size: int) -> Any:
 
 
 def _trained(record: Record, outcome: Outcome, last_curve_seed: int) -> dict[str, Any]:
-    """Return the columns that say what became of trainings."""
+    """Return the columns of the results of trainings."""
     trial = record.trial
     reading = read_outcome(trial, outcome)
     kept = np.asarray(record.seeds) <= last_curve_seed

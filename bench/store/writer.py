@@ -1,4 +1,4 @@
-"""Writes a sweep: shards first, then child runs, FINISHED last, so that what is written is never half true."""
+"""Writer of a sweep: shards first, then child runs, FINISHED last, so that what is written is never half true."""
 
 import json
 import math
@@ -35,7 +35,7 @@ BATCH_LIMIT = 1000  # metrics that MLflow takes in one log_batch
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run of MLflow shows of some trainings: single figures, and series by iteration."""
+    """Figures, and series by iteration, that a run of MLflow shows of some trainings."""
 
     metrics: Mapping[str, float] = field(default_factory=dict)
     steps: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
@@ -223,7 +223,7 @@ def _owner() -> str:
 
 
 def _is_alive(owner: str) -> bool:
-    """Whether that process runs on this machine, and is not this one; elsewhere nobody can tell."""
+    """Whether that process runs on this machine, and is not this one; of another machine nothing is known."""
     found = re.fullmatch(r"process (\d+) on (.*)", owner)
     if found is None or found[2] != platform.node() or int(found[1]) == os.getpid():
         return False

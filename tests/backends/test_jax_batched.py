@@ -14,7 +14,7 @@ import pytest
 from bench import backends
 from bench.backends import jax_batched
 from bench.backends.base import Unavailable
-from bench.backends.jax_batched import JaxBatched, Recipe
+from bench.backends.jax_batched import JaxBatched
 from bench.backends.numpy_loop import NumpyLoop
 from bench.model.gate import Gate
 from bench.model.outcome import Batch
@@ -62,7 +62,7 @@ def test_a_large_table_is_learned_as_by_the_plain_loop():
     points = rng.standard_normal((65_536, 3))
     gate = Gate("table", points, (points.sum(axis=1) > 0).astype(float))
     trial = Trial(gate=gate, hidden=64, learning_rate=0.1, iterations=2, dtype="float64")
-    assert Recipe.of(trial).lanes < 5
+    assert JaxBatched().group_size(trial) < 5
     found, plain = train(trial, range(2)), NumpyLoop().train(Batch.of(trial, range(2)))
     for name in NAMES:
         np.testing.assert_allclose(getattr(found, name), getattr(plain, name), rtol=1e-9, err_msg=name)

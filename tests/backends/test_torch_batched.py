@@ -53,7 +53,7 @@ def test_a_batch_that_is_cut_into_groups_has_the_numbers_of_one_group(monkeypatc
     """Memory is bounded by training group after group, and nothing else changes."""
     trial = Trial(**QUICK, iterations=60, stop=stop)
     whole = train(trial, range(200))
-    monkeypatch.setitem(torch_batched.ROOM, "cpu", 1)
+    monkeypatch.setitem(torch_batched.GROUP_NUMBERS, "cpu", 1)
     cut = train(trial, range(200))
     assert (whole.together, cut.together) == (200, 64)
     assert_same(cut, whole)
