@@ -72,13 +72,13 @@ def agreements(trainings: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for _, same in trials.groupby(list(REST), sort=False, observed=True):
         by_side = dict(zip(same[ONE][::-1], same[c.TRIAL_ID][::-1], strict=True))  # of tables of one name the first
-        for one, other in combinations(sorted(by_side, key=_in_order), 2):
-            first, second = places[by_side[one]], places[by_side[other]]
-            _, at, other_at = np.intersect1d(columns[c.SEED][first], columns[c.SEED][second], return_indices=True)
+        for first, second in combinations(sorted(by_side, key=_in_order), 2):
+            own, others = places[by_side[first]], places[by_side[second]]
+            _, at, other_at = np.intersect1d(columns[c.SEED][own], columns[c.SEED][others], return_indices=True)
             if len(at):
-                both = (first[at], second[other_at])
+                both = (own[at], others[other_at])
                 pair = ({name: values[some] for name, values in columns.items()} for some in both)
-                rows.append({ONE: one, OTHER: other, **_compared(*pair)})
+                rows.append({ONE: first, OTHER: second, **_compared(*pair)})
     table = pd.DataFrame(rows, columns=COLUMNS)
     table[PARTED_AT] = table[PARTED_AT].astype("Int64")
     return table.astype({AGREES: "boolean", SAME: float})
@@ -112,51 +112,53 @@ def agreement_of(agreed: pd.DataFrame, one_id: str, other_id: str) -> dict[str, 
     return {str(name): value for name, value in rows[0].items()} if rows else None
 
 
-def _compared(one: Columns, other: Columns) -> dict[str, Any]:
-    dtype, size = str(one[c.DTYPE][0]), len(one[c.SEED])
-    finite = size - int(((one[c.OUTCOME] == Result.DIVERGED) & (other[c.OUTCOME] == Result.DIVERGED)).sum())
-    difference_T = _differences(one, other)
+def _compared(first: Columns, second: Columns) -> dict[str, Any]:
+    dtype, size = str(first[c.DTYPE][0]), len(first[c.SEED])
+    finite = size - int(((first[c.OUTCOME] == Result.DIVERGED) & (second[c.OUTCOME] == Result.DIVERGED)).sum())
+    difference_T = _differences(first, second)
     beyond_T = difference_T > TOLERANCE[dtype]
-    iterations_K, parted_TK, has_curve_T = _partings(one, other)
-    excusable_T: Flags = has_curve_T & _together_early(iterations_K, parted_TK, int(one[c.ITERATIONS][0]))
+    iterations_K, parted_TK, has_curve_T = _partings(first, second)
+    excusable_T: Flags = has_curve_T & _together_early(iterations_K, parted_TK, int(first[c.ITERATIONS][0]))
     parted_K = parted_TK.any(axis=0)
     excused = bool(excusable_T[beyond_T].all()) and beyond_T.sum() <= EXCUSED * finite
     return {
         c.DTYPE: dtype,
-        ONE_ID: one[c.TRIAL_ID][0],
-        OTHER_ID: other[c.TRIAL_ID][0],
+        ONE_ID: first[c.TRIAL_ID][0],
+        OTHER_ID: second[c.TRIAL_ID][0],
         COMPARED: size,
         FINITE: finite,
         DIFFERENCE: float(difference_T.max()),
         BEYOND: int(beyond_T.sum()),
         PARTED_AT: int(iterations_K[parted_K.argmax()]) if parted_K.any() else pd.NA,
-        SAME: float((one[c.OUTCOME] == other[c.OUTCOME]).mean()),
+        SAME: float((first[c.OUTCOME] == second[c.OUTCOME]).mean()),
         AGREES: excused if finite else pd.NA,
     }
 
 
-def _differences(one: Columns, other: Columns) -> Floats:
+def _differences(first: Columns, second: Columns) -> Floats:
     """Return per training the largest difference ``[T]`` of its predictions; infinite if one diverged, 0 if both."""
-    lost_T, other_lost_T = (columns[c.OUTCOME] == Result.DIVERGED for columns in (one, other))
+    lost_T, second_lost_T = (columns[c.OUTCOME] == Result.DIVERGED for columns in (first, second))
     with np.errstate(invalid="ignore"):
-        difference_T = np.abs(np.stack(list(one[c.PREDICTIONS])) - np.stack(list(other[c.PREDICTIONS]))).max(axis=1)
-    return np.where(lost_T & other_lost_T, 0.0, np.where(lost_T | other_lost_T, np.inf, difference_T))
+        difference_T = np.abs(np.stack(list(first[c.PREDICTIONS])) - np.stack(list(second[c.PREDICTIONS]))).max(axis=1)
+    return np.where(lost_T & second_lost_T, 0.0, np.where(lost_T | second_lost_T, np.inf, difference_T))
 
 
-def _partings(one: Columns, other: Columns) -> tuple[Places, Flags, Flags]:
+def _partings(first: Columns, second: Columns) -> tuple[Places, Flags, Flags]:
     """Return the recorded iterations ``[K]``, where losses differ at them ``[T, K]``, and who has a curve ``[T]``.
 
-    What one of them did not do any more, because it stopped early, is not compared.
+    What either did not do any more, because it stopped early, is not compared.
     """
-    iterations_K = recorded_iterations(int(one[c.ITERATIONS][0]), int(one[c.CURVE_POINTS][0]))
-    has_curve_T = np.array([a is not None and b is not None for a, b in zip(one[c.CURVE], other[c.CURVE], strict=True)])
+    iterations_K = recorded_iterations(int(first[c.ITERATIONS][0]), int(first[c.CURVE_POINTS][0]))
+    has_curve_T = np.array(
+        [a is not None and b is not None for a, b in zip(first[c.CURVE], second[c.CURVE], strict=True)]
+    )
     parted_TK = np.zeros((len(has_curve_T), len(iterations_K)), dtype=bool)
     if has_curve_T.any():
-        loss_TK, other_loss_TK = (np.stack(list(columns[c.CURVE][has_curve_T])) for columns in (one, other))
-        done_T = np.minimum(one[c.ITERATIONS_DONE], other[c.ITERATIONS_DONE])[has_curve_T].astype(np.int64)
+        loss_TK, second_loss_TK = (np.stack(list(columns[c.CURVE][has_curve_T])) for columns in (first, second))
+        done_T = np.minimum(first[c.ITERATIONS_DONE], second[c.ITERATIONS_DONE])[has_curve_T].astype(np.int64)
         with np.errstate(invalid="ignore"):
-            near_TK = np.abs(loss_TK - other_loss_TK) <= PARTED
-        near_TK |= ~np.isfinite(loss_TK) & ~np.isfinite(other_loss_TK)  # diverged, both of them
+            near_TK = np.abs(loss_TK - second_loss_TK) <= PARTED
+        near_TK |= ~np.isfinite(loss_TK) & ~np.isfinite(second_loss_TK)  # diverged, both of them
         parted_TK[has_curve_T] = ~near_TK & (iterations_K < done_T[:, None])
     return iterations_K, parted_TK, has_curve_T
 

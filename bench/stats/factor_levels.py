@@ -26,7 +26,8 @@ def trials(trainings: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 
 def places_of(trainings: pd.DataFrame, table: pd.DataFrame) -> Ints:
     """Return for each training the place ``[T]`` of its trial in the table."""
-    return pd.Categorical(trainings[c.TRIAL_ID], categories=table[c.TRIAL_ID]).codes.astype(np.int64)
+    places = {trial_id: place for place, trial_id in enumerate(table[c.TRIAL_ID])}
+    return trainings[c.TRIAL_ID].map(places).to_numpy(dtype=np.int64)
 
 
 def levels(table: pd.DataFrame, name: str) -> list[Any]:

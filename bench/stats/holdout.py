@@ -68,7 +68,7 @@ class TrialScores:
     @cached_property
     def planned(self) -> dict[str, PlannedTrial]:
         """The planned trials by their ids."""
-        return {one.trial.trial_id: one for one in self.plan.trials}
+        return {planned.trial.trial_id: planned for planned in self.plan.trials}
 
     def trained(self, trial_id: str, seeds: Sequence[int]) -> pd.DataFrame | None:
         """Return a trial's trainings with these seeds; None where there are none, or some are not there yet."""
@@ -104,18 +104,20 @@ class TrialScores:
         names = [NUMBER, c.TRIAL_ID, STATE, SEEDS, *self.measures, VIOLATION, FEASIBLE]
         tables = []
         for study in self.proposals.studies:
-            proposed = [self._scored(*one, study.pruned.get(one[0])) for one in enumerate(study.trials)]
-            table = pd.DataFrame([row for row in proposed if row], columns=names)
+            rows = [
+                self._scored(trial_id, number, study.pruned.get(number)) for number, trial_id in enumerate(study.trials)
+            ]
+            table = pd.DataFrame([row for row in rows if row], columns=names)
             tables.append(table.astype({FEASIBLE: bool, VIOLATION: float}))
         return tables
 
-    def _scored(self, number: int, trial_id: str, pruned: int | None) -> dict[str, Any]:
+    def _scored(self, trial_id: str, number: int, pruned: int | None) -> dict[str, Any]:
         seeds = self.search.seeds if pruned is None else self.search.seeds[:pruned]
         rows = self.trained(trial_id, seeds)
         if rows is None:
             return {}
         scores = self.scores(rows)
-        violation = float(sum(max(one.violation(scores[one.measure]), 0.0) for one in self.search.constraints))
+        violation = float(sum(max(limit.violation(scores[limit.measure]), 0.0) for limit in self.search.constraints))
         row = {NUMBER: number, c.TRIAL_ID: trial_id, STATE: COMPLETE if pruned is None else PRUNED, SEEDS: len(seeds)}
         return {**row, **scores, VIOLATION: violation, FEASIBLE: violation <= 0}
 
@@ -206,7 +208,8 @@ def _row(scores: TrialScores, trial: Mapping[str, Any]) -> dict[str, Any]:
         found = optimism(seen, held_out, more_is_better=scores.objectives[name] == MAXIMIZE)
         row |= dict(zip(OPTIMISM, found, strict=True))
     if sides[HELD_OUT]:
-        row |= {str(one): one.violation(sides[HELD_OUT][one.measure]) <= 0 for one in scores.search.constraints}
+        limits = scores.search.constraints
+        row |= {str(limit): limit.violation(sides[HELD_OUT][limit.measure]) <= 0 for limit in limits}
     return row
 
 

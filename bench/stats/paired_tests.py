@@ -48,10 +48,10 @@ def probability_of_improvement(wins: ArrayLike, losses: ArrayLike, pairs: ArrayL
     return 0.5 + np.subtract(wins, losses) / pairs / 2, 0.5 + low / 2, 0.5 + high / 2
 
 
-def mcnemar_p(only_one: ArrayLike, only_other: ArrayLike) -> Floats:
+def mcnemar_p(only_first: ArrayLike, only_second: ArrayLike) -> Floats:
     """Return the two-sided p of McNemar's test (McNemar 1947), exact: binomial, given how many pairs are discordant."""
-    one, other = np.asarray(only_one), np.asarray(only_other)
-    return np.asarray(np.minimum(2 * binom.cdf(np.minimum(one, other), one + other, 0.5), 1.0), dtype=np.float64)
+    fewer, discordant = np.minimum(only_first, only_second), np.add(only_first, only_second)
+    return np.asarray(np.minimum(2 * binom.cdf(fewer, discordant, 0.5), 1.0), dtype=np.float64)
 
 
 def holm(p: Floats) -> Floats:
@@ -65,19 +65,16 @@ def holm(p: Floats) -> Floats:
 # ------------------------------------------------------------------ how many seeds
 
 
-def seeds_needed(pairs: ArrayLike, only_one: ArrayLike, only_other: ArrayLike) -> Floats:
+def seeds_needed(pairs: ArrayLike, only_first: ArrayLike, only_second: ArrayLike) -> Floats:
     """Return the fewest seeds with which McNemar's exact test, two-sided at 5 %, has 80 % power; of one comparison.
 
     The discordant proportions that were seen are taken as true. Infinite where they do not differ, else missing where
     fewer than 5 pairs are discordant. Beyond 10,000 seeds it is the number of the formula, corrected for continuity.
     """
-    size, one, other = np.broadcast_arrays(
-        *(np.asarray(some, dtype=np.int64) for some in (pairs, only_one, only_other))
-    )
-    counts_R3 = np.stack([size, np.maximum(one, other), np.minimum(one, other)], axis=-1).reshape(-1, 3)
-    different_U3, which_R = np.unique(counts_R3, axis=0, return_inverse=True)
-    needed_U = np.array([_needed(*counts) for counts in different_U3.tolist()], dtype=np.float64)
-    return needed_U[which_R.reshape(size.shape)]
+    counts = np.broadcast_arrays(pairs, np.maximum(only_first, only_second), np.minimum(only_first, only_second))
+    different_U3, which_R = np.unique(np.stack(counts, axis=-1).reshape(-1, 3), axis=0, return_inverse=True)
+    needed_U = np.array([_needed(*some) for some in different_U3.tolist()], dtype=np.float64)
+    return needed_U[which_R.reshape(counts[0].shape)]
 
 
 def _needed(pairs: int, more: int, fewer: int) -> float:

@@ -79,12 +79,16 @@ def times_to_solution(trainings: pd.DataFrame, seed: int, *, seconds: bool = Fal
     none. The median and its limits are missing where they are not within the budget; the expected running time is
     infinite where nothing solved. A trial's figures depend on its own trainings and the seed only.
     """
-    trials = list(_trials(trainings, seconds=seconds))
-    counts = [(one.trial_id, one.trainings, len(one.solved_S)) for one in trials]
-    figures = [(one.budget, *_median(one), *_restricted_mean(one), *_running_time(one, seed)) for one in trials]
-    scaled = np.array(figures).reshape(-1, 1 + len(FIGURES)) * np.array([one.unit for one in trials])[:, None]
-    table = pd.DataFrame(counts, columns=[c.TRIAL_ID, COUNT, c.SOLVED]).astype({COUNT: np.int64, c.SOLVED: np.int64})
-    return table.join(pd.DataFrame(scaled, columns=[BUDGET, *FIGURES]))
+    rows = [
+        (one.trial_id, one.trainings, len(one.solved_S), *(one.unit * np.array([one.budget, *_figures(one, seed)])))
+        for one in _trials(trainings, seconds=seconds)
+    ]
+    table = pd.DataFrame(rows, columns=[c.TRIAL_ID, COUNT, c.SOLVED, BUDGET, *FIGURES])
+    return table.astype({COUNT: np.int64, c.SOLVED: np.int64, **dict.fromkeys((BUDGET, *FIGURES), np.float64)})
+
+
+def _figures(times: _Times, seed: int) -> tuple[float, ...]:
+    return *_median(times), *_restricted_mean(times), *_running_time(times, seed)
 
 
 def _trials(trainings: pd.DataFrame, *, seconds: bool) -> Iterator[_Times]:
