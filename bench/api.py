@@ -152,12 +152,12 @@ def _conclude(runner: Runner, options: Options, store: Store) -> SweepOutcome:
     writer.keep_runs()
     read = read_for_report(store, writer.run_id)
     report = report_of(store, read)
-    verdicts = report.swept.verdicts
+    verdicts = report.data.verdicts
     writer.json("claims.json", verdict_rows(verdicts))
     sizes = {"trials": len(plan.trials), "trainings": plan.trainings}
     figures = {**_outcomes(read), **sizes, "total_seconds": time.monotonic() - options.started}
     writer.figures(figures)
-    report.swept.figures.update(figures)
+    report.data.figures.update(figures)
     path = None
     if not options.no_report:
         path = options.output or default_report([read.info])
@@ -169,10 +169,10 @@ def _conclude(runner: Runner, options: Options, store: Store) -> SweepOutcome:
     _tell_reasons(read)
     if len(read.trainings) < plan.trainings:
         say(f"only {len(read.trainings):,} of {plan.trainings:,} trainings could be read back; --resume does the rest")
-        return SweepOutcome(FAILED, summary, read, verdicts, report.findings, report.searched)
+        return SweepOutcome(FAILED, summary, read, verdicts, report.findings, report.search_results)
     writer.finish()
     bad = summary["outcomes"][Result.FAILED] or not all(verdict.holds for verdict in verdicts)
-    return SweepOutcome(FAILED if bad else DONE, summary, read, verdicts, report.findings, report.searched)
+    return SweepOutcome(FAILED if bad else DONE, summary, read, verdicts, report.findings, report.search_results)
 
 
 def _outcomes(read: StoredSweep) -> dict[str, int]:
