@@ -319,7 +319,7 @@ def test_a_dollar_in_a_name_is_no_mathematics(bench, folder):
 def test_single_curves_of_different_trials_are_different_lines(trained_report):
     """Every parameter that tells two trials apart is in the label."""
     report = trained_report("learning_rate=0.01,5", "iterations=60", "seeds=0:2")
-    (curves,) = report._sections["curves"]
+    (curves,) = report["curves"]
     assert curves["chart"].data["label"].nunique() == 4
 
 
