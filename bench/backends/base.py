@@ -48,9 +48,9 @@ class Group(ABC):
     def advance(self, start: int, end: int) -> Array:
         """Do the iterations from start to end, unless all stop; return the losses ``[T]`` before the first."""
 
-    @abstractmethod
     def all_solved(self) -> bool:
-        """Whether every training has been solved."""
+        """Whether every training has been solved by the last iteration; False where finding out gains nothing."""
+        return False
 
     @abstractmethod
     def results(self) -> Results:

@@ -70,10 +70,6 @@ class LaneGroup(Group):
         self.kernel(start, end)
         return losses_BL.ravel()[: self.size]
 
-    def all_solved(self) -> bool:
-        """Whether every training has been solved."""
-        return bool((self.lanes.solved_at != NEVER).all())
-
     def results(self) -> Results:
         """Return all results; the kernel has checked the final predictions."""
         lanes = self.lanes
