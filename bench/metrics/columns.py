@@ -87,7 +87,7 @@ DESCRIBED = (  # what a trial's run in MLflow is made from
     CURVE,
     CURVE_US,
 )
-JUDGED = (  # what a search judges a trial by
+OBJECTIVE_INPUTS = (  # what a search's objectives are computed from
     TRIAL_ID,
     SEED,
     ITERATIONS,

@@ -103,7 +103,7 @@ class Recorder:
         self.experiment, self.plan, self.writer = experiment, plan, writer
         self.seconds = dict.fromkeys((*WAITED, *WORKED), 0.0)
         self._statistics, self._training_runs = statistics, training_runs
-        self._columns = c.JUDGED if plan.search else (c.SEED, c.SOLVED)  # what strategies ask of trainings
+        self._columns = c.OBJECTIVE_INPUTS if plan.search else (c.SEED, c.SOLVED)  # what strategies ask of trainings
         self._trials: dict[str, _Trial] = {}
         self._names: dict[str, str] = {}
         self._open: frozenset[str] = frozenset()
