@@ -24,8 +24,8 @@ class Strategy(Protocol):
     def steps(self, recorder: Recorder) -> Iterator[Step]:
         """Yield what to train next; when a step has been trained, the recorder has its results and this goes on.
 
-        A resumed sweep goes through all steps again from the first, and trains what is missing: a step may depend on
-        the plan and on results, on nothing else. After an interrupt a strategy is not gone on with.
+        A resumed sweep takes all steps again from the first and trains what is missing, so that a step may depend on
+        the plan and on results only. After an interrupt nobody asks for the next step.
         """
 
 
