@@ -46,6 +46,29 @@ BEST, LABEL = "best", "label"
 OBJECTIVE, EVALUATOR, PARAMETER, IMPORTANCE = "objective", "evaluator", "parameter", "importance"
 TRIAL, END, VALUE = "trial", "end", "value"
 EDGE = 0.02  # of a range, on its own scale: what lies nearer to an end may be better beyond it
+SAMPLER, SAMPLER_SEED, IS_BASELINE, TRIALS, ENDED = "sampler", "seed", "is_baseline", "judged", "ended"
+MEAN = "mean"
+STUDIES = [SAMPLER, SAMPLER_SEED, IS_BASELINE, TRIALS, ENDED, c.TRIAL_ID, SEARCH, HELD_OUT]
+RUNNING = [SAMPLER, NUMBER, MEAN, LOW, HIGH]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The mean value of a sampler's winners less that of the baseline's, on held-out seeds where there are any.
+
+    ``superiority`` is the probability that a winner of the sampler is better than one of the baseline, ties counted
+    half; ``low`` and ``high`` are missing with fewer than two repeats, and where nothing varies.
+    """
+
+    side: str
+    sampler: str
+    baseline: str
+    repeats: int
+    baseline_repeats: int
+    mean: float
+    low: float
+    high: float
+    superiority: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,21 +144,6 @@ class SearchResults(TrialScores):
         return " ".join(word(name, value, DIGITS) for name, value in values if value is not None)
 
     @cached_property
-    def studies(self) -> pd.DataFrame:
-        """The repeated searches, a row each."""
-        return studies_table(self)
-
-    @cached_property
-    def running(self) -> pd.DataFrame:
-        """The mean best so far of each sampler by number of trials."""
-        return mean_best_so_far(self, SEED)
-
-    @cached_property
-    def difference(self) -> "Difference | None":
-        """The sampler's winners against the baseline's; None where there are not both."""
-        return sampler_difference(self)
-
-    @cached_property
     def importances(self) -> pd.DataFrame:
         """How much each parameter mattered to each objective, by each of Optuna's evaluators; empty until it ended."""
         rows = (self.saved or {}).get(IMPORTANCE) or []
@@ -184,8 +192,76 @@ class SearchResults(TrialScores):
     @property
     def duplicates(self) -> int:
         """How many proposals named a trial that had been proposed before."""
-        listed = self.proposals.studies[0].trials
-        return len(listed) - len(set(listed))
+        proposed = self.proposals.studies[0].trials
+        return len(proposed) - len(set(proposed))
+
+    # repeated searches
+
+    @cached_property
+    def studies(self) -> pd.DataFrame:
+        """A row per study: sampler, seed, whether it ended, and the first objective of its best trial on each side.
+
+        One has ended when all its trials were trained. Its best trial is its winner, or the best so far.
+        """
+        rows = []
+        for place, (study, table) in enumerate(zip(self.proposals.studies, self.tables, strict=True)):
+            won = [winner.trial_id for winner in self.proposals.winners if (winner.study, winner.rank) == (place, 1)]
+            first = pareto_front(table, {self.primary: self.objectives[self.primary]})
+            trial_id = next(iter(won or first[c.TRIAL_ID]), None)
+            sides = [self.on(side, trial_id) if trial_id else None for side in (SEARCH, HELD_OUT)]
+            values = [np.nan if trained is None else objective(trained, self.primary) for trained in sides]
+            ended = len(table) == self.search.trials
+            row = (study.sampler, study.seed, place >= self.search.repeats, len(table), ended, trial_id, *values)
+            rows.append(row)
+        return pd.DataFrame(rows, columns=STUDIES)
+
+    @cached_property
+    def running(self) -> pd.DataFrame:
+        """The mean best so far of each sampler by the number of the proposal, over the studies that ended.
+
+        With the expanded 95 % percentile bootstrap over repeats (Efron 1979; Hesterberg 2015), at each number by
+        itself; missing below two repeats, and where some study has no feasible trial yet.
+        """
+        ended = self.studies[self.studies[ENDED].astype(bool)]
+        parts = [pd.DataFrame(columns=RUNNING)]
+        for (_, sampler), rows in ended.groupby([IS_BASELINE, SAMPLER], sort=False):
+            tables = [self.tables[place] for place in rows.index]
+            best = [best_so_far(table, self.primary, self.objectives[self.primary]) for table in tables]
+            best_NR = np.stack(best, axis=1)
+            best_NR = np.where(np.isfinite(best_NR), best_NR, np.nan)
+            weights_RB = draw_weights(len(tables), np.random.default_rng(SEED))
+            low, high = percentile_interval(best_NR @ weights_RB / len(tables), len(tables))
+            columns = {SAMPLER: str(sampler), NUMBER: tables[0][NUMBER].to_numpy(), MEAN: best_NR.mean(axis=1)}
+            parts.append(pd.DataFrame({**columns, LOW: low, HIGH: high}))
+        return pd.concat(parts[1:] or parts, ignore_index=True)
+
+    @cached_property
+    def difference(self) -> Difference | None:
+        """How the sampler's winners compare with the baseline's, of the studies that ended; None without both.
+
+        The interval is Welch's (1947) for a difference of means with unequal variances; the probability of superiority
+        is Mann and Whitney's (1947) U over the number of pairs.
+        """
+        side = HELD_OUT if len(self.search.held_out) else SEARCH
+        ended = self.studies[ENDED].astype(bool) & np.isfinite(self.studies[side].astype(float))
+        is_baseline = self.studies[IS_BASELINE].astype(bool)
+        own, baseline = self.studies[ended & ~is_baseline], self.studies[ended & is_baseline]
+        if own.empty or baseline.empty:
+            return None
+        values, others = (rows[side].to_numpy(dtype=np.float64) for rows in (own, baseline))
+        share = float(mannwhitneyu(values, others).statistic) / len(values) / len(others)
+        low, high = _welch_interval(values, others)
+        return Difference(
+            side=side,
+            sampler=str(own[SAMPLER].iloc[0]),
+            baseline=str(baseline[SAMPLER].iloc[0]),
+            repeats=len(values),
+            baseline_repeats=len(others),
+            mean=float(values.mean() - others.mean()),
+            low=low,
+            high=high,
+            superiority=share if self.objectives[self.primary] == MAXIMIZE else 1 - share,
+        )
 
 
 def search_results(plan: Plan, trainings: pd.DataFrame, saved: Mapping[str, Any] | None) -> SearchResults | None:
@@ -208,109 +284,6 @@ def _edge(value: float, over: Range) -> str:
     low, at, high = (np.log(end) if over.log else end for end in (over.low, value, over.high))
     share = (at - low) / (high - low)
     return "low" if share <= EDGE else "high" if share >= 1 - EDGE else ""
-
-
-# ------------------------------------------------------------------ repeated searches
-
-
-SAMPLER, SAMPLER_SEED, IS_BASELINE, TRIALS, ENDED = "sampler", "seed", "is_baseline", "judged", "ended"
-MEAN = "mean"
-STUDIES = [SAMPLER, SAMPLER_SEED, IS_BASELINE, TRIALS, ENDED, c.TRIAL_ID, SEARCH, HELD_OUT]
-RUNNING = [SAMPLER, NUMBER, MEAN, LOW, HIGH]
-
-
-@dataclass(frozen=True)
-class Difference:
-    """The mean value of a sampler's winners less that of the baseline's, on held-out seeds where there are any.
-
-    ``superiority`` is the probability that a winner of the sampler is better than one of the baseline, ties counted
-    half; ``low`` and ``high`` are missing with fewer than two repeats, and where nothing varies.
-    """
-
-    side: str
-    sampler: str
-    baseline: str
-    repeats: int
-    baseline_repeats: int
-    mean: float
-    low: float
-    high: float
-    superiority: float
-
-
-def studies_table(results: SearchResults) -> pd.DataFrame:
-    """Return a row per study: sampler, seed, whether it ended, and the first objective of its best trial on each side.
-
-    One has ended when all its trials were trained. Its best trial is its winner, or the best so far.
-    """
-    rows = []
-    for place, (study, table) in enumerate(zip(results.proposals.studies, results.tables, strict=True)):
-        trial_id = _winner(results, place)
-        ended = len(table) == results.search.trials
-        values = [_value(results, side, trial_id) for side in (SEARCH, HELD_OUT)]
-        row = (study.sampler, study.seed, place >= results.search.repeats, len(table), ended, trial_id, *values)
-        rows.append(row)
-    return pd.DataFrame(rows, columns=STUDIES)
-
-
-def _winner(results: SearchResults, place: int) -> str | None:
-    """Return the trial that stands for a study: its winner, else the best of the first objective so far."""
-    won = [winner.trial_id for winner in results.proposals.winners if (winner.study, winner.rank) == (place, 1)]
-    first = {results.primary: results.objectives[results.primary]}
-    return next(iter(won or pareto_front(results.tables[place], first)[c.TRIAL_ID]), None)
-
-
-def _value(results: SearchResults, side: str, trial_id: str | None) -> float:
-    rows = results.on(side, trial_id) if trial_id else None
-    return np.nan if rows is None else objective(rows, results.primary)
-
-
-def mean_best_so_far(results: SearchResults, seed: int) -> pd.DataFrame:
-    """Return the mean best so far of each sampler by the number of the proposal, over the studies that ended.
-
-    With the expanded 95 % percentile bootstrap over repeats (Efron 1979; Hesterberg 2015), at each number by itself;
-    missing below two repeats, and where some study has no feasible trial yet.
-    """
-    ended = results.studies[results.studies[ENDED].astype(bool)]
-    parts = [pd.DataFrame(columns=RUNNING)]
-    for (_, sampler), rows in ended.groupby([IS_BASELINE, SAMPLER], sort=False):
-        tables = [results.tables[place] for place in rows.index]
-        direction = results.objectives[results.primary]
-        best_NR = np.stack([best_so_far(table, results.primary, direction) for table in tables], axis=1)
-        best_NR = np.where(np.isfinite(best_NR), best_NR, np.nan)
-        weights_RB = draw_weights(len(tables), np.random.default_rng(seed))
-        low, high = percentile_interval(best_NR @ weights_RB / len(tables), len(tables))
-        columns = {SAMPLER: str(sampler), NUMBER: tables[0][NUMBER].to_numpy(), MEAN: best_NR.mean(axis=1)}
-        parts.append(pd.DataFrame({**columns, LOW: low, HIGH: high}))
-    return pd.concat(parts[1:] or parts, ignore_index=True)
-
-
-def sampler_difference(results: SearchResults) -> Difference | None:
-    """Return how the sampler's winners compare with the baseline's, of the studies that ended; None without both.
-
-    The interval is Welch's (1947) for a difference of means with unequal variances; the probability of superiority is
-    Mann and Whitney's (1947) U over the number of pairs.
-    """
-    side = HELD_OUT if len(results.search.held_out) else SEARCH
-    studies = results.studies
-    compared = studies[studies[ENDED].astype(bool) & np.isfinite(studies[side].astype(float))]
-    own, baseline = (compared[compared[IS_BASELINE].astype(bool) == is_baseline] for is_baseline in (False, True))
-    if own.empty or baseline.empty:
-        return None
-    values, others = (rows[side].to_numpy(dtype=np.float64) for rows in (own, baseline))
-    share = float(mannwhitneyu(values, others).statistic) / len(values) / len(others)
-    low, high = _welch_interval(values, others)
-    return Difference(
-        side=side,
-        sampler=str(own[SAMPLER].iloc[0]),
-        baseline=str(baseline[SAMPLER].iloc[0]),
-        repeats=len(values),
-        baseline_repeats=len(others),
-        mean=float(values.mean() - others.mean()),
-        low=low,
-        high=high,
-        superiority=share if results.objectives[results.primary] == MAXIMIZE else 1 - share,
-    )
 
 
 def _welch_interval(values: NDArray[np.float64], others: NDArray[np.float64]) -> tuple[float, float]:
