@@ -7,6 +7,7 @@ import pandas as pd
 from bench.config.search_state import BY_TIMEOUT
 from bench.config.seeds import INTERVAL, MAX_SEEDS, Until
 from bench.metrics import columns as c
+from bench.metrics.measures import left_solution, never_trained
 from bench.metrics.objectives import TRAIN_SECONDS
 from bench.model.outcome import Result
 from bench.report.number_format import plural
@@ -37,7 +38,7 @@ def warnings(data: SweepData, ledger: Content, rates: Sequence[Content], backend
     found += _reasons(trainings)
     found += [ALL_OF_A_KIND[name] for name, count, _ in ledger["outcomes"]
               if name in ALL_OF_A_KIND and 0 < count == ledger["done"]]  # fmt: skip
-    left = int((trainings[c.SOLVED_AT].notna() & ~trainings[c.SOLVED].astype(bool)).sum())
+    left = int(left_solution(trainings).sum())
     if left:
         found.append(f"{plural(left, 'training')} had solved it and left the solution again; what counts is the end.")
     found += [] if ledger["missing"] else _wide(rates)
@@ -68,7 +69,7 @@ def _search(found: SearchResults, command: str) -> list[str]:
 
 def _reasons(trainings: pd.DataFrame) -> list[str]:
     """Say why trainings failed or were refused, each reason once."""
-    lost = trainings[trainings[c.REASON].notna() & trainings[c.OUTCOME].isin([Result.FAILED, Result.UNSUPPORTED])]
+    lost = trainings[trainings[c.REASON].notna() & never_trained(trainings)]
     if lost.empty:
         return []
     counts = lost[[c.OUTCOME, c.REASON]].astype(str).value_counts(sort=False).reset_index(name="n").to_dict("records")

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.metrics import columns as c
+from bench.metrics.measures import time_to_solution
 from bench.report import drawing
 from bench.report.charts import Chart, four_digits
 from bench.report.colours import EFFECT, OUTCOMES, outcome_legend
@@ -158,8 +159,8 @@ def _thinned(fans: pd.DataFrame, every: int) -> pd.DataFrame:
 
 def _fans_title(block: BlockAnalysis) -> str:
     """Say how far apart the first and the last to solve it are, in the trial where that is furthest."""
-    solved = block.begun[block.begun[c.SOLVED].astype(bool) & block.begun[c.SOLVED_AT].notna()]
-    at = solved[c.SOLVED_AT].astype(float).groupby(solved[c.TRIAL_ID].astype(str))
+    times = pd.Series(time_to_solution(block.begun), index=block.begun[c.TRIAL_ID].astype(str))
+    at = times[np.isfinite(times)].groupby(level=0)
     spans = pd.DataFrame({"early": at.quantile(0.05), "late": at.quantile(0.95)})[at.size() >= ENOUGH]
     if spans.empty:
         return "How the loss falls"
