@@ -194,13 +194,13 @@ def _carry_out(experiment: "Experiment", options: "Options") -> "tuple[int, Swee
 def _summary(swept: "Sweep", outcomes: dict[str, int], *, report: bool | Path = False) -> dict[str, Any]:
     from bench.report_files import default_report
 
-    name, trials = swept.plan["experiment"], swept.plan["trials"]
+    name = swept.plan.question.experiment
     path = report if isinstance(report, Path) else default_report([(name, swept.id)])
     return {
         "sweep": swept.id,
         "experiment": name,
-        "trials": len(trials),
-        "trainings": sum(trial["trainings"] for trial in trials),
+        "trials": len(swept.plan.trials),
+        "trainings": swept.plan.trainings,
         "outcomes": outcomes,
         "seconds": swept.seconds,
         "report": str(path.resolve()) if report else None,
@@ -210,7 +210,7 @@ def _summary(swept: "Sweep", outcomes: dict[str, int], *, report: bool | Path = 
 def _search_words(swept: "Sweep", seconds: dict[str, float]) -> str:
     """Return where a search's time went, and where its study can be looked at."""
     parts = ", ".join(f"{words} {seconds[name]:.1f}" for name, words in CLOCKS.items())
-    storage = shlex.quote(swept.plan["search"]["storage"])
+    storage = shlex.quote(swept.plan.proposals.storage) if swept.plan.proposals else ""
     return f"{seconds['total']:.1f} s in all: {parts}. Optuna's study: optuna-dashboard {storage}"
 
 

@@ -75,25 +75,25 @@ def repeats_words(search: Search) -> list[str]:
     return [f"the space has only {search.settings:,} settings: trials will repeat them, and are not trained again"]
 
 
-def trials_table(plan: Mapping[str, Any], trainings: pd.DataFrame) -> None:
+def trials_table(plan: Plan, trainings: pd.DataFrame) -> None:
     """Print per trial of a grid: solved rate with Wilson's interval, medians over the seeds; a heading per block."""
-    blocks_of_grid = plan["search"]["blocks"]["search"] if plan.get("search") else len(plan["blocks"])
-    listed = [trial for trial in plan["trials"] if trial["blocks"][0] < blocks_of_grid]
+    titles = plan.question.blocks
+    listed = [planned for planned in plan.trials if planned.blocks[0] < len(titles)]
     if not listed:
         return
     trials = listed[:MOST_ROWS]
-    blocks = [trial["blocks"][0] for trial in trials]
+    blocks = [planned.blocks[0] for planned in trials]
     rates = solved_rates(trainings, [c.TRIAL_ID]).set_index(c.TRIAL_ID)
     medians = trial_medians(trainings)
     table = Table("trial", box=None, header_style="bold")
     for heading in ("solved", "95 % interval", "median mse", "median solved at", "µs / iteration"):
         table.add_column(heading, justify="right", no_wrap=True)
     before = None
-    for trial, block, name in zip(trials, blocks, labels([t["parameters"] for t in trials], blocks), strict=True):
-        if block != before and plan["blocks"][block]:
-            table.add_row(f"[italic]{escape(plan['blocks'][block])}[/]")
+    for planned, block, name in zip(trials, blocks, labels([t.trial.parameters for t in trials], blocks), strict=True):
+        if block != before and titles[block]:
+            table.add_row(f"[italic]{escape(titles[block])}[/]")
         before = block
-        table.add_row(escape(name), *_figures(rates, medians, trial[c.TRIAL_ID]))
+        table.add_row(escape(name), *_figures(rates, medians, planned.trial.trial_id))
     print_table(table)
     if len(listed) > MOST_ROWS:
         click.echo(f"... and {len(listed) - MOST_ROWS:,} more trials in the report")

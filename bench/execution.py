@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from bench.config.experiment import Experiment
 from bench.config.plan import Plan, make_plan
-from bench.config.plan_json import plan_json
 from bench.console import repeats_words, say
 from bench.errors import RequestError, before_any_work
 from bench.metrics import columns as c
@@ -124,8 +123,7 @@ def carry_out(experiment: Experiment, options: Options) -> Sweep:
 
 def _unfinished(runner: Runner, options: Options, store: Store) -> Sweep:
     """Return the sweep as far as it came."""
-    plan = plan_json(runner.experiment, runner.plan)
-    return Sweep(store, runner.writer.run_id, plan=plan, seconds=_seconds(runner, options))
+    return Sweep(store, runner.writer.run_id, plan=runner.plan, seconds=_seconds(runner, options))
 
 
 def _checked(options: Options, cores: int) -> executors.Crew:
@@ -235,7 +233,7 @@ def _resumed(store: Store, experiment: Experiment, plan: Plan) -> SweepWriter:
     found = unfinished(store, experiment.name)
     for run in found:
         if run.data.tags.get(PLAN_TAG) == plan.plan_id:
-            return SweepWriter.resume(store, run, experiment, plan)
+            return SweepWriter.resume(store, run, plan)
     others = "; ".join(f"{run.data.tags.get(COMMAND_TAG, '?')} --resume" for run in found[:5])
     hint = f"unfinished sweeps of {experiment.name} that asked something else: {others}" if others else "there is none"
     raise RequestError(f"nothing to resume: no unfinished sweep of this request in {store.uri}; {hint}")

@@ -3,14 +3,14 @@
 import gc
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from bench.config.claims import Printed
-from bench.config.plan import PlannedClaim, planned_claims
+from bench.config.plan import Plan, PlannedClaim
 from bench.errors import RequestError
 from bench.metrics import columns as c
 from bench.stats.claims import Verdict
@@ -45,7 +45,7 @@ def read_for_report(store: Store, sweep: str) -> StoredSweep:
     """Read what a report needs, and no more: weights only where a claim is about them, curves of the first seeds."""
     plan = read_plan(store, sweep)
     with garbage_later():
-        return read_sweep(store, sweep, _columns(planned_claims(plan["claims"])), curves_read(plan))
+        return read_sweep(store, sweep, _columns(plan.claims), curves_read(plan))
 
 
 def _columns(claims: Sequence[PlannedClaim]) -> list[str]:
@@ -54,12 +54,12 @@ def _columns(claims: Sequence[PlannedClaim]) -> list[str]:
     return [*c.PARAMETERS, *c.SCALARS, c.PREDICTIONS, c.CURVE, *weights]
 
 
-def curves_read(plan: Mapping[str, Any]) -> int | None:
+def curves_read(plan: Plan) -> int | None:
     """Return of how many seeds of each trial curves are read; None for all, where a verdict may depend on them."""
-    backends = {trial["parameters"][c.BACKEND] for trial in plan["trials"]}
-    if plan["claims"] or len(backends) > 1:
+    backends = {planned.trial.backend for planned in plan.trials}
+    if plan.claims or len(backends) > 1:
         return None
-    return max(MOST_CURVES // max(len(plan["trials"]), 1), FEWEST_CURVES)
+    return max(MOST_CURVES // max(len(plan.trials), 1), FEWEST_CURVES)
 
 
 def report_of(store: Store, read: StoredSweep, verdicts: Sequence[Verdict], key: int = 1) -> "Report":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bench.config.plan import planned_claims
+from bench.config.plan import Plan
 from bench.metrics import columns as c
 from bench.model.labels import USUAL, bare, varying
 from bench.model.outcome import Result
@@ -59,7 +59,7 @@ class Sweep:
         read: StoredSweep | None = None,
         *,
         whole: bool = False,
-        plan: dict[str, Any] | None = None,
+        plan: Plan | None = None,
         seconds: Mapping[str, float] | None = None,
     ) -> None:
         """Take up a stored sweep; ``read`` is what was read of it before: the ``whole`` of it, or what is exported."""
@@ -87,9 +87,12 @@ class Sweep:
         return str(self._store.client.get_run(self.id).info.status)
 
     @cached_property
-    def plan(self) -> dict[str, Any]:
-        """What was planned: experiment, title, command, trials, claims and search, as the sweep keeps them."""
-        known = self.__dict__.get("_whole") or self.__dict__.get("_rows")
+    def plan(self) -> Plan:
+        """What was planned: its ``trials`` with their seeds, its ``claims``, its ``search``, and the ``question``.
+
+        The question has the experiment's name, title and about, and the command that asks it again.
+        """
+        known: StoredSweep | None = self.__dict__.get("_whole") or self.__dict__.get("_rows")
         return known.plan if known else read_plan(self._store, self.id)
 
     @cached_property
@@ -137,8 +140,7 @@ class Sweep:
 
     @cached_property
     def _verdicts(self) -> list[Verdict]:
-        claims = planned_claims(self.plan["claims"])
-        return check_claims(claims, self._whole.trainings) if claims else []
+        return check_claims(self.plan.claims, self._whole.trainings) if self.plan.claims else []
 
     @cached_property
     def claims(self) -> pd.DataFrame:
@@ -163,7 +165,7 @@ class Sweep:
     @property
     def search_results(self) -> "SearchResults | None":
         """What its search found: ``held_out`` has the best on other seeds, a row each; None where it has no search."""
-        return self.page.searched if self.plan["search"] else None
+        return self.page.searched if self.plan.search else None
 
     def report(self, path: str | Path | None = None) -> Path:
         """Write its report, one HTML file that needs no network, and return where it is.
@@ -188,9 +190,9 @@ class Sweep:
 
     def _headline(self) -> str:
         counts = [f"{count:,} {name}" for name, count in self.outcomes.items() if count]
-        asked = plural(sum(trial["trainings"] for trial in self.plan["trials"]), "training")
+        asked = plural(self.plan.trainings, "training")
         became = f": {', '.join(counts)}" if counts else ""
-        return f"{self.id[:8]} of {self.plan['experiment']}, {self.status.lower()}, {asked}{became}"
+        return f"{self.id[:8]} of {self.plan.question.experiment}, {self.status.lower()}, {asked}{became}"
 
     def _shown(self) -> tuple[pd.DataFrame, str]:
         """Return a row of words per trial, what varies first, and how many more there are."""
@@ -213,7 +215,7 @@ def write_report(sweeps: Sequence[Sweep], path: str | Path | None = None) -> Pat
     target = None if path is None else Path(path)
     check_report(target)
     pages = [one.part(key) if key > 1 else one.page for key, one in enumerate(sweeps, 1)]
-    target = target or default_report([(page.plan["experiment"], page.swept.sweep) for page in pages])
+    target = target or default_report([(page.plan.question.experiment, page.swept.sweep) for page in pages])
     write_page(pages, target)
     return target.resolve()
 

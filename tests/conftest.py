@@ -7,7 +7,7 @@ import shutil
 import signal
 import sqlite3
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import pytest
 from hypothesis import settings
 
 from bench.backends.numpy_loop import NumpyLoop
+from bench.config.plan import Plan
 from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
 from bench.model.initialization import MAX_SEED
@@ -201,8 +202,53 @@ def proposal(ended: Callable[..., Record]) -> Callable[..., Record]:
 
 
 @pytest.fixture(scope="session")
-def search_plan() -> Callable[..., dict[str, Any]]:
-    """Return a plan's document with a search that made these proposals, study by study.
+def as_plan() -> Callable[..., Plan]:
+    """Read a plan from the parts of its document that matter to a test; records have the gates of its trials."""
+
+    def read(records: Iterable[Record], **document: Any) -> Plan:
+        gates = {one.trial.gate.digest: one.trial.gate for one in records}
+        whole: dict[str, Any] = {
+            "experiment": "made-up",
+            "title": "Made up",
+            "about": "",
+            "command": "python -m bench sweep made-up",
+            "blocks": [""],
+            "duplicates": 0,
+            "until": None,
+            "gates": {
+                digest: {"name": gate.name, "inputs": gate.inputs.tolist(), "targets": gate.targets.tolist()}
+                for digest, gate in gates.items()
+            },
+            "timings": [],
+            "search": None,
+            "claims": [],
+            "claims_left_out": False,
+        }
+        return Plan.from_json(whole | document)
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def planned_row() -> Callable[..., dict[str, Any]]:
+    """Return the row of a plan's document of a trial, by the blocks that name it."""
+
+    def row(record: Record, places: Sequence[int] = (0,)) -> dict[str, Any]:
+        trial = record.trial
+        return {
+            c.TRIAL_ID: trial.trial_id,
+            "blocks": list(places),
+            "seeds": write_seeds(record.seeds),
+            "table": trial.gate.digest,
+            "parameters": trial.parameters,
+        }
+
+    return row
+
+
+@pytest.fixture(scope="session")
+def search_plan(planned_row: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Return the parts of a plan's document with a search that made these proposals, study by study.
 
     ``winners`` are of the first study, by rank; ``more_winners`` has (study, record).
     """
@@ -262,21 +308,8 @@ def search_plan() -> Callable[..., dict[str, Any]]:
         }
         return {
             "blocks": ["Search", "Held-out seeds", "Repeated searches"],
-            "trials": [_planned_of_search(one, places[name]) for name, one in records.items()],
+            "trials": [planned_row(one, places[name]) for name, one in records.items()],
             "search": {**search, **more},
         }
 
     return document
-
-
-def _planned_of_search(record: Record, places: Sequence[int]) -> dict[str, Any]:
-    trial = record.trial
-    return {
-        c.TRIAL_ID: trial.trial_id,
-        "blocks": list(places),
-        "seeds": write_seeds(record.seeds),
-        "trainings": len(record.seeds),
-        "weights": trial.network.parameters,
-        "table": trial.gate.digest,
-        "parameters": trial.parameters,
-    }

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from bench.config.claims import CLAIM, Claim, Comparison
 from bench.config.experiment import Experiment
 from bench.config.search_config import Search
-from bench.config.search_state import Proposals
-from bench.config.seeds import compact, write_seeds
-from bench.config.until import Until
+from bench.config.search_state import BLOCKS, Proposals
+from bench.config.seeds import compact, read_seeds, write_seeds
+from bench.config.until import Until, until_row
 from bench.config.values import Block, attempt, written
 from bench.errors import RequestError, unknown
 from bench.model.gate import Gate
@@ -21,6 +23,18 @@ from bench.model.timing import Timing
 from bench.model.trial import PARAMETERS, Trial, read
 
 MOST_TRAININGS = 100_000_000  # more would not fit the memory that accounts for them
+
+
+@dataclass(frozen=True)
+class Question:
+    """The question that a sweep asks, in words, and the command that asks it again."""
+
+    experiment: str = ""
+    title: str = ""
+    about: str = ""
+    command: str = ""
+    blocks: tuple[str, ...] = ("",)  # the titles of the grid's blocks
+    claims_left_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,6 +82,16 @@ class Plan:
     timings: tuple[Timing, ...] = ()
     until: Until | None = None
     proposals: Proposals | None = None  # of the search, so far
+    question: Question = Question()
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """The titles of all blocks: the grid's, then those of the search."""
+        return (*self.question.blocks, *(BLOCKS if self.search else ()))
+
+    def block(self, name: str) -> int:
+        """Return the place of one of the search's blocks: they come after the grid's."""
+        return len(self.question.blocks) + BLOCKS.index(name)
 
     @property
     def trainings(self) -> int:
@@ -111,6 +135,15 @@ class Plan:
         )
         return replace(self, trials=tuple(trials), until=until)
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the document that a sweep keeps of its plan: it can be read without the experiment's file."""
+        return _document(self)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Plan":
+        """Return the plan of such a document; its trials have the names that they had when it was written."""
+        return _read(document)
+
     @property
     def plan_id(self) -> str:
         """A hash of what is to be trained: the same request gives the same, however it was written."""
@@ -153,7 +186,16 @@ def make_plan(experiment: Experiment) -> Plan:
     planned = tuple(known.planned() for known in named.values())
     duplicates = total - sum(p.trainings for p in planned)
     claims = plan_claims(experiment.claims, planned)
-    return Plan(planned, duplicates, claims, experiment.search, tuple(timings.values()), experiment.until)
+    question = Question(
+        experiment.name,
+        experiment.title,
+        experiment.about,
+        experiment.command,
+        tuple(block.title for block in experiment.blocks),
+        experiment.claims_left_out,
+    )
+    timed = tuple(timings.values())
+    return Plan(planned, duplicates, claims, experiment.search, timed, experiment.until, question=question)
 
 
 def _add_timing(timings: dict[tuple[str, str], Timing], new: Timing) -> None:
@@ -278,8 +320,95 @@ def _canonical(name: str, value: Any) -> Any:
     return written(found) if name == "hidden" else found
 
 
-def planned_claims(rows: Sequence[Mapping[str, Any]]) -> tuple[PlannedClaim, ...]:
-    """Return claims from the plain rows that a sweep keeps of them."""
-    return tuple(
-        PlannedClaim(CLAIM.validate_python(row["claim"]), tuple(row["trials"]), tuple(row["than"])) for row in rows
+# ------------------------------------------------------------------ as a document
+
+
+def _document(plan: Plan) -> dict[str, Any]:
+    question, gates = plan.question, {planned.trial.gate.digest: planned.trial.gate for planned in plan.trials}
+    return {
+        "experiment": question.experiment,
+        "title": question.title,
+        "about": question.about,
+        "command": question.command,
+        "blocks": list(plan.blocks),
+        "duplicates": plan.duplicates,
+        "until": until_row(plan.until),
+        "gates": {
+            digest: {"name": gate.name, "inputs": gate.inputs.tolist(), "targets": gate.targets.tolist()}
+            for digest, gate in gates.items()
+        },
+        "trials": [
+            {
+                "trial_id": planned.trial.trial_id,
+                "blocks": planned.blocks,
+                "seeds": write_seeds(planned.seeds),
+                "alone": write_seeds(planned.alone),
+                "trainings": planned.trainings,
+                "weights": planned.trial.network.parameters,
+                "table": planned.trial.gate.digest,
+                "parameters": planned.trial.parameters,
+            }
+            for planned in plan.trials
+        ],
+        "timings": [
+            {
+                "trial_id": timing.trial.trial_id,
+                "seeds": write_seeds(timing.seeds),
+                "together": len(timing.seeds),
+                "rounds": timing.rounds,
+            }
+            for timing in plan.timings
+        ],
+        "search": _search_row(plan),
+        "claims_left_out": question.claims_left_out,
+        "claims": [
+            {
+                "claim": planned.claim.model_dump(by_alias=True, exclude_none=True),
+                "trials": planned.trials,
+                "than": planned.than,
+            }
+            for planned in plan.claims
+        ],
+    }
+
+
+def _search_row(plan: Plan) -> dict[str, Any] | None:
+    if plan.search is None:
+        return None
+    places = {name: plan.block(block) for name, block in zip(("search", "held_out", "repeated"), BLOCKS, strict=True)}
+    return {**plan.search.row, "blocks": places, **(plan.proposals or Proposals(())).row}
+
+
+def _read(document: Mapping[str, Any]) -> Plan:
+    gates = {
+        digest: Gate(one["name"], np.array(one["inputs"], dtype=float), np.array(one["targets"], dtype=float))
+        for digest, one in document["gates"].items()
+    }
+    trials = {row["trial_id"]: _planned_trial(row, gates) for row in document["trials"]}
+    search = document["search"]
+    claims = (
+        PlannedClaim(CLAIM.validate_python(row["claim"]), tuple(row["trials"]), tuple(row["than"]))
+        for row in document["claims"]
     )
+    timings = (
+        Timing(trials[row["trial_id"]].trial, read_seeds(row["seeds"]), row["rounds"]) for row in document["timings"]
+    )
+    blocks = document["blocks"][: -len(BLOCKS)] if search else document["blocks"]
+    words = {name: document[name] for name in ("experiment", "title", "about", "command", "claims_left_out")}
+    return Plan(
+        trials=tuple(trials.values()),
+        duplicates=document["duplicates"],
+        claims=tuple(claims),
+        search=Search.from_json(search, {name: one.trial for name, one in trials.items()}) if search else None,
+        timings=tuple(timings),
+        until=Until(**document["until"]) if document["until"] else None,
+        proposals=Proposals.from_json(search) if search else None,
+        question=Question(**words, blocks=tuple(blocks)),
+    )
+
+
+def _planned_trial(row: Mapping[str, Any], gates: Mapping[str, Gate]) -> PlannedTrial:
+    trial = Trial(**{**row["parameters"], "gate": gates[row["table"]]})
+    trial.__dict__["trial_id"] = row["trial_id"]  # as it was named then, with the parameters that there were
+    alone = read_seeds(row["alone"]) if row.get("alone") else ()
+    return PlannedTrial(trial, tuple(row["blocks"]), _minus(read_seeds(row["seeds"]), [alone] if alone else []), alone)

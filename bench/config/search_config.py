@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.config.search_space import Choices, Dimension
-from bench.config.seeds import write_seeds
+from bench.config.search_space import Choices, Dimension, in_order
+from bench.config.seeds import read_seeds, write_seeds
 from bench.config.values import written
-from bench.metrics.objectives import DIRECTIONS, RMST, Constraint
+from bench.metrics.objectives import DIRECTIONS, RMST, Constraint, read_constraints
 from bench.model.gate import Gate
 from bench.model.trial import Trial
 
@@ -154,3 +154,21 @@ class Search:
         """What makes two searches the same, as text."""
         fixed = {name: written(value) for name, value in self.fixed.items()}
         return json.dumps([self.row, fixed, self.gate.digest], sort_keys=True)
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any], trials: Mapping[str, Trial]) -> "Search":
+        """Return a search from what a sweep keeps of it, with those of its references that are among the trials."""
+        return cls(
+            space=in_order({name: Dimension.from_json(one) for name, one in row["space"].items()}),
+            fixed={},
+            seeds=read_seeds(row["seeds"]),
+            objectives=tuple(row["objectives"]),
+            constraints=read_constraints("constraints", row["constraints"]),
+            prune=tuple(row["prune"]),
+            references=tuple(
+                Reference(one["title"], trials[one["trial_id"]])
+                for one in row["references"]
+                if one["trial_id"] in trials
+            ),
+            **{name: row[name] for name in PLAIN},
+        )

@@ -107,6 +107,13 @@ class Dimension:
             {"only_if": {name: list(wanted) for name, wanted in self.only_if.items()}} if self.only_if else {}
         )
 
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> "Dimension":
+        """Return a dimension from what a sweep keeps of it; of choices, the names stand for the values."""
+        bounds = {name: value for name, value in row.items() if name != "only_if"}
+        over = Choices({name: name for name in row["choices"]}) if "choices" in row else Range(**bounds)
+        return cls(over, {name: tuple(wanted) for name, wanted in row.get("only_if", {}).items()})
+
 
 # ------------------------------------------------------------------ dimensions
 

@@ -51,6 +51,22 @@ class Proposals:
         rest = {"winners": [asdict(winner) for winner in self.winners], "storage": self.storage, "ended": self.ended}
         return {"studies": studies, **rest}
 
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> "Proposals":
+        """Return proposals from what a sweep keeps of them."""
+        studies = (
+            # the numbers of trials are text in JSON
+            StudyRecord(
+                name=one["name"],
+                sampler=one["sampler"],
+                seed=one["seed"],
+                trials=tuple(one["trials"]),
+                pruned={int(number): seeds for number, seeds in one["pruned"].items()},
+            )
+            for one in row["studies"]
+        )
+        return cls(tuple(studies), tuple(Winner(**one) for one in row["winners"]), row["storage"], row["ended"])
+
 
 # ------------------------------------------------------------------ best
 

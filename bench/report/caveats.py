@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bench.config.search_state import BY_TIMEOUT
+from bench.config.until import INTERVAL, MAX_SEEDS, Until
 from bench.metrics import columns as c
 from bench.metrics.objectives import TRAIN_SECONDS
 from bench.model.outcome import Result
@@ -33,16 +34,16 @@ def warnings(
     if ledger["missing"]:
         found.append(
             f"This sweep is not finished: {ledger['done']:,} of {ledger['planned']:,} planned trainings are here. "
-            f"Go on with: {plan['command']} --resume"
+            f"Go on with: {plan.question.command} --resume"
         )
-    found += _search(searched, plan["command"]) if searched else []
+    found += _search(searched, plan.question.command) if searched else []
     found += _reasons(data)
     found += _all_of_a_kind(ledger)
     found += _left_again(data)
     found += [] if ledger["missing"] else _wide(rates)
     found += _timings(backends) if backends else []
     found += _curves(swept)
-    if plan["claims_left_out"]:
+    if plan.question.claims_left_out:
         found.append(
             "The experiment's claims speak of the file as written; with other values given they were not checked."
         )
@@ -51,16 +52,16 @@ def warnings(
 
 def _search(found: SearchResults, command: str) -> list[str]:
     """Say what a search has not done, and what cannot be had again bit for bit."""
-    asked = found.search
-    so_far = f"{len(found.history):,} of {plural(asked['trials'], 'trial')}"
+    asked, ended = found.search, found.proposals.ended
+    so_far = f"{len(found.history):,} of {plural(asked.trials, 'trial')}"
     said = []
-    if asked["ended"] is None:
+    if ended is None:
         said.append(f"The search is not finished: {so_far} are here. Go on with: {command} --resume")
-    elif asked["ended"] == BY_TIMEOUT:
-        said.append(f"The search ended by its limit of {asked['timeout_s']:g} s, after {so_far}.")
+    elif ended == BY_TIMEOUT:
+        said.append(f"The search ended by its limit of {asked.timeout_s:g} s, after {so_far}.")
     if TRAIN_SECONDS in found.judged.measures:
         said.append("The search goes by measured seconds: it cannot be repeated bit for bit.")
-    if not asked["held_out"]:
+    if not asked.validate:
         said.append("validate = 0: nothing was checked on seeds that the search did not choose by.")
     return said
 
@@ -118,24 +119,24 @@ def _timings(backends: Mapping[str, Any]) -> list[str]:
 
 
 def _curves(swept: "SweepData") -> list[str]:
-    most = max((trial["trainings"] for trial in swept.plan["trials"]), default=0)
+    most = max((planned.trainings for planned in swept.plan.trials), default=0)
     kept = min(c.CURVES_PER_TRIAL, swept.curves if swept.curves is not None else most)
     if most <= kept:
         return []
     return [f"Curves are shown of the first {kept:,} seeds of a trial; rates and times count all seeds."]
 
 
-def until_words(until: Mapping[str, Any] | None) -> str:
+def until_words(until: Until | None) -> str:
     """Say which rule ended the adding of seeds."""
     if not until:
         return ""
-    goal = f"until every solved rate was known to within {100 * until['half_width']:g} points"
-    rounds = plural(int(until["rounds"]), "round")
-    if until["stopped_by"] == "interval":
+    goal = f"until every solved rate was known to within {100 * until.half_width:g} points"
+    rounds = plural(int(until.rounds), "round")
+    if until.stopped_by == INTERVAL:
         return f"Seeds were added in {rounds} {goal}. {APPROXIMATE}"
-    if until["stopped_by"] == "max_seeds":
+    if until.stopped_by == MAX_SEEDS:
         return (
-            f"Seeds were to be added {goal}; the limit of {until['max_seeds']:,} seeds ended that after {rounds}, with "
-            f"{plural(int(until['wide']), 'trial')} still wider. {APPROXIMATE}"
+            f"Seeds were to be added {goal}; the limit of {until.max_seeds:,} seeds ended that after {rounds}, with "
+            f"{plural(int(until.wide), 'trial')} still wider. {APPROXIMATE}"
         )
     return f"Seeds were being added {goal} when the sweep ended, in {rounds} so far."

@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from bench.config.plan import PlannedTrial
+from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
 from bench.report.charts import Cell, Chart, Table, number
 from bench.report.drawing import panel
@@ -47,13 +49,13 @@ def _shared(swept: Sequence[Any]) -> pd.DataFrame:
 def _facts(swept: Sequence[Any], names: Sequence[str]) -> Table:
     facts = [
         {
-            "title": one.plan["title"],
-            "command": one.plan["command"],
+            "title": one.plan.question.title,
+            "command": one.plan.question.command,
             "solved, of all begun": percent_interval(*clustered_rate(one.trainings)) if len(one.trainings) else "–",
-            "trials": f"{len(one.plan['trials']):,}",
-            "seeds": ", ".join(dict.fromkeys(trial["seeds"] for trial in one.plan["trials"])),
-            "trainings": f"{len(one.trainings):,} of {sum(t['trainings'] for t in one.plan['trials']):,}",
-            **_values(one.plan["trials"]),
+            "trials": f"{len(one.plan.trials):,}",
+            "seeds": ", ".join(dict.fromkeys(write_seeds(planned.seeds) for planned in one.plan.trials)),
+            "trainings": f"{len(one.trainings):,} of {one.plan.trainings:,}",
+            **_values(one.plan.trials),
             **_flat(one.environment),
         }
         for one in swept
@@ -65,9 +67,9 @@ def _facts(swept: Sequence[Any], names: Sequence[str]) -> Table:
     return Table("facts", "What differs between the sweeps", ["what differs", *names], rows, data)
 
 
-def _values(trials: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def _values(trials: Sequence[PlannedTrial]) -> dict[str, str]:
     """Return the values that each parameter takes in a sweep."""
-    parameters = [trial["parameters"] for trial in trials]
+    parameters = [planned.trial.parameters for planned in trials]
     return {name: ", ".join(dict.fromkeys(str(values[name]) for values in parameters)) for name in parameters[0]}
 
 

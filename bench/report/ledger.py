@@ -41,7 +41,7 @@ def claims(verdicts: Sequence[Verdict]) -> Table:
 USUAL = Trial().parameters
 
 
-def again(trials: pd.DataFrame, blocks: list[str], timings: Mapping[str, int], runs: Mapping[str, str]) -> Table:
+def again(trials: pd.DataFrame, blocks: Sequence[str], timings: Mapping[str, int], runs: Mapping[str, str]) -> Table:
     """Return a row per trial; ``timings`` has the rounds of those that were timed alone, ``runs`` the addresses."""
     rows, commands = [], []
     for trial_id, trial in trials.iterrows():
@@ -84,7 +84,7 @@ NOT_YET = "not yet trained"
 RATE_HEADING = "solved rate [95 %]"
 
 
-def ledger(trials: pd.DataFrame, blocks: list[str], trainings: pd.DataFrame) -> dict[str, Any]:
+def ledger(trials: pd.DataFrame, blocks: Sequence[str], trainings: pd.DataFrame) -> dict[str, Any]:
     """Return the sum and the table of the outcomes; ``trials`` has every planned trial."""
     counts = proportions.ledger(trainings, trials[PLANNED])
     totals = {str(result): int(counts[result].sum()) for result in Result}
@@ -99,7 +99,9 @@ def ledger(trials: pd.DataFrame, blocks: list[str], trainings: pd.DataFrame) -> 
     }
 
 
-def _table(trials: pd.DataFrame, blocks: list[str], counts: pd.DataFrame, occurred: list[str], missing: int) -> Table:
+def _table(
+    trials: pd.DataFrame, blocks: Sequence[str], counts: pd.DataFrame, occurred: list[str], missing: int
+) -> Table:
     extra = [NOT_YET] if missing else []
     headings = ["trial", "block", "seeds", "planned", "outcomes", RATE_HEADING, *occurred, *extra]
     rows = []

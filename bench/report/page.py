@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import DictLoader, Environment, StrictUndefined, select_autoescape
 
-from bench.metrics import columns as c
+from bench.config.plan import Plan
 from bench.model.labels import bare, varying
 from bench.report import colours, drawing
 from bench.report.attractors import attractors
@@ -59,7 +59,7 @@ class SweepData:
     sweep: str
     status: str
     started: datetime
-    plan: dict[str, Any]
+    plan: Plan
     environment: dict[str, Any]
     figures: dict[str, float]
     trainings: pd.DataFrame
@@ -92,7 +92,7 @@ class Report:
     @cached_property
     def ledger(self) -> dict[str, Any]:
         """What became of every training."""
-        return ledger(self._table, self.plan["blocks"], self.swept.trainings)
+        return ledger(self._table, self.plan.blocks, self.swept.trainings)
 
     @cached_property
     def findings(self) -> list[Finding]:
@@ -129,7 +129,7 @@ class Report:
         many = [study for study in self._studies if not is_single(study)]
         trained = [study for study in many if len(study.trained)]
         singles = [study for study in self._studies if is_single(study)]
-        until = self.plan.get("until")
+        until = self.plan.until
         asked: dict[str, tuple[list[BlockAnalysis], Callable[[BlockAnalysis, str], dict[str, Any] | None]]] = {
             "rates": ([study for study in many if len(study.begun)], lambda study, key: rates(study, until, key)),
             "times": (trained, times),
@@ -154,22 +154,23 @@ class Report:
 
     def context(self) -> dict[str, Any]:
         """Return all that the template shows of this sweep."""
-        trials = self.plan["trials"]
+        trials = [planned.trial.parameters for planned in self.plan.trials]
         found: dict[str, Any] = {
             "swept": self.swept,
             "plan": self.plan,
+            "question": self.plan.question,
             "k": self.k,
             "ledger": self.ledger,
             "findings": self.findings,
             "search": self.search,
             "warnings": warnings(self.swept, self.ledger, self._sections["rates"], self.backends, self.searched),
-            "until": until_words(self.plan.get("until")),
+            "until": until_words(self.plan.until),
             "varying": _varying(trials),
             "fixed": _fixed(trials),
             "backends": self.backends,
             "claims": claims(self.swept.verdicts) if self.swept.verdicts else None,
             "mlflow": self.swept.mlflow,
-            "trials": again(self._table, self.plan["blocks"], _rounds(self.plan), self.swept.runs),
+            "trials": again(self._table, self.plan.blocks, _rounds(self.plan), self.swept.runs),
             **self._sections,
         }
         found["headings"] = _headings(self)
@@ -193,7 +194,7 @@ def render(reports: Sequence[Report]) -> str:
     with drawing.style():
         sections = [report.context() for report in reports]
         return jinja.get_template("report.html").render(
-            title=" · ".join(report.plan["title"] for report in reports),
+            title=" · ".join(report.plan.question.title for report in reports),
             colours=colours.css(),
             css=texts["page.css"],
             js=texts["page.js"],
@@ -223,12 +224,11 @@ def _headings(report: Report) -> dict[str, str]:
     }
 
 
-def _rounds(plan: Mapping[str, Any]) -> dict[str, int]:
-    return {timing[c.TRIAL_ID]: timing["rounds"] for timing in plan["timings"]}
+def _rounds(plan: Plan) -> dict[str, int]:
+    return {timing.trial.trial_id: timing.rounds for timing in plan.timings}
 
 
-def _varying(trials: Sequence[dict[str, Any]]) -> dict[str, str]:
-    parameters = [trial["parameters"] for trial in trials]
+def _varying(parameters: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     return {name: _listed(name, [values[name] for values in parameters]) for name in varying(parameters)}
 
 
@@ -239,6 +239,6 @@ def _listed(name: str, values: Sequence[Any]) -> str:
     return ", ".join(words) if len(words) <= MOST_VALUES else f"{len(words):,} values from {words[0]} to {words[-1]}"
 
 
-def _fixed(trials: Sequence[dict[str, Any]]) -> dict[str, str]:
-    varied = varying([trial["parameters"] for trial in trials])
-    return {name: str(value) for name, value in trials[0]["parameters"].items() if name not in varied} if trials else {}
+def _fixed(parameters: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    varied = varying(parameters)
+    return {name: str(value) for name, value in parameters[0].items() if name not in varied} if parameters else {}

@@ -1,7 +1,6 @@
 """Parallel coordinates: each trial a line through its parameters to its value (Inselberg 1985)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +9,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from bench.config.search_space import Dimension
 from bench.report.colours import DIM, INK, STEPS, THEME, order
 from bench.report.drawing import blank, plain
 from bench.report.search_scales import (
@@ -40,7 +40,7 @@ def drawn(history: pd.DataFrame) -> int:
     return min(len(history), MOST + _best_count(len(history))) if len(history) > MOST else len(history)
 
 
-def parallel(history: pd.DataFrame, names: Sequence[str], space: Mapping[str, Any], objective: str) -> Figure:
+def parallel(history: pd.DataFrame, names: Sequence[str], space: Mapping[str, Dimension], objective: str) -> Figure:
     """Draw a line per trial through an axis per parameter to the objective, in the shade of its value; best on top.
 
     A line passes below an axis whose parameter the trial did not search, or whose value is not finite. Of more than

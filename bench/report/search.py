@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from bench.config.search_space import Range
+from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
 from bench.metrics.objectives import MEDIAN_SOLVED_AT, PARAMETER_COUNT, RMST, SOLVED_RATE
 from bench.model.labels import bare, word
@@ -58,7 +60,7 @@ def search(found: SearchResults, key: str) -> dict[str, Any]:
         "compared": _compared(found),
         "studies": _studies(found, key) if len(found.studies) > 1 else None,
         "how": _how(found),
-        "storage": found.search.get("storage") or "",
+        "storage": found.proposals.storage,
     }
 
 
@@ -93,7 +95,7 @@ def _table(found: SearchResults, planned: pd.DataFrame, key: str) -> Table:
         ]
         for row in planned.to_dict("records")
     ]
-    numbers = frozenset(["rank", *figures, *(name for name in names if "low" in found.space[name])])
+    numbers = frozenset(["rank", *figures, *(name for name in names if _is_range(found, name))])
     data = planned.assign(command=[row[-1].text for row in rows])
     return Table(f"search-best-{key}", "The best trials and the references", headings, rows, data, numbers)
 
@@ -153,7 +155,11 @@ def _title(row: Mapping[Any, Any]) -> str:
 
 def _parameters(found: SearchResults, row: Mapping[Any, Any]) -> list[Cell]:
     values = found.chosen(str(row[c.TRIAL_ID]))
-    return [_parameter(name, value, is_number="low" in found.space[name]) for name, value in values.items()]
+    return [_parameter(name, value, is_number=_is_range(found, name)) for name, value in values.items()]
+
+
+def _is_range(found: SearchResults, name: str) -> bool:
+    return isinstance(found.space[name].over, Range)
 
 
 def _parameter(name: str, value: Any, *, is_number: bool) -> Cell:
@@ -173,7 +179,7 @@ def _optimism(name: str, row: Mapping[Any, Any]) -> Cell:
 
 
 def _command(found: SearchResults, trial_id: str) -> str:
-    return command_of(found.parameters[trial_id], found.search["held_out"] or found.search["seeds"], None)
+    return command_of(found.parameters[trial_id], write_seeds(found.search.held_out or found.search.seeds), None)
 
 
 # ------------------------------------------------------------------ what else there is to say
@@ -186,7 +192,7 @@ def _edges(found: SearchResults) -> str:
         listed = [
             f"{word(str(name), some[VALUE].iloc[0], DIGITS)} of {', '.join(some[TRIAL])}"
             for (name, _), some in rows.groupby([PARAMETER, VALUE], sort=False)
-            if end == "high" or found.space[str(name)]["low"] != LEAST.get(str(name))
+            if end == "high" or found.space[str(name)].over.ends[0] != LEAST.get(str(name))
         ]
         said += [f"At the {ENDS[str(end)]} end of its range: {'; '.join(listed)}."] if listed else []
     return " ".join([*said, "A wider range may hold better trials."]) if said else ""
@@ -200,7 +206,7 @@ def _importance(found: SearchResults) -> str:
         + "."
         for name, top in found.disagreement.items()
     ]
-    conditional = [name for name, over in found.space.items() if over.get("only_if")]
+    conditional = [name for name, over in found.space.items() if over.only_if]
     if len(found.importances) and conditional:
         said.append(
             f"fANOVA compares parameters that every trial has: {', '.join(conditional)} "
@@ -227,7 +233,7 @@ def _studies(found: SearchResults, key: str) -> Table:
         [
             Cell(str(row[SAMPLER])),
             number(str(row[SAMPLER_SEED]), row[SAMPLER_SEED]),
-            number(f"{row['judged']:,} of {found.search['trials']:,}", row["judged"]),
+            number(f"{row['judged']:,} of {found.search.trials:,}", row["judged"]),
             *(number(value_words(found.judged.first, row[side]), row[side]) for side in sides.values()),
         ]
         for row in found.studies.to_dict("records")
@@ -241,12 +247,12 @@ def _how(found: SearchResults) -> str:
     asked, history = found.search, found.history
     pruned = int((history[STATE] == PRUNED).sum())
     parts = [
-        f"{plural(len(history), 'trial')} of {asked['trials']:,} in batches of {asked['batch']:,}",
-        *([f"{pruned:,} given up early"] if asked["prune"] else []),
+        f"{plural(len(history), 'trial')} of {asked.trials:,} in batches of {asked.batch:,}",
+        *([f"{pruned:,} given up early"] if asked.prune else []),
         *([f"{found.duplicates:,} proposed again, and not trained again"] if found.duplicates else []),
     ]
-    name = SAMPLERS.get(asked["sampler"], str(asked["sampler"]))
-    return f"Searched by {name} with sampler seed {asked['seed']}: {', '.join(parts)}.{_seconds(found)}"
+    name = SAMPLERS[asked.sampler]
+    return f"Searched by {name} with sampler seed {asked.seed}: {', '.join(parts)}.{_seconds(found)}"
 
 
 def _seconds(found: SearchResults) -> str:

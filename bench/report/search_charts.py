@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import islice
 
+from bench.config.search_space import Choices
 from bench.metrics import columns as c
 from bench.metrics.objectives import DIRECTIONS, MEDIAN_MSE, PARAMETER_COUNT
 from bench.report import parallel_coordinates, search_progress, search_slices
@@ -109,7 +110,7 @@ def _parallel(found: SearchResults, key: str) -> Iterator[Chart]:
     drawn = parallel_coordinates.drawn(found.history)
     some = f"; {drawn:,} of them are drawn, the best among them" if drawn < len(found.history) else ""
     figure = parallel_coordinates.parallel(found.history, names, found.space, name)
-    conditional = any(over.get("only_if") for over in found.space.values())
+    conditional = any(over.only_if for over in found.space.values())
     passed = " A line below an axis did not search that parameter." if conditional else ""
     yield Chart(
         name=f"search-parallel-{key}",
@@ -148,7 +149,7 @@ def _contour(found: SearchResults, key: str) -> Iterator[Chart]:
     if len(pair) < 2 or _is_flat(found, name):
         return
     first, second = pair
-    choices = any("choices" in found.space[one] for one in pair)
+    choices = any(isinstance(found.space[one].over, Choices) for one in pair)
     yield Chart(
         name=f"search-contour-{key}",
         title=f"{first} and {second} together",
@@ -223,7 +224,7 @@ def _repeated(found: SearchResults, key: str) -> Iterator[Chart]:
     if len(found.studies) < 2 or found.running.empty:
         return
     name, samplers = found.judged.first, list(dict.fromkeys(found.studies["sampler"]))
-    repeats = found.search["repeats"]
+    repeats = found.search.repeats
     mean = f"Mean over {repeats:,} searches by each sampler of the" if repeats > 1 else "The"
     band = ", with its 95 % bootstrap band" if repeats > 1 else ""
     compared = "; the table compares held-out seeds" if len(found.judged.held_out) else ""

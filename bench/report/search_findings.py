@@ -235,7 +235,7 @@ def baseline(found: SearchResults) -> Finding | None:
 
 def compared_words(found: SearchResults, compared: Difference) -> Finding:
     """Return how the winners of a sampler and of its baseline compare, and from what that is known."""
-    name, budget = found.judged.first, found.search["trials"]
+    name, budget = found.judged.first, found.search.trials
     by = change_words(name, compared.mean, compared.low, compared.high)
     where = "on held-out seeds" if compared.side == HELD_OUT else "on the seeds that chose them"
     sides = (compared.sampler, compared.baseline)

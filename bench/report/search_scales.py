@@ -1,6 +1,6 @@
 """Scales of a search: where values of its parameters and objectives stand, however few, equal or endless they are."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from bench.config.search_space import Choices, Dimension
 from bench.metrics.objectives import DIRECTIONS, MAXIMIZE
 from bench.report.colours import DIM
 from bench.report.drawing import folded, log_axis, log_range, log_ticks, plain, plain_number
@@ -63,16 +64,16 @@ class Scale:
         ]
 
 
-def parameter_scale(dimension: Mapping[str, Any], values: "pd.Series[Any]") -> Scale:
+def parameter_scale(dimension: Dimension, values: "pd.Series[Any]") -> Scale:
     """Return the scale of a dimension of the space, long enough for all values."""
-    if "choices" in dimension:
-        return Scale(names=tuple(_written(name) for name in dimension["choices"]))
-    log = bool(dimension.get("log"))
+    over = dimension.over
+    if isinstance(over, Choices):
+        return Scale(names=tuple(_written(name) for name in over.ends))
     found = numbers(values)
-    shown = found[np.isfinite(found) & ((found > 0) | (not log))]
-    ends = [float(dimension["low"]), float(dimension["high"]), *shown]
+    shown = found[np.isfinite(found) & ((found > 0) | (not over.log))]
+    ends = [float(over.low), float(over.high), *shown]
     low, high = min(ends), max(ends)
-    return Scale(low, high if high > low else low + 1, log, bool(dimension.get("whole")))
+    return Scale(low, high if high > low else low + 1, over.log, over.whole)
 
 
 def value_scale(values: Floats) -> Scale:

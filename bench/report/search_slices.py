@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.tri import Triangulation
 from numpy.typing import NDArray
 
+from bench.config.search_space import Dimension
 from bench.report.colours import DIM, EFFECT, INK, STEPS, THEME, order
 from bench.report.drawing import blank, folded, percent_axis, plain
 from bench.report.number_format import percent, short
@@ -47,7 +47,7 @@ FEW = 12  # trials with too little to show a trend
 TURNED = 0.35  # inches that turned names need
 
 
-def slice_(history: pd.DataFrame, name: str, dimension: Mapping[str, Any], objective: str) -> Figure:
+def slice_(history: pd.DataFrame, name: str, dimension: Dimension, objective: str) -> Figure:
     """Draw the trials' values over one parameter, from the first trials' shade to the last ones', and their medians.
 
     The line goes through the medians of even parts of the axis or of its few whole numbers, or marks those of choices.
@@ -160,7 +160,7 @@ COARSE = 5  # of a table
 LONG = 12  # letters beside the key
 
 
-def contour(history: pd.DataFrame, first: str, second: str, space: Mapping[str, Any], objective: str) -> Figure:
+def contour(history: pd.DataFrame, first: str, second: str, space: Mapping[str, Dimension], objective: str) -> Figure:
     """Draw an objective over two parameters, the trials as points upon it; those that did not search both are left out.
 
     Over two ranges, linear between the means of a fine grid's cells (Delaunay triangles); over choices, or where there

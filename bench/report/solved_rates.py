@@ -1,11 +1,12 @@
 """Solved rates: that of every trial with its interval, over any two parameters."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
+from bench.config.until import Until
 from bench.metrics import columns as c
 from bench.model.labels import bare, word
 from bench.report.charts import Chart, csv_uri
@@ -55,9 +56,9 @@ FEW_ROWS = 40  # that one panel has room for
 LINE = "line"
 
 
-def rates(study: BlockAnalysis, until: Mapping[str, Any] | None, key: str) -> dict[str, Any]:
+def rates(study: BlockAnalysis, until: Until | None, key: str) -> dict[str, Any]:
     """Return the heatmap, if two parameters were varied, and the chart of intervals."""
-    target = until["half_width"] if until else WIDE
+    target = until.half_width if until else WIDE
     table = study.rates.assign(reach=_reach(study.rates, until))
     wide = int((table["reach"] > target).sum())
     has_heat = len(study.names) > 1 and is_grid(study)
@@ -71,7 +72,7 @@ def rates(study: BlockAnalysis, until: Mapping[str, Any] | None, key: str) -> di
     }
 
 
-def _reach(rates: pd.DataFrame, until: Mapping[str, Any] | None) -> pd.Series:
+def _reach(rates: pd.DataFrame, until: Until | None) -> pd.Series:
     """Return how far an interval reaches from its rate; half of its width where that is what seeds were added for."""
     if until:
         return (rates[HIGH] - rates[LOW]) / 2

@@ -149,7 +149,7 @@ class Runner:
                 self.names[trial_id] = names[trial_id]
             self.ledger[trial_id].planned = planned[trial_id]
         with self.clock("track"):
-            self.writer.plan(self.experiment, self.plan)
+            self.writer.plan(self.plan)
         self._take_over([self.ledger[p.trial.trial_id] for p in more])
 
     def judged(self, trial_id: str, seeds: Sequence[int]) -> pd.DataFrame:
@@ -190,7 +190,7 @@ class Runner:
             self.ledger[planned.trial.trial_id].planned = planned
         self._take_over([self.ledger[trial_id] for trial_id in growing])
         if self.waiting or until.stopped_by:
-            self.writer.plan(self.experiment, self.plan)
+            self.writer.plan(self.plan)
 
     def settle(self) -> None:
         """Write the runs of the trials that grew: there will be no more seeds."""

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.config.seeds import read_seeds
+from bench.config.plan import Plan
+from bench.config.search_state import HELD_OUT, REPEATED, SEARCHED
+from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
 from bench.metrics import measures
 from bench.model.labels import labels, varying, word
@@ -157,17 +159,17 @@ class BlockAnalysis:
         return np.random.default_rng(SEED)
 
 
-def block_analyses(plan: Mapping[str, Any], trainings: pd.DataFrame) -> Iterator[BlockAnalysis]:
+def block_analyses(plan: Plan, trainings: pd.DataFrame) -> Iterator[BlockAnalysis]:
     """Yield a study for every block with trainings that ran together.
 
     A trial of several blocks is in the study of each, with the seeds that the block's own trials have. Those of a
     search and of its held-out seeds are known; searches that only repeat it are no study.
     """
     table = trial_table(plan)
-    blocks = {trial[c.TRIAL_ID]: trial["blocks"] for trial in plan["trials"]}
+    blocks = {planned.trial.trial_id: planned.blocks for planned in plan.trials}
     seeds = _searched_seeds(plan)
     together = trainings[~trainings[c.ALONE].astype(bool)]
-    for place, title in enumerate(plan["blocks"]):
+    for place, title in enumerate(plan.blocks):
         trials = table[[place in blocks[str(name)] for name in table.index]]
         own = together[together[c.TRIAL_ID].isin(trials.index)]
         rows = own[own[c.SEED].isin(seeds[place])] if place in seeds else _of_block(own, place, blocks)
@@ -176,14 +178,12 @@ def block_analyses(plan: Mapping[str, Any], trainings: pd.DataFrame) -> Iterator
             yield BlockAnalysis(title, some.assign(**{NAME: labels(_parameters(some))}), rows, picked=place in seeds)
 
 
-def _searched_seeds(plan: Mapping[str, Any]) -> dict[int, Sequence[int]]:
+def _searched_seeds(plan: Plan) -> dict[int, Sequence[int]]:
     """Return the seeds of the blocks of a search: none for repeated searches, which are in the ledger only."""
-    search = plan.get("search") or {}
-    places = search.get("blocks", {})
-    texts = {"search": search.get("seeds"), "held_out": search.get("held_out"), "repeated": ""}
-    return {
-        place: read_seeds(texts[name]) if texts[name] else () for name, place in places.items() if place is not None
-    }
+    if plan.search is None:
+        return {}
+    seeds = {SEARCHED: plan.search.seeds, HELD_OUT: plan.search.held_out, REPEATED: ()}
+    return {plan.block(name): some for name, some in seeds.items()}
 
 
 def _of_block(rows: pd.DataFrame, place: int, blocks: Mapping[str, Sequence[int]]) -> pd.DataFrame:
@@ -195,18 +195,17 @@ def _of_block(rows: pd.DataFrame, place: int, blocks: Mapping[str, Sequence[int]
     return rows[~is_shared | rows[c.SEED].isin(rows[c.SEED][~is_shared].unique())]
 
 
-def trial_table(plan: Mapping[str, Any]) -> pd.DataFrame:
+def trial_table(plan: Plan) -> pd.DataFrame:
     """Return a row per planned trial, indexed by trial_id: its name, its block, its seeds and its parameters."""
-    planned = plan["trials"]
-    blocks = [trial["blocks"][0] for trial in planned]
+    trials, blocks = [planned.trial for planned in plan.trials], [planned.blocks[0] for planned in plan.trials]
     rows = {
-        NAME: labels([trial["parameters"] for trial in planned], blocks),
+        NAME: labels([trial.parameters for trial in trials], blocks),
         BLOCK: blocks,
-        PLANNED: [trial["trainings"] for trial in planned],
-        SEEDS: [trial["seeds"] for trial in planned],
-        **{name: [trial["parameters"][name] for trial in planned] for name in PARAMETERS},
+        PLANNED: [planned.trainings for planned in plan.trials],
+        SEEDS: [write_seeds(planned.seeds) for planned in plan.trials],
+        **{name: [trial.parameters[name] for trial in trials] for name in PARAMETERS},
     }
-    return pd.DataFrame(rows, index=pd.Index([trial[c.TRIAL_ID] for trial in planned], name=c.TRIAL_ID))
+    return pd.DataFrame(rows, index=pd.Index([trial.trial_id for trial in trials], name=c.TRIAL_ID))
 
 
 def highest(table: pd.DataFrame, name: str) -> dict[str, Any]:

@@ -151,14 +151,14 @@ def studies_table(judged: TrialScores) -> pd.DataFrame:
 
 
 def _study(judged: TrialScores, place: int) -> dict[str, Any]:
-    study, table = judged.search["studies"][place], judged.tables[place]
+    study, table = judged.proposals.studies[place], judged.tables[place]
     trial_id = _winner(judged, place)
     return {
-        SAMPLER: study["sampler"],
-        SAMPLER_SEED: study["seed"],
-        IS_BASELINE: place >= judged.search["repeats"],
+        SAMPLER: study.sampler,
+        SAMPLER_SEED: study.seed,
+        IS_BASELINE: place >= judged.search.repeats,
         JUDGED: len(table),
-        ENDED: len(table) == judged.search["trials"],
+        ENDED: len(table) == judged.search.trials,
         c.TRIAL_ID: trial_id,
         SEARCH: _value(judged, trial_id, SEARCH),
         HELD_OUT: _value(judged, trial_id, HELD_OUT),
@@ -167,9 +167,9 @@ def _study(judged: TrialScores, place: int) -> dict[str, Any]:
 
 def _winner(judged: TrialScores, place: int) -> str | None:
     """Return the trial that the study is judged by: its winner, else the best of the first objective so far."""
-    for winner in judged.search["winners"]:
-        if winner["study"] == place and winner["rank"] == 1:
-            return str(winner["trial_id"])
+    for winner in judged.proposals.winners:
+        if winner.study == place and winner.rank == 1:
+            return winner.trial_id
     table = judged.tables[place]
     found = table[table[judged.first] == judged.running_best(table)[-1]] if len(table) else table
     return str(found[c.TRIAL_ID].iloc[0]) if len(found) else None

@@ -8,6 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.config.plan import Plan
+from bench.config.search_config import Reference, Search
+from bench.config.search_space import Dimension, Range
+from bench.config.search_state import Proposals
 from bench.metrics import columns as c
 from bench.metrics.objectives import MEDIAN_MSE, SOLVED_RATE
 from bench.model.labels import word
@@ -26,27 +30,29 @@ EDGE = 0.02  # of a range, on its own scale: what lies nearer to an end may be b
 class SearchResults:
     """A sweep's search, from its plan, its trainings, and what it ``kept`` when it ended, which may be nothing."""
 
-    plan: Mapping[str, Any]
+    plan: Plan
     trainings: pd.DataFrame
     kept: Mapping[str, Any] | None = None
 
     @property
-    def search(self) -> Mapping[str, Any]:
-        """The search as the plan keeps it."""
-        found: Mapping[str, Any] = self.plan["search"]
-        return found
+    def search(self) -> Search:
+        """The search that was asked for."""
+        return self.judged.search
+
+    @property
+    def proposals(self) -> Proposals:
+        """The trials that it proposed so far."""
+        return self.judged.proposals
 
     @cached_property
     def judged(self) -> TrialScores:
         """The values of its trials."""
-        weights = {str(trial[c.TRIAL_ID]): trial["weights"] for trial in self.plan["trials"]}
-        return TrialScores(self.search, self.trainings, weights)
+        return TrialScores(self.plan, self.trainings)
 
     @property
-    def space(self) -> Mapping[str, Mapping[str, Any]]:
+    def space(self) -> Mapping[str, Dimension]:
         """What each searched parameter may be."""
-        found: Mapping[str, Mapping[str, Any]] = self.search["space"]
-        return found
+        return self.search.space
 
     @cached_property
     def history(self) -> pd.DataFrame:
@@ -64,7 +70,7 @@ class SearchResults:
     @cached_property
     def parameters(self) -> dict[str, Mapping[str, Any]]:
         """All parameters of every planned trial."""
-        return {str(trial[c.TRIAL_ID]): trial["parameters"] for trial in self.plan["trials"]}
+        return {name: planned.trial.parameters for name, planned in self.judged.planned.items()}
 
     @cached_property
     def front(self) -> pd.DataFrame:
@@ -75,14 +81,10 @@ class SearchResults:
     def best(self) -> pd.DataFrame:
         """The winners' rows of the history, by rank, each with its label; where none keeps the limits, the nearest."""
         first = self.history[self.history[STATE] == COMPLETE].drop_duplicates(c.TRIAL_ID)
-        ranks = {winner["trial_id"]: winner["rank"] for winner in self._winners}
+        ranks = {winner.trial_id: winner.rank for winner in self.proposals.winners if winner.study == 0}
         rows = first[first[c.TRIAL_ID].isin(list(ranks))]
         named: dict[str, Any] = {RANK: rows[c.TRIAL_ID].map(ranks), LABEL: [label(number) for number in rows[NUMBER]]}
         return rows.assign(**named).sort_values(RANK, kind="stable")
-
-    @property
-    def _winners(self) -> list[Mapping[str, Any]]:
-        return sorted((one for one in self.search["winners"] if one["study"] == 0), key=lambda one: one["rank"])
 
     @cached_property
     def held_out(self) -> pd.DataFrame:
@@ -92,19 +94,20 @@ class SearchResults:
             for row in self.best.to_dict("records")
         ]
         references = [
-            HoldoutTrial(self._title(one), holdout.REFERENCE, one["trial_id"]) for one in self.search["references"]
+            HoldoutTrial(self._title(one), holdout.REFERENCE, one.trial.trial_id) for one in self.search.references
         ]
         return holdout.held_out_table(self.judged, [*winners, *references])
 
-    def _title(self, reference: Mapping[str, Any]) -> str:
+    def _title(self, reference: Reference) -> str:
         """Return a reference's title, with its budget if that is not the search's."""
-        own = self.parameters.get(reference["trial_id"], {}).get(c.ITERATIONS)
+        own = reference.trial.iterations
         budgets = {self.parameters[trial_id][c.ITERATIONS] for trial_id in self.history[c.TRIAL_ID]}
-        return reference["title"] if own is None or own in budgets else f"{reference['title']} ({own:,} iterations)"
+        return reference.title if own in budgets else f"{reference.title} ({own:,} iterations)"
 
     def chosen(self, trial_id: str) -> dict[str, Any]:
         """Return the searched parameters of a trial, each None where it is not searched."""
-        return active(self.space, self.parameters[trial_id])
+        found = self.search.active(self.parameters[trial_id])
+        return {name: found.get(name) for name in self.space}
 
     def named(self, trial_id: str) -> str:
         """Return the searched parameters of a trial in words."""
@@ -147,8 +150,8 @@ class SearchResults:
             {TRIAL: row[LABEL], PARAMETER: name, VALUE: row[name], END: end}
             for row in self.best.to_dict("records")
             for name, over in self.space.items()
-            if "low" in over and row[name] is not None
-            for end in [_edge(float(row[name]), over)]
+            if isinstance(over.over, Range) and row[name] is not None
+            for end in [_edge(float(row[name]), over.over)]
             if end
         ]
         return pd.DataFrame(found, columns=[TRIAL, PARAMETER, VALUE, END])
@@ -174,16 +177,14 @@ class SearchResults:
     @property
     def duplicates(self) -> int:
         """How many proposals named a trial that had been proposed before."""
-        listed: Sequence[str] = self.search["studies"][0]["trials"]
+        listed = self.proposals.studies[0].trials
         return len(listed) - len(set(listed))
 
 
-def search_results(
-    plan: Mapping[str, Any], trainings: pd.DataFrame, kept: Mapping[str, Any] | None
-) -> SearchResults | None:
+def search_results(plan: Plan, trainings: pd.DataFrame, kept: Mapping[str, Any] | None) -> SearchResults | None:
     """Return a sweep's search; None where it has none, or nothing was proposed yet."""
-    search = plan.get("search")
-    return SearchResults(plan, trainings, kept) if search and search.get("studies") else None
+    begun = plan.proposals is not None and bool(plan.proposals.studies)
+    return SearchResults(plan, trainings, kept) if begun else None
 
 
 def label(number: int) -> str:
@@ -191,23 +192,13 @@ def label(number: int) -> str:
     return f"#{number}"
 
 
-def active(space: Mapping[str, Mapping[str, Any]], parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a trial's searched parameters; None for one that is not searched with these values of the others."""
-
-    def is_active(name: str) -> bool:
-        wanted = space[name].get("only_if", {})
-        return all(is_active(other) and str(parameters[other]) in values for other, values in wanted.items())
-
-    return {name: parameters[name] if is_active(name) else None for name in space}
-
-
 def _column(values: Sequence[Any]) -> "pd.Series[Any]":
     """Return a column in which what is missing stays None."""
     return pd.Series(values, dtype=object) if None in values else pd.Series(values)
 
 
-def _edge(value: float, over: Mapping[str, Any]) -> str:
+def _edge(value: float, over: Range) -> str:
     """Return which end of its range a value lies at, if any."""
-    low, at, high = (np.log(end) if over["log"] else end for end in (over["low"], value, over["high"]))
+    low, at, high = (np.log(end) if over.log else end for end in (over.low, value, over.high))
     share = (at - low) / (high - low)
     return "low" if share <= EDGE else "high" if share >= 1 - EDGE else ""

@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.config.search_state import Candidate, best, front
-from bench.config.seeds import read_seeds
+from bench.config.plan import Plan, PlannedTrial
+from bench.config.search_config import Search
+from bench.config.search_state import Candidate, Proposals, best, front
 from bench.metrics import columns as c
-from bench.metrics.objectives import MAXIMIZE, MEDIAN_MSE, SOLVED_RATE, Constraint, objective, read_constraints
+from bench.metrics.objectives import MAXIMIZE, MEDIAN_MSE, SOLVED_RATE, Constraint, objective
 
 NUMBER, STATE, SEEDS, FEASIBLE, VIOLATION = "number", "state", "seeds", "feasible", "violation"
 COMPLETE, PRUNED = "complete", "pruned"
@@ -24,29 +25,37 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class TrialScores:
-    """A sweep's search as its plan keeps it, the trainings that its trials are judged by, and their networks' sizes.
+    """Scores of the trials of a plan's search, by the trainings that they came to."""
 
-    ``weights`` has the number of weights and biases by trial.
-    """
-
-    search: Mapping[str, Any]
+    plan: Plan
     trainings: pd.DataFrame
-    weights: Mapping[str, int]
+
+    @property
+    def search(self) -> Search:
+        """The search that was asked for."""
+        assert self.plan.search is not None
+        return self.plan.search
+
+    @property
+    def proposals(self) -> Proposals:
+        """The trials that it proposed so far."""
+        assert self.plan.proposals is not None
+        return self.plan.proposals
 
     @cached_property
     def objectives(self) -> dict[str, str]:
         """The better end of each objective, by its name."""
-        return dict(zip(self.search["objectives"], self.search["directions"], strict=True))
+        return dict(zip(self.search.objectives, self.search.directions, strict=True))
 
     @property
     def first(self) -> str:
         """The objective that trials are ranked by."""
         return next(iter(self.objectives))
 
-    @cached_property
+    @property
     def constraints(self) -> tuple[Constraint, ...]:
         """The limits that a trial must keep to be among the best."""
-        return read_constraints("constraints", self.search["constraints"])
+        return self.search.constraints
 
     @cached_property
     def measures(self) -> list[str]:
@@ -54,15 +63,20 @@ class TrialScores:
         limited = [constraint.measure for constraint in self.constraints]
         return list(dict.fromkeys([*self.objectives, *limited, SOLVED_RATE, MEDIAN_MSE]))
 
-    @cached_property
+    @property
     def seeds(self) -> Sequence[int]:
         """The seeds that trials were chosen by."""
-        return read_seeds(self.search["seeds"])
+        return self.search.seeds
+
+    @property
+    def held_out(self) -> range:
+        """The seeds that no trial was chosen by; none where nothing is checked."""
+        return self.search.held_out
 
     @cached_property
-    def held_out(self) -> Sequence[int]:
-        """The seeds that no trial was chosen by; none where nothing is checked."""
-        return read_seeds(self.search["held_out"]) if self.search["held_out"] else ()
+    def planned(self) -> dict[str, PlannedTrial]:
+        """The planned trials by their ids."""
+        return {one.trial.trial_id: one for one in self.plan.trials}
 
     def rows(self, trial_id: str, seeds: Sequence[int]) -> pd.DataFrame | None:
         """Return a trial's trainings with these seeds; None where there are none, or some are not there yet."""
@@ -73,7 +87,7 @@ class TrialScores:
         found = found[found[c.SEED].isin(seeds)]
         if len(found) != len(seeds):
             return None
-        sized: pd.DataFrame = found.assign(**{c.WEIGHTS_COUNT: self.weights[trial_id]})
+        sized: pd.DataFrame = found.assign(**{c.WEIGHTS_COUNT: self.planned[trial_id].trial.network.parameters})
         return sized
 
     @cached_property
@@ -89,15 +103,14 @@ class TrialScores:
         """Return by how much the limits are passed, summed; 0 where all are kept (Deb 2000)."""
         return float(sum(max(one.violation(values[one.measure]), 0.0) for one in self.constraints))
 
-    def proposals(self, place: int) -> pd.DataFrame:
+    def table(self, place: int) -> pd.DataFrame:
         """Return a row per proposal of a study that was judged, in Optuna's order, with the values of all measures.
 
         Those whose trainings are not all there are left out. ``violation`` is the sum over all limits.
         """
-        study = self.search["studies"][place]
-        pruned = {int(number): seeds for number, seeds in study["pruned"].items()}  # keys are text in JSON
+        study = self.proposals.studies[place]
         listed = [
-            self._proposal(number, trial_id, pruned.get(number)) for number, trial_id in enumerate(study["trials"])
+            self._proposal(number, trial_id, study.pruned.get(number)) for number, trial_id in enumerate(study.trials)
         ]
         names = [NUMBER, c.TRIAL_ID, STATE, SEEDS, *self.measures, VIOLATION, FEASIBLE]
         return pd.DataFrame([row for row in listed if row], columns=names).astype({FEASIBLE: bool, VIOLATION: float})
@@ -116,7 +129,7 @@ class TrialScores:
     @cached_property
     def tables(self) -> list[pd.DataFrame]:
         """The proposals of every study."""
-        return [self.proposals(place) for place in range(len(self.search["studies"]))]
+        return [self.table(place) for place in range(len(self.proposals.studies))]
 
     def running_best(self, table: pd.DataFrame) -> Floats:
         """Return the best value so far of the first objective ``[P]``; NaN before the first feasible complete trial."""

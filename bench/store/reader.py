@@ -4,7 +4,7 @@ Shapes: T trainings.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from numpy.typing import NDArray
 
-from bench.config.seeds import read_seeds
+from bench.config.plan import Plan
 from bench.errors import RequestError
 from bench.metrics import columns as c
 from bench.model.outcome import Result
@@ -32,9 +32,9 @@ Places = NDArray[np.int64]
 SEED_BITS = 32  # a seed has no more
 
 
-def last_seeds(plan: Mapping[str, Any], first: int) -> dict[str, int]:
+def last_seeds(plan: Plan, first: int) -> dict[str, int]:
     """Return for every trial the last of its first so many seeds."""
-    seeds = {trial[c.TRIAL_ID]: read_seeds(trial["seeds"]) for trial in plan["trials"]}
+    seeds = {planned.trial.trial_id: planned.seeds for planned in plan.trials}
     return {trial_id: planned[min(first, len(planned)) - 1] if first else -1 for trial_id, planned in seeds.items()}
 
 
@@ -44,7 +44,7 @@ def read_columns(columns: Sequence[str] | None) -> list[str]:
     return [name for name in dict.fromkeys(wanted) if name not in c.PARAMETERS]
 
 
-def trainings_frame(tables: Sequence[pa.Table], plan: Mapping[str, Any], columns: Sequence[str] | None) -> pd.DataFrame:
+def trainings_frame(tables: Sequence[pa.Table], plan: Plan, columns: Sequence[str] | None) -> pd.DataFrame:
     """Return each planned training once, in the plan's order and by seed, whatever the order they were written in.
 
     Trial ids, outcomes and what else is text are categorical, each with all of the plan's values (the outcomes: all
@@ -53,18 +53,18 @@ def trainings_frame(tables: Sequence[pa.Table], plan: Mapping[str, Any], columns
     wanted = schema().names if columns is None else list(dict.fromkeys([c.TRIAL_ID, c.SEED, *columns]))
     empty = pa.schema([schema().field(name) for name in read_columns(columns)]).empty_table()
     table = pa.concat_tables([empty, *tables])
-    trials = plan["trials"]
-    place_T = _places(table[c.TRIAL_ID], [trial[c.TRIAL_ID] for trial in trials])
+    trials = [planned.trial for planned in plan.trials]
+    place_T = _places(table[c.TRIAL_ID], [trial.trial_id for trial in trials])
     order = _order(place_T, table[c.SEED].to_numpy())
     data, place_T = _results(table, order), place_T[order]
     found: dict[str, Any] = {str(name): data[name] for name in data}
-    found[c.TRIAL_ID] = _categorical([trial[c.TRIAL_ID] for trial in trials], place_T)
+    found[c.TRIAL_ID] = _categorical([trial.trial_id for trial in trials], place_T)
     found |= {
-        name: _parameter(name, [trial["parameters"][name] for trial in trials], place_T)
+        name: _parameter(name, [trial.parameters[name] for trial in trials], place_T)
         for name in wanted
         if name in c.PARAMETERS
     }
-    found[c.TARGETS] = _targets(plan, place_T)
+    found[c.TARGETS] = _targets(trials, place_T)
     return pd.DataFrame({name: found[name] for name in (*wanted, c.TARGETS)}, index=data.index)
 
 
@@ -109,11 +109,10 @@ def _parameter(name: str, values: Sequence[Any], place_T: Places) -> Any:
     return _categorical(values, place_T) if kind is str else np.array(values, dtype=kind)[place_T]
 
 
-def _targets(plan: Mapping[str, Any], place_T: Places) -> NDArray[np.object_]:
+def _targets(trials: Sequence[Trial], place_T: Places) -> NDArray[np.object_]:
     """Return the targets of every training; those of one gate are one array."""
-    of_gate = {digest: np.array(gate["targets"]) for digest, gate in plan["gates"].items()}
-    targets = np.empty(len(plan["trials"]), dtype=object)
-    targets[:] = [of_gate[trial["table"]] for trial in plan["trials"]]
+    targets = np.empty(len(trials), dtype=object)
+    targets[:] = [trial.gate.targets for trial in trials]
     return targets[place_T]
 
 
@@ -145,7 +144,7 @@ class StoredSweep:
     """
 
     info: SweepInfo
-    plan: dict[str, Any]
+    plan: Plan
     environment: dict[str, Any]
     trainings: pd.DataFrame
     figures: dict[str, float]
@@ -210,9 +209,9 @@ def read_sweep(
     )
 
 
-def read_plan(store: Store, sweep: str) -> dict[str, Any]:
+def read_plan(store: Store, sweep: str) -> Plan:
     """Return what was planned."""
-    return dict(_json(store, sweep, "plan.json"))
+    return Plan.from_json(_json(store, sweep, "plan.json"))
 
 
 def read_timings(store: Store, sweep: str) -> pd.DataFrame:

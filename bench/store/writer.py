@@ -20,7 +20,6 @@ from mlflow.entities import Metric, Param, Run, RunTag
 
 from bench.config.experiment import Experiment
 from bench.config.plan import Plan, PlannedTrial
-from bench.config.plan_json import plan_json
 from bench.config.seeds import write_seeds
 from bench.errors import RequestError
 from bench.metrics import columns as c
@@ -72,12 +71,12 @@ class SweepWriter:
         writer = cls(store, experiment_id, run.info.run_id)
         sizes = {"trials": plan.expected_trials, "trainings": plan.expected_trainings}
         writer._batch(writer.run_id, params={**sizes, **_flat(environment)})
-        writer.plan(experiment, plan)
+        writer.plan(plan)
         writer.json("environment.json", environment)
         return writer
 
     @classmethod
-    def resume(cls, store: Store, run: Run, experiment: Experiment, plan: Plan) -> "SweepWriter":
+    def resume(cls, store: Store, run: Run, plan: Plan) -> "SweepWriter":
         """Take up an unfinished sweep; child runs that were begun and not ended are removed, to be written anew.
 
         Raise RequestError if the process that began it is still at it, as far as this machine can tell.
@@ -88,7 +87,7 @@ class SweepWriter:
             raise RequestError(f"sweep {writer.run_id[:8]} is still running as {owner}; allowed is one that has ended")
         store.client.set_tag(writer.run_id, names.OWNER_TAG, _owner())
         if plan.until is None:  # otherwise what was planned has seeds by now that this plan has not
-            writer.plan(experiment, plan)
+            writer.plan(plan)
         for child in store.runs(names.TRIAL, parent=writer.run_id):
             if child.info.status != names.FINISHED:
                 for training in store.runs(names.TRAINING, parent=child.info.run_id):
@@ -170,9 +169,9 @@ class SweepWriter:
         """Keep the ids of the trials' runs: reading them is quicker than searching for hundreds."""
         self.json(names.RUNS, self.runs)
 
-    def plan(self, experiment: Experiment, plan: Plan) -> None:
+    def plan(self, plan: Plan) -> None:
         """Keep what is planned, in place of what was."""
-        self.json("plan.json", plan_json(experiment, plan))
+        self.json("plan.json", plan.to_json())
 
     def json(self, name: str, content: Any) -> None:
         """Keep a JSON document with the sweep."""

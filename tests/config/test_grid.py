@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.config.experiment import Experiment, read_experiment
-from bench.config.plan import make_plan, planned_claims
+from bench.config.plan import Plan, make_plan
 from bench.config.values import Block, Values
 from bench.errors import RequestError
 
@@ -301,15 +301,9 @@ def test_all_wrong_values_of_a_selection_are_reported_at_once(plan, claim):
 
 
 @pytest.mark.parametrize("path", sorted(EXPERIMENTS.glob("*.toml")), ids=lambda path: path.stem)
-def test_claims_come_back_from_the_rows_that_a_sweep_keeps_of_them(path):
-    """Claims of every kind survive JSON, each with its trials."""
-    claims = make_plan(read_experiment(path, Values(), [])).claims
-    rows = [
-        {
-            "claim": one.claim.model_dump(by_alias=True, exclude_none=True),
-            "trials": one.trials,
-            "than": one.than,
-        }
-        for one in claims
-    ]
-    assert planned_claims(json.loads(json.dumps(rows))) == claims
+def test_a_plan_comes_back_from_the_document_that_a_sweep_keeps_of_it(path):
+    """A plan survives JSON: claims of every kind, each with its trials, trainings alone and together, timings."""
+    plan = make_plan(read_experiment(path, Values(), []))
+    read = Plan.from_json(json.loads(json.dumps(plan.to_json())))
+    assert read.claims == plan.claims
+    assert (read.trials, read.timings, read.question) == (plan.trials, plan.timings, plan.question)

@@ -14,10 +14,7 @@ import pytest
 from filelock import FileLock
 
 from bench.backends import load
-from bench.config.plan import make_plan, planned_claims
-from bench.config.plan_json import plan_json
-from bench.config.seeds import write_seeds
-from bench.metrics import columns as c
+from bench.config.plan import Plan, make_plan
 from bench.model.initialization import MAX_SEED
 from bench.model.outcome import Batch, Record, Result
 from bench.report.page import Report, SweepData, render
@@ -182,9 +179,9 @@ def addresses(full: tuple[Path, str], timed: Path, searched: Path, unsolved: Pat
 
 @pytest.fixture(scope="session")
 def swept() -> Callable[..., SweepData]:
-    """Return what a page is made from, from a plan's document and its records."""
+    """Return what a page is made from, from a plan and its records."""
 
-    def make(plan: dict[str, Any], records: Sequence[Record], **more: Any) -> SweepData:
+    def make(plan: Plan, records: Sequence[Record], **more: Any) -> SweepData:
         trainings = trainings_frame(
             [rows(record, MAX_SEED).select(read_columns(None)) for record in records], plan, None
         )
@@ -198,7 +195,7 @@ def swept() -> Callable[..., SweepData]:
             "trainings": trainings,
             "timings": timing_frame([]),
             "cold_starts": [],
-            "verdicts": check_claims(planned_claims(plan["claims"]), trainings),
+            "verdicts": check_claims(plan.claims, trainings),
         }
         return SweepData(**(facts | more))
 
@@ -213,31 +210,22 @@ def trained_report(swept: Callable[..., SweepData]) -> Callable[..., Report]:
         experiment = read_request(words)
         plan = make_plan(experiment)
         records = [_record(planned.trial, planned.seeds) for planned in plan.trials]
-        return Report(swept(plan_json(experiment, plan), records, **more), key)
+        return Report(swept(plan, records, **more), key)
 
     return make
 
 
 @pytest.fixture(scope="session")
-def made_report(swept: Callable[..., SweepData]) -> Callable[..., Report]:
+def made_report(
+    swept: Callable[..., SweepData], as_plan: Callable[..., Plan], planned_row: Any
+) -> Callable[..., Report]:
     """Return the report of made-up records; trials are in blocks by their places, all in one if nothing is said."""
 
     def make(*records: Record, blocks: Sequence[str] = ("",), places: Sequence[int] = (), **more: Any) -> Report:
         its = places or [0] * len(records)
-        plan = {
-            "experiment": "made-up",
-            "title": "Made up",
-            "about": "",
-            "command": "python -m bench sweep made-up",
-            "blocks": list(blocks),
-            "duplicates": 0,
-            "gates": {one.trial.gate.digest: {"targets": one.trial.gate.targets.tolist()} for one in records},
-            "trials": [_planned(record, place) for record, place in zip(records, its, strict=True)],
-            "timings": [],
-            "claims": [],
-            "claims_left_out": False,
-        }
-        return Report(swept(plan | more.pop("plan", {}), records, **more))
+        trials = [planned_row(record, [place]) for record, place in zip(records, its, strict=True)]
+        plan = as_plan(records, **{"blocks": list(blocks), "trials": trials} | more.pop("plan", {}))
+        return Report(swept(plan, records, **more))
 
     return make
 
@@ -254,15 +242,3 @@ def _record(trial, seeds):
     if reason:
         return Record(trial, tuple(seeds), result=Result.UNSUPPORTED, reason=reason)
     return Record(trial, tuple(seeds), outcome=backend.train(Batch.of(trial, seeds)))
-
-
-def _planned(record, place):
-    trial = record.trial
-    return {
-        c.TRIAL_ID: trial.trial_id,
-        "blocks": [place],
-        "seeds": write_seeds(record.seeds),
-        "trainings": len(record.seeds),
-        "table": trial.gate.digest,
-        "parameters": trial.parameters,
-    }

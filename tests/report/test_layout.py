@@ -6,6 +6,7 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.config.plan import Plan, PlannedTrial
 from bench.metrics import columns as c
 from bench.model.trial import Trial
 from bench.report.layout import MOST_LINES, is_grid, layout, shown_trials, sort_by
@@ -27,11 +28,8 @@ def grid(axes):
 
 
 def study(trials):
-    planned = [
-        {c.TRIAL_ID: one.trial_id, "blocks": [0], "seeds": "0:5", "trainings": 5, "parameters": one.parameters}
-        for one in trials
-    ]
-    return BlockAnalysis("", trial_table({"trials": planned}), pd.DataFrame())
+    planned = tuple(PlannedTrial(one, (0,), range(5), ()) for one in trials)
+    return BlockAnalysis("", trial_table(Plan(planned, duplicates=0)), pd.DataFrame())
 
 
 @given(GRIDS, st.randoms(use_true_random=False))

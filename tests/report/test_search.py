@@ -28,8 +28,7 @@ def found(made_report, search_plan):
     def report(*studies, references=None, kept=None, **more):
         document = search_plan(*studies, references=references, space=more.pop("space", SPACE), **more)
         records = {one.trial.trial_id: one for some in (*studies, (references or {}).values()) for one in some}
-        gates = {one.trial.gate.digest: {"targets": one.trial.gate.targets.tolist()} for one in records.values()}
-        return made_report(*records.values(), plan=document | {"gates": gates}, searched=kept)
+        return made_report(*records.values(), plan=document, searched=kept)
 
     return report
 

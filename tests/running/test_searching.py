@@ -77,7 +77,7 @@ def found():
     store = Store("sqlite:///mlflow.db")
     sweep = find_sweep(store, None)
     rows = read_sweep(store, sweep, c.EXPORT).trainings[list(c.EXPORT)].drop(columns=TIMED)
-    return read_plan(store, sweep)["search"], rows.astype(dict.fromkeys(rows.select_dtypes("category"), str))
+    return read_plan(store, sweep).to_json()["search"], rows.astype(dict.fromkeys(rows.select_dtypes("category"), str))
 
 
 def journal():

@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu, ttest_ind
 from statsmodels.stats.proportion import confint_proportions_2indep
 
+from bench.config.plan import Plan
+from bench.config.search_config import Search
 from bench.metrics import columns as c
 from bench.metrics.objectives import objective
 from bench.stats.block_analysis import block_analyses
 from bench.stats.holdout import ENDED, HELD_OUT, KIND, OPTIMISM, REFERENCE, SEARCH, TITLE, column, interval_of
 from bench.stats.proportions import wilson_interval
-from bench.stats.search_results import BEST, LABEL, VALUE, SearchResults, active
+from bench.stats.search_results import BEST, LABEL, VALUE, SearchResults
 from bench.stats.trial_scores import NUMBER, SEEDS, STATE, TrialScores
 
 RATE = {"low": 0.1, "high": 10.0, "log": True, "step": None, "whole": False}
@@ -22,7 +24,7 @@ SIZES = {"low": 2, "high": 16, "log": False, "step": None, "whole": True}
 
 
 @pytest.fixture(scope="module")
-def searched(search_plan, table):
+def searched(search_plan, as_plan, table):
     """Return the search of a plan's document and its records."""
 
     def read(*of, records=None, kept=None, **more) -> SearchResults:
@@ -30,7 +32,7 @@ def searched(search_plan, table):
         found = {one.trial.trial_id: one for some in of for one in some}
         found |= {one.trial.trial_id: one for one in more.get("references", {}).values()}
         rows = records if records is not None else found.values()
-        return SearchResults(document, table(*rows), kept)
+        return SearchResults(as_plan(found.values(), **document), table(*rows), kept)
 
     return read
 
@@ -103,21 +105,22 @@ def test_a_conditional_parameter_is_none_where_it_was_not_searched(searched, pro
     assert found.named(found.history[c.TRIAL_ID][0]) == "mse"
 
 
-def test_what_depends_on_a_parameter_that_is_not_searched_is_not_searched_either():
+def test_what_depends_on_a_parameter_that_is_not_searched_is_not_searched_either(searched, proposal, trial):
     """However far down, and whatever the order in which a file lists them."""
     space = {
-        "a": {"choices": ["x"], "only_if": {"b": ["True"]}},
-        "b": {"choices": ["True", "False"], "only_if": {"d": ["3"]}},
-        "d": {"low": 1, "high": 4},
+        "loss": {"choices": ["mse"], "only_if": {"output_bias": ["True"]}},
+        "output_bias": {"choices": ["True", "False"], "only_if": {"hidden": ["3"]}},
+        "hidden": SIZES,
     }
-    assert active(space, {"a": "x", "b": True, "d": 3}) == {"a": "x", "b": True, "d": 3}
-    assert active(space, {"a": "x", "b": True, "d": 4}) == {"a": None, "b": None, "d": 4}
-    assert active(space, {"a": "x", "b": False, "d": 3})["a"] is None
+    values = ({"hidden": 3}, {"hidden": 4}, {"hidden": 3, "output_bias": False})
+    history = searched([proposal(trial(**some), 1) for some in values], space=space).history
+    assert history["loss"].tolist() == ["mse", None, None]
+    assert history["output_bias"].tolist() == [True, None, False]
 
 
 @given(
     st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.booleans()), min_size=1, max_size=12),
-    st.sampled_from([("minimize", "minimize"), ("maximize", "minimize"), ("maximize", "maximize")]),
+    st.sampled_from([("minimize", "minimize"), ("maximize", "minimize"), ("minimize", "maximize")]),
 )
 def test_the_front_is_optunas(listed, directions):
     """Of the trials that were not given up, each once."""
@@ -127,7 +130,10 @@ def test_the_front_is_optunas(listed, directions):
         study.add_trial(
             optuna.create_trial(state=pruned if is_pruned else complete, values=None if is_pruned else [one, other])
         )
-    names = ["solved_rate" if directions[0] == "maximize" else "rmst", "parameters"]
+    names = [
+        {"maximize": "solved_rate", "minimize": name}[end]
+        for end, name in zip(directions, ("rmst", "parameters"), strict=True)
+    ]
     history = pd.DataFrame(
         {
             NUMBER: range(len(listed)),
@@ -138,9 +144,10 @@ def test_the_front_is_optunas(listed, directions):
             names[1]: [float(other) for _, other, _ in listed],
         }
     )
-    search = {"objectives": names, "directions": directions}
+    search = Search(space={}, fixed={}, seeds=range(1), objectives=tuple(names))
+    assert search.directions == directions
 
-    found = TrialScores(search, pd.DataFrame(), {}).front(history)[NUMBER].tolist()
+    found = TrialScores(Plan((), 0, search=search), pd.DataFrame()).front(history)[NUMBER].tolist()
     assert found == sorted(one.number for one in study.best_trials)
 
 

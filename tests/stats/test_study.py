@@ -4,33 +4,25 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
 from bench.stats.block_analysis import NAME, BlockAnalysis, block_analyses, highest, in_order, lowest, trial_table
 
 SOLVED, STUCK = [0.0, 1.0, 1.0, 0.0], [0.5, 0.5, 0.5, 0.5]
 
 
-def plan(*records, blocks=("",), places=()):
-    """Return what of a plan's document a study reads."""
-    its = places or [[0]] * len(records)
-    return {
-        "blocks": list(blocks),
-        "trials": [
-            {
-                c.TRIAL_ID: one.trial.trial_id,
-                "blocks": place,
-                "seeds": write_seeds(one.seeds),
-                "trainings": len(one.seeds),
-                "parameters": one.trial.parameters,
-            }
-            for one, place in zip(records, its, strict=True)
-        ],
-    }
+@pytest.fixture(scope="module")
+def plan(as_plan, planned_row):
+    """Return the plan of some records, each in the blocks of its places."""
+
+    def read(*records, blocks=("",), places=()):
+        its = places or [[0]] * len(records)
+        return as_plan(records, blocks=list(blocks), trials=list(map(planned_row, records, its)))
+
+    return read
 
 
 @pytest.fixture(scope="module")
-def study(table):
+def study(plan, table):
     """Return the only study of some records."""
 
     def only(*records) -> BlockAnalysis:
@@ -45,7 +37,7 @@ def some(ended, trial):
     return lambda solved, unsolved, **of: ended(trial(**of), [SOLVED] * solved + [STUCK] * unsolved)
 
 
-def test_a_trial_of_two_blocks_is_in_both_with_the_seeds_of_each(table, some, ended, trial):
+def test_a_trial_of_two_blocks_is_in_both_with_the_seeds_of_each(plan, table, some, ended, trial):
     """Of its ten seeds, the second block has four: those of its other trial. In the first it is alone, with all."""
     one, other = some(5, 5, hidden=2), ended(trial(hidden=8), [SOLVED] * 4, seeds=range(6, 10))
     document = plan(one, other, blocks=("a", "b", "c"), places=([0, 1], [1]))
@@ -54,7 +46,7 @@ def test_a_trial_of_two_blocks_is_in_both_with_the_seeds_of_each(table, some, en
     assert found[1].is_balanced
 
 
-def test_trainings_alone_are_no_study(table, some, ended, trial):
+def test_trainings_alone_are_no_study(plan, table, some, ended, trial):
     """They are timings."""
     alone = ended(trial(hidden=8), [SOLVED] * 3, alone=True)
     (found,) = block_analyses(plan(some(3, 3), alone), table(some(3, 3), alone))
@@ -62,7 +54,7 @@ def test_trainings_alone_are_no_study(table, some, ended, trial):
     assert list(block_analyses(plan(alone), table(alone))) == []
 
 
-def test_a_trial_of_which_nothing_is_there_is_in_no_study(table, some):
+def test_a_trial_of_which_nothing_is_there_is_in_no_study(plan, table, some):
     """The ledger has it."""
     there, missing = some(3, 3), some(3, 3, hidden=8)
     (found,) = block_analyses(plan(there, missing), table(there))
@@ -70,7 +62,7 @@ def test_a_trial_of_which_nothing_is_there_is_in_no_study(table, some):
     assert list(trial_table(plan(there, missing)).index) == [there.trial.trial_id, missing.trial.trial_id]
 
 
-def test_a_sweep_without_trainings_has_no_study(table, some):
+def test_a_sweep_without_trainings_has_no_study(plan, table, some):
     """Interrupted at once."""
     one = some(3, 3)
     assert list(block_analyses(plan(one), table(one).head(0))) == []
@@ -93,7 +85,7 @@ def test_refused_trainings_were_never_begun_and_failed_ones_never_trained(study,
     assert found.rates["rate"].tolist() == [0.5, 0.0]
 
 
-def test_tables_are_in_the_plans_order_whatever_the_rows(table, some):
+def test_tables_are_in_the_plans_order_whatever_the_rows(plan, table, some):
     """And of the same numbers."""
     records = [some(solved, 10 - solved, hidden=hidden) for solved, hidden in ((2, 8), (9, 2), (5, 4))]
     data = table(*records)
@@ -105,7 +97,7 @@ def test_tables_are_in_the_plans_order_whatever_the_rows(table, some):
     pd.testing.assert_frame_equal(one.effects, other.effects)
 
 
-def test_text_columns_may_be_categories(table, some):
+def test_text_columns_may_be_categories(plan, table, some):
     """As the reader has them."""
     records = [some(solved, 10 - solved, loss=loss) for solved, loss in ((2, "mse"), (9, "bce"))]
     data = table(*records)
