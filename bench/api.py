@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeVar, Unpack, get_args
 
-from bench.errors import RequestError, before_any_work
+from bench.errors import RequestError, before_any_work, collecting, raising_all
 
 if TYPE_CHECKING:
     from bench.model.outcome import Batch, Outcome
@@ -145,7 +145,6 @@ def train(what: "Trial | Batch", seeds: Seeds | None = None) -> "Outcome":
     from bench.backends import load
     from bench.config.seeds import read_seeds
     from bench.model.outcome import Batch
-    from bench.model.parameters import ParameterError
     from bench.model.trial import Trial
     from bench.running.chunks import THREADS
 
@@ -156,10 +155,8 @@ def train(what: "Trial | Batch", seeds: Seeds | None = None) -> "Outcome":
             raise RequestError("seeds is missing; allowed with a trial are range(10), '0:10', [0, 3, 5], or one seed")
         _say_of_one_seed(seeds)
         each = [seeds] if isinstance(seeds, int | str) else list(seeds)
-        try:  # one by one: in their order, and as often as they are given
-            what = Batch.of(what, [seed for one in each for seed in read_seeds(str(one))] or read_seeds(each))
-        except ParameterError as problem:
-            raise RequestError(str(problem)) from None
+        # one by one: in their order, and as often as they are given
+        what = Batch.of(what, [seed for one in each for seed in read_seeds(str(one))] or read_seeds(each))
     if not isinstance(what, Batch):
         raise RequestError(f"got {what!r}; allowed are a bench.Trial and a bench.Batch")
     backend = load(what.trial.backend)
@@ -189,15 +186,13 @@ def _say_of_one_seed(seeds: object) -> None:
 
 def _check(workers: object, runs: object) -> None:
     """Raise RequestError for options that the command line checks by itself."""
-    from bench.config.values import attempt
     from bench.model.parameters import choice, whole
 
-    problems: list[str] = []
-    if workers is not None:
-        attempt(lambda: whole(1, 100_000)("workers", workers), "", problems)
-    attempt(lambda: choice(*get_args(Runs))("runs", runs), "", problems)
-    if problems:
-        raise RequestError(*problems)
+    with raising_all() as problems:
+        with collecting(problems):
+            whole(1, 100_000)("workers", 1 if workers is None else workers)
+        with collecting(problems):
+            choice(*get_args(Runs))("runs", runs)
 
 
 def _channels(*, progress: bool | None) -> "tuple[Callable[[str], None], Callable[[int, int], SweepProgress]]":

@@ -146,7 +146,7 @@ def sweep(
 
 def _dry(experiment: "Experiment", *, as_json: bool) -> None:
     """List the trials of a request and count its work."""
-    from bench.config.until import until_row
+    from bench.config.seeds import until_row
     from bench.console import plan_table
     from bench.execution import checked_plan
 
@@ -194,12 +194,12 @@ def _carry_out(experiment: "Experiment", options: "Options") -> "tuple[int, Swee
 def _summary(swept: "Sweep", outcomes: dict[str, int], *, report: bool | Path = False) -> dict[str, Any]:
     from bench.report_files import default_report
 
-    name = swept.plan.question.experiment
+    name, trials = swept.plan.question.experiment, swept.plan.trials
     path = report if isinstance(report, Path) else default_report([(name, swept.id)])
     return {
         "sweep": swept.id,
         "experiment": name,
-        "trials": len(swept.plan.trials),
+        "trials": len(trials),
         "trainings": swept.plan.trainings,
         "outcomes": outcomes,
         "seconds": swept.seconds,
@@ -210,7 +210,7 @@ def _summary(swept: "Sweep", outcomes: dict[str, int], *, report: bool | Path = 
 def _search_words(swept: "Sweep", seconds: dict[str, float]) -> str:
     """Return where a search's time went, and where its study can be looked at."""
     parts = ", ".join(f"{words} {seconds[name]:.1f}" for name, words in CLOCKS.items())
-    storage = shlex.quote(swept.plan.proposals.storage) if swept.plan.proposals else ""
+    storage = shlex.quote(swept.plan.proposals.storage if swept.plan.proposals else "")
     return f"{seconds['total']:.1f} s in all: {parts}. Optuna's study: optuna-dashboard {storage}"
 
 
@@ -258,13 +258,12 @@ def reproduce(workers: int | None, executor: str, tracking_uri: str | None, *, a
     """Train what the two documents train, and compare every figure that they print."""
     started = time.monotonic()
     with before_any_work():
-        from bench.config.experiment import read_experiment
-        from bench.config.experiment_file import find_experiment
-        from bench.config.values import Values
+        from bench.config.experiment import find_experiment, read_experiment
+        from bench.config.values import Overrides
         from bench.console import claims_table
         from bench.execution import Options
 
-        experiment = read_experiment(find_experiment(DOCUMENTS), Values(), [DOCUMENTS])
+        experiment = read_experiment(find_experiment(DOCUMENTS), Overrides(), [DOCUMENTS])
     options = Options(workers, executor, tracking_uri, report=True, started=started)
     status, swept, summary = _carry_out(experiment, options)
     if as_json:
@@ -282,7 +281,7 @@ def reproduce(workers: int | None, executor: str, tracking_uri: str | None, *, a
 def list_(tracking_uri: str | None, *, as_json: bool) -> None:
     """List the experiments and the sweeps."""
     from bench import console
-    from bench.config.experiment_file import experiments, title_of
+    from bench.config.experiment import experiments, title_of
     from bench.store import mlflow_store as store
     from bench.store.reader import sweeps
 

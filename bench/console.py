@@ -103,7 +103,7 @@ def best_table(found: "SearchResults") -> None:
     """Print the best trials of a search and its references: what they seemed, and what they are on held-out seeds."""
     if found.held_out.empty:
         return
-    name = found.judged.first
+    name = found.primary
     table = Table("the best, and references", box=None, header_style="bold")
     for heading in (f"{name}, as searched", f"{name}, held out", "solved, held out"):
         table.add_column(heading, justify="right", no_wrap=True)

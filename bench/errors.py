@@ -31,6 +31,24 @@ def unknown(what: str, got: object, allowed: Iterable[str], before: str = "") ->
 
 
 @contextmanager
+def collecting(problems: list[str], where: str = "") -> Iterator[None]:
+    """Add what is wrong with a request to the problems, each after ``where``, instead of raising it."""
+    try:
+        yield
+    except RequestError as error:
+        problems += [f"{where}{problem}" for problem in error.problems]
+
+
+@contextmanager
+def raising_all() -> Iterator[list[str]]:
+    """Give a list for the problems of a request, and raise them together in the end, each once, if there are any."""
+    problems: list[str] = []
+    yield problems
+    if problems:
+        raise RequestError(*dict.fromkeys(problems))
+
+
+@contextmanager
 def before_any_work() -> Iterator[None]:
     """Let an interrupt during imports and the reading of a request say that it left nothing."""
     try:

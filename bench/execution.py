@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,15 +12,14 @@ from bench.config.plan import Plan, make_plan
 from bench.console import repeats_words, say
 from bench.errors import RequestError, before_any_work
 from bench.metrics import columns as c
-from bench.metrics.objectives import is_worse, objective
 from bench.report_files import check_report, keep_report, read_for_report
 from bench.results import Sweep
-from bench.running import executors
-from bench.running.adaptive_seeds import Precision, check_until, grow
+from bench.running import executors, loop
+from bench.running.adaptive_seeds import check_until
 from bench.running.chunks import Job
 from bench.running.environment import environment
 from bench.running.progress import SweepProgress, interrupts
-from bench.running.runner import Describers, Runner
+from bench.running.recorder import Recorder, Statistics
 from bench.stats.mlflow_summary import describe_training, describe_trial
 from bench.stats.proportions import half_width, seeds_for_half_width
 from bench.store.mlflow_store import COMMAND_TAG, PLAN_TAG, Store, StoreError, tracking_uri
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
 FEW_TRAININGS = 100  # up to here every training has an MLflow run of its own
 KILLED = "KILLED"
 MOST_REASONS = 5
-PRECISION = Precision(half_width, seeds_for_half_width)  # Wilson's, of a share of trainings
+STATISTICS = Statistics(half_width, seeds_for_half_width, describe_trial, describe_training)  # intervals are Wilson's
 
 
 class SweepError(RuntimeError):
@@ -77,7 +75,7 @@ class Options:
 def checked_plan(experiment: Experiment) -> Plan:
     """Return the plan of a request; raise RequestError for all that is wrong with it."""
     plan = make_plan(experiment)
-    check_until(plan, PRECISION)
+    check_until(plan, STATISTICS)
     return plan
 
 
@@ -90,47 +88,46 @@ def carry_out(experiment: Experiment, options: Options) -> Sweep:
     imported = time.monotonic()
     with before_any_work():
         plan = checked_plan(experiment)
-    cores = options.workers or executors.available_cores()
-    crew = _checked(options, cores)
-    kind = _kinds(plan, crew)
+    cores = options.workers or executors.cpu_count()
+    pool = _checked(options, cores)
+    kind = _kinds(plan, pool)
     store = Store(tracking_uri(options.tracking_uri))
     journal = _journal(store, plan)
     writer = _resumed(store, experiment, plan) if options.resume else _begun(store, experiment, plan, kind, cores)
     few = plan.expected_trainings <= FEW_TRAININGS and plan.until is None
     training_runs = few if options.runs == "auto" else options.runs == "training"
-    describers = Describers(describe_trial, describe_training)
-    runner = Runner(experiment, plan, writer, describers, training_runs=training_runs)
+    recorder = Recorder(experiment, plan, writer, STATISTICS, training_runs=training_runs)
     try:
-        already = runner.take_up() if options.resume else 0
+        already = recorder.resume() if options.resume else 0
         on = kind if kind == "serial" else f"{kind} on {cores}"
         options.say(f"sweep {writer.run_id[:8]}: {_work(plan, already)}, {on}")
         for words in repeats_words(plan.search) if plan.search else ():
             options.say(words)
-        runner.seconds["import"] = imported - options.started
-        runner.seconds["prepare"] = time.monotonic() - imported
-        if _train(runner, crew, already, journal, options.progress):
-            return _conclude(runner, options, store)
+        recorder.seconds["import"] = imported - options.started
+        recorder.seconds["prepare"] = time.monotonic() - imported
+        if _train(recorder, pool, already, journal, options.progress):
+            return _conclude(recorder, options, store)
         writer.finish(KILLED)
     except StoreError as error:
         why = f"the store failed: {str(error).splitlines()[0]}\nWhat was written is safe. {options.again}"
-        raise SweepError(why, _unfinished(runner, options, store)) from error
+        raise SweepError(why, _unfinished(recorder, options, store)) from error
     except KeyboardInterrupt as at_once:
         at_once.add_note(options.again)
         raise
     said = f"interrupted; what was written is safe. {options.again}"
-    raise Interrupted(said, _unfinished(runner, options, store))
+    raise Interrupted(said, _unfinished(recorder, options, store))
 
 
-def _unfinished(runner: Runner, options: Options, store: Store) -> Sweep:
+def _unfinished(recorder: Recorder, options: Options, store: Store) -> Sweep:
     """Return the sweep as far as it came."""
-    return Sweep(store, runner.writer.run_id, plan=runner.plan, seconds=_seconds(runner, options))
+    return Sweep(store, recorder.writer.run_id, plan=recorder.plan, seconds=_seconds(recorder, options))
 
 
-def _checked(options: Options, cores: int) -> executors.Crew:
+def _checked(options: Options, cores: int) -> executors.WorkerPool:
     """Check whatever can be wrong before any work, and return who trains."""
     if options.report:
         check_report(options.report if isinstance(options.report, Path) else None)
-    return executors.Crew(options.executor, cores)
+    return executors.WorkerPool(options.executor, cores)
 
 
 def _journal(store: Store, plan: Plan) -> "Journal | None":
@@ -150,34 +147,27 @@ def _work(plan: Plan, already: int) -> str:
 
 
 def _train(
-    runner: Runner,
-    crew: executors.Crew,
+    recorder: Recorder,
+    pool: executors.WorkerPool,
     already: int,
     journal: "Journal | None",
     bar: Callable[[int, int], SweepProgress],
 ) -> bool:
-    """Train the grid, with more seeds if asked for, what is alone, and the search; return whether all is done."""
-    with interrupts() as stop, bar(runner.plan.expected_trainings, already) as progress:
-        train = partial(runner.train, crew, progress, stop)
-        train()
-        grow(runner, PRECISION, train, progress, stop)
-        runner.time(progress, stop)
-        if journal is not None:
-            from bench.running.holdout import search  # Optuna takes a second
-            from bench.running.search_loop import Judge
-
-            search(runner, Judge(objective, is_worse), journal, train, progress, stop)
+    """Carry the plan's strategies out; return whether all is done."""
+    steps = loop.strategies(recorder.plan, STATISTICS, journal)
+    with interrupts() as stop, bar(recorder.plan.expected_trainings, already) as progress:
+        loop.run(steps, recorder, pool, progress, stop)
     return not stop.is_set()
 
 
-def _conclude(runner: Runner, options: Options, store: Store) -> Sweep:
+def _conclude(recorder: Recorder, options: Options, store: Store) -> Sweep:
     """Check the claims, write the report, and end the sweep, in this order: FINISHED says that all is there."""
     reporting = time.monotonic()
-    writer, plan = runner.writer, runner.plan
-    writer.keep_runs()
+    writer, plan = recorder.writer, recorder.plan
+    recorder.finish()
     whole = bool(options.whole or options.report or plan.claims)
     read = read_for_report(store, writer.run_id) if whole else read_sweep(store, writer.run_id, c.EXPORT)
-    swept = Sweep(store, writer.run_id, read, whole=whole, seconds=runner.seconds)
+    swept = Sweep(store, writer.run_id, read, whole=whole, seconds=recorder.seconds)
     writer.json("claims.json", swept.claims.to_dict("records"))
     sizes = {"trials": len(plan.trials), "trainings": plan.trainings}
     figures = {**swept.outcomes, **sizes, "total_seconds": time.monotonic() - options.started}
@@ -186,8 +176,8 @@ def _conclude(runner: Runner, options: Options, store: Store) -> Sweep:
     if options.report:
         path = swept.report(options.report if isinstance(options.report, Path) else None)
         keep_report(writer, swept.page, path)
-    runner.seconds["report"] = time.monotonic() - reporting
-    swept.seconds = _seconds(runner, options)
+    recorder.seconds["report"] = time.monotonic() - reporting
+    swept.seconds = _seconds(recorder, options)
     _tell_reasons(swept, options.say)
     if len(read.trainings) < plan.trainings:
         back = f"{len(read.trainings):,} of {plan.trainings:,}"
@@ -196,8 +186,8 @@ def _conclude(runner: Runner, options: Options, store: Store) -> Sweep:
     return swept
 
 
-def _seconds(runner: Runner, options: Options) -> dict[str, float]:
-    seconds = {**runner.seconds, "total": time.monotonic() - options.started}
+def _seconds(recorder: Recorder, options: Options) -> dict[str, float]:
+    seconds = {**recorder.seconds, "total": time.monotonic() - options.started}
     return {name: round(value, 3) for name, value in seconds.items()}
 
 
@@ -215,12 +205,12 @@ def _tell_reasons(swept: Sweep, say: Callable[[str], None]) -> None:
         say(f"and {len(counted) - MOST_REASONS:,} more reasons, in the report and the export")
 
 
-def _kinds(plan: Plan, crew: executors.Crew) -> str:
+def _kinds(plan: Plan, pool: executors.WorkerPool) -> str:
     """Return the executors that a plan will be trained with, in words."""
     jobs = [Job(planned.trial, planned.together) for planned in plan.trials if planned.together]
     if plan.search:
         jobs.append(Job(plan.search.first_trial, range(plan.search.expected_trainings)))
-    return " and ".join(crew.divide(jobs)) or "serial"
+    return " and ".join(pool.divide(jobs)) or "serial"
 
 
 def _begun(store: Store, experiment: Experiment, plan: Plan, kind: str, workers: int) -> SweepWriter:
@@ -233,7 +223,7 @@ def _resumed(store: Store, experiment: Experiment, plan: Plan) -> SweepWriter:
     found = unfinished(store, experiment.name)
     for run in found:
         if run.data.tags.get(PLAN_TAG) == plan.plan_id:
-            return SweepWriter.resume(store, run, plan)
+            return SweepWriter.resume(store, run)
     others = "; ".join(f"{run.data.tags.get(COMMAND_TAG, '?')} --resume" for run in found[:5])
     hint = f"unfinished sweeps of {experiment.name} that asked something else: {others}" if others else "there is none"
     raise RequestError(f"nothing to resume: no unfinished sweep of this request in {store.uri}; {hint}")

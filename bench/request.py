@@ -6,10 +6,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from bench.config.experiment import ADHOC, Experiment, adhoc, read_experiment, read_overrides
-from bench.config.experiment_file import find_experiment
-from bench.config.seeds import ALLOWED, write_seeds
-from bench.config.until import read_until
+from bench.config.experiment import ADHOC, Experiment, adhoc, find_experiment, read_experiment
+from bench.config.overrides import read_overrides
+from bench.config.seeds import ALLOWED, read_until, write_seeds
 from bench.errors import RequestError
 
 DEFAULT_EXPERIMENT = "sensitivity"

@@ -88,11 +88,8 @@ class Sweep:
 
     @cached_property
     def plan(self) -> Plan:
-        """What was planned: its ``trials`` with their seeds, its ``claims``, its ``search``, and the ``question``.
-
-        The question has the experiment's name, title and about, and the command that asks it again.
-        """
-        known: StoredSweep | None = self.__dict__.get("_whole") or self.__dict__.get("_rows")
+        """What was planned: experiment, title, command, trials, claims and search, as the sweep keeps them."""
+        known = self.__dict__.get("_whole") or self.__dict__.get("_rows")
         return known.plan if known else read_plan(self._store, self.id)
 
     @cached_property
@@ -140,7 +137,8 @@ class Sweep:
 
     @cached_property
     def _verdicts(self) -> list[Verdict]:
-        return check_claims(self.plan.claims, self._whole.trainings) if self.plan.claims else []
+        claims = self.plan.claims
+        return check_claims(claims, self._whole.trainings) if claims else []
 
     @cached_property
     def claims(self) -> pd.DataFrame:
@@ -165,7 +163,7 @@ class Sweep:
     @property
     def search_results(self) -> "SearchResults | None":
         """What its search found: ``held_out`` has the best on other seeds, a row each; None where it has no search."""
-        return self.page.searched if self.plan.search else None
+        return self.page.search_results if self.plan.search else None
 
     def report(self, path: str | Path | None = None) -> Path:
         """Write its report, one HTML file that needs no network, and return where it is.
@@ -215,7 +213,7 @@ def write_report(sweeps: Sequence[Sweep], path: str | Path | None = None) -> Pat
     target = None if path is None else Path(path)
     check_report(target)
     pages = [one.part(key) if key > 1 else one.page for key, one in enumerate(sweeps, 1)]
-    target = target or default_report([(page.plan.question.experiment, page.swept.sweep) for page in pages])
+    target = target or default_report([(page.data.plan.question.experiment, page.data.sweep) for page in pages])
     write_page(pages, target)
     return target.resolve()
 

@@ -1,89 +1,91 @@
 """Where the failures end up: patterns of final predictions that stuck and slow trainings share."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from bench.metrics import columns as c
-from bench.report.charts import Cell, Chart, Table, number
+from bench.report import drawing
+from bench.report.charts import Cell, Chart, Column, Row, Table, number, numbers, tabulate, text
 from bench.report.colours import STEPS, order
-from bench.report.drawing import log_range, panel
-from bench.report.loss_curves import Line, typical
-from bench.report.number_format import p_value, percent, percent_interval, plural, short
-from bench.stats import attractors as found
-from bench.stats import final_patterns
+from bench.report.drawing import Floats, panel
+from bench.report.loss_curves import loss_axes
+from bench.report.number_format import NONE, p_value, percent, plural, row_percent, short, whole
+from bench.report.sections import Content, SweepData, of_blocks
+from bench.stats.attractors import CENTRE, ELSEWHERE, MEDIAN, OF_UNSOLVED, SHARE, TRIALS, UNDECIDED, WHICH
 from bench.stats.block_analysis import NAME, BlockAnalysis, highest
 from bench.stats.curves import ITERATION
-from bench.stats.final_patterns import PATTERN
+from bench.stats.final_patterns import CHI2, COUNTS, P_HOLM, PATTERN, N, wrong_observation_summary
 from bench.stats.paired_comparisons import SIGNIFICANT
-from bench.stats.proportions import COUNT, HIGH, LOW
+from bench.stats.proportions import COUNT
 
 MOST_LINES = 5
 NEAR = 0.03  # of a loss: closer lines cannot be told apart
 
 
-def attractors(study: BlockAnalysis, key: str) -> dict[str, Any] | None:
+def attractors(_: SweepData, block: BlockAnalysis, key: str) -> Content | None:
     """Return the table of attractors, their typical curves and the test of the wrong observation; None without any."""
-    table = study.attractors
+    table = block.attractors
     if table.empty:
         return None
     return {
         "summary": _summary(table),
         "table": _table(table, key),
-        "chart": _chart(study, key),
-        "wrong": _wrong(study, key),
+        "chart": _chart(block, key),
+        "wrong": _wrong(block, key),
     }
 
 
+SECTION = of_blocks(
+    *("attractors", "Where they get stuck", "Where do the failures end up?", "Endings that many share"), attractors
+)
+
+
 def _summary(table: pd.DataFrame) -> str:
-    named = table[table[PATTERN] != found.ELSEWHERE]
+    named = table[table[PATTERN] != ELSEWHERE]
     unsolved = int(table[COUNT].sum())
     if named.empty:
         return f"The {plural(unsolved, 'training')} that did not solve it end scattered: no ending is shared by many."
-    share = named[COUNT].sum() / unsolved
     first = highest(named, COUNT)
     return (
-        f"{plural(len(named), 'ending')} {'holds' if len(named) == 1 else 'hold'} {percent(share)} of the "
-        f"{plural(unsolved, 'training')} that are stuck or slow; the commonest is {first[PATTERN]} "
-        f"({first[c.GATE]}, {first[COUNT]:,} trainings, median error {short(first[c.FINAL_MSE])})."
+        f"{plural(len(named), 'ending')} {'holds' if len(named) == 1 else 'hold'} "
+        f"{percent(named[COUNT].sum() / unsolved)} of the {plural(unsolved, 'training')} that are stuck or slow; the "
+        f"commonest is {first[PATTERN]} ({first[c.GATE]}, {first[COUNT]:,} trainings, median error "
+        f"{short(first[c.FINAL_MSE])})."
     )
 
 
 def _table(table: pd.DataFrame, key: str) -> Table:
-    headings = ["gate", "ends at", "trainings", "of all begun [95 %]", "of the unsolved", "mse", "wrong", "trials"]
-    rows = [
-        [
-            Cell(row[c.GATE]),
-            Cell(row[PATTERN], glyph=_shades(row[found.CENTRE])),
-            number(f"{row[COUNT]:,}", row[COUNT]),
-            number(percent_interval(row[found.SHARE], row[LOW], row[HIGH]), row[found.SHARE]),
-            number(percent(row[found.OF_UNSOLVED]), row[found.OF_UNSOLVED]),
-            number(short(row[c.FINAL_MSE]), row[c.FINAL_MSE]),
-            Cell(_which(row)),
-            number(f"{row[found.TRIALS]:,}", row[found.TRIALS]),
-        ]
-        for row in table.to_dict("records")
+    columns = [
+        text("gate", c.GATE),
+        text("ends at", PATTERN, glyph=_shades),
+        numbers("trainings", COUNT),
+        numbers("of all begun [95 %]", SHARE, of_row=lambda row: row_percent(row, SHARE)),
+        numbers("of the unsolved", OF_UNSOLVED, percent),
+        numbers("mse", c.FINAL_MSE, short),
+        text("wrong", _which),
+        numbers("trials", TRIALS),
     ]
-    data = table.assign(**{found.CENTRE: [_listed(one) for one in table[found.CENTRE]]})
-    data[found.WHICH] = [_listed(one) for one in table[found.WHICH]]
-    numbers = frozenset(["trainings", "of all begun [95 %]", "of the unsolved", "mse", "trials"])
-    return Table(f"attractors-{key}", "Where stuck and slow trainings end", headings, rows, data, numbers)
+    data = table.assign(**{name: [_listed(one) for one in table[name]] for name in (CENTRE, WHICH)})
+    return tabulate(f"attractors-{key}", "Where stuck and slow trainings end", table, columns, data)
 
 
-def _shades(centre: Any) -> Sequence[str]:
+def _shades(row: Row) -> Sequence[str]:
     """Return a grey for each prediction: white is 0, black is 1."""
-    if centre is None:
-        return ()
-    return [f"hsl(0 0% {100 - 100 * float(value):.0f}%)" for value in np.clip(centre, 0, 1)]
+    centre = () if row[CENTRE] is None else np.clip(row[CENTRE], 0, 1)
+    return [f"hsl(0 0% {100 - 100 * float(value):.0f}%)" for value in centre]
 
 
-def _which(row: Mapping[Any, Any]) -> str:
-    if row[found.WHICH] is None:
-        return "–"
-    observations = ", ".join(str(one) for one in row[found.WHICH])
-    undecided = f"{row[found.UNDECIDED]} undecided" if row[found.UNDECIDED] else ""
+def _which(row: Row) -> str:
+    if row[WHICH] is None:
+        return NONE
+    observations = ", ".join(str(one) for one in row[WHICH])
+    undecided = f"{row[UNDECIDED]} undecided" if row[UNDECIDED] else ""
     return " and ".join(part for part in (observations, undecided) if part) or "none"
 
 
@@ -94,20 +96,41 @@ def _listed(values: Any) -> str:
 # ------------------------------------------------------------------ typical curves
 
 
-def _chart(study: BlockAnalysis, key: str) -> Chart | None:
-    curves = study.typical
-    if curves.empty or not (curves[found.MEDIAN] > 0).any():
+@dataclass(frozen=True, eq=False)
+class Line:
+    """A line of a figure: the patterns that end in it, its colour, and its loss at recorded iterations."""
+
+    patterns: list[str]
+    colour: str
+    iterations: NDArray[np.int64]
+    loss: Floats
+
+    @property
+    def budget(self) -> int:
+        """The iteration after the last recorded one that a recorded one would be at."""
+        step = self.iterations[1] - self.iterations[0] if len(self.iterations) > 1 else 0
+        return int(self.iterations[-1] + step)
+
+    @property
+    def name(self) -> str:
+        """Its first two patterns, and how many there are more."""
+        more = f" +{len(self.patterns) - 2}" if len(self.patterns) > 2 else ""
+        return "\n".join(self.patterns[:2]) + more
+
+
+def _chart(block: BlockAnalysis, key: str) -> Chart | None:
+    curves = block.typical
+    if curves.empty or not (curves[MEDIAN] > 0).any():
         return None
     panels = []
-    common = dict.fromkeys(str(name) for name in study.attractors[PATTERN] if name != found.ELSEWHERE)
-    colours = dict(zip(list(common)[:STEPS], order(min(len(common), STEPS)), strict=True))
+    common = list(dict.fromkeys(str(name) for name in block.attractors[PATTERN] if name != ELSEWHERE))[:STEPS]
+    colours = dict(zip(common, order(len(common)), strict=True))
     for (gate, loss), rows in curves.groupby([c.GATE, c.LOSS], sort=False, observed=True):
         patterns = [str(name) for name in dict.fromkeys(rows[PATTERN]) if name in colours][:MOST_LINES]
         own = rows[rows[PATTERN].isin(patterns)].replace(np.inf, np.nan)
-        if not (own[found.MEDIAN] > 0).any():
-            continue
-        lines = _merged(own, patterns, colours)
-        panels.append(panel(f"{gate} {loss}", typical(lines, log_range(own[found.MEDIAN]))))
+        if (own[MEDIAN] > 0).any():
+            lines = _merged(own, patterns, colours)
+            panels.append(panel(f"{gate} {loss}", typical(lines, drawing.log_range(own[MEDIAN]))))
     return Chart(
         name=f"typical-{key}",
         title="What training looks like on the way there",
@@ -126,34 +149,47 @@ def _merged(rows: pd.DataFrame, patterns: Sequence[str], colours: Mapping[str, s
     lines: list[Line] = []
     for pattern in patterns:
         own = rows[rows[PATTERN] == pattern]
-        at, loss = own[ITERATION].to_numpy(), own[found.MEDIAN].to_numpy(dtype=np.float64)
+        at, loss = own[ITERATION].to_numpy(), own[MEDIAN].to_numpy(dtype=np.float64)
         same = [line for line in lines if len(line.loss) == len(loss) and np.allclose(line.loss, loss, rtol=NEAR)]
         if same:
-            same[0].names.append(pattern)
+            same[0].patterns.append(pattern)
         else:
             lines.append(Line([pattern], colours[pattern], at, loss))
     return lines
 
 
+def typical(lines: Sequence[Line], ends: tuple[float, float]) -> Figure:
+    """Draw the median loss of the trainings that end at each pattern."""
+    right = drawing.end_margin(part for one in lines for part in one.name.split("\n"))
+    figure, axes = drawing.blank(3.9, 2.5, right=right)
+    loss_axes(axes, ends, max(one.budget for one in lines))
+    named = []
+    for one in lines:
+        drawing.line(axes, one.iterations, one.loss, one.colour)
+        named += [
+            {"name": one.name, "colour": one.colour, "y": np.log(max(float(last), ends[0]))}
+            for last in one.loss[np.isfinite(one.loss)][-1:]
+        ]
+    drawing.name_ends(axes, named, np.log(ends[0]), np.log(ends[1]))
+    return figure
+
+
 # ------------------------------------------------------------------ the wrong observation
 
 
-def _wrong(study: BlockAnalysis, key: str) -> dict[str, Any] | None:
-    tested = study.wrong
-    if tested.empty or tested[final_patterns.N].sum() < 2:
+def _wrong(block: BlockAnalysis, key: str) -> Content | None:
+    tested = block.wrong
+    if tested.empty or tested[N].sum() < 2:
         return None
-    return {"summary": _wrong_summary(tested), "table": _wrong_table(study, tested, key)}
+    return {"summary": _wrong_summary(tested), "table": _wrong_table(block, tested, key)}
 
 
 def _wrong_summary(tested: pd.DataFrame) -> str:
-    uneven = int((tested[final_patterns.P_HOLM] <= SIGNIFICANT).sum())
+    uneven = int((tested[P_HOLM] <= SIGNIFICANT).sum())
     parts = []
-    for row in final_patterns.wrong_observation_summary(tested).to_dict("records"):
-        shares = ", ".join(
-            f"{percent(count / row[final_patterns.N], 0)} observation {place}"
-            for place, count in enumerate(row[final_patterns.COUNTS], 1)
-        )
-        parts.append(f"On {row[c.GATE]}, of {plural(row[final_patterns.N], 'training')} with one wrong: {shares}.")
+    for row in wrong_observation_summary(tested).to_dict("records"):
+        shares = [f"{percent(count / row[N], 0)} observation {place}" for place, count in enumerate(row[COUNTS], 1)]
+        parts.append(f"On {row[c.GATE]}, of {plural(row[N], 'training')} with one wrong: {', '.join(shares)}.")
     verdict = (
         f"In {plural(uneven, 'trial')} of {len(tested):,} the choice is not uniform over the seeds."
         if uneven
@@ -162,22 +198,24 @@ def _wrong_summary(tested: pd.DataFrame) -> str:
     return " ".join([*parts, verdict])
 
 
-def _wrong_table(study: BlockAnalysis, tested: pd.DataFrame, key: str) -> Table:
-    most = max(len(counts) for counts in tested[final_patterns.COUNTS])
-    observations = [f"observation {place}" for place in range(1, most + 1)]
-    headings = ["trial", *observations, "trainings", "χ²", "p (Holm)"]
-    rows = []
-    for row in study.named(tested).to_dict("records"):
-        counts = [*row[final_patterns.COUNTS], *[None] * (most - len(row[final_patterns.COUNTS]))]
-        rows.append(
-            [
-                Cell(row[NAME]),
-                *(number("" if count is None else f"{count:,}", count) for count in counts),
-                number(f"{row[final_patterns.N]:,}", row[final_patterns.N]),
-                number(short(row[final_patterns.CHI2]), row[final_patterns.CHI2]),
-                number(p_value(row[final_patterns.P_HOLM]), row[final_patterns.P_HOLM]),
-            ]
-        )
-    data = tested.assign(**{final_patterns.COUNTS: [_listed(counts) for counts in tested[final_patterns.COUNTS]]})
-    label = "Which observation is wrong, by trial"
-    return Table(f"wrong-{key}", label, headings, rows, data, frozenset(headings[1:]))
+def _wrong_table(block: BlockAnalysis, tested: pd.DataFrame, key: str) -> Table:
+    most = max(len(counts) for counts in tested[COUNTS])
+    columns = [
+        text("trial", NAME),
+        *(_observation(place) for place in range(most)),
+        numbers("trainings", N),
+        numbers("χ²", CHI2, short),
+        numbers("p (Holm)", P_HOLM, p_value),
+    ]
+    data = tested.assign(**{COUNTS: [_listed(counts) for counts in tested[COUNTS]]})
+    return tabulate(f"wrong-{key}", "Which observation is wrong, by trial", block.named(tested), columns, data)
+
+
+def _observation(place: int) -> Column:
+    """Return the column of how often an observation was the wrong one; gates may have fewer."""
+
+    def cell(row: Row) -> Cell:
+        count = row[COUNTS][place] if place < len(row[COUNTS]) else None
+        return number("" if count is None else whole(count), count)
+
+    return Column(f"observation {place + 1}", cell, is_number=True)

@@ -1,8 +1,8 @@
 """Charts and tables of the page: panels or rows under one title, with their words and the numbers behind them."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 
 from bench.report.drawing import Panel, inline
+from bench.report.number_format import whole
 
-SIZE = re.compile(
-    r'<svg[^>]*? width="([\d.]+)pt"[^>]*? height="([\d.]+)pt"|<svg[^>]*? height="([\d.]+)pt"[^>]*? width="([\d.]+)pt"'
-)
+SIZE = re.compile(r'<svg(?=[^>]*? width="([\d.]+)pt")(?=[^>]*? height="([\d.]+)pt")')
 NAMES = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
 FONT = 'font-family="DejaVu Sans, sans-serif"'
 ESCAPED = '%\n "#<>&'  # in the address of a download, the escape itself first
 SHEET_COLUMNS = 3
 HEADING, SUBHEADING, GAP = 44, 16, 14  # points
+Row = Mapping[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,9 @@ def sheet(chart: Chart) -> str:
     ]
     for place, one in enumerate(chart.panels):
         x, y = GAP + cell[0] * (place % columns), HEADING + cell[1] * (place // columns)
-        svg = _named(one.svg, f"p{place}").replace("<svg ", f'<svg x="{x:.0f}" y="{y + SUBHEADING:.0f}" ', 1)
+        # definitions of each panel have names of their own
+        svg = re.sub(r'(href="#|url\(#)', rf"\1p{place}-", re.sub(r' id="([^"]*)"', rf' id="p{place}-\1"', one.svg))
+        svg = svg.replace("<svg ", f'<svg x="{x:.0f}" y="{y + SUBHEADING:.0f}" ', 1)
         parts += [f'<text x="{x:.0f}" y="{y + 11:.0f}" font-size="9">{escape(one.title)}</text>', svg]
     return "\n".join([*parts, "</svg>"])
 
@@ -99,16 +101,10 @@ def sheet(chart: Chart) -> str:
 def _size(svg: str) -> tuple[float, float]:
     found = SIZE.search(svg)
     assert found is not None, svg[:200]
-    return (float(found[1]), float(found[2])) if found[1] else (float(found[4]), float(found[3]))
+    return float(found[1]), float(found[2])
 
 
-def _named(svg: str, name: str) -> str:
-    """Return SVG whose definitions have names of their own."""
-    text = re.sub(r' id="([^"]*)"', rf' id="{name}-\1"', svg)
-    return re.sub(r'(href="#|url\(#)', rf"\1{name}-", text)
-
-
-# ------------------------------------------------------------------ table
+# ------------------------------------------------------------------ tables
 
 
 @dataclass(frozen=True)
@@ -126,24 +122,72 @@ class Cell:
     bar: Sequence[tuple[str, float, str]] = ()  # (name, count, colour) of a bar instead of text
 
 
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: its heading, and the cell that it has for a row; numbers stand right."""
+
+    heading: str
+    cell: Callable[[Row], Cell]
+    is_number: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Rows under headings; ``numbers`` are the headings whose cells stand right."""
+    """Rows of cells under headings, and the frame that is downloaded: what the cells say if there is no other."""
 
     name: str
     label: str
-    headings: Sequence[str]
+    columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
-    data: pd.DataFrame
-    numbers: frozenset[str] = field(default=frozenset())
+    data: pd.DataFrame | None = None
+
+    @property
+    def headings(self) -> list[str]:
+        """The headings of the columns."""
+        return [column.heading for column in self.columns]
 
     @property
     def csv(self) -> str:
         """The numbers of the table, as a data URI of a CSV file."""
-        return csv_uri(self.data)
+        said = [[cell.text for cell in row] for row in self.rows]
+        return csv_uri(pd.DataFrame(said, columns=self.headings) if self.data is None else self.data)
 
 
-def number(text: str, value: Any, **more: Any) -> Cell:
+def tabulate(
+    name: str,
+    label: str,
+    rows: pd.DataFrame | Sequence[Row],
+    columns: Sequence[Column],
+    data: pd.DataFrame | None = None,
+) -> Table:
+    """Return a table with a row for each of a frame; ``data`` is what is downloaded, if that is not the frame."""
+    listed: Sequence[Row] = rows.to_dict("records") if isinstance(rows, pd.DataFrame) else rows
+    data = rows if data is None and isinstance(rows, pd.DataFrame) else data
+    return Table(name, label, columns, [[column.cell(row) for column in columns] for row in listed], data)
+
+
+def text(heading: str, what: str | Callable[[Row], Any], **look: Callable[[Row], Any]) -> Column:
+    """Return a column of text: that of the frame's column, or of a function of rows; ``look`` has a cell's others."""
+    write = what if callable(what) else lambda row: row[what]
+    return Column(heading, lambda row: Cell(write(row), **{name: make(row) for name, make in look.items()}))
+
+
+def numbers(
+    heading: str,
+    by: str,
+    write: Callable[[Any], str] = whole,
+    *,
+    of_row: Callable[[Row], str] | None = None,
+    **look: Callable[[Row], Any],
+) -> Column:
+    """Return a column of numbers, sorted by a column of the frame; ``write`` writes that one's values."""
+    say = of_row or (lambda row: write(row[by]))
+    return Column(
+        heading, lambda row: number(say(row), row[by], **{name: make(row) for name, make in look.items()}), True
+    )
+
+
+def number(text: str, value: Any, **look: Any) -> Cell:
     """Return a cell that is sorted by a number; one without stands last."""
     missing = value is None or pd.isna(value)
-    return Cell(text, None if missing else float(value), **more)
+    return Cell(text, None if missing else float(value), **look)

@@ -7,6 +7,7 @@ Matplotlib's cividis (Nuñez, Anderton & Renslow 2018), which is perceptually ev
 from collections.abc import Sequence
 
 import matplotlib as mpl
+import pandas as pd
 from matplotlib.colors import to_hex
 
 from bench.model.outcome import Result
@@ -35,7 +36,7 @@ THEME = {
 }
 OUTCOMES = {str(result): THEME[result][0] for result in Result}
 BACKEND = {name: THEME[name][0] for name in BACKENDS}
-INK, DIM, LINE, EFFECT, SEED = (THEME[name][0] for name in ("ink", "dim", "line", "effect", "seed"))
+INK, DIM, LINE, PAPER, EFFECT, SEED = (THEME[name][0] for name in ("ink", "dim", "line", "paper", "effect", "seed"))
 STEPS = 8
 EVEN = "cividis"
 
@@ -57,10 +58,19 @@ def order(size: int) -> list[str]:
     return [RAMP[f"order-{round(place * (STEPS - 1) / max(size - 1, 1))}"][0] for place in range(size)]
 
 
+SHADES = order(STEPS)
+QUALITY = (("worst", SHADES[0]), ("best", SHADES[-1]))  # a legend
+
+
 def rate_colours(rates: Sequence[float]) -> list[tuple[str, str]]:
     """Return for each rate from 0 to 1 its colour, and that of text upon it."""
     found = [mpl.colormaps[EVEN](rate) for rate in rates]
     return [(to_hex(colour), "#000000" if _luminance(colour) > 0.18 else "#ffffff") for colour in found]
+
+
+def outcome_legend(outcomes: "pd.Series[str]") -> list[tuple[str, str]]:
+    """Return the outcomes that occur, in their order, each with its colour."""
+    return [(name, colour) for name, colour in OUTCOMES.items() if (outcomes == name).any()]
 
 
 def _luminance(colour: Sequence[float]) -> float:

@@ -8,63 +8,54 @@ import pandas as pd
 from bench.config.plan import PlannedTrial
 from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
-from bench.report.charts import Cell, Chart, Table, number
-from bench.report.drawing import panel
-from bench.report.number_format import percent_interval, plural
-from bench.report.solved_rates import interval_rows
-from bench.stats.block_analysis import NAME, trial_table
-from bench.stats.proportions import HIGH, LOW, RATE, clustered_rate, solved_rates
+from bench.report.charts import Cell, Chart, Column, Row, Table, number, tabulate, text
+from bench.report.drawing import interval_rows, panel
+from bench.report.number_format import NONE, percent_interval, plural, row_percent
+from bench.report.sections import Content, SweepData
+from bench.stats.block_analysis import NAME
+from bench.stats.proportions import COUNT, HIGH, LOW, RATE, clustered_rate, solved_rates
 
 MOST_DRAWN = 24
 SWEEP = "sweep"
+DIFFERS = "what differs"
 
 
-def comparison(swept: Sequence[Any]) -> dict[str, Any] | None:
+def comparison(sweeps: Sequence[SweepData]) -> Content | None:
     """Return the differing facts and the shared trials' rates of two or more sweeps."""
-    if len(swept) < 2:
+    if len(sweeps) < 2:
         return None
-    names = [one.sweep[:8] for one in swept]
-    shared = _shared(swept)
-    rates = [_rates(one.trainings) for one in swept]
+    names = [one.sweep[:8] for one in sweeps]
+    known = pd.concat([one.trials[[NAME]] for one in sweeps])
+    shared = known[known.index.isin(known.index[known.index.duplicated()]) & ~known.index.duplicated()]
+    tables = zip(names, (solved_rates(one.trainings, [c.TRIAL_ID]) for one in sweeps), strict=True)
+    rates = pd.concat([table.astype({c.TRIAL_ID: str}).assign(**{SWEEP: name}) for name, table in tables])
     return {
-        "facts": _facts(swept, names),
+        "facts": _facts(sweeps, names),
         "rates": _table(shared, rates, names),
-        "chart": _chart(shared, rates, names) if len(shared) else None,
+        "chart": _chart(shared, rates) if len(shared) else None,
     }
 
 
-def _rates(trainings: pd.DataFrame) -> dict[str, dict[Any, Any]]:
-    table = solved_rates(trainings, [c.TRIAL_ID])
-    return {str(row[c.TRIAL_ID]): row for row in table.to_dict("records")}
-
-
-def _shared(swept: Sequence[Any]) -> pd.DataFrame:
-    """Return the trials that at least two sweeps have, with the first one's names."""
-    tables = [trial_table(one.plan) for one in swept]
-    known = pd.concat(tables)
-    twice = known.index[known.index.duplicated()]
-    return known[known.index.isin(twice) & ~known.index.duplicated()]
-
-
-def _facts(swept: Sequence[Any], names: Sequence[str]) -> Table:
-    facts = [
+def _facts(sweeps: Sequence[SweepData], names: Sequence[str]) -> Table:
+    facts: list[dict[str, Any]] = [
         {
             "title": one.plan.question.title,
             "command": one.plan.question.command,
-            "solved, of all begun": percent_interval(*clustered_rate(one.trainings)) if len(one.trainings) else "–",
+            "solved, of all begun": percent_interval(*clustered_rate(one.trainings)) if len(one.trainings) else NONE,
             "trials": f"{len(one.plan.trials):,}",
             "seeds": ", ".join(dict.fromkeys(write_seeds(planned.seeds) for planned in one.plan.trials)),
             "trainings": f"{len(one.trainings):,} of {one.plan.trainings:,}",
             **_values(one.plan.trials),
             **_flat(one.environment),
         }
-        for one in swept
+        for one in sweeps
     ]
-    everything = list(dict.fromkeys(name for fact in facts for name in fact))
-    differing = [name for name in everything if len({str(fact.get(name)) for fact in facts}) > 1]
-    rows = [[Cell(name), *(Cell(_plain(fact.get(name))) for fact in facts)] for name in differing]
-    data = pd.DataFrame([[cell.text for cell in row] for row in rows], columns=["what differs", *names])
-    return Table("facts", "What differs between the sweeps", ["what differs", *names], rows, data)
+    rows = [
+        {DIFFERS: name, **{sweep: _plain(fact.get(name)) for sweep, fact in zip(names, facts, strict=True)}}
+        for name in dict.fromkeys(name for fact in facts for name in fact)
+        if len({str(fact.get(name)) for fact in facts}) > 1
+    ]
+    return tabulate("facts", "What differs between the sweeps", rows, [text(name, name) for name in (DIFFERS, *names)])
 
 
 def _values(trials: Sequence[PlannedTrial]) -> dict[str, str]:
@@ -80,35 +71,27 @@ def _flat(environment: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> str:
-    return "–" if value is None else str(value)
+    return NONE if value is None else str(value)
 
 
-def _table(shared: pd.DataFrame, rates: Sequence[Mapping[str, dict[Any, Any]]], names: Sequence[str]) -> Table:
-    rows = []
-    for trial_id, trial in shared.iterrows():
-        found = [own.get(str(trial_id)) for own in rates]
-        cells = [
-            number(
-                f"{percent_interval(rate[RATE], rate[LOW], rate[HIGH])}, n = {rate['trainings']:,}" if rate else "–",
-                rate[RATE] if rate else None,
-            )
-            for rate in found
-        ]
-        rows.append([Cell(trial[NAME]), *cells])
-    data = pd.DataFrame([[cell.text for cell in row] for row in rows], columns=["trial", *names])
-    return Table("shared", "Solved rates side by side", ["trial", *names], rows, data, frozenset(names))
+def _table(shared: pd.DataFrame, rates: pd.DataFrame, names: Sequence[str]) -> Table:
+    """Return a row per shared trial with its rate in each sweep."""
+    found = {(row[c.TRIAL_ID], row[SWEEP]): row for row in rates.to_dict("records")}
+
+    def column(sweep: str) -> Column:
+        return Column(sweep, lambda trial: _rate(found.get((trial[c.TRIAL_ID], sweep))), is_number=True)
+
+    columns = [text("trial", NAME), *(column(name) for name in names)]
+    return tabulate("shared", "Solved rates side by side", shared.reset_index().to_dict("records"), columns)
 
 
-def _chart(shared: pd.DataFrame, rates: Sequence[Mapping[str, dict[Any, Any]]], names: Sequence[str]) -> Chart:
+def _rate(row: Row | None) -> Cell:
+    return number(f"{row_percent(row)}, n = {row[COUNT]:,}", row[RATE]) if row else number(NONE, None)
+
+
+def _chart(shared: pd.DataFrame, rates: pd.DataFrame) -> Chart:
     """Return a panel per trial with a row per sweep: those first that differ most."""
-    rows = [
-        {NAME: trial[NAME], SWEEP: name, RATE: own[str(trial_id)][RATE], LOW: own[str(trial_id)][LOW],
-         HIGH: own[str(trial_id)][HIGH]}
-        for trial_id, trial in shared.iterrows()
-        for own, name in zip(rates, names, strict=True)
-        if str(trial_id) in own
-    ]  # fmt: skip
-    table = pd.DataFrame(rows, columns=[NAME, SWEEP, RATE, LOW, HIGH])
+    table = shared.join(rates.set_index(c.TRIAL_ID), how="inner")[[NAME, SWEEP, RATE, LOW, HIGH]]
     spans = table.groupby(NAME, sort=False)[RATE].agg(lambda rate: rate.max() - rate.min())
     order = spans.sort_values(ascending=False, kind="stable").index[:MOST_DRAWN]
     panels = [panel(str(name), interval_rows(table[table[NAME] == name], SWEEP, xlabel="solved")) for name in order]

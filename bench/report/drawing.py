@@ -13,12 +13,14 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from bench.report.colours import DIM, INK, LINE, VARIABLES
+from bench.report.colours import DIM, EFFECT, INK, LINE, VARIABLES
+from bench.stats.proportions import HIGH, LOW, RATE
 
 Floats = NDArray[np.float64]
 WIDTH, HEIGHT = 3.5, 2.5
@@ -26,6 +28,7 @@ LONGEST = 24  # characters of a name in one line
 WIDEST = 32  # of one in two lines, each
 CHARACTER = 0.068  # inches
 LEAST = 1e-300
+ROW = 0.19  # inches, of one line
 STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "bench",
@@ -139,9 +142,8 @@ def stepped(x: ArrayLike, *ys: ArrayLike) -> list[Floats]:
 
 def percent_axis(axes: Axes, which: str, room: float = 0.03) -> None:
     """Let an axis run from 0 to 100 %."""
-    axis = getattr(axes, f"{which}axis")
     getattr(axes, f"set_{which}lim")(-room, 1 + room)
-    axis.set_ticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
+    getattr(axes, f"set_{which}ticks")([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
 
 
 def log_axis(axes: Axes, which: str, low: float, high: float, most: int = 6) -> None:
@@ -206,11 +208,14 @@ def name_ends(axes: Axes, ends: Sequence[dict[str, Any]], low: float, high: floa
         limit = places[place + 1] - room if place + 1 < len(places) else places[place] - over
         places[place] = min(places[place], limit)
     for end, y in zip(ordered, places, strict=True):
-        axes.annotate(
-            end["name"], (1.0, (y - low) / (high - low)), xycoords="axes fraction", xytext=(4, 0),
-            textcoords="offset points", va="center", fontsize=7, color=end["colour"], fontweight="bold",
-            annotation_clip=False,
-        )  # fmt: skip
+        write(axes, end["name"], (1.0, (y - low) / (high - low)), (4, 0), va="center", fontsize=7, color=end["colour"],
+              fontweight="bold")  # fmt: skip
+
+
+def write(axes: Axes, text: str, at: tuple[float, float], offset: tuple[float, float] = (0, 0), **look: Any) -> None:
+    """Write text beside a place, in shares of the axes unless ``xycoords`` says otherwise; ``offset`` is in points."""
+    look = {"xycoords": "axes fraction", "color": DIM, "annotation_clip": False, **look}
+    axes.annotate(text, at, xytext=offset, textcoords="offset points", **look)
 
 
 def end_margin(names: Iterable[object]) -> float:
@@ -236,3 +241,46 @@ def folded(text: str) -> str:
 def plain(text: str) -> str:
     """Return text that Matplotlib does not take for mathematics."""
     return text.replace("$", r"\$")
+
+
+# ------------------------------------------------------------------ rows
+
+
+def named_rows(
+    names: Iterable[object], xlabel: str, *, width: float = 4.2, least: float = 0, height: float = 0,
+    right: float = 0.5, top: float = 0.06, bottom: float = 0.44, room: float = 0.0,
+) -> tuple[Figure, Axes]:  # fmt: skip
+    """Return an empty figure with a row for each name, the first on top; sizes are in inches.
+
+    A row is as high as its name needs, and ``height`` at least; the axes are at least ``least`` wide, and ``room``
+    higher than their rows.
+    """
+    lines = [folded(str(name)) for name in names]
+    left = row_margin(lines)
+    high = top + bottom + room + max(row_height(lines), height) * len(lines)
+    figure, axes = blank(max(width, left + least), high, left=left, right=right, top=top, bottom=bottom)
+    axes.set_yticks(range(len(lines)), [plain(name) for name in lines])
+    axes.set_ylim(max(len(lines), 1) - 0.4, -0.6)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel(xlabel)
+    return figure, axes
+
+
+def row_margin(names: Iterable[str]) -> float:
+    """Return the inches that the names of rows need."""
+    return 0.2 + CHARACTER * longest(names)
+
+
+def row_height(names: Iterable[str]) -> float:
+    """Return the inches of a row: more where a name takes two lines."""
+    return ROW * (1.7 if any("\n" in name for name in names) else 1)
+
+
+def interval_rows(table: pd.DataFrame, label: str, *, xlabel: str, width: float = WIDTH) -> Figure:
+    """Draw a dot with its interval for each row, the first on top; the columns are rate, low and high."""
+    figure, axes = named_rows(table[label], xlabel, width=width, least=2.1, right=0.24)
+    places = range(len(table))
+    axes.hlines(places, table[LOW], table[HIGH], color=EFFECT, linewidth=2, alpha=0.55)
+    axes.plot(table[RATE], places, "o", color=EFFECT, markersize=4, clip_on=False)
+    percent_axis(axes, "x", room=0.02)
+    return figure

@@ -1,5 +1,6 @@
 """Layout: which parameter goes along what, so that every trial has a place and no panel is crowded."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,51 +23,63 @@ class Layout:
     """The parameter whose values are lines or rows within a panel, and those with a panel for each combination."""
 
     lines: str
-    facets: tuple[str, ...]
+    facets: tuple[str, ...] = ()
+
+    @property
+    def is_list(self) -> bool:
+        """Whether there is one panel of trials by name, which may be too many."""
+        return self.lines == NAME and not self.facets
 
     def panels(self, table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
         """Return the panels' titles and rows, in the order of the parameters' values."""
         return grouped(table, self.facets)
 
-    def order(self, table: pd.DataFrame) -> list[str]:
-        """Return the names of all lines in their order."""
-        values = in_order(self.lines, table[self.lines].tolist())
-        return [self.called(value) for value in values]
+    def rows(self, table: pd.DataFrame) -> list[tuple[str, dict[Any, Any]]]:
+        """Return the rows of a panel in their order, each with its name."""
+        ordered = table if self.lines == NAME else sort_by(table, [self.lines])
+        return [(self.label(row[self.lines]), row) for row in ordered.to_dict("records")]
 
-    def called(self, value: Any) -> str:
-        """Return what a line is called."""
+    def labels(self, table: pd.DataFrame) -> list[str]:
+        """Return the names of all lines in their order."""
+        return [self.label(value) for value in in_order(self.lines, table[self.lines].tolist())]
+
+    def label(self, value: Any) -> str:
+        """Return the name of a line."""
         return str(value) if self.lines == NAME else in_words({self.lines: value}, [self.lines])
 
 
-def layout(study: BlockAnalysis, apart: Sequence[str] = ()) -> Layout:
-    """Return where the study's parameters go; those ``apart`` must have panels of their own."""
-    names = study.names
-    free = [name for name in names if name not in apart and study.trials[name].nunique() <= MOST_LINES]
-    if not free or not is_grid(study):
-        return Layout(NAME, tuple(name for name in names if name in apart) if is_grid(study) else ())
-    lines = c.HIDDEN if c.HIDDEN in free else max(free, key=lambda name: study.trials[name].nunique())
-    return Layout(lines, tuple(name for name in names if name != lines))
+def layout(block: BlockAnalysis) -> Layout:
+    """Return where a block's parameters go."""
+    sizes = block.trials[block.names].nunique()
+    free = [name for name in block.names if sizes[name] <= MOST_LINES]
+    if not free or not is_grid(block):
+        return Layout(NAME)
+    lines = c.HIDDEN if c.HIDDEN in free else max(free, key=lambda name: sizes[name])
+    return Layout(lines, tuple(name for name in block.names if name != lines))
 
 
-def is_grid(study: BlockAnalysis) -> bool:
+def is_grid(block: BlockAnalysis) -> bool:
     """Whether at least half of all combinations of the values that occur are there, each once."""
-    if not study.names:
+    if not block.names:
         return True
-    size = 1.0
-    for name in study.names:
-        size *= study.trials[name].nunique()
-    return len(study.trials) >= size / 2 and not study.trials.duplicated(study.names).any()
+    size = math.prod(block.trials[name].nunique() for name in block.names)
+    return bool(2 * len(block.trials) >= size and not block.trials.duplicated(block.names).any())
 
 
-def shown_trials(study: BlockAnalysis, most: int) -> tuple[list[str], bool]:
-    """Return the ids of the trials that are shown, and whether that is all of them: else best and worst by rate."""
-    ids = [str(name) for name in study.trials.index]
+def shown_trials(block: BlockAnalysis, most: int) -> list[str]:
+    """Return the ids of the trials that are shown: all, or the best and the worst by solved rate, as many of each."""
+    ids = [str(name) for name in block.trials.index]
     if len(ids) <= most:
-        return ids, True
-    ranked = study.rates.sort_values(RATE, kind="stable", ascending=False)[c.TRIAL_ID].tolist()
+        return ids
+    ranked = block.rates.sort_values(RATE, kind="stable", ascending=False)[c.TRIAL_ID].tolist()
     half = most // 2
     chosen = {*ranked[:half], *ranked[-(most - half) :]}
-    return [name for name in ids if name in chosen], False
+    return [name for name in ids if name in chosen]
+
+
+def only_shown(block: BlockAnalysis, table: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Return the rows of the trials that are shown."""
+    return table[table[c.TRIAL_ID].isin(shown_trials(block, most))]
 
 
 def grouped(table: pd.DataFrame, names: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:

@@ -8,57 +8,131 @@ import pandas as pd
 
 from bench.metrics import columns as c
 from bench.model.gate import BUILT_IN
+from bench.model.labels import bare, varying
 from bench.model.outcome import Result
 from bench.model.trial import PARAMETERS, Trial
-from bench.report.charts import Cell, Table, number
+from bench.report.charts import Cell, Column, Row, Table, number, numbers, tabulate, text
 from bench.report.colours import OUTCOMES
-from bench.report.number_format import percent_interval
+from bench.report.number_format import NONE, percent_interval, whole
+from bench.report.sections import Content, Section, SweepData
 from bench.stats import proportions
-from bench.stats.block_analysis import BLOCK, NAME, PLANNED, SEEDS
-from bench.stats.claims import Verdict, verdict_rows
+from bench.stats.block_analysis import BLOCK, DIGITS, NAME, PLANNED, SEEDS, in_order
+from bench.stats.claims import verdict_rows
+from bench.stats.proportions import MISSING
 
-
-def claims(verdicts: Sequence[Verdict]) -> Table:
-    """Return a row per verdict, in the file's order."""
-    rows = [
-        [
-            Cell("holds" if one.holds else "does not hold", kind="holds" if one.holds else "fails"),
-            Cell(one.what),
-            Cell(one.expected),
-            Cell(one.observed),
-            Cell(one.source),
-            Cell(one.id),
-        ]
-        for one in verdicts
-    ]
-    headings = ["verdict", "what", "expected", "observed", "source", "id"]
-    return Table("claims-table", "Claims", headings, rows, pd.DataFrame(verdict_rows(verdicts)))
-
-
-# ------------------------------------------------------------------ again
-
-
+MOST_VALUES = 12  # of a parameter that are listed
+NOT_YET = "not yet trained"
 USUAL = Trial().parameters
 
 
-def again(trials: pd.DataFrame, blocks: Sequence[str], timings: Mapping[str, int], runs: Mapping[str, str]) -> Table:
-    """Return a row per trial; ``timings`` has the rounds of those that were timed alone, ``runs`` the addresses."""
-    rows, commands = [], []
-    for trial_id, trial in trials.iterrows():
-        command = command_of(trial.to_dict(), str(trial[SEEDS]), timings.get(str(trial_id)))
-        commands.append(command)
-        link = runs.get(str(trial_id), "")
-        rows.append(
-            [
-                Cell(trial[NAME]),
-                Cell(blocks[trial[BLOCK]] or "the grid"),
-                Cell(str(trial_id)),
-                Cell("run", href=link) if link else Cell("–"),
-                Cell(command, command=True),
-            ]
-        )
-    data = trials.reset_index()[[c.TRIAL_ID, NAME, SEEDS, *PARAMETERS]].assign(command=commands)
-    return Table("trials", "Every trial with its command", ["trial", "block", "id", "MLflow", "command"], rows, data)
+def ledger(data: SweepData) -> Content:
+    """Return the sum and the table of the outcomes, what was varied, and what was the same for all trials."""
+    trials = data.trials
+    counts = proportions.ledger(data.trainings, trials[PLANNED])
+    totals = {str(result): int(counts[result].sum()) for result in Result}
+    missing = int(counts[MISSING].sum())
+    rows = trials.drop(columns=PLANNED).join(counts).reset_index(names=c.TRIAL_ID)
+    parameters = [planned.trial.parameters for planned in data.plan.trials]
+    varied = varying(parameters)
+    return {
+        "planned": int(counts[PLANNED].sum()),
+        "done": sum(totals.values()),
+        "missing": missing,
+        "outcomes": [(name, count, OUTCOMES[name]) for name, count in totals.items()],
+        "table": _table(data, rows, [name for name, count in totals.items() if count], missing),
+        "varying": {name: _listed(name, [values[name] for values in parameters]) for name in varied},
+        "fixed": {name: str(value) for name, value in (parameters or [{}])[0].items() if name not in varied},
+    }
+
+
+SECTION = Section("ledger", "Every training", "Is everything here?", "What became of every training", ledger)
+
+
+def _table(data: SweepData, rows: pd.DataFrame, occurred: list[str], missing: int) -> Table:
+    columns = [
+        text("trial", NAME, title=lambda row: row[c.TRIAL_ID]),
+        _block(data),
+        text("seeds", SEEDS),
+        numbers("planned", PLANNED),
+        Column("outcomes", lambda row: _bar(row, occurred)),
+        Column("solved rate [95 %]", _rate, is_number=True),
+        *(numbers(name, name, lambda count: whole(count) if count else "") for name in occurred),
+        *([numbers(NOT_YET, MISSING)] if missing else []),
+    ]
+    figures = rows[[c.TRIAL_ID, NAME, PLANNED, *proportions.OUTCOMES, MISSING]]
+    return tabulate("ledger", "What became of every training, by trial", rows, columns, figures)
+
+
+def _block(data: SweepData) -> Column:
+    return text("block", lambda row: data.plan.blocks[row[BLOCK]] or "the grid")
+
+
+def _bar(row: Row, occurred: Sequence[str]) -> Cell:
+    bar = [(name, float(row[name]), OUTCOMES[name]) for name in occurred if row[name]]
+    return Cell("", value=float(row[Result.SOLVED]), bar=bar)
+
+
+def _rate(row: Row) -> Cell:
+    """Return the solved rate of a trial with Wilson's interval, of those that were begun."""
+    begun = sum(row[result] for result in Result if result != Result.UNSUPPORTED)
+    if not begun:
+        return number(NONE, None)
+    rate = row[Result.SOLVED] / begun
+    return number(percent_interval(rate, *proportions.wilson_interval(row[Result.SOLVED], begun)), rate)
+
+
+def _listed(name: str, values: Sequence[Any]) -> str:
+    """Return the values of a parameter, or how many there are and their ends."""
+    words = [bare(name, value, DIGITS) for value in in_order(name, values)]
+    return ", ".join(words) if len(words) <= MOST_VALUES else f"{len(words):,} values from {words[0]} to {words[-1]}"
+
+
+# ------------------------------------------------------------------ claims
+
+
+def claims(data: SweepData) -> Content | None:
+    """Return a row per verdict, in the file's order; None without any."""
+    if not data.verdicts:
+        return None
+    columns = [
+        text("verdict", lambda one: "holds" if one["holds"] else "does not hold", kind=_kind),
+        *(text(name, name) for name in ("what", "expected", "observed", "source", "id")),
+    ]
+    held = sum(verdict.holds for verdict in data.verdicts)
+    return {
+        "heading": f"{held:,} of {len(data.verdicts):,} claims hold",
+        "table": tabulate("claims-table", "Claims", pd.DataFrame(verdict_rows(data.verdicts)), columns),
+    }
+
+
+def _kind(verdict: Row) -> str:
+    return "holds" if verdict["holds"] else "fails"
+
+
+CLAIMS = Section("claims", "Claims", "What was expected?", "", claims)
+
+
+# ------------------------------------------------------------------ commands
+
+
+def commands(data: SweepData) -> Content:
+    """Return a row per trial with the command that trains it again, and its run in MLflow."""
+    rounds = {timing.trial.trial_id: timing.rounds for timing in data.plan.timings}
+    rows = data.trials.reset_index()
+    again = [command_of(row, row[SEEDS], rounds.get(row[c.TRIAL_ID])) for row in rows.to_dict("records")]
+    rows = rows.assign(command=again, run=[data.runs.get(name, "") for name in rows[c.TRIAL_ID]])
+    columns = [
+        text("trial", NAME),
+        _block(data),
+        text("id", c.TRIAL_ID),
+        text("MLflow", lambda row: "run" if row["run"] else NONE, href=lambda row: row["run"]),
+        text("command", "command", command=lambda _: True),
+    ]
+    figures = rows[[c.TRIAL_ID, NAME, SEEDS, *PARAMETERS, "command"]]
+    return {"table": tabulate("trials", "Every trial with its command", rows, columns, figures)}
+
+
+COMMANDS = Section("again", "Again", "Can I check it?", "Every trial again, and where this ran", commands)
 
 
 def command_of(parameters: Mapping[Any, Any], seeds: str, rounds: int | None) -> str:
@@ -75,62 +149,3 @@ def _written(name: str, value: Any) -> str:
     if name == c.GATE and value not in BUILT_IN:
         return f"{value}.csv"
     return str(value).lower() if isinstance(value, bool) else repr(value) if isinstance(value, float) else str(value)
-
-
-# ------------------------------------------------------------------ ledger
-
-
-NOT_YET = "not yet trained"
-RATE_HEADING = "solved rate [95 %]"
-
-
-def ledger(trials: pd.DataFrame, blocks: Sequence[str], trainings: pd.DataFrame) -> dict[str, Any]:
-    """Return the sum and the table of the outcomes; ``trials`` has every planned trial."""
-    counts = proportions.ledger(trainings, trials[PLANNED])
-    totals = {str(result): int(counts[result].sum()) for result in Result}
-    missing = int(counts[proportions.MISSING].sum())
-    occurred = [name for name, count in totals.items() if count]
-    return {
-        "planned": int(counts[PLANNED].sum()),
-        "done": sum(totals.values()),
-        "missing": missing,
-        "outcomes": [(name, count, OUTCOMES[name]) for name, count in totals.items()],
-        "table": _table(trials, blocks, counts, occurred, missing),
-    }
-
-
-def _table(
-    trials: pd.DataFrame, blocks: Sequence[str], counts: pd.DataFrame, occurred: list[str], missing: int
-) -> Table:
-    extra = [NOT_YET] if missing else []
-    headings = ["trial", "block", "seeds", "planned", "outcomes", RATE_HEADING, *occurred, *extra]
-    rows = []
-    by_trial: dict[str, Any] = counts.to_dict("index")  # type: ignore[assignment]
-    for trial_id, trial in trials.to_dict("index").items():
-        count: dict[str, int] = by_trial[str(trial_id)]
-        bar = [(name, float(count[name]), OUTCOMES[name]) for name in occurred if count[name]]
-        rows.append(
-            [
-                Cell(trial[NAME], title=str(trial_id)),
-                Cell(blocks[trial[BLOCK]] or "the grid"),
-                Cell(trial[SEEDS]),
-                number(f"{count[PLANNED]:,}", count[PLANNED]),
-                Cell("", value=float(count[Result.SOLVED]), bar=bar),
-                _rate(count),
-                *(number(f"{count[name]:,}" if count[name] else "", count[name]) for name in occurred),
-                *(number(f"{count[proportions.MISSING]:,}", count[proportions.MISSING]) for _ in extra),
-            ]
-        )
-    data = trials[[NAME]].join(counts).reset_index(names=c.TRIAL_ID)
-    numbers = frozenset(["planned", RATE_HEADING, *occurred, *extra])
-    return Table("ledger", "What became of every training, by trial", headings, rows, data, numbers)
-
-
-def _rate(count: Mapping[str, int]) -> Cell:
-    """Return the solved rate of a trial with Wilson's interval, of those that were begun."""
-    begun = sum(count[result] for result in Result if result != Result.UNSUPPORTED)
-    if not begun:
-        return number("–", None)
-    low, high = proportions.wilson_interval(count[Result.SOLVED], begun)
-    rate = count[Result.SOLVED] / begun
-    return number(percent_interval(rate, float(low), float(high)), rate)

@@ -1,21 +1,25 @@
 """Numbers in words: as many digits as they carry, with their intervals, units and what they count."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bench.metrics import columns as c
 from bench.metrics.objectives import MEDIAN_MSE, MEDIAN_SOLVED_AT, PARAMETER_COUNT, RMST, SOLVED_RATE, TRAIN_SECONDS
+from bench.stats.proportions import HIGH, LOW, RATE
 
 SECONDS_UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
 PER_CENT = "\u00a0%"  # no line ends between a number and its sign
+NONE = "–"
 
 
 def percent(share: float, digits: int = 1) -> str:
     """Write a share as percent; 0 and 100 only where it is exactly that."""
     if share is None or math.isnan(share):
-        return "–"
+        return NONE
     value = 100 * share
     if value in (0, 100):
         return f"{value:.0f}{PER_CENT}"
@@ -27,17 +31,21 @@ def percent(share: float, digits: int = 1) -> str:
 
 
 def percent_interval(share: float, low: float, high: float) -> str:
-    """Write a share with its interval, the unit once more at its end."""
-    return f"{percent(share)} [{_bare(low)}, {_bare(high)}]"
+    """Write a share with its interval, the unit once more at its end; without, where there is none."""
+    if pd.isna(low):
+        return percent(share)
+    return f"{percent(share)} [{percent(low).removesuffix(PER_CENT)}, {percent(high).removesuffix(PER_CENT)}]"
 
 
-def _bare(share: float) -> str:
-    return percent(share).removesuffix(PER_CENT)
+def row_percent(row: "Mapping[Any, Any] | pd.Series[Any]", name: str = RATE) -> str:
+    """Write a share of a row with the row's interval."""
+    return percent_interval(row[name], row[LOW], row[HIGH])
 
 
-def points(difference: float, low: float, high: float) -> str:
-    """Write a difference of shares in percentage points, with its sign and its interval."""
-    return f"{signed(100 * difference)} points [{signed(100 * low)}, {signed(100 * high)}]"
+def points(difference: float, low: float = np.nan, high: float = np.nan, unit: str = " points") -> str:
+    """Write a difference of shares in percentage points, with its sign and its interval if there is one."""
+    ends = "" if pd.isna(low) else f" [{signed(100 * low)}, {signed(100 * high)}]"
+    return f"{signed(100 * difference)}{unit}{ends}"
 
 
 def signed(value: float) -> str:
@@ -45,10 +53,15 @@ def signed(value: float) -> str:
     return f"{value:+.1f}".replace("-", "−") if round(value, 1) else "0.0"
 
 
+def whole(count: int) -> str:
+    """Write a count."""
+    return f"{count:,}"
+
+
 def short(value: float | None) -> str:
     """Write a number with three digits, or all that it has before the point."""
     if value is None or pd.isna(value):
-        return "–"
+        return NONE
     if math.isinf(value):
         return "∞"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}".replace("e-0", "e-")
@@ -66,14 +79,18 @@ def interval(value: float, low: float, high: float) -> str:
     """Write a number with its interval; without, where there is none."""
     if pd.isna(low) and pd.isna(high):
         return short(value)
-    upper = "…" if pd.isna(high) else short(high)
-    return f"{short(value)} [{short(low)}, {upper}]"
+    return f"{short(value)} [{short(low)}, {'…' if pd.isna(high) else short(high)}]"
+
+
+def row_interval(row: Mapping[Any, Any], name: str) -> str:
+    """Write a number of a row with its interval, whose ends are called after it."""
+    return interval(row[name], row[f"{name}_low"], row[f"{name}_high"])
 
 
 def p_value(p: float) -> str:
     """Write a p value as a sentence does: p = 0.012, p < 0.001."""
     if pd.isna(p):
-        return "–"
+        return NONE
     return "p < 0.001" if p < 0.001 else f"p = {p:.2g}" if p < 0.1 else f"p = {p:.2f}"
 
 
@@ -97,10 +114,9 @@ def plural(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-# ------------------------------------------------------------------ measures
+# ------------------------------------------------------------------ objectives of a search
 
-
-MEASURES = {
+OBJECTIVES = {
     RMST: "restricted mean time to solution",
     SOLVED_RATE: "solved rate",
     MEDIAN_SOLVED_AT: "median time to solution",
@@ -108,7 +124,7 @@ MEASURES = {
     PARAMETER_COUNT: "number of weights and biases",
     TRAIN_SECONDS: "time of a training",
 }
-SHORT = {  # in a heading
+HEADINGS = {
     RMST: "restricted mean",
     SOLVED_RATE: "solved",
     MEDIAN_SOLVED_AT: "median time",
@@ -116,35 +132,31 @@ SHORT = {  # in a heading
     PARAMETER_COUNT: "weights",
     TRAIN_SECONDS: "time",
 }
-MEASURE_UNITS = {RMST: " iterations", MEDIAN_SOLVED_AT: " iterations"}
+UNITS = {RMST: " iterations", MEDIAN_SOLVED_AT: " iterations"}
 
 
 def value_words(name: str, value: float, low: float = np.nan, high: float = np.nan) -> str:
-    """Write a value of a measure in its unit, with its interval if there is one."""
-    return "–" if pd.isna(value) else f"{bare_value(name, value, low, high)}{MEASURE_UNITS.get(name, '')}"
+    """Write a value of an objective in its unit, with its interval if there is one."""
+    return NONE if pd.isna(value) else f"{bare_value(name, value, low, high)}{UNITS.get(name, '')}"
 
 
 def bare_value(name: str, value: float, low: float = np.nan, high: float = np.nan) -> str:
-    """Write a value of a measure where its unit is known."""
-    if pd.isna(value):
-        return "–"
+    """Write a value of an objective where its unit is known."""
     if name == SOLVED_RATE:
-        return percent(value) if pd.isna(low) else percent_interval(value, low, high)
-    text = duration(value) if name == TRAIN_SECONDS and np.isfinite(value) else short(value)
-    ends = "" if pd.isna(low) else f" [{short(low)}, {'…' if pd.isna(high) else short(high)}]"
-    return f"{text}{ends}"
+        return percent_interval(value, low, high)
+    return duration(value) if name == TRAIN_SECONDS and np.isfinite(value) else interval(value, low, high)
 
 
 def change_words(name: str, value: float, low: float = np.nan, high: float = np.nan) -> str:
     """Write a difference of two values with its sign, in points where they are shares, and with its interval if any."""
     if pd.isna(value):
-        return "–"
+        return NONE
     if name == SOLVED_RATE:
-        return f"{points(value, value, value).partition(' [')[0]}" if pd.isna(low) else points(value, low, high)
+        return points(value, low, high)
     if name == TRAIN_SECONDS and np.isfinite(value):
         return f"{'+' if value > 0 else '−' if value < 0 else ''}{duration(abs(value))}"
     ends = "" if pd.isna(low) else f" [{_signed(low)}, {_signed(high)}]"
-    return f"{_signed(value)}{ends}{MEASURE_UNITS.get(name, '')}"
+    return f"{_signed(value)}{ends}{UNITS.get(name, '')}"
 
 
 def _signed(value: float) -> str:

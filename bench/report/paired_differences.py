@@ -1,83 +1,100 @@
 """Same start, one thing changed: trials compared seed by seed."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from bench.model.labels import word
-from bench.report.charts import Cell, Chart, Table, number
-from bench.report.drawing import panel
-from bench.report.effects import HIGH, LABEL, LOW, MARKED, VALUE, differences
+from bench.report.charts import Chart, Row, Table, numbers, tabulate, text
+from bench.report.colours import DIM, EFFECT
+from bench.report.drawing import named_rows, panel, plain, write
 from bench.report.layout import MOST_PANELS
-from bench.report.number_format import from_to, p_value, plural, points, short
+from bench.report.number_format import from_to, p_value, plural, points, row_interval, short
+from bench.report.sections import Content, SweepData, of_blocks
 from bench.stats import paired_comparisons as paired
 from bench.stats.block_analysis import DIGITS, BlockAnalysis, highest, in_words
 
 MOST_ROWS = 14  # in a panel
 MOST_COMPARED = 2_000  # rows of the table
 SMALLEST_AXIS = 0.05
+VALUES = [paired.PARAMETER, paired.ONE, paired.OTHER]  # what is compared
+ENDS = [paired.DIFFERENCE_LOW, paired.DIFFERENCE_HIGH]
 
 
-def pairs(study: BlockAnalysis, key: str) -> dict[str, Any] | None:
+def pairs(_: SweepData, block: BlockAnalysis, key: str) -> Content | None:
     """Return the chart and the table of all comparisons; None where no two trials start from the same weights."""
-    compared = study.comparisons
-    if compared.empty:
+    if block.comparisons.empty:
         return None
-    return {"chart": _chart(study, compared, key), "table": _table(study, compared, key)}
+    contexts = [_context(block, row) for row in block.comparisons.to_dict("records")]
+    compared = block.comparisons.assign(**{paired.CONTEXT: contexts})
+    return {"chart": _chart(block, compared, key), "table": _table(compared, key)}
 
 
-def _chart(study: BlockAnalysis, compared: pd.DataFrame, key: str) -> Chart:
+SECTION = of_blocks("pairs", "Compared by seed", "Same start, one thing changed", "Trials compared seed by seed", pairs)
+
+
+def _context(block: BlockAnalysis, row: Row) -> str:
+    rest = [name for name in block.names if name != row[paired.PARAMETER]]
+    return in_words(block.trial(row[paired.ONE_ID]), rest) or "all else equal"
+
+
+def _sides(row: Row) -> tuple[str, str]:
+    """Return in words the two values that are compared."""
+    one, other = (word(str(row[paired.PARAMETER]), row[side], DIGITS) for side in (paired.ONE, paired.OTHER))
+    return one, other
+
+
+def _chart(block: BlockAnalysis, compared: pd.DataFrame, key: str) -> Chart:
     """Return a panel for each two values of a parameter; where settings are many, those with the greatest effect."""
-    reach = compared[[paired.DIFFERENCE_LOW, paired.DIFFERENCE_HIGH]].abs().to_numpy()
-    most = float(np.clip(np.ceil(np.nanmax(reach) * 10) / 10, SMALLEST_AXIS, 1))
+    most = float(np.clip(np.ceil(np.nanmax(compared[ENDS].abs().to_numpy()) * 10) / 10, SMALLEST_AXIS, 1))
+    groups = [rows for _, rows in compared.groupby(VALUES, sort=False)]
     panels = []
-    groups: list[tuple[Any, pd.DataFrame]] = list(
-        compared.groupby([paired.PARAMETER, paired.ONE, paired.OTHER], sort=False)
-    )
-    for values, rows in groups[:MOST_PANELS]:
-        name, (one, other) = str(values[0]), (word(str(values[0]), side, DIGITS) for side in values[1:])
-        first = rows[paired.DIFFERENCE].abs().sort_values(ascending=False, kind="stable").index[:MOST_ROWS]
-        greatest = rows.reindex(first)
-        table = pd.DataFrame(
-            {
-                LABEL: [_context(study, row, name) for row in greatest.to_dict("records")],
-                VALUE: greatest[paired.DIFFERENCE].to_numpy(),
-                LOW: greatest[paired.DIFFERENCE_LOW].to_numpy(),
-                HIGH: greatest[paired.DIFFERENCE_HIGH].to_numpy(),
-                MARKED: (greatest[paired.P_HOLM] <= paired.SIGNIFICANT).to_numpy(),
-            }
-        )
-        sides = [f"← {other}", f"{one} →"]
-        panels.append(panel(f"{one} against {other}", differences(table, "percentage points", sides, most)))
+    for rows in groups[:MOST_PANELS]:
+        greatest_first = rows[paired.DIFFERENCE].abs().sort_values(ascending=False, kind="stable").index
+        one, other = _sides(rows.iloc[0].to_dict())
+        figure = differences(rows.loc[greatest_first[:MOST_ROWS]], [f"← {other}", f"{one} →"], most)
+        panels.append(panel(f"{one} against {other}", figure))
     surely = int((compared[paired.P_HOLM] <= paired.SIGNIFICANT).sum())
+    cut = max(len(rows) for rows in groups) > MOST_ROWS
     return Chart(
         name=f"pairs-{key}",
-        title=_title(study, surely, len(compared)),
+        title=better(greatest(block.pooled))
+        if surely
+        else f"None of {plural(len(compared), 'comparison')} by seed shows a difference beyond chance",
         subtitle="Difference of solved rates over the same starting weights, in percentage points, with paired 95 % "
         f"intervals; n = {from_to(compared[paired.PAIRS])} pairs of trainings each.",
         caption="A dot lies towards the value that solves more. Filled: beyond chance by McNemar's exact test, after "
         f"Holm's correction for all {len(compared):,} comparisons of this block. Hollow: not shown, "
         "by these seeds. Intervals are of each comparison by itself."
-        f"{_cut(compared, len(groups))}",
+        + (f" Of more settings, the {MOST_ROWS} with the greatest differences." if cut else "")
+        + (f" {len(groups) - MOST_PANELS} more pairs of values are in the table." if len(groups) > MOST_PANELS else ""),
         alt=f"{plural(len(compared), 'paired difference')} of solved rates, {surely:,} beyond chance.",
         panels=panels,
-        data=_plain(compared, study),
-    )  # fmt: skip
+        data=_plain(compared),
+    )
 
 
-def _cut(compared: pd.DataFrame, groups: int) -> str:
-    """Say what is not drawn."""
-    sizes = compared.groupby([paired.PARAMETER, paired.ONE, paired.OTHER], sort=False).size()
-    rows = f" Of more settings, the {MOST_ROWS} with the greatest differences." if sizes.max() > MOST_ROWS else ""
-    return rows + (f" {groups - MOST_PANELS} more pairs of values are in the table." if groups > MOST_PANELS else "")
+def differences(rows: pd.DataFrame, sides: Sequence[str], most: float) -> Figure:
+    """Draw a dot with its interval for each row around zero; filled where it is beyond chance.
 
-
-def _title(study: BlockAnalysis, surely: int, compared: int) -> str:
-    if not surely:
-        return f"None of {plural(compared, 'comparison')} by seed shows a difference beyond chance"
-    return better(greatest(study.pooled))
+    ``sides`` are the words for what is left and right of zero.
+    """
+    figure, axes = named_rows(rows[paired.CONTEXT], "percentage points", right=0.15, top=0.24, room=0.04)
+    places, difference = np.arange(len(rows)), rows[paired.DIFFERENCE].to_numpy()
+    axes.axvline(0, color=DIM, linewidth=0.9)
+    axes.hlines(places, rows[ENDS[0]], rows[ENDS[1]], color=EFFECT, linewidth=2, alpha=0.5)
+    surely = (rows[paired.P_HOLM] <= paired.SIGNIFICANT).to_numpy()
+    axes.plot(difference[surely], places[surely], "o", color=EFFECT, markersize=4.5)
+    axes.plot(difference[~surely], places[~surely], "o", color=EFFECT, markersize=4.5, mfc="none")
+    axes.set_xlim(-most, most)
+    ticks = np.array([-1, -0.5, 0, 0.5, 1]) * most
+    axes.set_xticks(ticks, [f"{100 * tick:+.3g}" if tick else "0" for tick in ticks])
+    for place, (side, align) in enumerate(zip(sides, ("left", "right"), strict=True)):
+        write(axes, plain(side), (place, 1), (0, 4), ha=align, fontsize=7)
+    return figure
 
 
 def greatest(pooled: pd.DataFrame) -> dict[str, Any]:
@@ -85,64 +102,45 @@ def greatest(pooled: pd.DataFrame) -> dict[str, Any]:
     return highest(pooled.assign(reach=pooled[paired.DIFFERENCE].abs()), "reach")
 
 
-def better(row: Mapping[Any, Any]) -> str:
+def better(row: Row) -> str:
     """Return in words which of two values solves more from the same starts, over all settings."""
-    one, other = (word(str(row[paired.PARAMETER]), row[side], DIGITS) for side in (paired.ONE, paired.OTHER))
-    low, high = row[paired.DIFFERENCE_LOW], row[paired.DIFFERENCE_HIGH]
-    if row[paired.DIFFERENCE] < 0:
+    one, other = _sides(row)
+    difference, low, high = (row[name] for name in (paired.DIFFERENCE, *ENDS))
+    if difference < 0:
         one, other = other, one
-        low, high = -high, -low
-    return f"From the same starts {one} solves more than {other}: {points(abs(row[paired.DIFFERENCE]), low, high)}"
+        difference, low, high = -difference, -high, -low
+    return f"From the same starts {one} solves more than {other}: {points(abs(difference), low, high)}"
 
 
-def _context(study: BlockAnalysis, row: Mapping[Any, Any], name: str) -> str:
-    rest = [other for other in study.names if other != name]
-    return in_words(study.trial(row[paired.ONE_ID]), rest) or "all else equal"
+def _plain(compared: pd.DataFrame) -> pd.DataFrame:
+    return compared.assign(**{side: compared[side].astype(str) for side in (paired.ONE, paired.OTHER)})
 
 
-def _plain(compared: pd.DataFrame, study: BlockAnalysis) -> pd.DataFrame:
-    contexts = [_context(study, row, str(row[paired.PARAMETER])) for row in compared.to_dict("records")]
-    texts = {side: compared[side].astype(str) for side in (paired.ONE, paired.OTHER)}
-    return compared.assign(**{paired.CONTEXT: contexts}, **texts)
-
-
-def _table(study: BlockAnalysis, compared: pd.DataFrame, key: str) -> Table:
+def _table(compared: pd.DataFrame, key: str) -> Table:
+    columns = [
+        text("first", lambda row: _sides(row)[0]),
+        text("second", lambda row: _sides(row)[1]),
+        text("setting", paired.CONTEXT),
+        numbers("seeds", paired.PAIRS),
+        numbers("points [95 %]", paired.DIFFERENCE, of_row=_points),
+        numbers("improvement [95 %]", paired.IMPROVEMENT, of_row=_improvement),
+        numbers("ratio of times [95 %]", paired.RATIO, of_row=lambda row: row_interval(row, paired.RATIO)),
+        numbers(
+            "only first : only second", paired.ONLY_ONE,
+            of_row=lambda row: f"{row[paired.ONLY_ONE]:,} : {row[paired.ONLY_OTHER]:,}",
+        ),
+        numbers("p (Holm)", paired.P_HOLM, p_value),
+        numbers("seeds for 80 % power", paired.NEEDED, short),
+    ]  # fmt: skip
     ordered = compared.sort_values(paired.P_HOLM, kind="stable").head(MOST_COMPARED)
-    headings = [
-        *("first", "second", "setting", "seeds", "points [95 %]", "improvement [95 %]", "ratio of times [95 %]"),
-        *("only first : only second", "p (Holm)", "seeds for 80 % power"),
-    ]
-    rows = []
-    for row in ordered.to_dict("records"):
-        name = str(row[paired.PARAMETER])
-        low, high = row[paired.IMPROVEMENT_LOW], row[paired.IMPROVEMENT_HIGH]
-        needed = row[paired.NEEDED]
-        rows.append(
-            [
-                Cell(word(name, row[paired.ONE], DIGITS)),
-                Cell(word(name, row[paired.OTHER], DIGITS)),
-                Cell(_context(study, row, name)),
-                number(f"{row[paired.PAIRS]:,}", row[paired.PAIRS]),
-                number(_points(row), row[paired.DIFFERENCE]),
-                number(f"{row[paired.IMPROVEMENT]:.2f} [{low:.2f}, {high:.2f}]", row[paired.IMPROVEMENT]),
-                number(_ratio(row), row[paired.RATIO]),
-                number(f"{row[paired.ONLY_ONE]:,} : {row[paired.ONLY_OTHER]:,}", row[paired.ONLY_ONE]),
-                number(p_value(row[paired.P_HOLM]), row[paired.P_HOLM]),
-                number(short(needed), needed),
-            ]
-        )
-    label = f"{plural(len(rows), 'comparison')} by seed"
-    return Table(f"pairs-table-{key}", label, headings, rows, _plain(ordered, study), frozenset(headings[3:]))
+    label = f"{plural(len(ordered), 'comparison')} by seed"
+    return tabulate(f"pairs-table-{key}", label, ordered, columns, _plain(ordered))
 
 
-def _points(row: Mapping[Any, Any]) -> str:
-    found = points(row[paired.DIFFERENCE], row[paired.DIFFERENCE_LOW], row[paired.DIFFERENCE_HIGH])
-    return found.replace(" points", "")
+def _points(row: Row) -> str:
+    return points(row[paired.DIFFERENCE], row[ENDS[0]], row[ENDS[1]], unit="")
 
 
-def _ratio(row: Mapping[Any, Any]) -> str:
-    if pd.isna(row[paired.RATIO]):
-        return "–"
-    if pd.isna(row[paired.RATIO_LOW]):
-        return short(row[paired.RATIO])
-    return f"{short(row[paired.RATIO])} [{short(row[paired.RATIO_LOW])}, {short(row[paired.RATIO_HIGH])}]"
+def _improvement(row: Row) -> str:
+    low, high = row[paired.IMPROVEMENT_LOW], row[paired.IMPROVEMENT_HIGH]
+    return f"{row[paired.IMPROVEMENT]:.2f} [{low:.2f}, {high:.2f}]"

@@ -1,6 +1,6 @@
 """Parallel coordinates: each trial a line through its parameters to its value (Inselberg 1985)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,22 +10,27 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from bench.config.search_space import Dimension
-from bench.report.colours import DIM, INK, STEPS, THEME, order
-from bench.report.drawing import blank, plain
+from bench.metrics import columns as c
+from bench.report.charts import Chart
+from bench.report.colours import DIM, INK, PAPER, QUALITY, SHADES, STEPS
+from bench.report.drawing import Floats, blank, panel, plain
+from bench.report.number_format import OBJECTIVES, plural
 from bench.report.search_scales import (
-    Floats,
     Scale,
+    axis_words,
+    charted,
     column,
-    is_eligible,
+    is_feasible,
+    is_flat,
     is_maximized,
+    is_pruned,
     objective_values,
     parameter_scale,
     value_scale,
-)
+)  # fmt: skip
+from bench.stats.holdout import NUMBER
+from bench.stats.search_results import SearchResults
 
-SHADES = order(STEPS)
-VALUES = (("worst", SHADES[0]), ("best", SHADES[-1]))  # a legend
-PAPER = THEME["paper"][0]
 MOST = 300  # trials that are all drawn; of more, as many, and the best
 BEST_SHARE, MOST_BEST = 0.1, 100
 NOT_SEARCHED = -0.13  # where a line passes an axis of a parameter that the trial did not search
@@ -33,31 +38,53 @@ NARROWEST, WIDEST = 0.54, 1.1  # inches between axes
 LENGTH = 2.2  # inches of an axis
 LETTER = 0.06  # inches
 LONG = 9  # letters of a name that stands in two lines, where it has two words
+NARROW = 3  # parameters, whose axes have room beside each other on a small screen
 
 
-def drawn(history: pd.DataFrame) -> int:
-    """Return how many trials parallel coordinates show."""
-    return min(len(history), MOST + _best_count(len(history))) if len(history) > MOST else len(history)
+def parallel_chart(found: SearchResults) -> Iterator[Chart]:
+    """Yield the chart of all parameters together, if the objective is not the same everywhere."""
+    name, names, trials = charted(found), list(found.space), len(found.history)
+    if is_flat(found, name):
+        return
+    some = f"; {shown(trials):,} of them are drawn, the best among them" if shown(trials) < trials else ""
+    conditional = any(over.only_if for over in found.space.values())
+    passed = " A line below an axis did not search that parameter." if conditional else ""
+    yield Chart(
+        name="search-parallel-1",
+        title="Which values the best trials share",
+        subtitle=f"A line per proposal through {plural(len(names), 'parameter')} to its {axis_words(name)}; "
+        f"n = {trials:,}{some}.",
+        caption="Where the strongest lines, of the best tenth, come together, the best trials agree; where they fan "
+        f"out, that parameter matters little.{passed}",
+        alt=f"Parallel coordinates of {', '.join(names)} and {OBJECTIVES[name]}.",
+        panels=[panel("", draw_parallel(found.history, names, found.space, name), wide=len(names) > NARROW)],
+        data=found.history[[NUMBER, c.TRIAL_ID, *names, name]],
+        legend=QUALITY,
+    )
 
 
-def parallel(history: pd.DataFrame, names: Sequence[str], space: Mapping[str, Dimension], objective: str) -> Figure:
+def shown(trials: int) -> int:
+    """Return how many of so many trials parallel coordinates show."""
+    return min(trials, MOST + _best_count(trials)) if trials > MOST else trials
+
+
+def draw_parallel(
+    history: pd.DataFrame, names: Sequence[str], space: Mapping[str, Dimension], objective: str
+) -> Figure:
     """Draw a line per trial through an axis per parameter to the objective, in the shade of its value; best on top.
 
     A line passes below an axis whose parameter the trial did not search, or whose value is not finite. Of more than
-    300 trials, an even sample and the best tenth are drawn; ``drawn`` says how many.
+    300 trials, an even sample and the best tenth are drawn; ``shown`` says how many.
     """
     values = objective_values(history, objective)
-    scales = [parameter_scale(space[name], column(history, name)) for name in names] + [value_scale(values)]
-    columns = [column(history, name) for name in names]
-    places_AT = np.array(
-        [scale.places(one) for scale, one in zip(scales, [*columns, pd.Series(values)], strict=True)]
-    )  # A axes, T trials
+    scales = [*(parameter_scale(space[name], column(history, name)) for name in names), value_scale(values)]
+    columns = [*(column(history, name) for name in names), pd.Series(values)]
+    places_AT = np.array([scale.places(one) for scale, one in zip(scales, columns, strict=True)])  # A axes, T trials
     room = float(np.clip(4.3 / max(len(names), 1), NARROWEST, WIDEST))  # inches between axes
     tight = max(len(one) for name in (*names, objective) for one in _two_lines(name).split("\n")) * LETTER > room - 0.05
     top = 0.42 + 0.25 * tight
     lowest = NOT_SEARCHED - 0.05 if np.isnan(places_AT).any() else -0.02
-    height = (1.02 - lowest) * LENGTH
-    size = (max(room * len(names) + 1.25, 3.0), height + top + 0.12)
+    size = (max(room * len(names) + 1.25, 3.0), (1.02 - lowest) * LENGTH + top + 0.12)
     figure, axes = blank(*size, left=0.62, right=0.63, top=top, bottom=0.12)
     axes.set(xlim=(0, max(len(names), 1)), ylim=(lowest, 1.02))
     axes.axis("off")
@@ -67,8 +94,8 @@ def parallel(history: pd.DataFrame, names: Sequence[str], space: Mapping[str, Di
         is_last = place == len(names)
         _axis(axes, place, name, scale, is_last=is_last, up=tight and place % 2 == 1, room=room)
     for place in np.flatnonzero(np.isnan(places_AT).any(axis=1)).tolist():
-        word = "no value" if place == len(names) else "not searched"
-        _word(axes, place, NOT_SEARCHED, word, is_last=place == len(names), room=room)
+        is_last = place == len(names)
+        _tick(axes, place, NOT_SEARCHED, "no value" if is_last else "not searched", is_last=is_last, room=room)
     return figure
 
 
@@ -77,27 +104,29 @@ def _best_count(trials: int) -> int:
 
 
 def _chosen(history: pd.DataFrame, objective: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return the places of the trials that are drawn, from worst to best, and for all trials whether they are best."""
+    """Return the places of the trials that are drawn, from worst to best, and for all trials whether they are best.
+
+    The best are of those that were not given up and break no limit.
+    """
     values = objective_values(history, objective) * (-1 if is_maximized(objective) else 1)
-    comparable = is_eligible(history) & np.isfinite(values)
+    comparable = ~is_pruned(history) & is_feasible(history) & np.isfinite(values)
     ranked = np.lexsort((values, ~comparable))
     best = np.zeros(len(history), dtype=bool)
     best[ranked[: min(_best_count(len(history)), int(comparable.sum()))]] = True
     rest = np.flatnonzero(~best)
-    wanted = min(drawn(history) - int(best.sum()), len(rest))
-    sample = rest[np.linspace(0, len(rest) - 1, wanted).astype(int)] if wanted else rest[:0]
-    kept = np.zeros(len(history), dtype=bool)
-    kept[sample] = True
-    return np.array([place for place in ranked[::-1] if best[place] or kept[place]], dtype=int), best
+    wanted = min(shown(len(history)) - int(best.sum()), len(rest))
+    kept = best.copy()
+    kept[rest[np.linspace(0, len(rest) - 1, wanted).astype(int)]] = True
+    return ranked[::-1][kept[ranked[::-1]]], best
 
 
 def _lines(axes: Axes, places_AT: Floats, best: NDArray[np.bool_], *, maximized: bool) -> None:
     """Draw lines, the last one on top; the best have an outline, which tells them from the rest on any ground."""
     goodness = np.nan_to_num(places_AT[-1] if maximized else 1 - places_AT[-1], nan=0.0)
     shade = np.minimum((goodness * STEPS).astype(int), STEPS - 1)
-    shown = np.where(np.isnan(places_AT), NOT_SEARCHED, places_AT).T
-    corners = [np.column_stack([np.arange(len(places_AT)), line]) for line in shown]
-    faint = 0.5 if len(shown) <= 60 else 0.28
+    passing = np.where(np.isnan(places_AT), NOT_SEARCHED, places_AT).T
+    corners = [np.column_stack([np.arange(len(places_AT)), line]) for line in passing]
+    faint = 0.5 if len(passing) <= 60 else 0.28
     strong = 1.3 if best.sum() <= 30 else 0.8
     for own, width, alpha in ((~best, 0.7, faint), (best, strong, 1.0)):
         few = [corners[place] for place in np.flatnonzero(own)]
@@ -112,7 +141,7 @@ def _axis(axes: Axes, place: int, name: str, scale: Scale, *, is_last: bool, up:
     axes.plot([place, place], [0, 1], color=DIM, linewidth=0.8, clip_on=False)
     for y, word in scale.ticks(4):
         axes.plot(place, y, "_", color=DIM, markersize=4, markeredgewidth=0.8, clip_on=False)
-        _word(axes, place, y, word, is_last=is_last, room=room)
+        _tick(axes, place, y, word, is_last=is_last, room=room)
     axes.annotate(
         plain(_two_lines(name)), (place, 1), xytext=(0, 6 + 18 * up), textcoords="offset points", ha="center",
         va="bottom", fontsize=7.5, color=INK, fontweight="bold" if is_last else "normal", annotation_clip=False,
@@ -120,7 +149,7 @@ def _axis(axes: Axes, place: int, name: str, scale: Scale, *, is_last: bool, up:
     )  # fmt: skip
 
 
-def _word(axes: Axes, place: int, y: float, word: str, *, is_last: bool, room: float) -> None:
+def _tick(axes: Axes, place: int, y: float, word: str, *, is_last: bool, room: float) -> None:
     """Write a tick over the lines: left of its axis, that of the last one right, as long as there is room."""
     letters = max(int((room - 0.05) / LETTER), 4)
     lines = [word] if len(word) <= letters else _two_lines(word).replace(" ", "\n").split("\n")

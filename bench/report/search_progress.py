@@ -1,6 +1,6 @@
-"""A search's values by the number of the trial, and against each other."""
+"""How a search went: its values by the number of the trial, against each other, and those of repeated searches."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations, product
 from typing import Any
 
@@ -11,30 +11,37 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from bench.metrics.objectives import MAXIMIZE, SOLVED_RATE
+from bench.metrics import columns as c
+from bench.metrics.objectives import DIRECTIONS, MAXIMIZE, SOLVED_RATE
+from bench.report.charts import Chart
 from bench.report.colours import DIM, EFFECT, INK
-from bench.report.drawing import area, blank, end_margin, line, name_ends, plain
-from bench.report.number_format import percent, short
+from bench.report.drawing import Floats, area, blank, end_margin, line, name_ends, panel, plain, write
+from bench.report.number_format import OBJECTIVES, percent, plural, short
 from bench.report.search_scales import (
-    BEST,
-    FEASIBLE,
-    NUMBER,
-    PRUNED,
-    STATE,
-    Floats,
+    as_floats,
+    axis_words,
+    better_words,
+    charted,
     clipped,
     column,
+    finite_ends,
+    has_pruned,
+    is_feasible,
+    is_flat,
+    is_pruned,
     mark_style,
-    numbers,
+    measured,
     objective_values,
     title_axis,
     value_axis,
-)
+)  # fmt: skip
+from bench.stats.holdout import FEASIBLE, NUMBER
+from bench.stats.proportions import HIGH, LOW
+from bench.stats.search_results import BEST, MEAN, SAMPLER, SearchResults, label
 
 BAND = 0.16
-SAMPLERS = (EFFECT, DIM)  # of the search that was asked for, and of what it is compared with
-Mask = NDArray[np.bool_]
-MARKS: dict[str, dict[str, Any]] = {  # and what they are called
+SAMPLER_COLOURS = (EFFECT, DIM)  # of the search that was asked for, and of what it is compared with
+MARKS: dict[str, dict[str, Any]] = {  # with their names
     "": {"marker": "o", "markerfacecolor": EFFECT, "markeredgewidth": 0, "alpha": 0.7},
     "○ given up": {"marker": "o", "markerfacecolor": "none", "markeredgewidth": 0.8},
     "△ no finite value": {"marker": "^", "markerfacecolor": "none", "markeredgewidth": 0.8},
@@ -42,80 +49,145 @@ MARKS: dict[str, dict[str, Any]] = {  # and what they are called
 }
 
 
-def history(history: pd.DataFrame, objective: str, direction: str) -> Figure:
+# ------------------------------------------------------------------ by the number of the trial
+
+
+def history_chart(found: SearchResults) -> Chart:
+    """Return the chart of all proposals in their order."""
+    history, objectives = found.history, found.objectives
+    flat = all(is_flat(found, name) for name in objectives)
+    shown = {charted(found): DIRECTIONS[charted(found)]} if flat else objectives
+    several = len(shown) > 1
+    data = history.drop(columns=BEST, errors="ignore") if flat else history
+    title = _history_title(found, flat=flat)
+    pruned = f", {is_pruned(history).sum():,} of them given up early" if has_pruned(found) else ""
+    return Chart(
+        name="search-history-1",
+        title=title,
+        subtitle=f"{'Each objective' if several else measured(found, next(iter(shown)))}, by the number of the trial; "
+        f"n = {len(history):,} proposals{pruned}.",
+        caption=_history_caption(found, is_running=BEST in data and bool(data[BEST].notna().any())),
+        alt=f"{plural(len(history), 'proposal')} by number. {title}.",
+        panels=[panel(OBJECTIVES[name].capitalize() if several else "", draw_history(data, name, direction))
+                for name, direction in shown.items()],
+        data=history,
+    )  # fmt: skip
+
+
+def _history_caption(found: SearchResults, *, is_running: bool) -> str:
+    """Return what the marks are, of those that there are."""
+    marks = [
+        *(["hollow if it was given up after its first seeds"] if has_pruned(found) else []),
+        *(["a cross if it breaks a limit"] if not found.history[FEASIBLE].all() else []),
+    ]
+    of = ("", ", of those that do not", ", of those that do neither")[len(marks)]
+    running = f" The line is the best so far{of}, by the seeds of the search." if is_running else ""
+    return f"A point is a proposal{': ' if marks else ''}{', '.join(marks)}.{running}"
+
+
+def _history_title(found: SearchResults, *, flat: bool) -> str:
+    history = found.history
+    if flat:
+        return f"All trials are alike in {' and '.join(OBJECTIVES[name] for name in found.objectives)}"
+    if BEST not in history:
+        return f"{plural(len(found.front), 'trial is', 'trials are')} on the Pareto front"
+    known = history[history[BEST].notna()]
+    if known.empty:
+        return "No trial can be the best: each was given up or breaks a limit"
+    last = known[known[BEST] == known[BEST].iloc[-1]].iloc[0]
+    if last[NUMBER] == history[NUMBER].iloc[-1]:
+        return f"The last trial, {label(last[NUMBER])}, is the best so far"
+    return f"The best of {plural(history[c.TRIAL_ID].nunique(), 'trial')} is {label(last[NUMBER])}"
+
+
+def draw_history(history: pd.DataFrame, objective: str, direction: str) -> Figure:
     """Draw each trial's value by its number, and the best so far as steps whose last value is named.
 
     Hollow: given up early; crosses: trials that break a limit; triangles: infinite, drawn at the worst finite value.
     """
     values = objective_values(history, objective)
-    at = numbers(column(history, NUMBER))
-    best = numbers(column(history, BEST))
-    last = best[~np.isnan(best)][-1:]
-    names = [f"best {percent(float(value)) if objective == SOLVED_RATE else short(float(value))}" for value in last]
+    at, best = (as_floats(column(history, name)) for name in (NUMBER, BEST))
+    known = ~np.isnan(best)
+    last = [percent(value) if objective == SOLVED_RATE else short(value) for value in best[known][-1:].tolist()]
+    names = [f"best {words}" for words in last]
     figure, axes = blank(4.4, 2.7, left=0.6, right=max(end_margin(names), 0.2), top=0.26)
     ends = value_axis(axes, "y", values)
-    _marks(axes, at, clipped(values), _kinds(history, values))
-    _running(axes, at, np.clip(best, *_finite_ends(values)), ends, names)
-    axes.set_xlim(*_number_ends(at))
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    _marks(axes, at, values, history)
+    best = np.clip(best, *finite_ends(values))[known]
+    axes.step(at[known], best, where="post", color=INK, linewidth=1.5)
+    heights = np.log10(best) if axes.get_yscale() == "log" else best
+    name_ends(axes, [{"name": name, "colour": INK, "y": heights[-1]} for name in names], *ends)
+    _number_axis(axes, at)
     axes.set_xlabel("trial number", loc="left")  # at its right, what the marks are
-    title_axis(axes, f"{objective} ({'more' if direction == 'maximize' else 'less'} is better)")
+    title_axis(axes, better_words(objective, direction))
     return figure
 
 
-def _kinds(history: pd.DataFrame, values: NDArray[np.float64]) -> list[Mask]:
-    """Return for each kind of marks which trials have it: exactly one each."""
-    infeasible = ~column(history, FEASIBLE).fillna(1).to_numpy(dtype=bool)
+def _marks(axes: Axes, at: Floats, values: Floats, history: pd.DataFrame) -> None:
+    """Draw a mark for each trial, of exactly one kind, and name the kinds that there are."""
+    infeasible = ~is_feasible(history)
     endless = ~np.isfinite(values) & ~infeasible
-    pruned = (column(history, STATE) == PRUNED).to_numpy(dtype=bool) & ~endless & ~infeasible
-    return [~(infeasible | endless | pruned), pruned, endless, infeasible]
-
-
-def _marks(axes: Axes, at: NDArray[np.float64], values: NDArray[np.float64], kinds: list[Mask]) -> None:
-    for own, (_, marks) in zip(kinds, MARKS.items(), strict=True):
+    pruned = is_pruned(history) & ~endless & ~infeasible
+    kinds = (~(infeasible | endless | pruned), pruned, endless, infeasible)
+    for own, marks in zip(kinds, MARKS.values(), strict=True):
         if own.any():
-            axes.plot(
-                at[own], values[own], linestyle="", color=EFFECT,
-                **{"markeredgecolor": EFFECT, **marks, **mark_style(len(at))},
-            )  # fmt: skip
+            look = {"markeredgecolor": EFFECT, **marks, **mark_style(len(at))}
+            axes.plot(at[own], clipped(values)[own], linestyle="", color=EFFECT, **look)
     named = [name for own, name in zip(kinds, MARKS, strict=True) if name and own.any()]
-    axes.annotate(
-        "   ".join(named), (1, 0), xycoords="axes fraction", xytext=(0, -29), textcoords="offset points", ha="right",
-        va="bottom", fontsize=6.5, color=DIM, annotation_clip=False,
-    )  # fmt: skip
+    write(axes, "   ".join(named), (1, 0), (0, -29), ha="right", va="bottom", fontsize=6.5)
 
 
-def _running(axes: Axes, at: Any, best: Any, ends: tuple[float, float], names: list[str]) -> None:
-    """Draw the best so far, and name its last value at its end."""
-    known = ~np.isnan(best)
-    axes.step(at[known], best[known], where="post", color=INK, linewidth=1.5)
-    heights = np.log10(best[known]) if axes.get_yscale() == "log" else best[known]
-    name_ends(axes, [{"name": name, "colour": INK, "y": heights[-1]} for name in names], *ends)
-
-
-def repeated(running: pd.DataFrame, objective: str) -> Figure:
-    """Draw each sampler's mean of the best so far by the number of trials, with its 95 % band, named at its end."""
-    groups = list(running.groupby("sampler", sort=False, observed=True)) if len(running) else []
-    figure, axes = blank(4.4, 2.6, left=0.6, right=end_margin(str(name) for name, _ in groups), top=0.26)
-    every = np.concatenate([numbers(column(running, name)) for name in ("mean", "low", "high")])
-    ends = value_axis(axes, "y", every)
-    finite = _finite_ends(every)
-    axes.set_xlim(*_number_ends(numbers(column(running, NUMBER)), room=0))
+def _number_axis(axes: Axes, at: Floats, room: float = 0.02) -> None:
+    """Let the x axis show numbers of trials."""
+    low, high = finite_ends(at)
+    pad = room * (high - low) if high > low else 0.5
+    axes.set_xlim(low - pad, high + pad)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+
+
+# ------------------------------------------------------------------ repeated searches
+
+
+def repeated_chart(found: SearchResults) -> Iterator[Chart]:
+    """Yield the chart of how soon each sampler gets there, if it was repeated or compared."""
+    if len(found.studies) < 2 or found.running.empty:
+        return
+    name, samplers = found.primary, list(dict.fromkeys(found.studies[SAMPLER]))
+    repeats = found.search.repeats
+    mean = f"Mean over {repeats:,} searches by each sampler of the" if repeats > 1 else "The"
+    band = ", with its 95 % bootstrap band" if repeats > 1 else ""
+    compared = "; the table compares held-out seeds" if len(found.search.held_out) else ""
+    yield Chart(
+        name="search-repeated-1",
+        title=f"How soon {' and '.join(samplers)} {'get' if len(samplers) > 1 else 'gets'} there",
+        subtitle=f"{mean} best {axis_words(name)} so far{band}; by the number of the trial.",
+        caption="All train from the same seeds and propose as many trials; no two have a sampler seed in common. The "
+        f"best so far is by the seeds of the search and tends to look better than it is{compared}.",
+        alt=f"Best {OBJECTIVES[name]} so far by number of trials of {' and '.join(samplers)}.",
+        panels=[panel("", draw_repeated(found.running, name))],
+        data=found.running,
+    )
+
+
+def draw_repeated(running: pd.DataFrame, objective: str) -> Figure:
+    """Draw each sampler's mean of the best so far by the number of trials, with its 95 % band, named at its end."""
+    groups = list(running.groupby(SAMPLER, sort=False, observed=True)) if len(running) else []
+    figure, axes = blank(4.4, 2.6, left=0.6, right=end_margin(str(name) for name, _ in groups), top=0.26)
+    every = np.concatenate([as_floats(column(running, name)) for name in (MEAN, LOW, HIGH)])
+    ends = value_axis(axes, "y", every)
+    _number_axis(axes, as_floats(column(running, NUMBER)), room=0)
     named = []
     for place, (name, rows) in enumerate(groups):
-        colour = SAMPLERS[min(place, len(SAMPLERS) - 1)]
+        colour = SAMPLER_COLOURS[min(place, len(SAMPLER_COLOURS) - 1)]
         ordered = rows.sort_values(NUMBER, kind="stable")
-        at, mean, low, high = (
-            np.clip(numbers(ordered[one]), *((-np.inf, np.inf) if one == NUMBER else finite))
-            for one in (NUMBER, "mean", "low", "high")
-        )
+        at = as_floats(ordered[NUMBER])
+        mean, low, high = (np.clip(as_floats(ordered[one]), *finite_ends(every)) for one in (MEAN, LOW, HIGH))
         banded = ~np.isnan(low) & ~np.isnan(high)
         area(axes, at[banded], low[banded], high[banded], colour, BAND)
         known = ~np.isnan(mean)
         line(axes, at[known], mean[known], colour)
-        if known.any():
-            y = float(np.log10(mean[known][-1]) if axes.get_yscale() == "log" else mean[known][-1])
+        for last in mean[known][-1:].tolist():
+            y = float(np.log10(last)) if axes.get_yscale() == "log" else last
             named.append({"name": plain(str(name)), "colour": colour, "y": y})
     name_ends(axes, named, *ends)
     axes.set_xlabel("trial number")
@@ -123,22 +195,7 @@ def repeated(running: pd.DataFrame, objective: str) -> Figure:
     return figure
 
 
-def _finite_ends(values: NDArray[np.float64]) -> tuple[float, float]:
-    finite = values[np.isfinite(values)]
-    return (float(finite.min()), float(finite.max())) if finite.size else (0.5, 0.5)
-
-
-def _number_ends(at: NDArray[np.float64], room: float = 0.02) -> tuple[float, float]:
-    """Return the ends of an axis of numbers of trials."""
-    finite = at[np.isfinite(at)]
-    if not finite.size:
-        return 0.0, 1.0
-    pad = room * float(np.ptp(finite)) or (0.0 if np.ptp(finite) else 0.5)
-    return float(finite.min()) - pad, float(finite.max()) + pad
-
-
-# ------------------------------------------------------------------ trade
-
+# ------------------------------------------------------------------ objectives against each other
 
 MOST_NAMED = 8
 WIDTH, HEIGHT = 4.2, 2.9  # inches of a pair of objectives
@@ -148,45 +205,64 @@ STEPS_OUT = (0.11, 0.17, 0.25, 0.36, 0.5, 0.7, 0.95)  # inches from a point to i
 AROUND = np.arange(16) * np.pi / 8 + np.pi / 4
 
 
-def front(history: pd.DataFrame, front: pd.DataFrame, objectives: Sequence[str], directions: Sequence[str]) -> Figure:
+def front_chart(found: SearchResults) -> Iterator[Chart]:
+    """Yield the chart of the Pareto front, if there are several objectives."""
+    objectives = found.objectives
+    if len(objectives) < 2:
+        return
+    words = " and ".join(OBJECTIVES[name] for name in objectives)
+    yield Chart(
+        name="search-front-1",
+        title=f"What one gives up for the other: {words}",
+        subtitle=f"{len(found.front):,} of {plural(found.history[c.TRIAL_ID].nunique(), 'trial')} on the front: no "
+        "other is better in one objective and at least as good in all (Pareto).",
+        caption="Along the front, to get better in one is to get worse in another. All values are by the seeds that "
+        "trials were chosen by, and tend to look better than they are.",
+        alt=f"Pareto front of {words}: {', '.join(label(number) for number in found.front[NUMBER])}.",
+        panels=[panel("", draw_front(found.history, found.front, [*objectives], [*objectives.values()]))],
+        data=found.front,
+    )
+
+
+def draw_front(
+    history: pd.DataFrame, front: pd.DataFrame, objectives: Sequence[str], directions: Sequence[str]
+) -> Figure:
     """Draw each pair of objectives below each other: all trials, and the front as steps with its points named.
 
     Of three objectives and more, steps go through what no other trial beats in both of a pair. Of more than eight
     points, eight are named. Infinite values are drawn at the worst finite ones.
     """
-    pairs = list(combinations(range(len(objectives)), 2))
+    pairs = list(combinations(zip(objectives, directions, strict=True), 2))
     height = HEIGHT * max(len(pairs), 1)
     figure, axes = blank(WIDTH, height, left=LEFT, right=RIGHT, top=TOP, bottom=BOTTOM)
     if len(pairs) != 1:
         axes.remove()
-    for place, (one, other) in enumerate(pairs):
+    for place, pair in enumerate(pairs):
         if len(pairs) > 1:
             corner = (LEFT / WIDTH, (BOTTOM + HEIGHT * (len(pairs) - 1 - place)) / height)
             size = (1 - (LEFT + RIGHT) / WIDTH, (HEIGHT - TOP - BOTTOM) / height)
             axes = figure.add_axes((*corner, *size))
             axes.patch.set_alpha(0)
-        _pair(axes, history, front, [objectives[one], objectives[other]], [directions[one], directions[other]])
+        _pair(axes, history, front, pair)
     return figure
 
 
-def _pair(
-    axes: Axes, history: pd.DataFrame, front: pd.DataFrame, objectives: Sequence[str], directions: Sequence[str]
-) -> None:
-    """Draw two objectives."""
+def _pair(axes: Axes, history: pd.DataFrame, front: pd.DataFrame, pair: Sequence[tuple[str, str]]) -> None:
+    """Draw two objectives, each with its direction."""
     every = pd.concat([history, front]) if len(history) and len(front) else history
+    objectives = [name for name, _ in pair]
     ends = [
         value_axis(axes, which, objective_values(every, name)) for which, name in zip("xy", objectives, strict=True)
     ]
     all_T2, own_T2 = (_places(some, every, objectives) for some in (history, front))
     look = mark_style(len(all_T2))
     axes.plot(*all_T2.T, "o", markerfacecolor=DIM, markeredgewidth=0, alpha=0.45, **look)
-    signs = np.array([-1.0 if direction == MAXIMIZE else 1.0 for direction in directions])
-    steps = unbeaten(own_T2 * signs)
+    steps = unbeaten(own_T2 * [-1.0 if direction == MAXIMIZE else 1.0 for _, direction in pair])
     axes.step(*own_T2[steps].T, where="post", color=EFFECT, linewidth=1.4)
     axes.plot(*own_T2.T, "o", markersize=4.6, color=EFFECT)
-    _name_points(axes, own_T2, steps, [f"#{number:.0f}" for number in numbers(column(front, NUMBER))], ends)
-    axes.set_xlabel(plain(_with_direction(objectives[0], directions[0])))
-    title_axis(axes, _with_direction(objectives[1], directions[1]))
+    _name_points(axes, own_T2, steps, [f"#{number:.0f}" for number in as_floats(column(front, NUMBER))], ends)
+    axes.set_xlabel(plain(better_words(*pair[0])))
+    title_axis(axes, better_words(*pair[1]))
 
 
 def unbeaten(costs_P2: Floats) -> NDArray[np.int64]:
@@ -198,17 +274,9 @@ def unbeaten(costs_P2: Floats) -> NDArray[np.int64]:
 
 def _places(some: pd.DataFrame, every: pd.DataFrame, objectives: Sequence[str]) -> Floats:
     """Return two objectives of some trials [T, 2], the infinite ones at the ends of all."""
-    found = []
-    for name in objectives:
-        whole = objective_values(every, name)
-        finite = whole[np.isfinite(whole)]
-        low, high = (finite.min(), finite.max()) if finite.size else (clipped(whole[:1]), clipped(whole[:1]))
-        found.append(np.clip(objective_values(some, name), low, high) if len(some) else np.zeros(0))
+    ends = [finite_ends(objective_values(every, name)) for name in objectives]
+    found = [np.clip(objective_values(some, name), *end) for name, end in zip(objectives, ends, strict=True)]
     return np.column_stack(found)
-
-
-def _with_direction(objective: str, direction: str) -> str:
-    return f"{objective} ({'more' if direction == MAXIMIZE else 'less'} is better)"
 
 
 def _name_points(
@@ -221,8 +289,7 @@ def _name_points(
     scaled = np.where(logs, np.log10(np.where(logs, own_T2, 1.0)), own_T2)
     inches = (scaled - low) / (high - low) * size
     drawn = np.vstack([inches, _along(inches[steps])])
-    rest = [place for place in range(len(own_T2)) if place not in set(steps)]
-    line = np.array([*steps, *rest], dtype=int)
+    line = np.array([*steps, *(place for place in range(len(own_T2)) if place not in set(steps))], dtype=int)
     chosen = line[np.unique(np.linspace(0, len(line) - 1, MOST_NAMED).round().astype(int))] if len(line) else line
     boxes: list[Floats] = []  # left, bottom, right, top
     for place in chosen:

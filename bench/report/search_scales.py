@@ -11,19 +11,141 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from bench.config.search_space import Choices, Dimension
-from bench.metrics.objectives import DIRECTIONS, MAXIMIZE
-from bench.report.colours import DIM
-from bench.report.drawing import folded, log_axis, log_range, log_ticks, plain, plain_number
+from bench.metrics.objectives import DIRECTIONS, MAXIMIZE, MEDIAN_MSE, PARAMETER_COUNT
+from bench.report.drawing import Floats, folded, log_axis, log_range, log_ticks, plain, plain_number, write
+from bench.report.number_format import OBJECTIVES, plural
+from bench.stats.holdout import FEASIBLE, PRUNED, STATE
+from bench.stats.search_results import SearchResults
 
-Floats = NDArray[np.float64]
-NUMBER, STATE, FEASIBLE, BEST = "number", "state", "feasible", "best"
-PRUNED = "pruned"
 ENDLESS = "∞"
 DECADES = 100.0  # from the least to the greatest: beyond, an axis is logarithmic
 PLASTIC = 1.324717957244746  # the real root of x³ = x + 1
 MANY = 3000  # marks: with more, a page would be too large
 MOST_LETTERS = 40  # of names side by side
 NOWHERE = 0.5  # where all values are endless: the middle of an axis with no other tick
+
+
+# ------------------------------------------------------------------ what is charted
+
+
+def charted(found: SearchResults) -> str:
+    """Return the objective that charts over parameters show: the first that takes training to know.
+
+    Where all trials are alike in it, the median error, which tells what came nearest.
+    """
+    named = [name for name in found.objectives if name != PARAMETER_COUNT]
+    name = named[0] if named else found.primary
+    return MEDIAN_MSE if is_flat(found, name) else name
+
+
+def is_flat(found: SearchResults, name: str) -> bool:
+    """Whether all trials are alike in an objective."""
+    return len(found.history[name].unique()) == 1
+
+
+def measured(found: SearchResults, name: str) -> str:
+    """Return what is drawn, and over how many seeds."""
+    words = axis_words(name)
+    return f"{words[0].upper()}{words[1:]} over {plural(len(found.search.seeds), 'seed')}"
+
+
+def axis_words(name: str) -> str:
+    """Return an objective in words, with the name that its axis has if that is another."""
+    words = OBJECTIVES[name]
+    return words if name == words.replace(" ", "_") else f"{words} ({name})"
+
+
+def has_pruned(found: SearchResults) -> bool:
+    """Whether some trial was given up early."""
+    return bool((found.history[STATE] == PRUNED).any())
+
+
+# ------------------------------------------------------------------ values
+
+
+def column(history: pd.DataFrame, name: str) -> "pd.Series[Any]":
+    """Return a column, without values where a frame without rows has none."""
+    return history[name] if name in history else pd.Series(np.nan, index=history.index)
+
+
+def as_floats(values: Iterable[Any]) -> Floats:
+    """Return values as floats, NaN for those that are no numbers."""
+    return np.asarray(pd.to_numeric(pd.Series(values), errors="coerce"), dtype=np.float64)
+
+
+def objective_values(history: pd.DataFrame, objective: str) -> Floats:
+    """Return an objective's values; those that are missing are infinite, as those that never came are."""
+    found = as_floats(column(history, objective))
+    return np.where(np.isnan(found), np.inf, found)
+
+
+def finite_ends(values: Floats) -> tuple[float, float]:
+    """Return the least and the greatest finite value; where there is none, both are the middle of an axis."""
+    finite = values[np.isfinite(values)]
+    return (float(finite.min()), float(finite.max())) if finite.size else (NOWHERE, NOWHERE)
+
+
+def clipped(values: Floats) -> Floats:
+    """Return values that can be drawn: those that are endless as the greatest, or the least, that is not."""
+    return np.asarray(np.clip(values, *finite_ends(values)))
+
+
+def is_pruned(history: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return which trials were given up early."""
+    return (column(history, STATE) == PRUNED).to_numpy(dtype=bool)
+
+
+def is_feasible(history: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return which trials break no limit."""
+    return column(history, FEASIBLE).fillna(1).to_numpy(dtype=bool)
+
+
+def is_maximized(objective: str) -> bool:
+    """Whether more of an objective is better."""
+    return DIRECTIONS.get(objective) == MAXIMIZE
+
+
+def better_words(objective: str, direction: str) -> str:
+    """Return an objective with its better end."""
+    return f"{objective} ({'more' if direction == MAXIMIZE else 'less'} is better)"
+
+
+# ------------------------------------------------------------------ axes of values
+
+
+def value_axis(axes: Axes, which: str, values: Floats) -> tuple[float, float]:
+    """Let an axis show all finite values; return its ends, of a logarithmic one as powers of ten."""
+    finite = values[np.isfinite(values)]
+    if is_log(finite):
+        low, high = log_range(finite)
+        log_axis(axes, which, low, high)
+        return float(np.log10(low)), float(np.log10(high))
+    low, high = _padded(finite) if finite.size else (0.0, 1.0)
+    ticks = {tick: plain_number(tick) for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high}
+    shown = ticks if finite.size else {NOWHERE: ENDLESS}
+    getattr(axes, f"set_{which}lim")(low, high)
+    getattr(axes, f"set_{which}ticks")(list(shown), list(shown.values()))
+    return low, high
+
+
+def is_log(values: Floats) -> bool:
+    """Whether values are all above 0 and span more than two decades."""
+    return bool(values.size and values.min() > 0 and values.max() / DECADES > values.min())
+
+
+def _padded(finite: Floats) -> tuple[float, float]:
+    low, high = float(finite.min()), float(finite.max())
+    size = max(abs(low), abs(high))
+    pad = 0.05 * (high - low) if high - low > 1e-9 * size else 0.1 * size or 0.5
+    return low - pad, high + pad
+
+
+def title_axis(axes: Axes, name: str) -> None:
+    """Write what stands on the y axis above it, where it can be read without turning one's head."""
+    write(axes, plain(name), (0, 1), (-2, 5), ha="left", va="bottom", fontsize=8)
+
+
+# ------------------------------------------------------------------ axes of parameters
 
 
 @dataclass(frozen=True)
@@ -41,7 +163,7 @@ class Scale:
         if self.names:
             known = {_key(name): (k + 0.5) / len(self.names) for k, name in enumerate(self.names)}
             return np.array([known.get(_key(value), np.nan) for value in values], dtype=np.float64)
-        found = numbers(values)
+        found = as_floats(values)
         inside = np.where((found >= self.low) & (found <= self.high), found, np.nan)
         low, high, inside = (
             np.log10(some) if self.log else some for some in np.broadcast_arrays(self.low, self.high, inside)
@@ -49,19 +171,18 @@ class Scale:
         return np.asarray((inside - low) / (high - low))
 
     def ticks(self, most: int = 5) -> list[tuple[float, str]]:
-        """Return places with what they are called."""
+        """Return places, each with its name."""
         if self.names:
             return [((k + 0.5) / len(self.names), name) for k, name in enumerate(self.names)]
-        at = (
-            log_ticks(self.low, self.high, most)
-            if self.log
-            else np.asarray(MaxNLocator(most, integer=self.whole).tick_values(self.low, self.high))
-        )
-        return [
-            (float(place), plain_number(value))
-            for place, value in zip(self.places(pd.Series(at)), at, strict=True)
-            if np.isfinite(place)
-        ]
+        linear = MaxNLocator(most, integer=self.whole)
+        at = log_ticks(self.low, self.high, most) if self.log else np.asarray(linear.tick_values(self.low, self.high))
+        placed = zip(self.places(pd.Series(at)), at, strict=True)
+        return [(float(place), plain_number(value)) for place, value in placed if np.isfinite(place)]
+
+    @property
+    def is_turned(self) -> bool:
+        """Whether names are too long to stand side by side."""
+        return sum(len(name) + 2 for name in self.names) > MOST_LETTERS
 
 
 def parameter_scale(dimension: Dimension, values: "pd.Series[Any]") -> Scale:
@@ -69,9 +190,8 @@ def parameter_scale(dimension: Dimension, values: "pd.Series[Any]") -> Scale:
     over = dimension.over
     if isinstance(over, Choices):
         return Scale(names=tuple(_written(name) for name in over.ends))
-    found = numbers(values)
-    shown = found[np.isfinite(found) & ((found > 0) | (not over.log))]
-    ends = [float(over.low), float(over.high), *shown]
+    found = as_floats(values)
+    ends = [float(over.low), float(over.high), *found[np.isfinite(found) & ((found > 0) | (not over.log))]]
     low, high = min(ends), max(ends)
     return Scale(low, high if high > low else low + 1, over.log, over.whole)
 
@@ -81,9 +201,7 @@ def value_scale(values: Floats) -> Scale:
     finite = values[np.isfinite(values)]
     if not finite.size:
         return Scale(names=(ENDLESS,))
-    if is_log(finite):
-        return Scale(*log_range(finite), log=True)
-    return Scale(*_padded(finite))
+    return Scale(*log_range(finite), log=True) if is_log(finite) else Scale(*_padded(finite))
 
 
 def show_scale(axes: Axes, which: str, scale: Scale) -> None:
@@ -91,95 +209,9 @@ def show_scale(axes: Axes, which: str, scale: Scale) -> None:
     ticks = scale.ticks()
     room = 0.0 if scale.names else 0.04
     getattr(axes, f"set_{which}lim")(-room, 1 + room)
-    words = [plain(folded(word)) for _, word in ticks]
-    getattr(axes, f"set_{which}ticks")([place for place, _ in ticks], words)
-    if which == "x" and is_turned(scale):
+    getattr(axes, f"set_{which}ticks")([place for place, _ in ticks], [plain(folded(word)) for _, word in ticks])
+    if which == "x" and scale.is_turned:
         axes.tick_params(axis="x", labelrotation=25, labelsize=7)
-
-
-def is_turned(scale: Scale) -> bool:
-    """Whether names are too long to stand side by side."""
-    return sum(len(name) + 2 for name in scale.names) > MOST_LETTERS
-
-
-def value_axis(axes: Axes, which: str, values: Floats) -> tuple[float, float]:
-    """Let an axis show all finite values; return its ends, of a logarithmic one as powers of ten."""
-    finite = values[np.isfinite(values)]
-    if is_log(finite):
-        low, high = log_range(finite)
-        log_axis(axes, which, low, high)
-        return float(np.log10(low)), float(np.log10(high))
-    low, high = _padded(finite) if finite.size else (0.0, 1.0)
-    ticks = [tick for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]
-    getattr(axes, f"set_{which}lim")(low, high)
-    words = [plain_number(tick) for tick in ticks]
-    getattr(axes, f"set_{which}ticks")(*((ticks, words) if finite.size else ([NOWHERE], [ENDLESS])))
-    return low, high
-
-
-def is_log(values: Floats) -> bool:
-    """Whether values are all above 0 and span more than two decades."""
-    return bool(values.size and values.min() > 0 and values.max() / DECADES > values.min())
-
-
-def numbers(values: Iterable[Any]) -> Floats:
-    """Return values as floats, NaN for those that are no numbers."""
-    return np.asarray(pd.to_numeric(pd.Series(values), errors="coerce"), dtype=np.float64)
-
-
-def objective_values(history: pd.DataFrame, objective: str) -> Floats:
-    """Return an objective's values; those that are missing are infinite, as those that never came are."""
-    found = numbers(column(history, objective))
-    return np.where(np.isnan(found), np.inf, found)
-
-
-def clipped(values: Floats) -> Floats:
-    """Return values that can be drawn: those that are endless as the greatest, or the least, that is not."""
-    finite = values[np.isfinite(values)]
-    if not finite.size:
-        return np.full(len(values), NOWHERE)
-    return np.asarray(np.clip(values, finite.min(), finite.max()))
-
-
-def column(history: pd.DataFrame, name: str) -> "pd.Series[Any]":
-    """Return a column, without values where a frame without rows has none."""
-    return history[name] if name in history else pd.Series(np.nan, index=history.index)
-
-
-def is_eligible(history: pd.DataFrame) -> NDArray[np.bool_]:
-    """Return which trials can be the best: those that were not given up and break no limit."""
-    kept = (column(history, STATE) != PRUNED).to_numpy(dtype=bool)
-    return np.asarray(kept & column(history, FEASIBLE).fillna(1).to_numpy(dtype=bool))
-
-
-def is_maximized(objective: str) -> bool:
-    """Whether more of an objective is better."""
-    return DIRECTIONS.get(objective) == MAXIMIZE
-
-
-def spread(count: int) -> Floats:
-    """Return places [count, 2] between −0.5 and 0.5 that fill the square evenly, however many (Roberts 2018, R2)."""
-    return np.asarray((np.arange(count)[:, None] / (PLASTIC, PLASTIC**2)) % 1 - 0.5)
-
-
-def mark_style(count: int) -> dict[str, Any]:
-    """Return how large marks are, the smaller the more there are, and whether they are so many as to be rastered."""
-    return {"markersize": float(np.clip(3.4 * (150 / max(count, 1)) ** 0.3, 1.6, 3.4)), "rasterized": count > MANY}
-
-
-def title_axis(axes: Axes, name: str) -> None:
-    """Write what stands on the y axis above it, where it can be read without turning one's head."""
-    axes.annotate(
-        plain(name), (0, 1), xycoords="axes fraction", xytext=(-2, 5), textcoords="offset points", ha="left",
-        va="bottom", fontsize=8, color=DIM, annotation_clip=False,
-    )  # fmt: skip
-
-
-def _padded(finite: Floats) -> tuple[float, float]:
-    low, high = float(finite.min()), float(finite.max())
-    size = max(abs(low), abs(high))
-    pad = 0.05 * (high - low) if high - low > 1e-9 * size else 0.1 * size or 0.5
-    return low - pad, high + pad
 
 
 def _written(value: Any) -> str:
@@ -195,3 +227,16 @@ def _key(value: Any) -> str:
         return str(float(value))
     except (TypeError, ValueError):
         return str(value).lower()
+
+
+# ------------------------------------------------------------------ marks
+
+
+def spread(count: int) -> Floats:
+    """Return places [count, 2] between −0.5 and 0.5 that fill the square evenly, however many (Roberts 2018, R2)."""
+    return np.asarray((np.arange(count)[:, None] / (PLASTIC, PLASTIC**2)) % 1 - 0.5)
+
+
+def mark_style(count: int) -> dict[str, Any]:
+    """Return how large marks are, the smaller the more there are, and whether they are so many as to be rastered."""
+    return {"markersize": float(np.clip(3.4 * (150 / max(count, 1)) ** 0.3, 1.6, 3.4)), "rasterized": count > MANY}

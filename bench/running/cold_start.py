@@ -12,7 +12,7 @@ from threading import Event
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from bench.running.process_setup import WorkerContext, begin_child, pinned
+from bench.running.process_setup import WorkerContext, pinned, set_up_worker
 
 COMPILE_CACHES = ("NUMBA_CACHE_DIR", "JAX_COMPILATION_CACHE_DIR")  # read when the library is imported
 
@@ -40,7 +40,7 @@ def cold_starts(trials: "Mapping[str, Trial]", threads: int, stop: Event) -> "li
         try:
             with (
                 tempfile.TemporaryDirectory() as empty,
-                ProcessPoolExecutor(1, mp_context=WorkerContext(), initializer=begin_child) as pool,
+                ProcessPoolExecutor(1, mp_context=WorkerContext(), initializer=set_up_worker) as pool,
             ):
                 taken = pool.submit(measure, name, pickle.dumps(trial), threads, empty).result()
             found.append(ColdStart(name, *taken))

@@ -38,7 +38,7 @@ class WorkerContext(SpawnContext):
     Process = WorkerProcess
 
 
-def begin_child() -> None:
+def set_up_worker() -> None:
     """Leave Ctrl-C, which reaches every process of a terminal, to the driver; and end when the driver does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -82,18 +82,14 @@ class SweepProgress:
         """Leave the bar as it stands."""
         self._bar.stop()
 
-    def tell(self, description: str) -> None:
-        """Say what is being done."""
-        self._bar.update(self._task, description=description)
-
-    def say(self, line: str) -> None:
-        """Print a line above the bar, or where there is none."""
-        self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-    def expect(self, trainings: int) -> None:
-        """Note that there will be so many trainings in all."""
-        self._bar.update(self._task, total=trainings)
+    def update(self, activity: str, trainings: int | None = None) -> None:
+        """Show what is being done, and how many trainings there will be in all if that has changed."""
+        self._bar.update(self._task, description=activity, total=trainings)
 
     def advance(self, trainings: int) -> None:
-        """Note finished trainings."""
+        """Show that so many more trainings are finished."""
         self._bar.advance(self._task, trainings)
+
+    def print(self, line: str) -> None:
+        """Print a line above the bar, or where there is none."""
+        self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -1,6 +1,7 @@
 """The section on backends: agreement first, then speed where there is agreement."""
 
 from itertools import permutations
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,8 +10,7 @@ import pytest
 from bench.metrics import columns as c
 from bench.model.timing import Sample, Timing
 from bench.model.trial import BACKENDS, Trial
-from bench.report import backends
-from bench.report.backends import backends_section
+from bench.report.backends import backends, throughput
 from bench.report.colours import BACKEND
 from bench.report.number_format import short
 from bench.stats import timings
@@ -80,7 +80,8 @@ def section(monkeypatch):
         ]
         agreed = pd.DataFrame(rows, columns=COLUMNS)
         monkeypatch.setattr("bench.report.backends.agreement.agreements", lambda _: agreed)
-        return backends_section(trainings.assign(**{c.OUTCOME: "", c.ALONE: True}), tabled(*some), [], {})
+        trainings = trainings.assign(**{c.OUTCOME: "", c.ALONE: True})
+        return backends(SimpleNamespace(trainings=trainings, timings=tabled(*some), cold_starts=[]))
 
     return shown
 
@@ -199,7 +200,7 @@ def test_a_line_ends_in_the_name_of_its_backend():
     rounds = tabled(samples("numpy", [10.0] * 2), samples("torch", [20.0] * 2))
     table = timings.timing_table(rounds, pd.DataFrame(columns=COLUMNS))
     table[timings.VERDICT] = [timings.REFERENCE, timings.DISAGREES]
-    (axes,) = backends.throughput(table, [1], (1e4, 1e6)).axes
+    (axes,) = throughput(table, [1], (1e4, 1e6)).axes
     assert {text.get_text() for text in axes.texts} == {"numpy", "torch ≠"}
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
 

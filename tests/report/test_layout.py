@@ -27,7 +27,7 @@ def grid(axes):
     return [Trial(**row) for row in table.to_dict("records")]
 
 
-def study(trials):
+def block(trials):
     planned = tuple(PlannedTrial(one, (0,), range(5), ()) for one in trials)
     return BlockAnalysis("", trial_table(Plan(planned, duplicates=0)), pd.DataFrame())
 
@@ -37,7 +37,7 @@ def test_every_trial_of_a_grid_is_one_line_of_one_panel(axes, random):
     """Whatever the order that trials come in; no two have the same place, and no panel more lines than can be told."""
     trials = grid(axes)
     random.shuffle(trials)
-    found = study(trials)
+    found = block(trials)
     plan = layout(found)
     panels = plan.panels(found.trials.reset_index())
     ids = [name for _, rows in panels for name in rows[c.TRIAL_ID]]
@@ -48,30 +48,23 @@ def test_every_trial_of_a_grid_is_one_line_of_one_panel(axes, random):
         assert rows[plan.lines].nunique() == len(rows)
         if plan.lines != NAME:
             assert len(rows) <= MOST_LINES
-            assert {plan.called(value) for value in rows[plan.lines]} <= set(plan.order(found.trials))
-
-
-@given(GRIDS, st.sampled_from(["loss", "gate"]))
-def test_what_must_stand_apart_is_never_a_line(axes, apart):
-    """Losses of different kinds have different units."""
-    found = study(grid(axes))
-    assert layout(found, [apart]).lines != apart
+            assert {plan.label(value) for value in rows[plan.lines]} <= set(plan.labels(found.trials))
 
 
 @given(GRIDS, st.integers(1, 40))
 def test_a_grid_is_one_while_half_of_it_is_there(axes, missing):
     """Fewer are a list of trials."""
     trials = grid(axes)
-    assert is_grid(study(trials))
+    assert is_grid(block(trials))
     kept = trials[: max(len(trials) - missing, 1)]
-    found = study(kept)
+    found = block(kept)
     size = math.prod(found.trials[name].nunique() for name in found.names)
     assert is_grid(found) == (len(kept) >= size / 2)
 
 
 def test_hidden_layers_stand_in_the_order_of_their_sizes():
     """10 comes after 2, and "4-4" between."""
-    found = study(grid({"hidden": ["10", "4-4", "2", "0"], "loss": ["mse", "bce"]}))
+    found = block(grid({"hidden": ["10", "4-4", "2", "0"], "loss": ["mse", "bce"]}))
     assert [str(hidden) for hidden in sort_by(found.trials, ["hidden"])["hidden"]] == [
         *("0", "0", "2", "2", "4-4", "4-4", "10", "10")
     ]
@@ -79,7 +72,7 @@ def test_hidden_layers_stand_in_the_order_of_their_sizes():
 
 def test_values_that_are_too_many_for_lines_are_panels():
     """Thirty lines cannot be told apart."""
-    found = study(grid({"momentum": [k / 32 for k in range(30)], "loss": ["mse", "bce"]}))
+    found = block(grid({"momentum": [k / 32 for k in range(30)], "loss": ["mse", "bce"]}))
     assert layout(found).lines == "loss"
     assert len(layout(found).panels(found.trials)) == 30
 
@@ -88,8 +81,6 @@ def test_of_many_trials_the_best_and_the_worst_are_shown(made_report, trial, end
     """As many of the ones as of the others, in the plan's order."""
     trials = [trial(learning_rate=float(rate)) for rate in range(1, 31)]
     records = [ended(one, [[0, 1, 1, 0]] * count + [[0.5] * 4] * (30 - count)) for count, one in enumerate(trials, 1)]
-    (found,) = made_report(*records)._studies
-    ids, whole = shown_trials(found, 8)
-    assert not whole
-    assert ids == [one.trial_id for one in (*trials[:4], *trials[-4:])]
-    assert shown_trials(found, 30) == ([one.trial_id for one in trials], True)
+    (found,) = made_report(*records).data.blocks
+    assert shown_trials(found, 8) == [one.trial_id for one in (*trials[:4], *trials[-4:])]
+    assert shown_trials(found, 30) == [one.trial_id for one in trials]

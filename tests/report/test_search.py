@@ -2,12 +2,15 @@
 
 import re
 import shlex
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from bench.commands import request
 
 from bench.config.plan import make_plan
-from bench.request import read_request
+from bench.config.search_config import Reference
+from bench.report.page import Report
 
 SPACE = {
     "hidden": {"low": 2, "high": 16, "log": False, "step": None, "whole": True},
@@ -56,9 +59,7 @@ def brief(html):
     """Return the page of a report without the grid's sections, which take most of the time and are tested elsewhere."""
 
     def page(report):
-        vars(report)["_sections"] = dict.fromkeys(
-            ("rates", "times", "curves", "errors", "attractors", "matters", "pairs"), ()
-        )
+        report.contents |= dict.fromkeys(("rates", "times", "curves", "errors", "attractors", "matters", "pairs"), ())
         return html(report)
 
     return page
@@ -98,10 +99,10 @@ def test_optimism_beyond_chance_is_a_finding(found, five, proposal, trial):
 
 def test_the_table_has_winners_and_references_with_commands_that_run_again(found, five, usual):
     """Exactly that trial, with the held-out seeds."""
-    table = found(five, winners=[five[3], five[4]], references={"the usual": usual}).search["table"]
+    table = found(five, winners=[five[3], five[4]], references={"the usual": usual})["search"]["table"]
     assert [row[0].text for row in table.rows] == ["1", "2", "–"]
     assert [row[1].text for row in table.rows] == ["#3", "#4", "the usual"]
-    (planned,) = make_plan(read_request(shlex.split(table.rows[0][-1].text)[4:])).trials
+    (planned,) = make_plan(request(shlex.split(table.rows[0][-1].text)[4:])).trials
     assert planned.trial.trial_id == five[3].trial.trial_id
     assert list(planned.seeds) == list(range(20, 60))
 
@@ -109,7 +110,7 @@ def test_the_table_has_winners_and_references_with_commands_that_run_again(found
 def test_limits_are_shown_as_kept_or_broken_on_held_out_seeds(found, five, brief):
     """What was all solved as searched is 75 % elsewhere."""
     report = found(five, winners=[five[3]], constraints=["solved_rate >= 0.9", "parameters <= 40"])
-    row = dict(zip(report.search["table"].headings, report.search["table"].rows[0], strict=True))
+    row = dict(zip(report["search"]["table"].headings, report["search"]["table"].rows[0], strict=True))
     assert row["solved_rate >= 0.9"].text == "broken"
     assert row["parameters <= 40"].text == "kept"
     assert "broken" in section(brief(report))
@@ -191,7 +192,7 @@ def test_what_a_reader_must_know_of_a_search_is_in_the_warnings(found, five, bri
 
 def test_a_search_that_ended_and_was_checked_has_no_warning_of_its_own(found, five):
     """Nothing to add."""
-    warned = found(five, winners=[five[3]]).context()["warnings"]
+    warned = found(five, winners=[five[3]]).warnings
     assert not [one for one in warned if "search" in one.lower()]
 
 
@@ -244,7 +245,7 @@ def test_of_a_search_that_trained_nothing_no_trial_is_ranked_or_drawn(found, ref
     listed = [refused(trial(hidden=2 + k), range(20)) for k in range(3)]
     report = found(listed, winners=listed[:1])
     assert said(report)[0].startswith("No training of the 3 proposed trials solves XOR: none was trained.")
-    assert report.search["table"] is None
+    assert report["search"]["table"] is None
     assert "<figure" not in section(html(report))
 
 
@@ -261,15 +262,15 @@ def test_of_a_search_for_several_things_the_best_in_each_leads(found, proposal, 
     assert first.startswith("On 40 held-out seeds, the best in number of weights and biases, #0 (hidden=2 ")
     assert "; the best in restricted mean time to solution, #1 (hidden=7 learning_rate=2), comes to 32.5 [" in first
     assert "2 of 3 trials are on the Pareto front" in first
-    assert report.search["table"].headings[:4] == ["rank", "trial", "weights", "solved, held out"]
-    assert "its restricted mean time to solution (rmst)" in report.search["charts"][1].subtitle
+    assert report["search"]["table"].headings[:4] == ["rank", "trial", "weights", "solved, held out"]
+    assert "its restricted mean time to solution (rmst)" in report["search"]["more"][0].subtitle
 
 
 def test_an_interrupted_search_whose_references_were_not_begun_has_a_page(found, five, usual, brief):
     """What it will be compared with is not there yet."""
-    report = found(five, ended=None, trials=9)
-    report.plan["search"]["references"] = [{"title": "the usual", "trial_id": usual.trial.trial_id}]
-    words = text(section(brief(report)))
+    data = found(five, ended=None, trials=9).data
+    asked = replace(data.plan.search, references=(Reference("the usual", usual.trial),))
+    words = text(section(brief(Report(replace(data, plan=replace(data.plan, search=asked))))))
     assert "By the 20 seeds that it was chosen by, #3" in words
     assert "the usual" not in words
 
@@ -278,7 +279,7 @@ def test_a_range_that_cannot_be_wider_is_no_edge(found, proposal, trial):
     """There are no fewer neurons than none."""
     listed = [proposal(trial(hidden=0, learning_rate=rate), 12, 20, at=10) for rate in (0.1, 1.0)]
     space = SPACE | {"hidden": {**SPACE["hidden"], "low": 0}}
-    edges = found(listed, winners=listed, space=space).search["edges"]
+    edges = found(listed, winners=listed, space=space)["search"]["edges"]
     assert edges == "At the lower end of its range: learning_rate=0.1 of #0. A wider range may hold better trials."
 
 

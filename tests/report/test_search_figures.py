@@ -13,15 +13,17 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.text import Text
 
-from bench.report import parallel_coordinates, search_progress, search_slices
+from bench.config.search_space import Dimension
+from bench.report import parallel_coordinates
 from bench.report.colours import INK, RAMP, THEME, VARIABLES
 from bench.report.drawing import inline, panel, style
-from bench.report.search_progress import MOST_NAMED, unbeaten
+from bench.report.parallel_coordinates import draw_parallel
+from bench.report.search_parameters import BETWEEN, draw_contour, draw_importance, draw_slice
+from bench.report.search_progress import MOST_NAMED, draw_front, draw_history, draw_repeated, unbeaten
 from bench.report.search_scales import Scale, parameter_scale, spread
-from bench.report.search_slices import BETWEEN
 
 MIN, MAX = "minimize", "maximize"
-SPACE = {
+ROWS = {
     "hidden": {"low": 1, "high": 12, "log": False, "step": None, "whole": True},
     "learning_rate": {"low": 0.001, "high": 10.0, "log": True, "step": None, "whole": False},
     "momentum": {"low": 0.0, "high": 0.9, "log": False, "step": None, "whole": False},
@@ -36,13 +38,14 @@ SPACE = {
     },
     "hidden_bias": {"choices": ["True", "False"]},
 }
+SPACE = {name: Dimension.from_json(row) for name, row in ROWS.items()}
 COLUMNS = ["number", "trial_id", "state", "seeds", "feasible", "best", *SPACE, "rmst", "solved_rate", "parameters"]
 
 
 def proposals(count, values=None, seed=0):
     """Make up what a search tried: a frame as the analysis returns it."""
     draw = np.random.default_rng(seed)
-    init = draw.choice(SPACE["init"]["choices"], count)
+    init = draw.choice(ROWS["init"]["choices"], count)
     hidden = draw.integers(1, 13, count)
     rmst = 10 ** draw.uniform(2, 4.7, count) if values is None else np.asarray(values, dtype=float)
     frame = pd.DataFrame(
@@ -82,15 +85,15 @@ def every_figure(frame):
     some = frame.iloc[:12]
     running = frame.assign(sampler="tpe", mean=frame.get("best"), low=frame.get("rmst"), high=frame.get("rmst"))
     with style():
-        yield search_progress.history(frame, "rmst", MIN)
-        yield parallel_coordinates.parallel(frame, list(SPACE), SPACE, "rmst")
+        yield draw_history(frame, "rmst", MIN)
+        yield draw_parallel(frame, list(SPACE), SPACE, "rmst")
         for name, dimension in SPACE.items():
-            yield search_slices.slice_(frame, name, dimension, "rmst")
+            yield draw_slice(frame, name, dimension, "rmst")
         for first, second in combinations(SPACE, 2):
-            yield search_slices.contour(frame, first, second, SPACE, "rmst")
-        yield search_progress.front(frame, some, two, [MIN, MIN])
-        yield search_progress.front(frame, some, three, [MIN, MAX, MIN])
-        yield search_progress.repeated(running, "rmst")
+            yield draw_contour(frame, first, second, SPACE, "rmst")
+        yield draw_front(frame, some, two, [MIN, MIN])
+        yield draw_front(frame, some, three, [MIN, MAX, MIN])
+        yield draw_repeated(running, "rmst")
 
 
 def saved(figure):
@@ -125,10 +128,10 @@ def test_frames_without_columns_can_be_drawn():
         for figure in every_figure(frame):
             assert saved(figure).startswith("<svg")
     with style():
-        saved(search_slices.importance(pd.DataFrame()))
-        saved(search_slices.importance(pd.DataFrame(columns=["evaluator", "parameter", "importance"])))
-        saved(search_progress.repeated(pd.DataFrame(), "rmst"))
-        saved(search_progress.front(pd.DataFrame(), pd.DataFrame(), ["rmst", "parameters"], [MIN, MIN]))
+        saved(draw_importance(pd.DataFrame()))
+        saved(draw_importance(pd.DataFrame(columns=["evaluator", "parameter", "importance"])))
+        saved(draw_repeated(pd.DataFrame(), "rmst"))
+        saved(draw_front(pd.DataFrame(), pd.DataFrame(), ["rmst", "parameters"], [MIN, MIN]))
 
 
 @settings(max_examples=3, deadline=None)  # each draws every figure: a second
@@ -150,7 +153,7 @@ def test_points_on_a_line_or_at_one_place_have_no_surface_and_are_drawn():
     for momentum, rate in ((at, 10 ** (4 * at - 3)), (at, np.ones(20)), (np.full(20, 0.3), np.ones(20))):
         frame = proposals(20).assign(momentum=momentum, learning_rate=rate)
         with style():
-            figure = search_slices.contour(frame, "momentum", "learning_rate", SPACE, "rmst")
+            figure = draw_contour(frame, "momentum", "learning_rate", SPACE, "rmst")
         saved(figure)
         assert markers(figure.axes[0]) == 20
 
@@ -164,11 +167,11 @@ def test_every_trial_has_one_mark(count):
     frame = proposals(count)
     frame.loc[::7, "rmst"] = np.inf
     with style():
-        assert markers(search_progress.history(frame, "rmst", MIN).axes[0]) == count
+        assert markers(draw_history(frame, "rmst", MIN).axes[0]) == count
         for name, dimension in SPACE.items():
-            assert markers(search_slices.slice_(frame, name, dimension, "rmst").axes[0]) == frame[name].notna().sum()
+            assert markers(draw_slice(frame, name, dimension, "rmst").axes[0]) == frame[name].notna().sum()
         for first, second in (("momentum", "learning_rate"), ("init", "hidden"), ("init_low", "momentum")):
-            marks = markers(search_slices.contour(frame, first, second, SPACE, "rmst").axes[0])
+            marks = markers(draw_contour(frame, first, second, SPACE, "rmst").axes[0])
             assert marks == frame[[first, second]].notna().all(axis=1).sum()
 
 
@@ -178,7 +181,7 @@ def test_the_history_tells_apart_what_was_given_up_what_breaks_a_limit_and_what_
         state=["complete", "pruned", "complete", "complete"], feasible=[True, True, True, False]
     )
     with style():
-        (axes,) = search_progress.history(frame, "rmst", MIN).axes
+        (axes,) = draw_history(frame, "rmst", MIN).axes
     forms = {float(line.get_xdata()[0]): line.get_marker() for line in axes.lines if line.get_linestyle() == "None"}
     assert forms == {0: "o", 1: "o", 2: "^", 3: "x"}
     assert "○ given up   △ no finite value   × breaks a limit" in [text.get_text() for text in axes.texts]
@@ -188,7 +191,7 @@ def test_the_best_so_far_is_named_with_its_last_value():
     """At the end of its steps."""
     frame = proposals(50)
     with style():
-        figure = search_progress.history(frame, "rmst", MIN)
+        figure = draw_history(frame, "rmst", MIN)
     assert f"best {frame['best'].iloc[-1]:,.0f}" in drawn_text(figure)
     (steps,) = (line for line in figure.axes[0].lines if line.get_drawstyle() == "steps-post")
     assert steps.get_ydata()[-1] == frame["best"].iloc[-1]
@@ -201,10 +204,8 @@ def test_the_best_so_far_is_named_with_its_last_value():
 def test_an_objective_is_logarithmic_where_it_spans_more_than_two_decades(values, scale):
     """And is nowhere 0."""
     with style():
-        assert search_progress.history(proposals(3, values), "rmst", MIN).axes[0].get_yscale() == scale
-        assert (
-            search_slices.slice_(proposals(3, values), "hidden", SPACE["hidden"], "rmst").axes[0].get_yscale() == scale
-        )
+        assert draw_history(proposals(3, values), "rmst", MIN).axes[0].get_yscale() == scale
+        assert draw_slice(proposals(3, values), "hidden", SPACE["hidden"], "rmst").axes[0].get_yscale() == scale
 
 
 def test_ticks_of_a_logarithmic_range_are_even_per_decade():
@@ -246,7 +247,7 @@ def test_medians_of_a_slice_fall_where_values_do():
     at = np.linspace(0, 0.9, 80)
     frame = proposals(80, 1 + (at - 0.4) ** 2).assign(momentum=at)
     with style():
-        (axes,) = search_slices.slice_(frame, "momentum", SPACE["momentum"], "rmst").axes
+        (axes,) = draw_slice(frame, "momentum", SPACE["momentum"], "rmst").axes
     (medians,) = (line for line in axes.lines if line.get_linestyle() == "-")
     assert medians.get_xdata()[np.argmin(medians.get_ydata())] == pytest.approx(0.4 / 0.9, abs=0.07)
 
@@ -264,9 +265,9 @@ def lines_of(figure):
 def test_parallel_coordinates_say_how_many_trials_they_show(count, shown):
     """All of them, up to 300; of more, an even sample and the best."""
     frame = proposals(count)
-    assert parallel_coordinates.drawn(frame) == shown
+    assert parallel_coordinates.shown(len(frame)) == shown
     with style():
-        below, top = lines_of(parallel_coordinates.parallel(frame, ["hidden", "init"], SPACE, "rmst"))
+        below, top = lines_of(draw_parallel(frame, ["hidden", "init"], SPACE, "rmst"))
     assert len(below.get_segments()) + len(top.get_segments()) == shown
 
 
@@ -276,7 +277,7 @@ def test_the_best_tenth_is_on_top_whichever_way_is_better(objective, ascending):
     frame = proposals(1000)
     own = frame[(frame["state"] == "complete") & frame["feasible"]].sort_values(objective, ascending=ascending)
     with style():
-        _, top = lines_of(parallel_coordinates.parallel(frame, ["momentum"], SPACE, objective))
+        _, top = lines_of(draw_parallel(frame, ["momentum"], SPACE, objective))
     heights = [segment[0, 1] for segment in top.get_segments()]
     assert sorted(heights) == pytest.approx(sorted(own.head(100)["momentum"] / 0.9))
 
@@ -285,7 +286,7 @@ def test_axes_stand_in_the_order_that_was_asked_for_with_the_objective_last():
     """From left to right."""
     names = ["momentum", "init", "hidden"]
     with style():
-        (axes,) = parallel_coordinates.parallel(proposals(30), names, SPACE, "rmst").axes
+        (axes,) = draw_parallel(proposals(30), names, SPACE, "rmst").axes
     above = sorted((text.xy[0], text.get_text()) for text in axes.texts if text.get_text() in {*names, "rmst"})
     assert [word for _, word in above] == [*names, "rmst"]
 
@@ -294,7 +295,7 @@ def test_a_line_passes_below_the_axis_of_a_parameter_that_its_trial_did_not_sear
     """Which is said there."""
     frame = proposals(40)
     with style():
-        figure = parallel_coordinates.parallel(frame, ["init", "init_low"], SPACE, "rmst")
+        figure = draw_parallel(frame, ["init", "init_low"], SPACE, "rmst")
     segments = [one for lines in lines_of(figure) for one in lines.get_segments()]
     assert sum(segment[1, 1] < 0 for segment in segments) == frame["init_low"].isna().sum()
     assert sum(text.startswith("not") for text in drawn_text(figure)) == 1
@@ -305,9 +306,9 @@ def test_a_thousand_trials_stay_small_and_quick(names):
     """Under 400 kB and a second."""
     frame = proposals(1000)
     with style():
-        parallel_coordinates.parallel(frame, names, SPACE, "rmst")  # fonts are read once
+        draw_parallel(frame, names, SPACE, "rmst")  # fonts are read once
         begun = time.perf_counter()
-        drawing = panel("", parallel_coordinates.parallel(frame, names, SPACE, "rmst"))
+        drawing = panel("", draw_parallel(frame, names, SPACE, "rmst"))
     assert time.perf_counter() - begun < 1
     assert len(drawing.svg) < 400_000
 
@@ -341,7 +342,7 @@ def test_points_of_a_front_are_named_apart_from_each_other(seed, crowded):
     own = pd.DataFrame({"number": np.arange(8) * 37, "rmst": 10 + at, "parameters": 10 + size - at})
     rest = pd.DataFrame({"number": [1], "rmst": [20.0], "parameters": [30.0]})
     with style():
-        figure = search_progress.front(pd.concat([own, rest]), own, ["rmst", "parameters"], [MIN, MIN])
+        figure = draw_front(pd.concat([own, rest]), own, ["rmst", "parameters"], [MIN, MIN])
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
         names = [text for text in figure.axes[0].texts if text.get_text().startswith("#")]
@@ -355,7 +356,7 @@ def test_of_many_points_of_a_front_eight_are_named_its_ends_among_them():
     at = np.arange(40.0)
     own = pd.DataFrame({"number": np.arange(40), "rmst": at, "parameters": 40 - at})
     with style():
-        figure = search_progress.front(own, own, ["rmst", "parameters"], [MIN, MIN])
+        figure = draw_front(own, own, ["rmst", "parameters"], [MIN, MIN])
     names = [text for text in drawn_text(figure) if text.startswith("#")]
     assert len(names) == MOST_NAMED
     assert {"#0", "#39"} <= set(names)
@@ -366,7 +367,7 @@ def test_three_objectives_have_a_front_for_each_pair():
     frame = proposals(60)
     objectives = ["rmst", "solved_rate", "parameters"]
     with style():
-        figure = search_progress.front(frame, front_of(frame, objectives, [1, -1, 1]), objectives, [MIN, MAX, MIN])
+        figure = draw_front(frame, front_of(frame, objectives, [1, -1, 1]), objectives, [MIN, MAX, MIN])
     assert len(figure.axes) == 3
     heights = [axes.get_position().y0 for axes in figure.axes]
     assert heights == sorted(heights, reverse=True)
@@ -379,7 +380,7 @@ def test_importances_stand_in_the_order_of_their_means_with_both_evaluators():
         columns=["evaluator", "parameter", "importance"],
     )
     with style():
-        (axes,) = search_slices.importance(table).axes
+        (axes,) = draw_importance(table).axes
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["b", "c", "a"]
     assert axes.get_ylim()[0] > axes.get_ylim()[1]
     assert [bar.get_width() for bar in axes.patches] == [0.9, 0.1, 0.4, 0.6]
@@ -394,7 +395,7 @@ def test_each_sampler_has_a_line_and_a_name():
         for name, low in (("tpe", 900), ("random", np.nan))
     )
     with style():
-        figure = search_progress.repeated(table, "rmst")
+        figure = draw_repeated(table, "rmst")
     assert {"tpe", "random"} <= set(drawn_text(figure))
 
 
