@@ -136,8 +136,6 @@ def _chart(block: BlockAnalysis, key: str) -> Chart | None:
         title="What training looks like on the way there",
         subtitle="Median loss before each iteration of the trainings that end at each pattern, logarithmic; one panel "
         "per loss, whose units differ.",
-        caption="A line that is level from early on is a plateau that was never left; a line that still falls at the "
-        "right edge belongs to trainings that ran out of budget.",
         alt="Median loss curves of the most frequent attractors.",
         panels=panels,
         data=curves,

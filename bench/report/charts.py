@@ -34,19 +34,20 @@ class Finding:
 class Chart:
     """A figure of the page.
 
-    ``name`` is its anchor; the title states what it shows, the subtitle the measure, the unit and n, the caption how
-    to read it, ``alt`` the same for who cannot see it. ``legend`` has (name, colour). ``more`` panels are folded away.
+    ``name`` is its anchor; the title states what it shows, the subtitle the measure, the unit and n, ``alt`` the same
+    for who cannot see it. How to read it stands in the template, and after that the ``note``, of what is not drawn.
+    ``legend`` has (name, colour). ``more`` panels are folded away.
     """
 
     name: str
     title: str
     subtitle: str
-    caption: str
     alt: str
     panels: Sequence[Panel]
     data: pd.DataFrame
     legend: Sequence[tuple[str, str]] = ()
     more: Sequence[Panel] = ()
+    note: str = ""
 
     def drawings(self, key: int | str, panels: Sequence[Panel], start: int = 0) -> list[tuple[Panel, str]]:
         """Return panels with their SVG as part of a page; ``key`` keeps the names of several sweeps apart."""

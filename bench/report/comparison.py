@@ -102,7 +102,7 @@ def _chart(shared: pd.DataFrame, rates: pd.DataFrame) -> Chart:
         if widest
         else "The same trials solve at the same rate in all of them",
         subtitle="Share of seeds that solve it, with Wilson's 95 % interval; a panel per trial that two sweeps have.",
-        caption=f"The {len(panels)} of {plural(len(shared), 'trial')} that differ most."
+        note=f"The {len(panels)} of {plural(len(shared), 'trial')} that differ most."
         if len(panels) < len(shared)
         else "Sweeps with the same trial and the same seeds give the same numbers, whatever trained them.",
         alt="Solved rates of shared trials, a row per sweep.",

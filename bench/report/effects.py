@@ -94,10 +94,6 @@ def _variance(block: BlockAnalysis, decomposed: dict[str, pd.DataFrame], key: st
         title=_variance_title(decomposed),
         subtitle=f"Share of the variance over all {len(block.begun):,} trainings, {len(block.trials):,} trials × "
         f"{from_to(block.seeds)} seeds, with 95 % jackknife intervals over the seeds.",
-        caption="An exact decomposition of the balanced grid: the shares of a panel sum to 1. Blue: what one chose, by "
-        "itself and in its interplay (×). Brown: what one did not choose: the seed by itself is good or bad luck in "
-        "every trial, seed × parameters is luck that depends on the trial. Diverged and failed trainings count as the "
-        "worst error there is, errors below 10⁻¹² as 10⁻¹².",
         alt=f"Bars of variance shares: {'; '.join(listed)}",
         panels=[panel(f"Variance of {words}", _share_bars(table, most)) for words, table in shown.items()],
         data=pd.concat([table.assign(measure=measure) for measure, table in decomposed.items()]).drop(
@@ -154,9 +150,6 @@ def _importances(ranked: pd.DataFrame, trials: int, key: str) -> Chart:
         title=_importances_title(ranked),
         subtitle=f"Permutation importance in a random forest over {plural(trials, 'trial')}: how much worse it "
         "predicts when a parameter is shuffled; lines: 95 % of the shuffles.",
-        caption="Failures count as worst: an error of 1 where it diverged, the whole budget where it never solved. "
-        "The forest is asked only about trials that it was not shown; where it explains nothing, its ranking means "
-        "nothing.",
         alt="Bars of the importance of each parameter.",
         panels=panels,
         data=ranked,
@@ -191,7 +184,6 @@ def _means(means: pd.DataFrame, key: str) -> Chart:
         title=_means_title(means),
         subtitle="Share of seeds that solve it by each value of each parameter, over everything else that was varied, "
         f"with 95 % bootstrap intervals over the seeds; n = {from_to(means[COUNT])} trainings per value.",
-        caption="A mean over settings: where parameters interact, the solved rates of the trials tell more.",
         alt="Solved rate by value of each parameter.",
         panels=panels,
         data=means.assign(**{variance.VALUE: means[variance.VALUE].astype(str)}),

@@ -51,9 +51,6 @@ def errors(_: SweepData, block: BlockAnalysis, key: str) -> Content | None:
         name=f"errors-{key}",
         title=_title(finite),
         subtitle=f"Mean squared error after the last iteration, logarithmic; {counted(finite)}.",
-        caption="A row is a trial; its height is how many of its trainings end there, in the colour of their outcome "
-        "(few are drawn one by one). Separate heaps are different endings: solutions on the left, plateaus on the "
-        "right. Errors below 10⁻⁹ stand at the left edge.",
         alt=f"Distribution of final errors by trial: {', '.join(name for name, _ in legend)}.",
         panels=drawn[:MOST_PANELS],
         more=drawn[MOST_PANELS:],

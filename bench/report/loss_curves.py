@@ -71,14 +71,13 @@ def _singles(block: BlockAnalysis, curved: pd.DataFrame, key: str) -> Content | 
         name=f"curves-{key}",
         title=_singles_title(curved),
         subtitle=f"Loss before each iteration, logarithmic; each line is one training, {shown:,} in all.",
-        caption="The same trial from another start is another line: its colour is what became of it."
-        + ("" if shown == len(curved) else f" The first {shown:,} of {len(curved):,} trainings."),
+        note="" if shown == len(curved) else f" The first {shown:,} of {len(curved):,} trainings.",
         alt=f"Loss of {plural(shown, 'single training')} against iterations.",
         panels=[panel("", single_curves(some, ends), wide=True) for _, some in lines.groupby(PANEL, sort=False)],
         data=lines[[LABEL, c.OUTCOME, ITERATION, c.CURVE]].rename(columns={c.CURVE: c.LOSS}),
         legend=outcome_legend(lines[c.OUTCOME]),
     )
-    return {"chart": chart, "others": None}
+    return {"chart": chart, "single": True, "others": None}
 
 
 def _singles_title(curved: pd.DataFrame) -> str:
@@ -137,17 +136,13 @@ def _fans(block: BlockAnalysis, curved: pd.DataFrame, key: str) -> Content | Non
         subtitle=f"Loss before each iteration, logarithmic; blue: median, 25–75 % and 5–95 % of "
         f"n = {from_to(fans.groupby(c.TRIAL_ID, observed=True)[CURVES].max())} seeds. Losses of different kinds have "
         "different units.",
-        caption=f"Thin lines are the first {SINGLES} seeds, each in the colour of its outcome; early and late, in the "
-        "title, are 5 and 95 % of those that solve it."
-        + ("" if whole else f" Shown are the {len(drawn)} trials with the highest and the lowest solved rates and "
-           "those that the documents train; any other can be drawn below.")
-        + (f" Its numbers are of one recorded iteration in {every}." if every > 1 else ""),
         alt=f"Quantile fans of the loss of {plural(len(drawn), 'trial')} against iterations.",
         panels=drawn,
         data=block.named(four_digits(_thinned(fans, every), list(QUANTILES)))[[NAME, ITERATION, *QUANTILES]],
         legend=[("median and quantiles", EFFECT), *outcome_legend(curved[c.OUTCOME])],
     )  # fmt: skip
-    return {"chart": chart, "others": None if whole else [str(name) for name in block.trials[NAME]]}
+    others = None if whole else [str(name) for name in block.trials[NAME]]
+    return {"chart": chart, "single": False, "singles": SINGLES, "every": every, "others": others}
 
 
 def _thinned(fans: pd.DataFrame, every: int) -> pd.DataFrame:

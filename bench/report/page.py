@@ -11,11 +11,10 @@ from bench.report import (
     attractors, backends, colours, drawing, effects, final_errors, ledger, loss_curves, paired_differences, search,
     solved_rates, time_to_solution,
 )  # fmt: skip
-from bench.report.caveats import until_words, warnings
 from bench.report.charts import Chart, Finding
 from bench.report.comparison import comparison
-from bench.report.findings import findings
-from bench.report.number_format import OBJECTIVES
+from bench.report.findings import caveats, findings
+from bench.report.number_format import OBJECTIVES, plural, whole
 from bench.report.sections import Content, SweepData
 from bench.stats.search_results import SearchResults
 
@@ -59,11 +58,6 @@ class Report:
         return findings(self.data, self["ledger"], self["backends"])
 
     @property
-    def warnings(self) -> list[str]:
-        """What a reader must know before trusting the rest."""
-        return warnings(self.data, self["ledger"], self["rates"], self["backends"])
-
-    @property
     def search_results(self) -> SearchResults | None:
         """All that is known of its search; None where it has none."""
         return self.data.search_results
@@ -84,8 +78,8 @@ class Report:
             "k": self.key,
             "ledger": self["ledger"],
             "findings": self.findings,
-            "warnings": self.warnings,
-            "until": until_words(self.data.plan.until),
+            "caveats": caveats(self.data, self["ledger"], self["rates"], self["backends"]),
+            "search_results": self.search_results,
             "sections": [(section, self[name]) for name, section in SECTIONS.items()],
         }
 
@@ -101,6 +95,7 @@ def render(reports: Sequence[Report]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    jinja.filters |= {"whole": whole, "plural": plural}
     # names given as globals are those that macros see too
     jinja.globals |= {"variables": colours.VARIABLES, "scale": colours.scale(), "objectives": OBJECTIVES}
     with drawing.style():

@@ -30,7 +30,7 @@ def pairs(_: SweepData, block: BlockAnalysis, key: str) -> Content | None:
         return None
     contexts = [_context(block, row) for row in block.comparisons.to_dict("records")]
     compared = block.comparisons.assign(**{paired.CONTEXT: contexts})
-    return {"chart": _chart(block, compared, key), "table": _table(compared, key)}
+    return {"chart": _chart(block, compared, key), "table": _table(compared, key), "compared": len(compared)}
 
 
 SECTION = of_blocks("pairs", "Compared by seed", "Same start, one thing changed", "Trials compared seed by seed", pairs)
@@ -66,10 +66,7 @@ def _chart(block: BlockAnalysis, compared: pd.DataFrame, key: str) -> Chart:
         else f"None of {plural(len(compared), 'comparison')} by seed shows a difference beyond chance",
         subtitle="Difference of solved rates over the same starting weights, in percentage points, with paired 95 % "
         f"intervals; n = {from_to(compared[paired.PAIRS])} pairs of trainings each.",
-        caption="A dot lies towards the value that solves more. Filled: beyond chance by McNemar's exact test, after "
-        f"Holm's correction for all {len(compared):,} comparisons of this block. Hollow: not shown, "
-        "by these seeds. Intervals are of each comparison by itself."
-        + (f" Of more settings, the {MOST_ROWS} with the greatest differences." if cut else "")
+        note=(f" Of more settings, the {MOST_ROWS} with the greatest differences." if cut else "")
         + (f" {len(groups) - MOST_PANELS} more pairs of values are in the table." if len(groups) > MOST_PANELS else ""),
         alt=f"{plural(len(compared), 'paired difference')} of solved rates, {surely:,} beyond chance.",
         panels=panels,

@@ -39,14 +39,12 @@ def parallel_chart(found: SearchResults) -> Iterator[Chart]:
         return
     some = f"; {shown(trials):,} of them are drawn, the best among them" if shown(trials) < trials else ""
     conditional = any(over.only_if for over in found.space.values())
-    passed = " A line below an axis did not search that parameter." if conditional else ""
     yield Chart(
         name="search-parallel-1",
         title="Which values the best trials share",
         subtitle=f"A line per proposal through {plural(len(names), 'parameter')} to its {axis_words(name)}; "
         f"n = {trials:,}{some}.",
-        caption="Where the strongest lines, of the best tenth, come together, the best trials agree; where they fan "
-        f"out, that parameter matters little.{passed}",
+        note=" A line below an axis did not search that parameter." if conditional else "",
         alt=f"Parallel coordinates of {', '.join(names)} and {OBJECTIVES[name]}.",
         panels=[panel("", draw_parallel(found.history, names, found.space, name), wide=len(names) > NARROW)],
         data=found.history[[NUMBER, c.TRIAL_ID, *names, name]],

@@ -40,13 +40,11 @@ def slices_chart(found: SearchResults) -> Iterator[Chart]:
     name, space = charted(found), found.space
     if is_flat(found, name):
         return
-    hollow = " Hollow: given up early, by its first seeds." if has_pruned(found) else ""
     yield Chart(
         name="search-slices-1",
         title="One parameter at a time",
         subtitle=f"{measured(found, name)}, over each parameter; n = {len(found.history):,} proposals.",
-        caption="The other parameters differ from point to point; lines are medians. A sampler looks more often where "
-        f"it was good: shades show early and late proposals.{hollow}",
+        note=" Hollow: given up early, by its first seeds." if has_pruned(found) else "",
         alt=f"{OBJECTIVES[name].capitalize()} over {', '.join(space)}.",
         panels=[panel("", draw_slice(found.history, one, over, name)) for one, over in space.items()],
         data=found.history[[NUMBER, c.TRIAL_ID, *space, name]],
@@ -128,7 +126,7 @@ def contour_chart(found: SearchResults) -> Iterator[Chart]:
         name="search-contour-1",
         title=f"{first} and {second} together",
         subtitle=f"{measured(found, name)}, over both parameters; n = {len(found.history):,} proposals.",
-        caption=f"{told}, whatever the other parameters were.",
+        note=f"{told}, whatever the other parameters were.",
         alt=f"{OBJECTIVES[name].capitalize()} over {first} and {second}.",
         panels=[panel("", draw_contour(found.history, first, second, found.space, name))],
         data=found.history[[NUMBER, c.TRIAL_ID, first, second, name]],
@@ -268,8 +266,6 @@ def importance_chart(found: SearchResults) -> Iterator[Chart]:
         name="search-importance-1",
         title=_importance_title(found),
         subtitle="Share of what matters to an objective, by each of Optuna's evaluators; complete trials only.",
-        caption="PED-ANOVA asks what the best tenth of the trials has in common (Watanabe, Bansal & Hutter 2023), "
-        "fANOVA what the variance over all of the space comes from (Hutter, Hoos & Leyton-Brown 2014).",
         alt="Bars of the importance of each parameter.",
         panels=[panel(OBJECTIVES[str(name)].capitalize(), draw_importance(rows)) for name, rows in groups],
         data=found.importances,

@@ -53,7 +53,7 @@ def history_chart(found: SearchResults) -> Chart:
         title=title,
         subtitle=f"{'Each objective' if several else measured(found, next(iter(shown)))}, by the number of the trial; "
         f"n = {len(history):,} proposals{pruned}.",
-        caption=_history_caption(found, is_running=BEST in data and bool(data[BEST].notna().any())),
+        note=_history_note(found, is_running=BEST in data and bool(data[BEST].notna().any())),
         alt=f"{plural(len(history), 'proposal')} by number. {title}.",
         panels=[panel(OBJECTIVES[name].capitalize() if several else "", draw_history(data, name, direction))
                 for name, direction in shown.items()],
@@ -61,7 +61,7 @@ def history_chart(found: SearchResults) -> Chart:
     )  # fmt: skip
 
 
-def _history_caption(found: SearchResults, *, is_running: bool) -> str:
+def _history_note(found: SearchResults, *, is_running: bool) -> str:
     """Return what the marks are, of those that there are."""
     marks = [
         *(["hollow if it was given up after its first seeds"] if has_pruned(found) else []),
@@ -143,13 +143,11 @@ def repeated_chart(found: SearchResults) -> Iterator[Chart]:
     repeats = found.search.repeats
     mean = f"Mean over {repeats:,} searches by each sampler of the" if repeats > 1 else "The"
     band = ", with its 95 % bootstrap band" if repeats > 1 else ""
-    compared = "; the table compares held-out seeds" if len(found.judged.held_out) else ""
     yield Chart(
         name="search-repeated-1",
         title=f"How soon {' and '.join(samplers)} {'get' if len(samplers) > 1 else 'gets'} there",
         subtitle=f"{mean} best {axis_words(name)} so far{band}; by the number of the trial.",
-        caption="All train from the same seeds and propose as many trials; no two have a sampler seed in common. The "
-        f"best so far is by the seeds of the search and tends to look better than it is{compared}.",
+        note="; the table compares held-out seeds." if len(found.judged.held_out) else ".",
         alt=f"Best {OBJECTIVES[name]} so far by number of trials of {' and '.join(samplers)}.",
         panels=[panel("", draw_repeated(found.running, name))],
         data=found.running,
@@ -203,8 +201,6 @@ def front_chart(found: SearchResults) -> Iterator[Chart]:
         title=f"What one gives up for the other: {words}",
         subtitle=f"{len(found.front):,} of {plural(found.history[c.TRIAL_ID].nunique(), 'trial')} on the front: no "
         "other is better in one objective and at least as good in all (Pareto).",
-        caption="Along the front, to get better in one is to get worse in another. All values are by the seeds that "
-        "trials were chosen by, and tend to look better than they are.",
         alt=f"Pareto front of {words}: {', '.join(label(number) for number in found.front[NUMBER])}.",
         panels=[panel("", draw_front(found.history, found.front, [*objectives], [*objectives.values()]))],
         data=found.front,

@@ -150,9 +150,7 @@ def _intervals(block: BlockAnalysis, table: pd.DataFrame, key: str, title: str) 
         name=f"rates-{key}",
         title=title,
         subtitle=f"Share of seeds that solve it, with Wilson's 95 % interval; {counted(block.begun)}.",
-        caption="A dot is a trial, the line its interval. Lines that overlap do not show that trials are alike: those "
-        "that start from the same weights are compared seed by seed below."
-        + (f" {left_out:,} more trials are in the table of every trial." if left_out else ""),
+        note=f" {left_out:,} more trials are in the table of every trial." if left_out else "",
         alt=f"Solved rates of {plural(len(table), 'trial')}, from {percent(table[RATE].min())} to "
         f"{percent(table[RATE].max())}.",
         panels=[panel(title, interval_rows(rows, NAME, xlabel="solved")) for title, rows in parts],

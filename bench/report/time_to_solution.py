@@ -53,9 +53,7 @@ def _in_iterations(block: BlockAnalysis, key: str) -> Chart | None:
         name=f"times-{key}",
         title=_title(block),
         subtitle=f"{MEASURE}; iterations, logarithmic; {counted(block.begun)}.",
-        caption="Every training that was begun is in the count to the end: stuck, slow and diverged ones never solve "
-        "it, so a line ends at the trial's solved rate. Higher and further left is better."
-        + (" Not every trial is drawn; the table has all of them." if left_out else ""),
+        note=" Not every trial is drawn; the table has all of them." if left_out else "",
         alt=f"Share solved against iterations; at the end of the budget it is from {percent(block.rates[RATE].min())}"
         f" to {percent(block.rates[RATE].max())}.",
         panels=drawn[:MOST_PANELS],
@@ -79,8 +77,6 @@ def _in_seconds(block: BlockAnalysis, seconds: pd.DataFrame, key: str) -> Chart 
         name=f"times-seconds-{key}",
         title=f"By the clock, half have solved it after {took} with {best}",
         subtitle=f"{MEASURE}; seconds, logarithmic; {which}95 % interval of the median: {low} to {high}.",
-        caption="Seconds are a training's iterations times the median time that one took it, its share of all that "
-        "advanced side by side, often beside other work: what it cost, not a comparison of backends.",
         alt=f"Share solved against seconds; {best} is fastest.",
         panels=_panels(steps, Layout(NAME), "seconds"),
         data=_numbers(steps, [AT, SHARE, LOW, HIGH]),
