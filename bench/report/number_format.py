@@ -135,6 +135,12 @@ HEADINGS = {
 UNITS = {RMST: " iterations", MEDIAN_SOLVED_AT: " iterations"}
 
 
+def axis_words(name: str) -> str:
+    """Return an objective in words, with the name that its axis has if that is another."""
+    words = OBJECTIVES[name]
+    return words if name == words.replace(" ", "_") else f"{words} ({name})"
+
+
 def value_words(name: str, value: float, low: float = np.nan, high: float = np.nan) -> str:
     """Write a value of an objective in its unit, with its interval if there is one."""
     return NONE if pd.isna(value) else f"{bare_value(name, value, low, high)}{UNITS.get(name, '')}"

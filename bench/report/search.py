@@ -1,7 +1,6 @@
 """What the search found: its best trials on seeds that did not choose them, beside the references, and how it went."""
 
 from collections.abc import Mapping
-from itertools import chain
 from typing import Any
 
 import pandas as pd
@@ -15,7 +14,7 @@ from bench.report.charts import Cell, Chart, Column, Row, Table, number, numbers
 from bench.report.ledger import command_of
 from bench.report.number_format import HEADINGS, NONE, OBJECTIVES, UNITS, bare_value, change_words, plural, value_words
 from bench.report.parallel_coordinates import parallel_chart
-from bench.report.search_findings import against_baseline, best_findings, is_untrained
+from bench.report.search_findings import against_baseline, best_findings, charted, is_flat, is_untrained
 from bench.report.search_parameters import contour_chart, importance_chart, slices_chart
 from bench.report.search_progress import front_chart, history_chart, repeated_chart
 from bench.report.sections import Content, Section, SweepData
@@ -70,8 +69,15 @@ def _charts(found: SearchResults) -> tuple[Chart | None, list[Chart]]:
     """Return the chart of all proposals, and the others that there is something to draw in, as they are read."""
     if is_untrained(found) or len(found.history) < FEWEST:
         return None, []
-    makers = (parallel_chart, slices_chart, contour_chart, front_chart, importance_chart, repeated_chart)
-    return history_chart(found), list(chain.from_iterable(make(found) for make in makers))
+    name = charted(found)
+    over_one = [] if is_flat(found, name) else [parallel_chart(found, name), slices_chart(found, name)]
+    return history_chart(found, name), [
+        *over_one,
+        *([contour_chart(found, name)] if over_one and len(found.space) > 1 else []),
+        *([front_chart(found)] if len(found.judged.objectives) > 1 else []),
+        *([importance_chart(found, name)] if len(found.importances) else []),
+        *([repeated_chart(found)] if len(found.studies) > 1 and len(found.running) else []),
+    ]
 
 
 def _summary(found: SearchResults) -> list[str]:
