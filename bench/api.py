@@ -22,7 +22,8 @@ from bench.metrics import columns as c
 from bench.metrics.objectives import is_worse, objective
 from bench.model.outcome import Result
 from bench.report.charts import Finding, sheet
-from bench.report.page import Report, SweepData, render
+from bench.report.page import Report, render
+from bench.report.sweep_data import SweepData
 from bench.running import executors
 from bench.running.adaptive_seeds import Precision, check_until, grow
 from bench.running.chunks import Job

@@ -11,16 +11,15 @@ from numpy.typing import NDArray
 
 from bench.metrics import columns as c
 from bench.report import drawing
-from bench.report.charts import Cell, Chart, Column, Row, Table, number, numbers, tabulate, text
+from bench.report.charts import Cell, Chart, Column, Content, Row, Table, number, numbers, tabulate, text
 from bench.report.colours import STEPS, order
 from bench.report.drawing import Floats, panel
 from bench.report.loss_curves import loss_axes
 from bench.report.number_format import NONE, p_value, percent, plural, row_percent, short, whole
-from bench.report.sections import Content, SweepData, of_blocks
 from bench.stats.attractors import CENTRE, ELSEWHERE, MEDIAN, OF_UNSOLVED, SHARE, TRIALS, UNDECIDED, WHICH
 from bench.stats.block_analysis import NAME, BlockAnalysis, highest
 from bench.stats.curves import ITERATION
-from bench.stats.final_patterns import CHI2, COUNTS, N, P_HOLM, PATTERN, wrong_observation_summary
+from bench.stats.final_patterns import CHI2, COUNTS, P_HOLM, PATTERN, N, wrong_observation_summary
 from bench.stats.paired_comparisons import SIGNIFICANT
 from bench.stats.proportions import COUNT
 
@@ -28,7 +27,7 @@ MOST_LINES = 5
 NEAR = 0.03  # of a loss: closer lines cannot be told apart
 
 
-def attractors(_: SweepData, block: BlockAnalysis, key: str) -> Content | None:
+def attractors(block: BlockAnalysis, key: str) -> Content | None:
     """Return the table of attractors, their typical curves and the test of the wrong observation; None without any."""
     table = block.attractors
     if table.empty:
@@ -39,11 +38,6 @@ def attractors(_: SweepData, block: BlockAnalysis, key: str) -> Content | None:
         "chart": _chart(block, key),
         "wrong": _wrong(block, key),
     }
-
-
-SECTION = of_blocks(
-    *("attractors", "Where they get stuck", "Where do the failures end up?", "Endings that many share"), attractors
-)
 
 
 def _summary(table: pd.DataFrame) -> str:

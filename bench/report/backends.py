@@ -13,12 +13,12 @@ from bench.metrics import columns as c
 from bench.model.labels import USUAL, varying, word
 from bench.model.trial import BACKENDS
 from bench.report import drawing
-from bench.report.charts import Cell, Chart, Column, Row, Table, number, numbers, tabulate, text
+from bench.report.charts import Cell, Chart, Column, Content, Row, Table, numbers, tabulate, text
 from bench.report.colours import BACKEND
 from bench.report.drawing import panel
 from bench.report.layout import grouped, sort_by
 from bench.report.number_format import from_to, plural, short
-from bench.report.sections import Content, Section, SweepData
+from bench.report.sweep_data import SweepData
 from bench.stats import agreement, timings
 from bench.stats.block_analysis import NAME, highest, in_words
 
@@ -59,9 +59,6 @@ def backends(data: SweepData) -> Content | None:
         "table": table,
     }
     return found if any(found[part] for part in ("agreements", "timings", "cold", "beside")) else None
-
-
-SECTION = Section("backends", "Backends", "Which backend?", "Whether they train alike, and how fast", backends)
 
 
 def _fastest(table: pd.DataFrame, names: Sequence[str]) -> dict[str, Any] | None:

@@ -19,6 +19,7 @@ ESCAPED = '%\n "#<>&'  # in the address of a download, the escape itself first
 SHEET_COLUMNS = 3
 HEADING, SUBHEADING, GAP = 44, 16, 14  # points
 Row = Mapping[Any, Any]
+Content = dict[str, Any]  # what a template shows
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,11 @@ from matplotlib.figure import Figure
 
 from bench.metrics import measures
 from bench.model.labels import bare, word
-from bench.report.charts import Chart
+from bench.report.charts import Chart, Content
 from bench.report.colours import DIM, EFFECT, SEED
 from bench.report.drawing import interval_rows, named_rows, panel, percent_axis, write
 from bench.report.layout import is_grid
 from bench.report.number_format import from_to, percent, plural, row_percent
-from bench.report.sections import Content, SweepData, of_blocks
 from bench.stats import permutation_importance as importance
 from bench.stats import variance_decomposition as variance
 from bench.stats.block_analysis import BUDGET, NAME, BlockAnalysis, highest, lowest
@@ -32,7 +31,7 @@ MOST_VALUES = 24  # of a parameter
 NARROW = 0.5  # an axis that is shorter has a tick every tenth
 
 
-def effects(_: SweepData, block: BlockAnalysis, key: str) -> Content | None:
+def effects(block: BlockAnalysis, key: str) -> Content | None:
     """Return the charts of shares and of means by value, or of importances; None where nothing was varied."""
     if not block.names or len(block.trials) < 2:
         return None
@@ -52,9 +51,6 @@ def effects(_: SweepData, block: BlockAnalysis, key: str) -> Content | None:
     if len(means) and is_grid(block) and means.groupby(variance.PARAMETER).size().max() <= MOST_VALUES:
         charts.append(_means(means, key))
     return {"charts": charts, "note": note} if charts or note else None
-
-
-SECTION = of_blocks("matters", "What matters", "What matters?", "What one chooses, and what one does not", effects)
 
 
 def bars(

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from bench.metrics import columns as c
 from bench.model.outcome import Result
 from bench.report import drawing
-from bench.report.charts import Chart
+from bench.report.charts import Chart, Content
 from bench.report.colours import OUTCOMES, outcome_legend
 from bench.report.drawing import Floats, panel
 from bench.report.layout import MOST_FOLDED, MOST_PANELS, layout, only_shown
 from bench.report.number_format import counted, percent
-from bench.report.sections import Content, SweepData, of_blocks
 from bench.stats.block_analysis import NAME, BlockAnalysis
 
 BINS = 56
@@ -27,7 +26,7 @@ MOST_ROWS = 12
 DECADE = "log10_mse_from"
 
 
-def errors(_: SweepData, block: BlockAnalysis, key: str) -> Content | None:
+def errors(block: BlockAnalysis, key: str) -> Content | None:
     """Return the ridges of final errors by trial, or None where no error is finite."""
     finite = block.trained[np.isfinite(block.trained[c.FINAL_MSE])]
     if finite.empty:
@@ -58,9 +57,6 @@ def errors(_: SweepData, block: BlockAnalysis, key: str) -> Content | None:
         legend=legend,
     )
     return {"chart": chart}
-
-
-SECTION = of_blocks("errors", "Where they end", "Where do they end?", "Final errors", errors)
 
 
 def _title(finite: pd.DataFrame) -> str:

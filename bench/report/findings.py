@@ -11,21 +11,27 @@ from bench.metrics import columns as c
 from bench.metrics import measures
 from bench.model.gate import BUILT_IN
 from bench.model.labels import word
-from bench.report.charts import Finding
+from bench.report.charts import Content, Finding
 from bench.report.effects import greatest_effect, seed_share
-from bench.report.layout import is_grid
+from bench.report.layout import is_grid, is_single
 from bench.report.number_format import (
-    interval, p_value, percent, percent_interval, plural, row_interval, row_percent, short,
+    p_value,
+    percent,
+    percent_interval,
+    plural,
+    row_interval,
+    row_percent,
+    short,
 )  # fmt: skip
 from bench.report.paired_differences import better, greatest
 from bench.report.search_findings import search_findings
-from bench.report.sections import Content, SweepData, is_single
+from bench.report.sweep_data import SweepData
 from bench.stats import agreement, attractors, survival, timings
 from bench.stats import paired_comparisons as paired
 from bench.stats import variance_decomposition as variance
 from bench.stats.block_analysis import NAME, NEVER_TRAINED, BlockAnalysis, highest, lowest
 from bench.stats.claims import Verdict
-from bench.stats.final_patterns import COUNTS, N, P_HOLM, PATTERN, wrong_observation_summary
+from bench.stats.final_patterns import COUNTS, P_HOLM, PATTERN, N, wrong_observation_summary
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE, clustered_rate
 
 MOST = 10

@@ -9,12 +9,11 @@ from matplotlib.figure import Figure
 
 from bench.metrics import columns as c
 from bench.report import drawing
-from bench.report.charts import Chart, four_digits
+from bench.report.charts import Chart, Content, four_digits
 from bench.report.colours import EFFECT, OUTCOMES, outcome_legend
 from bench.report.drawing import Panel, panel
-from bench.report.layout import shown_trials
+from bench.report.layout import is_single, shown_trials
 from bench.report.number_format import from_to, plural, short
-from bench.report.sections import Content, SweepData, is_single, of_blocks, trained
 from bench.stats.block_analysis import NAME, BlockAnalysis, highest, in_words
 from bench.stats.curves import CURVES, ITERATION, QUANTILES, recorded
 
@@ -34,19 +33,12 @@ DOCUMENTS = (  # what the two documents train: these values where they vary, wha
 MOST_DOCUMENTS = 4
 
 
-def curves(_: SweepData, block: BlockAnalysis, key: str) -> Content | None:
+def curves(block: BlockAnalysis, key: str) -> Content | None:
     """Return the chart of single curves, or of fans with what the page needs to draw the other trials."""
     curved = block.trained[block.trained[c.CURVE].notna()]
     if curved.empty:
         return None
     return _singles(block, curved, key) if is_single(block) else _fans(block, curved, key)
-
-
-SECTION = of_blocks(
-    *("curves", "Training curves", "What does learning look like?", "The loss on its way"),
-    curves,
-    lambda blocks: [*(block for block in blocks if is_single(block)), *trained(blocks)],
-)
 
 
 def loss_axes(axes: Axes, ends: tuple[float, float], iterations: int) -> None:

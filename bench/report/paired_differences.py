@@ -8,12 +8,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bench.model.labels import word
-from bench.report.charts import Chart, Row, Table, numbers, tabulate, text
+from bench.report.charts import Chart, Content, Row, Table, numbers, tabulate, text
 from bench.report.colours import DIM, EFFECT
 from bench.report.drawing import named_rows, panel, plain, write
 from bench.report.layout import MOST_PANELS
 from bench.report.number_format import from_to, p_value, plural, points, row_interval, short
-from bench.report.sections import Content, SweepData, of_blocks
 from bench.stats import paired_comparisons as paired
 from bench.stats.block_analysis import DIGITS, BlockAnalysis, highest, in_words
 
@@ -24,16 +23,13 @@ VALUES = [paired.PARAMETER, paired.ONE, paired.OTHER]  # what is compared
 ENDS = [paired.DIFFERENCE_LOW, paired.DIFFERENCE_HIGH]
 
 
-def pairs(_: SweepData, block: BlockAnalysis, key: str) -> Content | None:
+def pairs(block: BlockAnalysis, key: str) -> Content | None:
     """Return the chart and the table of all comparisons; None where no two trials start from the same weights."""
     if block.comparisons.empty:
         return None
     contexts = [_context(block, row) for row in block.comparisons.to_dict("records")]
     compared = block.comparisons.assign(**{paired.CONTEXT: contexts})
     return {"chart": _chart(block, compared, key), "table": _table(compared, key), "compared": len(compared)}
-
-
-SECTION = of_blocks("pairs", "Compared by seed", "Same start, one thing changed", "Trials compared seed by seed", pairs)
 
 
 def _context(block: BlockAnalysis, row: Row) -> str:

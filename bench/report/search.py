@@ -10,17 +10,28 @@ from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
 from bench.metrics.objectives import MEDIAN_SOLVED_AT, PARAMETER_COUNT, RMST, SOLVED_RATE
 from bench.model.labels import bare, word
-from bench.report.charts import Cell, Chart, Column, Row, Table, number, numbers, tabulate, text
+from bench.report.charts import Cell, Chart, Column, Content, Row, Table, number, numbers, tabulate, text
 from bench.report.ledger import command_of
 from bench.report.number_format import HEADINGS, NONE, OBJECTIVES, UNITS, bare_value, change_words, plural, value_words
 from bench.report.parallel_coordinates import parallel_chart
 from bench.report.search_findings import against_baseline, best_findings, charted, is_flat, is_untrained
 from bench.report.search_parameters import contour_chart, importance_chart, slices_chart
 from bench.report.search_progress import front_chart, history_chart, repeated_chart
-from bench.report.sections import Content, Section, SweepData
+from bench.report.sweep_data import SweepData
 from bench.stats.block_analysis import DIGITS
 from bench.stats.holdout import (
-    HELD_OUT, JUDGED, KIND, OPTIMISM, RANK, REFERENCE, SAMPLER, SAMPLER_SEED, SEARCH, TITLE, column, interval_of,
+    HELD_OUT,
+    JUDGED,
+    KIND,
+    OPTIMISM,
+    RANK,
+    REFERENCE,
+    SAMPLER,
+    SAMPLER_SEED,
+    SEARCH,
+    TITLE,
+    column,
+    interval_of,
 )  # fmt: skip
 from bench.stats.search_results import END, PARAMETER, TRIAL, VALUE, SearchResults
 from bench.stats.trial_scores import PRUNED, STATE
@@ -60,9 +71,6 @@ def search(data: SweepData) -> Content | None:
         "studies": _studies(found) if len(found.studies) > 1 else None,
         "how": _how(found),
     }
-
-
-SECTION = Section("search", "Search", "Is the best really that good?", "What the search found", search)
 
 
 def _charts(found: SearchResults) -> tuple[Chart | None, list[Chart]]:

@@ -10,11 +10,28 @@ from bench.metrics.objectives import CENSORED, MAXIMIZE, MEDIAN_MSE, PARAMETER_C
 from bench.model.gate import BUILT_IN
 from bench.report.charts import Finding, Row
 from bench.report.number_format import (
-    OBJECTIVES, axis_words, change_words, percent, percent_interval, plural, short, value_words,
+    OBJECTIVES,
+    axis_words,
+    change_words,
+    percent,
+    percent_interval,
+    plural,
+    short,
+    value_words,
 )  # fmt: skip
 from bench.stats.block_analysis import NEVER_TRAINED
 from bench.stats.holdout import (
-    BEST, ENDED, HELD_OUT, KIND, OPTIMISM, REFERENCE, SEARCH, TITLE, Difference, column, interval_of,
+    BEST,
+    ENDED,
+    HELD_OUT,
+    KIND,
+    OPTIMISM,
+    REFERENCE,
+    SEARCH,
+    TITLE,
+    Difference,
+    column,
+    interval_of,
 )  # fmt: skip
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE
 from bench.stats.search_results import SearchResults, label

@@ -19,7 +19,15 @@ from bench.report.drawing import Floats, blank, named_rows, panel, percent_axis,
 from bench.report.number_format import OBJECTIVES, percent, short
 from bench.report.search_findings import measured_words
 from bench.report.search_scales import (
-    ENDLESS, Flags, Scale, Trials, as_floats, mark_style, spread, title_axis, value_axis,
+    ENDLESS,
+    Flags,
+    Scale,
+    Trials,
+    as_floats,
+    mark_style,
+    spread,
+    title_axis,
+    value_axis,
 )  # fmt: skip
 from bench.stats.search_results import EVALUATOR, IMPORTANCE, OBJECTIVE, PARAMETER, SearchResults
 from bench.stats.trial_scores import NUMBER

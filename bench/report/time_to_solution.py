@@ -8,12 +8,11 @@ from matplotlib.figure import Figure
 
 from bench.metrics import columns as c
 from bench.report import drawing
-from bench.report.charts import Chart, Table, four_digits, numbers, tabulate, text
+from bench.report.charts import Chart, Content, Table, four_digits, numbers, tabulate, text
 from bench.report.colours import DIM, order
 from bench.report.drawing import Panel, panel
 from bench.report.layout import FEW_TRIALS, MOST_FOLDED, MOST_PANELS, Layout, layout, only_shown
 from bench.report.number_format import NONE, counted, duration, percent, plural, row_interval, short
-from bench.report.sections import Content, SweepData, of_blocks
 from bench.stats import survival
 from bench.stats.block_analysis import NAME, SEED, BlockAnalysis, lowest
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE
@@ -26,7 +25,7 @@ POINTS = 100  # of a line: more are not to be seen, and twice as many bytes
 MEASURE = "Share of seeds that have solved it by then (1 − Kaplan–Meier) with its 95 % band"
 
 
-def times(_: SweepData, block: BlockAnalysis, key: str) -> Content:
+def times(block: BlockAnalysis, key: str) -> Content:
     """Return the charts in iterations and in seconds, and the table of medians, means and expected times."""
     seconds = survival.times_to_solution(block.begun, SEED, seconds=True)
     return {
@@ -34,9 +33,6 @@ def times(_: SweepData, block: BlockAnalysis, key: str) -> Content:
         "seconds": _in_seconds(block, seconds, key),
         "table": _table(block.times, seconds.set_index(c.TRIAL_ID)[MEDIAN], key),
     }
-
-
-SECTION = of_blocks("times", "How fast", "How fast?", "How long it takes until it is solved", times)
 
 
 def _in_iterations(block: BlockAnalysis, key: str) -> Chart | None:

@@ -18,7 +18,8 @@ from bench.commands import request
 from bench.config.plan import Plan, make_plan
 from bench.model.initialization import MAX_SEED
 from bench.model.outcome import Batch, Record, Result
-from bench.report.page import Report, SweepData, render
+from bench.report.page import Report, render
+from bench.report.sweep_data import SweepData
 from bench.stats.claims import check_claims
 from bench.store.reader import read_columns, trainings_frame
 from bench.store.tables import rows, timing_frame
