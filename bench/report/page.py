@@ -33,8 +33,8 @@ from bench.stats.search_results import SearchResults
 class Section:
     """A section of the page: its anchor, its name in the contents, its question, its heading, and what it shows.
 
-    The template of the same name shows the content, of a section ``by_block`` that of each block. There is no section
-    where that is empty. A heading that depends on the content is part of it.
+    The template of the same name shows the content, or each of several; there is no section where that is empty. A
+    heading that depends on the content is part of it.
     """
 
     name: str
@@ -42,7 +42,6 @@ class Section:
     question: str
     heading: str
     content: Callable[[SweepData], Any]
-    by_block: bool = False
 
 
 def _by_block(
@@ -75,28 +74,20 @@ def _curves(data: SweepData) -> list[Content]:
 SECTIONS = (
     Section("ledger", "Every training", "Is everything here?", "What became of every training", ledger),
     Section("search", "Search", "Is the best really that good?", "What the search found", search),
-    Section(
-        *("rates", "How surely", "Does it learn, and how surely?", "From how many starts it is solved"), _rates, True
-    ),
-    Section("times", "How fast", "How fast?", "How long it takes until it is solved", partial(_by_block, times), True),
-    Section("curves", "Training curves", "What does learning look like?", "The loss on its way", _curves, True),
-    Section("errors", "Where they end", "Where do they end?", "Final errors", partial(_by_block, errors), True),
-    Section(
-        *("attractors", "Where they get stuck", "Where do the failures end up?", "Endings that many share"),
-        *(partial(_by_block, attractors), True),
-    ),
-    Section(
-        *("matters", "What matters", "What matters?", "What one chooses, and what one does not"),
-        *(partial(_by_block, effects), True),
-    ),
-    Section(
-        *("pairs", "Compared by seed", "Same start, one thing changed", "Trials compared seed by seed"),
-        *(partial(_by_block, pairs), True),
-    ),
+    Section("rates", "How surely", "Does it learn, and how surely?", "From how many starts it is solved", _rates),
+    Section("times", "How fast", "How fast?", "How long it takes until it is solved", partial(_by_block, times)),
+    Section("curves", "Training curves", "What does learning look like?", "The loss on its way", _curves),
+    Section("errors", "Where they end", "Where do they end?", "Final errors", partial(_by_block, errors)),
+    Section("attractors", "Where they get stuck", "Where do the failures end up?", "Endings that many share",
+            partial(_by_block, attractors)),
+    Section("matters", "What matters", "What matters?", "What one chooses, and what one does not",
+            partial(_by_block, effects)),
+    Section("pairs", "Compared by seed", "Same start, one thing changed", "Trials compared seed by seed",
+            partial(_by_block, pairs)),
     Section("backends", "Backends", "Which backend?", "Whether they train alike, and how fast", backends),
     Section("claims", "Claims", "What was expected?", "", claims),
     Section("again", "Again", "Can I check it?", "Every trial again, and where this ran", commands),
-)
+)  # fmt: skip
 
 
 class Report:
@@ -127,8 +118,8 @@ class Report:
 
     def charts(self) -> list[Chart]:
         """Return the main figures, for those who want them apart from the page: each section's, of its first block."""
-        shown = [content[:1] if section.by_block else [content] for section, content in self._sections if content]
-        found = [chart for (part,) in shown for chart in (part.get("chart"), *part.get("charts", ()))]
+        parts = [content[0] if isinstance(content, list) else content for _, content in self._sections if content]
+        found = [chart for part in parts for chart in (part.get("chart"), *part.get("charts", ()))]
         return [chart for chart in found if chart is not None and chart.panels]
 
     @property

@@ -1,14 +1,12 @@
 """What the search found: its best trials on seeds that did not choose them, beside the references, and how it went."""
 
-from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 
 from bench.config.search_space import Range
 from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
-from bench.metrics.objectives import MEDIAN_SOLVED_AT, PARAMETER_COUNT, RMST, SOLVED_RATE
+from bench.metrics.objectives import PARAMETER_COUNT, RMST, SOLVED_RATE
 from bench.model.labels import bare, word
 from bench.report.charts import Cell, Chart, Column, Content, Row, Table, number, numbers, tabulate, text
 from bench.report.ledger import command_of
@@ -58,18 +56,21 @@ def search(data: SweepData) -> Content | None:
         return None
     planned = found.held_out[found.held_out[c.TRIAL_ID].isin(list(found.parameters))]  # all, once it has ended
     chart, more = _charts(found)
+    seconds = (found.kept or {}).get("seconds") or {}
     return {
         "found": found,
         "summary": _summary(found),
         "table": _table(found, planned) if len(planned) and not is_untrained(found) else None,
-        "note": _note(found),
         "edges": "" if found.is_unsolved else _edges(found),
         "chart": chart,
         "more": more,
         "conditional": [name for name, over in found.space.items() if over.only_if] if len(found.importances) else [],
         "compared": against_baseline(found, found.difference) if found.difference else None,
         "studies": _studies(found) if len(found.studies) > 1 else None,
-        "how": _how(found),
+        "equal": len(found.judged.objectives) == 1 and found.best[found.judged.first].duplicated().any(),
+        "sampler": SAMPLERS[found.search.sampler],
+        "pruned": int((found.history[STATE] == PRUNED).sum()),
+        "spent": [(words, seconds[name]) for name, words in CLOCKS.items() if name in seconds],
     }
 
 
@@ -173,31 +174,6 @@ def _parameter(found: SearchResults, name: str) -> Column:
     return Column(name, cell, is_number=is_number)
 
 
-def _note(found: SearchResults) -> str:
-    """Return how the table is to be read."""
-    objectives, seeds = found.judged.objectives, plural(len(found.judged.seeds), "seed")
-    has_held_out, several = len(found.judged.held_out) > 0, len(objectives) > 1
-    times = "Restricted mean and median" if MEDIAN_SOLVED_AT in objectives else "Restricted mean"
-    said = [f"As searched: over the {seeds} that trials were chosen by."]
-    if has_held_out:
-        others = plural(len(found.judged.held_out), "other seed")
-        said.append(f"Held out: over {others}, that nothing was chosen by, with 95 % intervals, of shares Wilson's.")
-    said.append(f"{times} in iterations; what never solves counts at the budget.")
-    if has_held_out and found.judged.first != PARAMETER_COUNT:
-        what = f" in {OBJECTIVES[found.judged.first]}" if several else ""
-        unit = ", in points" if found.judged.first == SOLVED_RATE else ""
-        said.append(
-            f"Optimism: by how much a trial looked better{what} as searched than it is held out, with the 95 % "
-            f"interval of the difference{unit}; below 0 it looked worse."
-        )
-    if found.judged.constraints and has_held_out:
-        said.append("Limits are kept or broken on held-out seeds.")
-    if found.best[found.judged.first].duplicated().any() and not several:
-        said.append("Of equal trials, the one that was proposed first ranks first.")
-    again = "held-out seeds" if has_held_out else "seeds of the search"
-    return f"{' '.join(said)} A command trains its trial again, with the {again}."
-
-
 # ------------------------------------------------------------------ what else there is to say
 
 
@@ -227,17 +203,3 @@ def _studies(found: SearchResults) -> Table:
     ]  # fmt: skip
     label = plural(len(found.studies), "repeated search", "repeated searches")
     return tabulate("search-studies-1", label, found.studies, columns)
-
-
-def _how(found: SearchResults) -> str:
-    """Return how it was searched: sampler, trials, what was given up or proposed again, and where the time went."""
-    asked, history = found.search, found.history
-    parts = [
-        f"{plural(len(history), 'trial')} of {asked.trials:,} in batches of {asked.batch:,}",
-        *([f"{(history[STATE] == PRUNED).sum():,} given up early"] if asked.prune else []),
-        *([f"{found.duplicates:,} proposed again, and not trained again"] if found.duplicates else []),
-    ]
-    seconds: Mapping[str, Any] = (found.kept or {}).get("seconds") or {}
-    spent = [f"{seconds[name]:.1f} s {words}" for name, words in CLOCKS.items() if name in seconds]
-    took = f" It took {', '.join(spent)}." if spent else ""
-    return f"Searched by {SAMPLERS[asked.sampler]} with sampler seed {asked.seed}: {', '.join(parts)}.{took}"
