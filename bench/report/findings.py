@@ -12,7 +12,7 @@ from bench.metrics import measures
 from bench.model.gate import BUILT_IN
 from bench.model.labels import word
 from bench.report.charts import Content, Finding
-from bench.report.effects import greatest_effect, seed_share
+from bench.report.effects import better, greatest, greatest_effect, seed_share
 from bench.report.layout import is_grid, is_single
 from bench.report.number_format import (
     p_value,
@@ -23,7 +23,6 @@ from bench.report.number_format import (
     row_percent,
     short,
 )  # fmt: skip
-from bench.report.paired_differences import better, greatest
 from bench.report.search_findings import search_findings
 from bench.report.sweep_data import SweepData
 from bench.stats import agreement, attractors, survival, timings

@@ -9,18 +9,16 @@ from typing import Any
 from jinja2 import DictLoader, Environment, StrictUndefined, select_autoescape
 
 from bench.report import colours, drawing
-from bench.report.attractors import attractors
 from bench.report.backends import backends
 from bench.report.charts import Chart, Content, Finding
 from bench.report.comparison import comparison
-from bench.report.effects import effects
-from bench.report.final_errors import errors
+from bench.report.effects import effects, pairs
+from bench.report.endings import attractors, final_errors
 from bench.report.findings import caveats, findings
 from bench.report.layout import is_single
 from bench.report.ledger import claims, commands, ledger
 from bench.report.loss_curves import curves
 from bench.report.number_format import OBJECTIVES, plural, whole
-from bench.report.paired_differences import pairs
 from bench.report.search import search
 from bench.report.solved_rates import rates
 from bench.report.sweep_data import SweepData
@@ -77,7 +75,7 @@ SECTIONS = (
     Section("rates", "How surely", "Does it learn, and how surely?", "From how many starts it is solved", _rates),
     Section("times", "How fast", "How fast?", "How long it takes until it is solved", partial(_by_block, times)),
     Section("curves", "Training curves", "What does learning look like?", "The loss on its way", _curves),
-    Section("errors", "Where they end", "Where do they end?", "Final errors", partial(_by_block, errors)),
+    Section("errors", "Where they end", "Where do they end?", "Final errors", partial(_by_block, final_errors)),
     Section("attractors", "Where they get stuck", "Where do the failures end up?", "Endings that many share",
             partial(_by_block, attractors)),
     Section("matters", "What matters", "What matters?", "What one chooses, and what one does not",

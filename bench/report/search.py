@@ -1,6 +1,5 @@
 """What the search found: its best trials on seeds that did not choose them, beside the references, and how it went."""
 
-
 import pandas as pd
 
 from bench.config.search_space import Range
