@@ -1,22 +1,27 @@
 # sweep: install, run the default sweep, print where the report is
-# test: lint, types, layers, tests with coverage        test-all: the slow statistical checks too
+# test: lint, types, layers, tests with coverage, side by side        test-all: the slow statistical checks too
 # lint, format, clean: what they say
 
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-COVERAGE := --cov --cov-report=term
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term
+# tests start dozens of processes, each of which would compile all of bench
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: sweep test test-all lint format clean
+.PHONY: sweep test test-all tests tests-all lint format clean
 
 sweep: .venv/installed
 	$(BIN)/python -m bench sweep
 
-test: lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(COVERAGE)
+test test-all: .venv/installed-dev
+	@$(MAKE) --no-print-directory -j 2 lint $(@:test%=tests%)
 
-test-all: lint
-	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n 2 --dist worksteal $(COVERAGE) -m ""
+tests: .venv/installed-dev
+	$(PYTEST)
+
+tests-all: .venv/installed-dev
+	HYPOTHESIS_PROFILE=thorough $(PYTEST) -m ""
 
 lint: .venv/installed-dev
 	$(BIN)/ruff format --check .

@@ -1,1 +1,45 @@
-"""Shows how sensitive the training of small neural networks is to where it starts."""
+"""Shows how sensitive the training of small neural networks is to where it starts.
+
+``bench.sweep("gate=xor", "hidden=2,3", seeds="0:100")`` trains every seed of every configuration and returns a
+`Sweep`; ``bench.load()`` returns one that is stored; ``bench.train`` trains from initial weights of one's own.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.api import load, sweep, train
+    from bench.errors import RequestError
+    from bench.execution import SweepError
+    from bench.model.outcome import Batch, Outcome
+    from bench.model.trial import Trial
+    from bench.results import Sweep
+
+__all__ = ["Batch", "Outcome", "RequestError", "Sweep", "SweepError", "Trial", "load", "sweep", "train"]
+
+_HOMES = {
+    "Batch": "model.outcome",
+    "Outcome": "model.outcome",
+    "RequestError": "errors",
+    "Sweep": "results",
+    "SweepError": "execution",
+    "Trial": "model.trial",
+    "load": "api",
+    "sweep": "api",
+    "train": "api",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first asked for: all of them together take seconds."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(__all__)}")
+    from importlib import import_module
+
+    found: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    """Return the public names, imported or not."""
+    return list(__all__)

@@ -1,12 +1,26 @@
-"""The command line: only this file is imported for ``--help``, and it imports nothing heavy."""
+"""The command line, a client of the API: words into calls, results into text. ``--help`` imports no more than this."""
 
+import gc
+import json
+import os
+import shlex
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bench.errors import RequestError, before_any_work
+
+if TYPE_CHECKING:
+    from bench.config.experiment import Experiment
+    from bench.execution import Options
+    from bench.results import Sweep
+
+DOCUMENTS = "documents"  # the experiment that `reproduce` carries out
+CLOCKS = {"import": "imports", "train": "training", "optuna": "Optuna", "track": "MLflow", "report": "report"}
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 URI_HELP = "MLflow tracking URI.  [default: $MLFLOW_TRACKING_URI, else sqlite:///mlflow.db]"
@@ -107,15 +121,97 @@ def sweep(
     """
     started = time.monotonic()
     with before_any_work():
-        from bench.api import Options
-        from bench.commands import dry, request, sweep
+        from bench.console import print_sweep, say
+        from bench.execution import Options
+        from bench.request import read_request
 
-        experiment = request(words, until, max_seeds)
+        experiment = read_request(words, until=until, max_seeds=max_seeds)
     if dry_run:
-        dry(experiment, as_json=as_json)
+        _dry(experiment, as_json=as_json)
         return
-    options = Options(workers, executor, tracking_uri, resume, no_report, output, runs, started)
-    sys.exit(sweep(experiment, options, as_json=as_json))
+    report = output or not no_report
+    whole = not as_json
+    options = Options(workers, executor, tracking_uri, resume, runs, report, whole=whole, started=started)
+    status, swept, summary = _carry_out(experiment, options)
+    if swept is not None:
+        print_sweep(swept, results_on_stderr=as_json)
+    if as_json:
+        click.echo(json.dumps(summary))
+    elif summary["report"]:
+        click.echo(f"Report: {summary['report']}")
+    if swept is not None and swept.search_results is not None:
+        say(_search_words(swept, summary["seconds"]))
+    sys.exit(status)
+
+
+def _dry(experiment: "Experiment", *, as_json: bool) -> None:
+    """List the trials of a request and count its work."""
+    from bench.config.seeds import until_row
+    from bench.console import plan_table
+    from bench.execution import checked_plan
+
+    plan = checked_plan(experiment)
+    if not as_json:
+        plan_table(plan)
+        return
+    counts = {"trials": plan.expected_trials, "trainings": plan.expected_trainings}
+    listed = [{"trial_id": p.trial.trial_id, "trainings": p.trainings, **p.trial.parameters} for p in plan.trials]
+    counts |= {"iterations": plan.expected_iterations, "duplicates": plan.duplicates}
+    rest = {"until": until_row(plan.until), "search": plan.search.row if plan.search else None, "list": listed}
+    click.echo(json.dumps({"experiment": experiment.name, **counts, **rest}))
+
+
+def _carry_out(experiment: "Experiment", options: "Options") -> "tuple[int, Sweep | None, dict[str, Any]]":
+    """Carry a sweep out; return the exit status, the sweep if there is something to show of it, and what --json prints.
+
+    The exit status is 0 when all is done, 1 where a training failed, a claim does not hold or the store failed, and
+    130 for an interrupt.
+    """
+    from bench.console import say
+    from bench.execution import Interrupted, SweepError, carry_out
+
+    gc.freeze()  # what was imported stays: to look for garbage in it again and again takes a tenth of a report
+    uri = f" --tracking-uri {shlex.quote(options.tracking_uri)}" if options.tracking_uri else ""
+    again = f"Go on with: {experiment.command} --resume{uri}"
+    try:
+        swept = carry_out(experiment, replace(options, again=again, resuming="--resume"))
+    except Interrupted as stopped:
+        say(str(stopped))
+        return 130, None, _summary(stopped.sweep, stopped.sweep.outcomes)
+    except SweepError as failed:
+        say(str(failed))
+        if failed.__cause__ is not None:  # the store's own error: nothing more is asked of it
+            return 1, None, _summary(failed.sweep, {})
+        return 1, failed.sweep, _summary(failed.sweep, failed.sweep.outcomes, report=options.report)
+    except KeyboardInterrupt as at_once:
+        for words in getattr(at_once, "__notes__", ()):
+            say(words)
+        raise
+    bad = swept.outcomes["failed"] or not swept.claims["holds"].all()
+    return int(bool(bad)), swept, _summary(swept, swept.outcomes, report=options.report)
+
+
+def _summary(swept: "Sweep", outcomes: dict[str, int], *, report: bool | Path = False) -> dict[str, Any]:
+    from bench.report_files import default_report
+
+    name, trials = swept.plan.question.experiment, swept.plan.trials
+    path = report if isinstance(report, Path) else default_report([(name, swept.id)])
+    return {
+        "sweep": swept.id,
+        "experiment": name,
+        "trials": len(trials),
+        "trainings": swept.plan.trainings,
+        "outcomes": outcomes,
+        "seconds": swept.seconds,
+        "report": str(path.resolve()) if report else None,
+    }
+
+
+def _search_words(swept: "Sweep", seconds: dict[str, float]) -> str:
+    """Return where a search's time went, and where its study can be looked at."""
+    parts = ", ".join(f"{words} {seconds[name]:.1f}" for name, words in CLOCKS.items())
+    storage = shlex.quote(swept.plan.proposals.storage if swept.plan.proposals else "")
+    return f"{seconds['total']:.1f} s in all: {parts}. Optuna's study: optuna-dashboard {storage}"
 
 
 @cli.command()
@@ -124,9 +220,15 @@ def sweep(
 @tracking
 def report(sweeps: tuple[str, ...], output: Path | None, tracking_uri: str | None) -> None:
     """Write the report of a sweep again (the newest by default), or of several side by side."""
-    from bench.commands import report
+    from bench.api import load
+    from bench.report_files import check_output
+    from bench.results import write_report
 
-    report(sweeps, output, tracking_uri)
+    if output is not None:
+        check_output(output, ".html")
+    gc.freeze()
+    found = {swept.id: swept for swept in (load(one, tracking_uri) for one in sweeps or [None])}
+    click.echo(f"Report: {write_report(list(found.values()), output)}")
 
 
 @cli.command()
@@ -137,9 +239,14 @@ def report(sweeps: tuple[str, ...], output: Path | None, tracking_uri: str | Non
 @tracking
 def export(sweep: str | None, output: Path, tracking_uri: str | None) -> None:
     """Write one row per training of a sweep (the newest by default)."""
-    from bench.commands import export
+    from bench.api import load
+    from bench.report_files import check_output
+    from bench.store.reader import write_export
 
-    export(sweep, output, tracking_uri)
+    check_output(output, ".parquet", ".csv")
+    swept = load(sweep, tracking_uri)
+    write_export(swept.trainings, output)
+    click.echo(f"{len(swept.trainings):,} trainings of sweep {swept.id[:8]}: {output}")
 
 
 @cli.command()
@@ -151,10 +258,21 @@ def reproduce(workers: int | None, executor: str, tracking_uri: str | None, *, a
     """Train what the two documents train, and compare every figure that they print."""
     started = time.monotonic()
     with before_any_work():
-        from bench.api import Options
-        from bench.commands import reproduce
+        from bench.config.experiment import find_experiment, read_experiment
+        from bench.config.values import Overrides
+        from bench.console import claims_table
+        from bench.execution import Options
 
-    sys.exit(reproduce(Options(workers, executor, tracking_uri, started=started), as_json=as_json))
+        experiment = read_experiment(find_experiment(DOCUMENTS), Overrides(), [DOCUMENTS])
+    options = Options(workers, executor, tracking_uri, report=True, started=started)
+    status, swept, summary = _carry_out(experiment, options)
+    if as_json:
+        rows = [] if swept is None else swept.claims.to_dict("records")
+        click.echo(json.dumps(rows, ensure_ascii=False))
+    elif swept is not None:
+        claims_table(swept.claims)
+        click.echo(f"{swept.claims['holds'].sum()} of {len(swept.claims)} hold. Report: {summary['report']}")
+    sys.exit(status)
 
 
 @cli.command("list")
@@ -162,9 +280,22 @@ def reproduce(workers: int | None, executor: str, tracking_uri: str | None, *, a
 @tracking
 def list_(tracking_uri: str | None, *, as_json: bool) -> None:
     """List the experiments and the sweeps."""
-    from bench.commands import listing
+    from bench import console
+    from bench.config.experiment import experiments, title_of
+    from bench.store import mlflow_store as store
+    from bench.store.reader import sweeps
 
-    listing(tracking_uri, as_json=as_json)
+    titles = {name: title_of(path) for name, path in experiments().items()}
+    uri = store.tracking_uri(tracking_uri)
+    found = sweeps(store.Store(uri)) if store.is_there(uri) else []
+    if as_json:
+        listed = [{**vars(info), "started": info.started.isoformat()} for info in found]
+        click.echo(json.dumps({"experiments": titles, "sweeps": listed}))
+        return
+    console.experiments_table(titles)
+    if found:
+        click.echo()
+        console.sweeps_table(found)
 
 
 @cli.command()
@@ -172,6 +303,15 @@ def list_(tracking_uri: str | None, *, as_json: bool) -> None:
 @tracking
 def ui(port: int, tracking_uri: str | None) -> None:
     """Open the MLflow UI on the store, for this machine only."""
-    from bench.commands import ui
+    from bench.store import mlflow_store as store
 
-    ui(port, tracking_uri)
+    uri = store.tracking_uri(tracking_uri)
+    if uri.startswith("http"):
+        click.echo(f"The store is an MLflow server with a UI of its own: {uri}")
+        return
+    if not store.is_there(uri):
+        raise RequestError(f"there is no store at {uri}; run a sweep first: python -m bench sweep")
+    click.echo(f"MLflow UI: http://127.0.0.1:{port} (end it with Ctrl-C)", err=True)
+    where = ["--backend-store-uri", uri, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command = [sys.executable, "-m", "mlflow", "ui", *where]
+    os.execv(sys.executable, command)  # noqa: S606 - every word of the command is written here

@@ -1,7 +1,7 @@
 """What the terminal shows: results on stdout, everything else on stderr."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 import pandas as pd
@@ -15,13 +15,16 @@ from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
 from bench.metrics.objectives import SOLVED_RATE
 from bench.model.labels import labels
-from bench.report.charts import Finding
 from bench.report.number_format import bare_value
-from bench.stats.claims import Verdict
 from bench.stats.holdout import HELD_OUT, SEARCH, TITLE, column, interval_of
 from bench.stats.mlflow_summary import trial_medians
 from bench.stats.proportions import HIGH, LOW, RATE, solved_rates
-from bench.stats.search_results import SearchResults
+
+if TYPE_CHECKING:
+    from bench.report.charts import Finding
+    from bench.results import Sweep
+    from bench.stats.search_results import SearchResults
+    from bench.store.reader import SweepInfo
 
 MOST_ROWS = 50
 WIDE = 200
@@ -96,11 +99,11 @@ def trials_table(plan: Plan, trainings: pd.DataFrame) -> None:
         click.echo(f"... and {len(listed) - MOST_ROWS:,} more trials in the report")
 
 
-def best_table(found: SearchResults) -> None:
+def best_table(found: "SearchResults") -> None:
     """Print the best trials of a search and its references: what they seemed, and what they are on held-out seeds."""
     if found.held_out.empty:
         return
-    name = found.judged.first
+    name = found.primary
     table = Table("the best, and references", box=None, header_style="bold")
     for heading in (f"{name}, as searched", f"{name}, held out", "solved, held out"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -113,7 +116,7 @@ def best_table(found: SearchResults) -> None:
     print_table(table)
 
 
-def findings_list(found: Sequence[Finding]) -> None:
+def findings_list(found: "Sequence[Finding]") -> None:
     """Print the findings, each with its evidence below."""
     for finding in found:
         click.echo(f"• {finding.sentence}")
@@ -132,16 +135,50 @@ def _figures(rates: pd.DataFrame, medians: pd.DataFrame, trial_id: str) -> list[
     ]
 
 
-def claims_table(verdicts: Sequence[Verdict], *, on_stderr: bool = False) -> None:
+def claims_table(claims: pd.DataFrame, *, on_stderr: bool = False) -> None:
     """Print claims, expected beside observed."""
-    if not verdicts:
+    if claims.empty:
         return
     table = Table("", "source", "what", "expected", "observed", box=None, header_style="bold")
-    for verdict in verdicts:
-        mark = "[green]✓[/]" if verdict.holds else "[red]✗[/]"
-        words = (verdict.source, verdict.what, verdict.expected, verdict.observed)
-        table.add_row(mark, *map(escape, words))
+    for row in claims.to_dict("records"):
+        mark = "[green]✓[/]" if row["holds"] else "[red]✗[/]"
+        table.add_row(mark, *(escape(row[name]) for name in ("source", "what", "expected", "observed")))
     print_table(table, on_stderr=on_stderr)
+
+
+def print_sweep(swept: "Sweep", *, results_on_stderr: bool = False) -> None:
+    """Print what came of a sweep: its trials, its search and its findings; and the claims that do not hold.
+
+    With ``results_on_stderr`` only the claims are printed, there.
+    """
+    if not results_on_stderr:
+        trials_table(swept.plan, swept.trainings)
+        if swept.search_results is not None:
+            best_table(swept.search_results)
+        findings_list(swept.findings)
+    claims = swept.claims
+    if len(claims):
+        say(f"{claims['holds'].sum()} of {len(claims)} claims hold")
+        claims_table(claims[~claims["holds"]], on_stderr=results_on_stderr)
+
+
+def experiments_table(titles: Mapping[str, str]) -> None:
+    """Print experiments by name."""
+    table = Table("experiment", "title", box=None, header_style="bold")
+    for name, title in titles.items():
+        table.add_row(escape(name), escape(title))
+    print_table(table)
+
+
+def sweeps_table(found: "Sequence[SweepInfo]") -> None:
+    """Print the sweeps of a store."""
+    headings = ("sweep", "experiment", "started (UTC)", "status", "trials", "trainings", "command")
+    table = Table(*headings, box=None, header_style="bold")
+    for info in found:
+        sizes = (f"{info.trials:,}", f"{info.trainings:,}")
+        started = f"{info.started:%Y-%m-%d %H:%M}"
+        table.add_row(info.sweep[:8], info.experiment, started, info.status.lower(), *sizes, escape(info.command))
+    print_table(table)
 
 
 def _number(value: Any, form: str) -> str:

@@ -1,21 +1,23 @@
 """Stores, the command line as a user runs it, and trainings as a sweep turns them into a frame."""
 
 import contextlib
+import io
 import json
 import os
 import shutil
 import signal
 import sqlite3
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from bench.backends.numpy_loop import NumpyLoop
@@ -31,7 +33,11 @@ from bench.store.tables import concat, frame, rows
 mpl.use("agg")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell has it for what it starts in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)
+os.environ.pop("MLFLOW_TRACKING_URI", None)
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(__file__).parent.parent / ".pytest_cache" / "jax")
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # nine processes beside a server, for nothing here
 settings.register_profile("quick", deadline=None, max_examples=40)  # other tests may hold the cores
 settings.register_profile("thorough", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
@@ -42,8 +48,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "test_reproduce" not in item.nodeid)
 
 
-@dataclass(frozen=True)
-class Ran:
+@pytest.fixture(scope="session", autouse=True)
+def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Where this process and its children keep what is one for a machine: nobody else's timings are waited for."""
+    folder = str(tmp_path_factory.mktemp("tmp"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", folder)
+        patch.setattr(tempfile, "tempdir", folder)
+        yield
+
+
+class Ran(NamedTuple):
     """What a command left: its exit status and what it printed."""
 
     status: int
@@ -56,15 +71,23 @@ class Ran:
 
 
 @pytest.fixture(scope="session")
-def blank_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of all processes that test."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def blank_store(shared: Path) -> Path:
     """An MLflow database with tables and nothing in them: making one takes seconds, copying it none."""
     from bench.store.mlflow_store import Store
 
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    Store(f"sqlite:///{path}")
-    blank = path.with_name("blank.db")
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        connection.execute("VACUUM INTO ?", [str(blank)])
+    blank = shared / "blank.db"
+    with FileLock(f"{blank}.lock"):
+        if not blank.exists():
+            Store(f"sqlite:///{shared}/mlflow.db")
+            with contextlib.closing(sqlite3.connect(shared / "mlflow.db")) as connection:
+                connection.execute("VACUUM INTO ?", [str(blank)])
     return blank
 
 
@@ -73,27 +96,59 @@ def folder(tmp_path: Path, blank_store: Path, monkeypatch: pytest.MonkeyPatch) -
     """An empty working folder, but for an empty store."""
     shutil.copy(blank_store, tmp_path / "mlflow.db")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     return tmp_path
 
 
-@pytest.fixture
-def bench(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
-    """Run ``python -m bench`` with these words in the working folder."""
+@pytest.fixture(scope="session")
+def command() -> Callable[..., Ran]:
+    """Run ``python -m bench`` with these words in a folder.
+
+    A sweep has no MLflow run per training, a tenth of a second each, unless ``--runs`` asks for them.
+    """
     from bench.cli import main
 
-    def run(*words: object) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["bench", *map(str, words)])
-        capsys.readouterr()
-        status: Any = 0
-        try:
-            main()
-        except SystemExit as end:
-            status = end.code or 0
-        captured = capsys.readouterr()
-        return Ran(int(status), captured.out, captured.err)
+    def run(folder: Path, *words: object) -> Ran:
+        more = ["--runs", "trial"] if words[0] == "sweep" and "--runs" not in words else []
+        out, err, status = io.StringIO(), io.StringIO(), 0
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            patch.chdir(folder)
+            patch.setattr(sys, "argv", ["bench", *map(str, words), *more])
+            try:
+                main()
+            except SystemExit as end:
+                status = int(end.code or 0)
+        return Ran(status, out.getvalue(), err.getvalue())
 
     return run
+
+
+@pytest.fixture
+def bench(folder: Path, command: Callable[..., Ran]) -> Callable[..., Ran]:
+    """Run ``python -m bench`` with these words in the working folder."""
+    return lambda *words: command(Path.cwd(), *words)
+
+
+@pytest.fixture(scope="session")
+def made(shared: Path, blank_store: Path, command: Callable[..., Ran]) -> Callable[..., Path]:
+    """Carry out a command once for all processes that test, and return its folder; ``out`` there is what it printed.
+
+    ``text`` is an experiment's file, of the same name.
+    """
+
+    def make(name: str, *words: str, text: str = "", expected: int = 0) -> Path:
+        folder = shared / name
+        with FileLock(f"{folder}.lock"):
+            if not (folder / "out").exists():
+                folder.mkdir()
+                shutil.copy(blank_store, folder / "mlflow.db")
+                (folder / f"{name}.toml").write_text(text)
+                ran = command(folder, *words)
+                assert ran.status == expected, ran.err
+                (folder / "err").write_text(ran.err)
+                (folder / "out").write_text(ran.out)
+        return folder
+
+    return make
 
 
 # ------------------------------------------------------------------ trainings, made up or really trained

@@ -175,10 +175,10 @@ def test_a_failed_training_gives_exit_status_one(bench, monkeypatch):
     """A training that crashed is kept with its reason, and is the exit status."""
     from bench.backends import numpy_loop
 
-    def crash(self, batch, index):
+    def crash(self, batch):
         raise RuntimeError("the floor is lava")
 
-    monkeypatch.setattr(numpy_loop.NumpyLoop, "start", crash)
+    monkeypatch.setattr(numpy_loop.NumpyLoop, "group", crash)
     ran = bench("sweep", "backend=numpy", "iterations=20", "seeds=0:3", "--json", "--no-report", "--executor", "serial")
     assert ran.status == 1
     assert ran.json["outcomes"]["failed"] == 3
@@ -300,9 +300,9 @@ def test_an_interrupt_while_libraries_are_imported_is_one_line(folder):
 
 def test_an_interrupt_where_something_may_have_been_done_does_not_say_otherwise(bench, monkeypatch):
     """One line and exit status 130 all the same."""
-    from bench import commands
+    from bench.config import experiment
 
-    monkeypatch.setattr(commands, "experiments", lambda: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(experiment, "experiments", lambda: signal.raise_signal(signal.SIGINT))
     ran = bench("list")
     assert (ran.status, ran.out, ran.err) == (130, "", "bench: interrupted\n")
 

@@ -1,12 +1,15 @@
-"""What a backend is, and the loop that the backends which train one network at a time share.
+"""Interface of backends, and how each trains a batch: group after group, from checkpoint to checkpoint.
 
-Shapes: T trainings, N observations, C checkpoints, P parameters of the network.
+Shapes: T trainings (of a batch, or of a group), N observations, C checkpoints, P parameters of the network.
 """
 
+import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import pairwise
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,69 +18,162 @@ from bench.model.outcome import NEVER, Batch, Outcome
 from bench.model.trial import Trial
 
 Array = NDArray[np.floating[Any]]
-MACHINE_US = 0.002  # microseconds for one multiply-add of a loop's arithmetic: only chunk sizes depend on it
+Ints = NDArray[np.int64]
+Results = tuple[Array, Array, Ints, Ints]  # final predictions [T, N] and weights [T, P], solved_at [T], correct_at [T]
+MULTIPLY_ADD_US = 0.002  # microseconds for one of a loop's multiply-adds: only chunk sizes depend on it
 
 
-class Backend(Protocol):
-    """A way of training a batch. A refusal is data; exceptions are for bugs."""
+def loss_factor(trial: Trial) -> float:
+    """Return the factor of the losses that a step sums up: 1, or for a mean one over their number."""
+    return 1.0 if trial.reduction == "sum" or trial.update == "online" else 1 / len(trial.gate.targets)
+
+
+def padded(values: Array, size: int, dtype: str, axis: int = 0) -> Array:
+    """Return values in that dtype, with zeros for idle trainings up to that size along the axis."""
+    widths = [(0, 0)] * values.ndim
+    widths[axis] = (0, size - values.shape[axis])
+    return np.ascontiguousarray(np.pad(values.astype(dtype), widths))
+
+
+class Group(ABC):
+    """Trainings that advance together from their initial weights."""
+
+    compile_seconds = 0.0  # spent so far; they are no training's time
+
+    @abstractmethod
+    def __init__(self, batch: Batch) -> None:
+        """Take the trainings' weights, learning rates and momenta."""
+
+    @abstractmethod
+    def advance(self, start: int, end: int) -> Array:
+        """Do the iterations from start to end, unless all stop; return the losses ``[T]`` before the first."""
+
+    def all_solved(self) -> bool:
+        """Whether every training has been solved by the last iteration; False where finding out gains nothing."""
+        return False
+
+    @abstractmethod
+    def results(self) -> Results:
+        """Return all results, the final predictions checked too; an iteration above the budget stands for never."""
+
+
+class Backend(ABC):
+    """Way of training a batch. A refusal is data; exceptions are for bugs."""
 
     name: str
-    releases_gil: bool
-    least: int  # as many trainings take about as long as one: fewer are not worth a batch of their own
+    group: type[Group]
+    releases_gil = True
+    least = 1  # as many trainings take about as long as one: fewer are not worth a batch of their own
+    summations: tuple[str, ...] = ("library",)
+    has_gpu: Callable[[], bool] | None = None  # whether there is a GPU here; None for a backend that never uses one
 
     def unsupported(self, trial: Trial) -> str | None:
         """Return why this trial cannot be trained here, or None if it can."""
+        if trial.device != "cpu" and not (self.has_gpu and self.has_gpu()):
+            where = " on this machine" if self.has_gpu else ""
+            return f"backend {self.name} has no device {trial.device!r}{where}; it has cpu"
+        if trial.summation not in self.summations:
+            return f"backend {self.name} has no summation {trial.summation!r}; it has library"
+        return None
 
+    @abstractmethod
     def cost_us(self, trial: Trial) -> float:
         """Return about how many microseconds an iteration of one training takes, among at least ``least`` of them."""
 
+    def group_size(self, trial: Trial) -> int:  # noqa: ARG002 - of any trial, unless a backend says otherwise
+        """Return how many trainings advance together at most."""
+        return 1
+
+    def groups(self, batch: Batch) -> Iterator[Ints]:
+        """Yield the indices in the batch of trainings that advance together."""
+        indices, size = np.arange(len(batch)), self.group_size(batch.trial)
+        return (indices[start : start + size] for start in range(0, len(batch), size))
+
     def train(self, batch: Batch) -> Outcome:
-        """Train every training of the batch from its weights."""
+        """Train every training of the batch from its weights; those of a group share its time equally."""
+        assert not self.unsupported(batch.trial), f"backend {self.name} was asked to train what it refuses"
+        trial, size, checkpoints = batch.trial, len(batch), len(batch.trial.checkpoints)
+        outcome = Outcome(
+            loss_TC=np.full((size, checkpoints), np.nan),
+            predictions_TN=np.empty((size, len(trial.gate.targets))),
+            weights_TP=np.empty((size, trial.network.parameters)),
+            solved_at_T=np.full(size, NEVER),
+            correct_at_T=np.full(size, NEVER),
+            iterations_T=np.full(size, trial.iterations),
+            seconds_TC=np.zeros((size, checkpoints)),
+            together=min(size, self.group_size(trial)),
+        )
+        with np.errstate(all="ignore"):  # a diverging training is data, not a warning
+            compile_seconds = sum(self._train_group(batch, indices, outcome) for indices in self.groups(batch))
+        return replace(outcome, compile_seconds=compile_seconds)
+
+    def _train_group(self, batch: Batch, indices: Ints, outcome: Outcome) -> float:
+        """Train some of the batch's trainings into their rows of the outcome; return the seconds spent on compiling."""
+        trial, group = batch.trial, self.group(batch.take(indices))
+        for checkpoint, (start, end) in enumerate(pairwise([*trial.checkpoints.tolist(), trial.iterations])):
+            started = perf_counter() - group.compile_seconds
+            outcome.loss_TC[indices, checkpoint] = group.advance(start, end)
+            seconds = perf_counter() - group.compile_seconds - started
+            outcome.seconds_TC[indices, checkpoint] = seconds / len(indices)
+            if trial.stop == "solved" and group.all_solved():
+                break
+        predictions_TN, weights_TP, solved_at_T, correct_at_T = group.results()
+        solved_at_T = np.where(solved_at_T > trial.iterations, NEVER, solved_at_T)
+        stopped_T = (solved_at_T != NEVER) & (trial.stop == "solved")
+        done_T = np.where(stopped_T, solved_at_T, trial.iterations)
+        outcome.predictions_TN[indices], outcome.weights_TP[indices] = predictions_TN, weights_TP
+        outcome.solved_at_T[indices], outcome.iterations_T[indices] = solved_at_T, done_T
+        outcome.correct_at_T[indices] = np.where(correct_at_T > done_T, NEVER, correct_at_T)
+        outcome.loss_TC[indices] = np.where(trial.checkpoints > done_T[:, None], np.nan, outcome.loss_TC[indices])
+        return group.compile_seconds
 
 
-def refusal(name: str, trial: Trial, *, gpu: bool | None = None, fuses: bool = False) -> str | None:
-    """Return why a backend cannot train this on that device, or sum it that way, or None if it can.
+class Unavailable(Backend):
+    """Stand-in for a backend whose package is not installed: it refuses every trial."""
 
-    ``gpu``: whether there is one on this machine, None for a backend that never uses one.
-    """
-    if trial.device != "cpu" and not gpu:
-        here = "" if gpu is None else " on this machine"
-        return f"backend {name} has no device {trial.device!r}{here}; it has cpu"
-    if trial.summation != "library" and not fuses:
-        return f"backend {name} has no summation {trial.summation!r}; it has library"
-    return None
+    def __init__(self, name: str, package: str, extra: str) -> None:
+        """Name the package, and the project's extra that it is in."""
+        self.name, self.package, self.extra = name, package, extra
 
+    def unsupported(self, trial: Trial) -> str:  # noqa: ARG002 - a backend's
+        """Refuse the trial, and say what to install."""
+        return f"backend {self.name} needs {self.package}; install it with: pip install 'bench[{self.extra}]'"
 
-def unwritten(batch: Batch, together: int) -> Outcome:
-    """Return an outcome in which nothing is known yet but the budget, to be filled in group by group."""
-    trial, size, checkpoints = batch.trial, len(batch), len(batch.trial.checkpoints)
-    return Outcome(
-        loss_TC=np.full((size, checkpoints), np.nan),
-        predictions_TN=np.empty((size, len(trial.gate.targets))),
-        weights_TP=np.empty((size, trial.network.parameters)),
-        solved_at_T=np.full(size, NEVER),
-        correct_at_T=np.full(size, NEVER),
-        iterations_T=np.full(size, trial.iterations),
-        seconds_TC=np.zeros((size, checkpoints)),
-        together=min(size, together),
-    )
+    def cost_us(self, trial: Trial) -> float:  # noqa: ARG002 - likewise
+        """Return a number that nothing depends on: every trial is refused."""
+        return 1.0
 
 
-def iterations_done(trial: Trial, solved_at_T: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return how many iterations each training did: all, or with ``stop = "solved"`` those up to its solution."""
-    stopped = (solved_at_T != NEVER) & (trial.stop == "solved")
-    done: NDArray[np.int64] = np.where(stopped, solved_at_T, trial.iterations)
-    return done
+# ------------------------------------------------------------------ one network at a time
 
 
-def until(trial: Trial, done_T: NDArray[np.int64], loss_TC: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the losses ``[T, C]`` up to where each training stopped, NaN after that."""
-    losses: NDArray[np.float64] = np.where(trial.checkpoints > done_T[:, None], np.nan, loss_TC)
-    return losses
+class LoopBackend(Backend):
+    """Backend that trains one network after the other, each in a Python loop."""
+
+    releases_gil = False
+    overhead_us: float  # of the interpreter, for a layer's part of one step
+
+    def cost_us(self, trial: Trial) -> float:
+        """Return the interpreter's overhead plus the arithmetic, in microseconds."""
+        observations = len(trial.gate.targets)
+        steps = observations if trial.update == "online" else 1
+        layers = len(trial.network.layers)
+        return steps * layers * self.overhead_us + observations * trial.network.parameters * MULTIPLY_ADD_US
 
 
-class Training(ABC):
-    """One network being trained by a loop: the backend's own part."""
+class LoopTraining(Group):
+    """One network in a loop that checks for convergence before every update; subclasses predict and step."""
+
+    def __init__(self, batch: Batch) -> None:
+        """Prepare the targets and the tolerance in the trial's dtype, as `within` and `right_side` have them."""
+        self.trial = trial = batch.trial
+        dtype = np.dtype(trial.dtype)
+        self.targets_N = trial.gate.targets.astype(dtype)
+        self.side_N = self.targets_N > 0.5
+        self.tolerance = dtype.type(trial.tolerance)
+        self.solved_at = self.correct_at = NEVER
+        # for targets of 0 and 1, and a tolerance below 0.5, solved implies correct: the cheaper test comes first
+        self.solved_is_correct = bool(np.isin(self.targets_N, (0, 1)).all() and self.tolerance < 0.5)
 
     @abstractmethod
     def predict(self) -> Array:
@@ -95,123 +191,37 @@ class Training(ABC):
     def weights(self) -> Array:
         """Return the current weights ``[P]`` in the flat order of `Network`."""
 
-
-class LoopBackend(ABC):
-    """Trains one network after the other; subclasses say how one is predicted and stepped."""
-
-    name: str
-    releases_gil = False
-    least = 1
-    overhead_us: float
-
-    @abstractmethod
-    def unsupported(self, trial: Trial) -> str | None:
-        """Return why this trial cannot be trained here, or None if it can."""
-
-    @abstractmethod
-    def start(self, batch: Batch, index: int) -> Training:
-        """Return training ``index`` of the batch, at its initial weights."""
-
-    def cost_us(self, trial: Trial) -> float:
-        """Return the interpreter's overhead per step plus the arithmetic, in microseconds."""
-        observations = len(trial.gate.targets)
-        steps = observations if trial.update == "online" else 1
-        layers = len(trial.network.layers)
-        return steps * layers * self.overhead_us + observations * trial.network.parameters * MACHINE_US
-
-    def train(self, batch: Batch) -> Outcome:
-        """Train the batch one network at a time."""
-        with np.errstate(all="ignore"):  # a diverging training is data, not a warning
-            runs = [self._run(batch, index) for index in range(len(batch))]
-        loss, predictions, weights, solved_at, correct_at, done, seconds = zip(*runs, strict=True)
-        return Outcome(
-            loss_TC=np.array(loss, dtype=np.float64),
-            predictions_TN=np.array(predictions, dtype=np.float64),
-            weights_TP=np.array(weights, dtype=np.float64),
-            solved_at_T=np.array(solved_at, dtype=np.int64),
-            correct_at_T=np.array(correct_at, dtype=np.int64),
-            iterations_T=np.array(done, dtype=np.int64),
-            seconds_TC=np.array(seconds, dtype=np.float64),
-        )
-
-    def _run(self, batch: Batch, index: int) -> tuple[Array, Array, Array, int, int, int, Array]:
-        """Train one network, watching for convergence before every update and after the last."""
-        training = self.start(batch, index)
-        watch = Watch(batch.trial)
-        stops = batch.trial.stop == "solved"
-        checkpoints = [*batch.trial.checkpoints.tolist(), batch.trial.iterations]
-        loss = np.full(len(checkpoints) - 1, np.nan)
-        seconds = np.zeros(len(checkpoints) - 1)
-        done = 0
-        for place, end in enumerate(checkpoints[1:]):
-            started = perf_counter()
-            watch.see(training.predict(), done)
-            loss[place] = training.loss()
-            while done < end and not (stops and watch.solved):
-                training.step()
-                done += 1
-                if done < end:
-                    watch.see(training.predict(), done)
-            seconds[place] = perf_counter() - started
-            if stops and watch.solved:
+    def advance(self, start: int, end: int) -> Array:
+        """Do the iterations from start to end, unless it stops; return the loss ``[1]`` before the first."""
+        stops, loss = self.trial.stop == "solved", math.nan
+        for iteration in range(start, end):
+            self._check(self.predict(), iteration)
+            if iteration == start:
+                loss = self.loss()
+            if stops and self.all_solved():
                 break
-        predictions = training.predict()
-        watch.see(predictions, done)
-        return loss, predictions, training.weights(), watch.solved_at, watch.correct_at, done, seconds
+            self.step()
+        return np.array([loss])
 
-
-class Watch:
-    """Notes the first iteration at which all predictions were correct, and at which they solved the gate."""
-
-    def __init__(self, trial: Trial) -> None:
-        """Prepare the targets and the tolerance in the trial's dtype, as `within` and `right_side` judge."""
-        dtype = np.dtype(trial.dtype)
-        self.targets = trial.gate.targets.astype(dtype)
-        self.side = self.targets > 0.5
-        self.tolerance = dtype.type(trial.tolerance)
-        self.solved_at = self.correct_at = NEVER
-        # for targets of 0 and 1, and a tolerance below 0.5, solved implies correct: the cheaper test comes first
-        self.implied = bool(np.isin(self.targets, (0, 1)).all() and self.tolerance < 0.5)
-
-    @property
-    def solved(self) -> bool:
+    def all_solved(self) -> bool:
         """Whether the gate has been solved at some iteration."""
         return self.solved_at != NEVER
 
-    def see(self, predictions_N: Array, iteration: int) -> None:
-        """Look at the predictions before the update of that iteration."""
+    def results(self) -> Results:
+        """Check the final predictions too, and return all results."""
+        predictions_N = self.predict()
+        self._check(predictions_N, self.trial.iterations)
+        solved_at_T, correct_at_T = np.array([[self.solved_at], [self.correct_at]])
+        return predictions_N[None], self.weights()[None], solved_at_T, correct_at_T
+
+    def _check(self, predictions_N: Array, iteration: int) -> None:
+        """Keep the iteration if its predictions are the first to be correct, or to solve the gate."""
         if NEVER not in (self.solved_at, self.correct_at):
             return
         if self.correct_at == NEVER:
-            if ((predictions_N > 0.5) == self.side).all() and not np.isnan(predictions_N).any():
+            if ((predictions_N > 0.5) == self.side_N).all() and not np.isnan(predictions_N).any():
                 self.correct_at = iteration
-            elif self.implied:
+            elif self.solved_is_correct:
                 return
-        if self.solved_at == NEVER and (np.abs(predictions_N - self.targets) <= self.tolerance).all():
+        if self.solved_at == NEVER and (np.abs(predictions_N - self.targets_N) <= self.tolerance).all():
             self.solved_at = iteration
-
-
-# ------------------------------------------------------------------ missing
-
-
-@dataclass
-class Unavailable:
-    """A backend that is not there; ``extra`` is the project's extra that brings its ``package``."""
-
-    name: str
-    package: str
-    extra: str
-    releases_gil: bool = False
-    least: int = 1
-
-    def unsupported(self, trial: Trial) -> str:  # noqa: ARG002 - a backend's
-        """Refuse every trial."""
-        return f"backend {self.name} needs {self.package}; install it with: pip install 'bench[{self.extra}]'"
-
-    def cost_us(self, trial: Trial) -> float:  # noqa: ARG002 - likewise
-        """Return something: nothing is ever trained here."""
-        return 1.0
-
-    def train(self, batch: Batch) -> Outcome:  # noqa: ARG002 - likewise
-        """Raise: the trial was refused."""
-        raise AssertionError(f"backend {self.name} was asked to train what it refuses")

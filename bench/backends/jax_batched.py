@@ -1,7 +1,7 @@
 """JAX as its users write it: jax.grad of the loss, vmap over the trainings, a loop over the iterations, jit.
 
 Shapes: T trainings, L trainings that a program advances together, N observations, I inputs of the network,
-C checkpoints, P parameters of the network.
+P parameters of the network.
 
 How XLA rounds depends on how many trainings a program is compiled for. So a trial always runs in programs of L
 trainings, the last filled up with idle ones: what a training gives does not depend on those beside it.
@@ -10,9 +10,8 @@ and on a CPU it is twice as fast as lax.scan.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cache, partial
-from itertools import pairwise
+from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -21,18 +20,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
-from numpy.typing import NDArray
 
-from bench.backends.base import iterations_done, refusal, until, unwritten
+from bench.backends.base import Array as HostArray
+from bench.backends.base import Backend, Group, Results, loss_factor, padded
 from bench.model.loss import HUBER_DELTA, LOG_FLOOR, SLOPE_FLOOR, loss_value
 from bench.model.network import Network
-from bench.model.outcome import NEVER, Batch, Outcome
+from bench.model.outcome import Batch, Outcome
 from bench.model.trial import Trial
 
 Parameters = list[tuple[Array, Array | None]]  # a layer's weight [fan_in, fan_out] and bias [fan_out]
 
 LANES = 256  # trainings that a program advances together
-ROOM = 2**23  # numbers in a layer's outputs at most, else a program advances fewer
+MAX_OUTPUTS = 2**23  # numbers in a layer's outputs at most, else a program advances fewer
+NEVER = 2**31 - 1  # in solved_at and correct_at: not yet
+PRODUCT_US = 0.001  # microseconds for one multiply-add of all three passes: only chunk sizes depend on it
+STEP_US = 5.0  # and for starting what a step is made of
+PROGRAMS: dict[Any, Any] = {}  # compiled in this process, by settings, dtype and size of the table
+COMPILING = Lock()
 
 
 class State(NamedTuple):
@@ -46,14 +50,14 @@ class State(NamedTuple):
 
 
 class Rates(NamedTuple):
-    """What may differ from training to training."""
+    """Learning rate and momentum, which may differ from training to training."""
 
     learning_rate: Array
     momentum: Array
 
 
 class Task(NamedTuple):
-    """What all trainings share, as data: none of it is compiled in."""
+    """Table and settings that all trainings share, as data: none of it is compiled in."""
 
     inputs: Array
     targets: Array
@@ -63,8 +67,8 @@ class Task(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What a program is compiled for."""
+class StaticSettings:
+    """Settings that a program is compiled for, and the number of trainings that it advances."""
 
     network: Network
     activation: str
@@ -74,11 +78,11 @@ class Recipe:
     device: str
 
     @classmethod
-    def of(cls, trial: Trial) -> "Recipe":
-        """Return the trial's recipe; without hidden neurons there is no activation to tell apart."""
+    def of(cls, trial: Trial) -> "StaticSettings":
+        """Return the trial's settings; without hidden neurons there is no activation to tell apart."""
         widest = max(len(trial.gate.targets) * layer.fan_out for layer in trial.network.layers)
         activation = trial.activation if trial.hidden else "sigmoid"
-        lanes = max(1, min(LANES, ROOM // widest))
+        lanes = max(1, min(LANES, MAX_OUTPUTS // widest))
         return cls(trial.network, activation, trial.loss, trial.update == "online", lanes, trial.device)
 
 
@@ -109,42 +113,42 @@ LOSSES: dict[str, Callable[[Array, Array], Array]] = {
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {"sigmoid": jax.nn.sigmoid, "tanh": jnp.tanh, "relu": jax.nn.relu}
 
 
-def predict(recipe: Recipe, parameters: Parameters, inputs_NI: Array) -> Array:
+def predict(static: StaticSettings, parameters: Parameters, inputs_NI: Array) -> Array:
     """Return the predictions ``[N]``."""
     outputs = inputs_NI
-    for place, (weight, bias) in enumerate(parameters):
+    for k, (weight, bias) in enumerate(parameters):
         linear = outputs @ weight if bias is None else outputs @ weight + bias
-        last = place == len(parameters) - 1
-        outputs = jax.nn.sigmoid(linear) if last else ACTIVATIONS[recipe.activation](linear)
+        last = k == len(parameters) - 1
+        outputs = jax.nn.sigmoid(linear) if last else ACTIVATIONS[static.activation](linear)
     return outputs[:, 0]
 
 
-def loss(parameters: Parameters, recipe: Recipe, inputs_NI: Array, targets_N: Array, factor: Array) -> Any:
+def loss(parameters: Parameters, static: StaticSettings, inputs_NI: Array, targets_N: Array, factor: Array) -> Any:
     """Return the loss, and the predictions that gave it."""
-    predictions = predict(recipe, parameters, inputs_NI)
-    return factor * LOSSES[recipe.loss](predictions, targets_N).sum(), predictions
+    predictions = predict(static, parameters, inputs_NI)
+    return factor * LOSSES[static.loss](predictions, targets_N).sum(), predictions
 
 
-def descend(recipe: Recipe, state: State, rates: Rates, *observations: Array) -> tuple[State, Array]:
+def descend(static: StaticSettings, state: State, rates: Rates, *observations: Array) -> tuple[State, Array]:
     """Do one step of gradient descent with momentum, as torch.optim.SGD does; return the predictions before it."""
-    gradient, predictions = jax.grad(loss, has_aux=True)(state.parameters, recipe, *observations)
+    gradient, predictions = jax.grad(loss, has_aux=True)(state.parameters, static, *observations)
     velocity = jax.tree.map(lambda v, g: rates.momentum * v + g, state.velocity, gradient)
     parameters = jax.tree.map(lambda w, v: w - rates.learning_rate * v, state.parameters, velocity)
     return state._replace(parameters=parameters, velocity=velocity), predictions
 
 
-def one_pass(recipe: Recipe, state: State, rates: Rates, task: Task) -> tuple[State, Array]:
+def one_pass(static: StaticSettings, state: State, rates: Rates, task: Task) -> tuple[State, Array]:
     """Do a step per observation in the table's order; return the predictions before the first."""
 
     def step(state: State, row: tuple[Array, Array]) -> tuple[State, None]:
-        return descend(recipe, state, rates, row[0][None], row[1][None], task.factor)[0], None
+        return descend(static, state, rates, row[0][None], row[1][None], task.factor)[0], None
 
-    predictions = predict(recipe, state.parameters, task.inputs)
+    predictions = predict(static, state.parameters, task.inputs)
     return lax.scan(step, state, (task.inputs, task.targets))[0], predictions
 
 
-def watch(state: State, predictions_N: Array, task: Task, iteration: Array) -> State:
-    """Note the iteration, if it is the first whose predictions are correct, or solve the gate."""
+def check(state: State, predictions_N: Array, task: Task, iteration: Array) -> State:
+    """Keep the iteration if its predictions are the first to be correct, or to solve the gate."""
     solved = (jnp.abs(predictions_N - task.targets) <= task.tolerance).all()
     correct = (((predictions_N > 0.5) == (task.targets > 0.5)) & ~jnp.isnan(predictions_N)).all()
     return state._replace(
@@ -153,163 +157,124 @@ def watch(state: State, predictions_N: Array, task: Task, iteration: Array) -> S
     )
 
 
-def advance(recipe: Recipe, state: State, rates: Rates, task: Task, start: Array, end: Array) -> State:
+def advance(static: StaticSettings, state: State, rates: Rates, task: Task, start: Array, end: Array) -> State:
     """Do the iterations from start to end."""
 
     def iterate(iteration: Array, state: State) -> State:
-        if recipe.online:
-            after, predictions = one_pass(recipe, state, rates, task)
+        if static.online:
+            after, predictions = one_pass(static, state, rates, task)
         else:
-            after, predictions = descend(recipe, state, rates, task.inputs, task.targets, task.factor)
-        seen = watch(state, predictions, task, iteration)
-        done = task.stops & (seen.solved_at <= iteration)
+            after, predictions = descend(static, state, rates, task.inputs, task.targets, task.factor)
+        checked = check(state, predictions, task, iteration)
+        done = task.stops & (checked.solved_at <= iteration)
         freeze = partial(jax.tree.map, partial(jnp.where, done))
         parameters, velocity = freeze(state.parameters, after.parameters), freeze(state.velocity, after.velocity)
         first = jnp.where(iteration == start, predictions, state.predictions)
-        return State(parameters, velocity, seen.solved_at, seen.correct_at, first)
+        return State(parameters, velocity, checked.solved_at, checked.correct_at, first)
 
     done: State = lax.fori_loop(start, end, iterate, state)
     return done
 
 
-# ------------------------------------------------------------------ jax batched
+class ProgramGroup(Group):
+    """Trainings that one program advances, the last of them idle if there are fewer than it takes."""
+
+    def __init__(self, batch: Batch) -> None:
+        """Put the trainings at their initial weights, and have the program compiled."""
+        self.trial = trial = batch.trial
+        self.static, self.size = StaticSettings.of(trial), len(batch)
+        numbers = (trial.gate.inputs, trial.gate.targets, loss_factor(trial), trial.tolerance)
+        inputs, targets, factor, tolerance = (jnp.asarray(number, dtype=trial.dtype) for number in numbers)
+        self.task = Task(inputs, targets, factor, tolerance, jnp.asarray(trial.stop == "solved"))
+        self.rates = Rates(self._padded(batch.learning_rate_T), self._padded(batch.momentum_T))
+        parameters: Parameters = []
+        for layer in trial.network.layers:
+            weight = self._padded(batch.weights_TP[:, layer.weight].reshape(-1, layer.fan_in, layer.fan_out))
+            parameters.append((weight, None if layer.bias is None else self._padded(batch.weights_TP[:, layer.bias])))
+        never = jnp.full(self.static.lanes, NEVER, dtype=jnp.int32)
+        predictions = jnp.zeros((self.static.lanes, len(trial.gate.targets)), dtype=trial.dtype)
+        self.state = State(parameters, jax.tree.map(jnp.zeros_like, parameters), never, never, predictions)
+        self.program, self.compile_seconds = self._compile()
+
+    def advance(self, start: int, end: int) -> HostArray:
+        """Do the iterations from start to end; return the losses ``[T]`` before the first."""
+        self.state = self._run(start, end)
+        targets = self.trial.gate.targets.astype(self.trial.dtype)
+        return loss_value(self.trial.loss, self.trial.reduction, self._take(self.state.predictions), targets)
+
+    def all_solved(self) -> bool:
+        """Whether every training has been solved."""
+        return bool((self._take(self.state.solved_at) != NEVER).all())
+
+    def results(self) -> Results:
+        """Check the final predictions too, and return all results."""
+        # by one iteration more, of which only the check before its update is kept
+        end = self.trial.iterations
+        checked = self._run(end, end + 1)
+        weights = [self._take(part).reshape(self.size, -1) for part in jax.tree.leaves(self.state.parameters)]
+        solved_at_T, correct_at_T = self._take(checked.solved_at), self._take(checked.correct_at)
+        return self._take(checked.predictions), np.concatenate(weights, axis=1), solved_at_T, correct_at_T
+
+    def _padded(self, values: HostArray) -> Array:
+        """Return values ``[T, ...]`` as ``[L, ...]`` in the trial's dtype, zeros filling up."""
+        return jnp.asarray(padded(values, self.static.lanes, self.trial.dtype))
+
+    def _take(self, values: Array) -> Any:
+        """Return the values of the trainings that are not idle, as an array of NumPy's."""
+        return np.asarray(values)[: self.size]
+
+    def _run(self, start: int, end: int) -> State:
+        """Return the state after the iterations from start to end, all of which is there at the same time."""
+        state: State = self.program(self.state, self.rates, self.task, np.int32(start), np.int32(end))
+        state.solved_at.block_until_ready()
+        return state
+
+    def _compile(self) -> tuple[Any, float]:
+        """Return the program that advances L trainings, and the seconds that compiling it took just now."""
+        key = self.static, self.task.inputs.dtype, self.task.inputs.shape
+        started = perf_counter()
+        with COMPILING:
+            if key in PROGRAMS:
+                return PROGRAMS[key], 0.0
+            # a worker has one core
+            options = {"xla_cpu_multi_thread_eigen": False} if self.static.device == "cpu" else None
+            each = jax.vmap(partial(advance, self.static), in_axes=(0, 0, None, None, None))
+            self.program = jax.jit(each, compiler_options=options)
+            self._run(0, 0)  # compiles; what lower().compile() returns costs more to call than a short stretch takes
+            PROGRAMS[key] = self.program
+            return self.program, perf_counter() - started
 
 
-Floats = NDArray[np.floating[Any]]
-Places = NDArray[np.int64]
-
-LATER = 2**31 - 1  # in solved_at and correct_at: not yet
-PRODUCT_US = 0.001  # microseconds for one multiply-add of all three passes: only chunk sizes depend on it
-STEP_US = 5.0  # and for starting what a step is made of
-PROGRAMS: dict[Any, Any] = {}  # compiled in this process, by recipe, dtype and size of the table
-COMPILING = Lock()
-
-
-class JaxBatched:
+class JaxBatched(Backend):
     """Networks side by side, in JAX."""
 
     name = "jax"
-    releases_gil = True  # XLA runs without it
+    group = ProgramGroup
     least = LANES
 
-    def unsupported(self, trial: Trial) -> str | None:
-        """Refuse a GPU that is not there, and fused sums."""
-        return refusal(self.name, trial, gpu=trial.device != "cpu" and has(trial.device))
+    def has_gpu(self) -> bool:
+        """Whether JAX can use a GPU here."""
+        try:
+            return bool(jax.devices("cuda"))
+        except RuntimeError:
+            return False
 
     def cost_us(self, trial: Trial) -> float:
         """Return what an iteration of one training costs in a full program, in microseconds, compilation apart."""
         observations = len(trial.gate.targets)
         steps = observations if trial.update == "online" else 1
-        starts = STEP_US * len(trial.network.layers) / Recipe.of(trial).lanes
+        starts = STEP_US * len(trial.network.layers) / StaticSettings.of(trial).lanes
         return steps * starts + PRODUCT_US * observations * trial.network.parameters
 
+    def group_size(self, trial: Trial) -> int:
+        """Return how many trainings a program advances."""
+        return StaticSettings.of(trial).lanes
+
     def train(self, batch: Batch) -> Outcome:
-        """Train the batch, a program's trainings at a time."""
-        trial, size = batch.trial, len(batch)
-        recipe = Recipe.of(trial)
-        outcome = unwritten(batch, recipe.lanes)
-        compile_seconds = 0.0
+        """Train every training of the batch from its weights."""
         with (
-            jax.enable_x64(trial.dtype == "float64"),
-            jax.default_device(jax.devices(trial.device)[0]),
+            jax.enable_x64(batch.trial.dtype == "float64"),
+            jax.default_device(jax.devices(batch.trial.device)[0]),
             jax.default_matmul_precision("float32"),  # not the shorter numbers of a GPU's tensor cores
         ):
-            for start in range(0, size, recipe.lanes):
-                places = np.arange(start, min(start + recipe.lanes, size))
-                compile_seconds += train_group(recipe, batch, places, outcome)
-        return replace(outcome, compile_seconds=compile_seconds)
-
-
-def train_group(recipe: Recipe, batch: Batch, places: Places, outcome: Outcome) -> float:
-    """Train up to L of the batch's trainings into their rows of the outcome; return the seconds of compilation."""
-    trial = batch.trial
-    task, rates, state = task_of(trial), rates_of(recipe, batch, places), state_of(recipe, batch, places)
-    program, compile_seconds = compiled(recipe, task, rates, state)
-    targets = trial.gate.targets.astype(trial.dtype)
-    for place, (start, end) in enumerate(pairwise([*trial.checkpoints.tolist(), trial.iterations])):
-        started = perf_counter()
-        state = program(state, rates, task, np.int32(start), np.int32(end))
-        state.solved_at.block_until_ready()  # all that a program gives is there at the same time
-        with np.errstate(all="ignore"):  # a diverging training is data, not a warning
-            found = loss_value(trial.loss, trial.reduction, np.asarray(state.predictions)[: len(places)], targets)
-        outcome.loss_TC[places, place] = found
-        outcome.seconds_TC[places, place] = (perf_counter() - started) / len(places)
-        if trial.stop == "solved" and (state.solved_at[: len(places)] != LATER).all():
-            break
-    # one iteration more, of which only the look at the predictions before it is kept
-    looked = program(state, rates, task, np.int32(trial.iterations), np.int32(trial.iterations + 1))
-    write(outcome, trial, places, looked._replace(parameters=state.parameters))
-    return compile_seconds
-
-
-def write(outcome: Outcome, trial: Trial, places: Places, state: State) -> None:
-    """Write what became of a program's trainings into their rows of the outcome."""
-    size = len(places)
-    outcome.predictions_TN[places] = np.asarray(state.predictions)[:size]
-    parts = [np.asarray(part)[:size].reshape(size, -1) for part in jax.tree.leaves(state.parameters)]
-    outcome.weights_TP[places] = np.concatenate(parts, axis=1)
-    for found, into in ((state.solved_at, outcome.solved_at_T), (state.correct_at, outcome.correct_at_T)):
-        at = np.asarray(found)[:size]
-        into[places] = np.where(at == LATER, NEVER, at)
-    done = iterations_done(trial, outcome.solved_at_T[places])
-    outcome.iterations_T[places] = done
-    outcome.loss_TC[places] = until(trial, done, outcome.loss_TC[places])
-
-
-@cache
-def has(platform: str) -> bool:
-    """Whether JAX can use such a device here."""
-    try:
-        return bool(jax.devices(platform))
-    except RuntimeError:
-        return False
-
-
-def task_of(trial: Trial) -> Task:
-    """Return what the trial's trainings share, in its dtype."""
-    averaged = 1 if trial.reduction == "sum" or trial.update == "online" else len(trial.gate.targets)
-    numbers = (trial.gate.inputs, trial.gate.targets, 1 / averaged, trial.tolerance)
-    inputs, targets, factor, tolerance = (jnp.asarray(number, dtype=trial.dtype) for number in numbers)
-    return Task(inputs, targets, factor, tolerance, jnp.asarray(trial.stop == "solved"))
-
-
-def padded(recipe: Recipe, values: Floats, dtype: str) -> Floats:
-    """Return values ``[T, ...]`` as ``[L, ...]`` in that dtype, zeros filling up."""
-    result = np.zeros((recipe.lanes, *values.shape[1:]), dtype=dtype)
-    with np.errstate(over="ignore"):  # a rate that the precision cannot hold is infinite there
-        result[: len(values)] = values
-    return result
-
-
-def rates_of(recipe: Recipe, batch: Batch, places: Places) -> Rates:
-    """Return the learning rates and momenta of L trainings."""
-    values = (batch.learning_rate_T[places], batch.momentum_T[places])
-    return Rates(*(jnp.asarray(padded(recipe, value, batch.trial.dtype)) for value in values))
-
-
-def state_of(recipe: Recipe, batch: Batch, places: Places) -> State:
-    """Return L trainings at their initial weights."""
-    weights_LP = padded(recipe, batch.weights_TP[places], batch.trial.dtype)
-    parameters: Parameters = []
-    for layer in recipe.network.layers:
-        weight = weights_LP[:, layer.weight].reshape(-1, layer.fan_in, layer.fan_out)
-        parameters.append((jnp.asarray(weight), None if layer.bias is None else jnp.asarray(weights_LP[:, layer.bias])))
-    later = jnp.full(recipe.lanes, LATER, dtype=jnp.int32)
-    predictions = jnp.zeros((recipe.lanes, len(batch.trial.gate.targets)), dtype=batch.trial.dtype)
-    return State(parameters, jax.tree.map(jnp.zeros_like, parameters), later, later, predictions)
-
-
-def compiled(recipe: Recipe, task: Task, rates: Rates, state: State) -> tuple[Any, float]:
-    """Return the program that advances L trainings, and the seconds that compiling it took just now."""
-    key = recipe, task.inputs.dtype, task.inputs.shape
-    started = perf_counter()
-    with COMPILING:
-        if key in PROGRAMS:
-            return PROGRAMS[key], 0.0
-        options = {"xla_cpu_multi_thread_eigen": False} if recipe.device == "cpu" else None  # a worker has one core
-        each = jax.vmap(partial(advance, recipe), in_axes=(0, 0, None, None, None))
-        program = jax.jit(each, compiler_options=options)
-        # compiled by doing no iteration: what lower().compile() returns costs more to call than a short stretch takes
-        program(state, rates, task, np.int32(0), np.int32(0)).solved_at.block_until_ready()
-        PROGRAMS[key] = program
-        return program, perf_counter() - started
+            return super().train(batch)

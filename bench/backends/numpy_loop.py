@@ -1,52 +1,31 @@
-"""A plain NumPy loop with gradients by hand: slow, readable, and the oracle for every other backend.
+"""Plain NumPy loop with gradients by hand: slow, readable, and the oracle for every other backend.
 
 Shapes: N observations, I inputs of a layer, O outputs of a layer, P parameters of the network. The order of the
 operations is that of the usual textbook loop, so that its float64 digits are the textbook's.
 """
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from bench.backends.base import LoopBackend, Training, refusal
+from bench.backends.base import Array, LoopBackend, LoopTraining
 from bench.model.loss import loss_slope, loss_value
 from bench.model.network import ACTIVATIONS, sigmoid
 from bench.model.outcome import Batch
-from bench.model.trial import Trial
-
-Array = NDArray[np.floating[Any]]
 
 
-class NumpyLoop(LoopBackend):
-    """One network at a time, in NumPy."""
+class NumpyTraining(LoopTraining):
+    """Forward pass, backward pass and update of one network."""
 
-    name = "numpy"
-    overhead_us = 12.0
-
-    def unsupported(self, trial: Trial) -> str | None:
-        """Refuse a GPU, and fused sums: NumPy's BLAS decides how dot products are rounded."""
-        return refusal(self.name, trial)
-
-    def start(self, batch: Batch, index: int) -> "NumpyTraining":
-        """Return one training at its initial weights."""
-        return NumpyTraining(batch, index)
-
-
-class NumpyTraining(Training):
-    """The forward pass, the backward pass and the update of one network."""
-
-    def __init__(self, batch: Batch, index: int) -> None:
+    def __init__(self, batch: Batch) -> None:
         """Copy the initial weights in the trial's dtype; the layers are views of them, and of their gradients."""
+        super().__init__(batch)
         trial = batch.trial
-        self.trial = trial
         dtype = np.dtype(trial.dtype)
         self.inputs = trial.gate.inputs.astype(dtype)
         self.targets = trial.gate.targets.astype(dtype)[:, None]
-        self.learning_rate = dtype.type(batch.learning_rate_T[index])
-        self.momentum = dtype.type(batch.momentum_T[index])
+        self.learning_rate = dtype.type(batch.learning_rate_T[0])
+        self.momentum = dtype.type(batch.momentum_T[0])
         self.activation = ACTIVATIONS[trial.activation]
-        self.flat_P = batch.weights_TP[index].astype(dtype)
+        self.flat_P: Array = batch.weights_TP[0].astype(dtype)
         self.gradient_P = np.zeros_like(self.flat_P)
         self.velocity_P = np.zeros_like(self.flat_P)
         self.layers = trial.network.unflatten(self.flat_P)
@@ -74,18 +53,17 @@ class NumpyTraining(Training):
 
     def weights(self) -> Array:
         """Return a copy of the weights."""
-        weights: Array = self.flat_P.copy()
-        return weights
+        return self.flat_P.copy()
 
     def _forward(self, inputs_NI: Array) -> list[Array]:
         """Return the inputs and every layer's output, ``[N, O]`` each."""
         outputs = [inputs_NI]
         last = len(self.layers) - 1
-        for place, (weight, bias) in enumerate(self.layers):
+        for k, (weight, bias) in enumerate(self.layers):
             linear = np.dot(outputs[-1], weight)
             if bias is not None:
                 linear = linear + bias
-            outputs.append(sigmoid(linear) if place == last else self.activation.value(linear))
+            outputs.append(sigmoid(linear) if k == last else self.activation.value(linear))
         return outputs
 
     def _backward(self, outputs: list[Array], targets_N1: Array) -> None:
@@ -93,14 +71,14 @@ class NumpyTraining(Training):
         prediction = outputs[-1]
         slope = loss_slope(self.trial.loss, self.trial.reduction, prediction[:, 0], targets_N1[:, 0])[:, None]
         delta = slope * (prediction * (1 - prediction))
-        for place in range(len(self.layers) - 1, -1, -1):
-            weight, _ = self.layers[place]
-            by_weight, by_bias = self.gradients[place]
-            np.dot(outputs[place].T, delta, out=by_weight)
+        for k in range(len(self.layers) - 1, -1, -1):
+            weight, _ = self.layers[k]
+            by_weight, by_bias = self.gradients[k]
+            np.dot(outputs[k].T, delta, out=by_weight)
             if by_bias is not None:
                 np.add.reduce(delta, axis=0, out=by_bias)
-            if place:
-                delta = np.dot(delta, weight.T) * self.activation.slope(outputs[place])
+            if k:
+                delta = np.dot(delta, weight.T) * self.activation.slope(outputs[k])
 
     def _descend(self, outputs: list[Array], targets_N1: Array) -> None:
         """Do one step of gradient descent with momentum, as torch.optim.SGD does."""
@@ -111,3 +89,11 @@ class NumpyTraining(Training):
             self.velocity_P += step
             step = self.velocity_P
         self.flat_P -= self.learning_rate * step
+
+
+class NumpyLoop(LoopBackend):
+    """One network at a time in NumPy, whose BLAS decides how dot products are rounded."""
+
+    name = "numpy"
+    group = NumpyTraining
+    overhead_us = 12.0

@@ -1,7 +1,7 @@
 """PyTorch with all trainings of a batch in one set of tensors, on the CPU or a GPU.
 
-Shapes: T trainings (padded to a multiple of LANES with idle ones), N observations, C checkpoints, P parameters of the
-network, S slots: iterations in a row whose predictions are kept until they are looked at together.
+Shapes: T trainings (padded to a multiple of LANES with idle ones), N observations, P parameters of the network,
+S slots: iterations in a row whose predictions are kept until they are checked together.
 
 The operations of S iterations are written down once, on fixed buffers, and done again and again; on a GPU they are
 captured in a CUDA graph and replayed. All that changes is in tensors, so that both are the same function.
@@ -9,94 +9,86 @@ torch.compile is not used: it needs a C++ compiler on the user's machine, and se
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
-from itertools import pairwise
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from bench.backends.base import iterations_done, refusal, until, unwritten
-from bench.backends.torch_lanes import LANES, Lanes, Operation, Operations, Table, numbers_per_training, slope_factor
+from bench.backends.base import Array, Backend, Group, Ints, Results, padded
+from bench.backends.torch_lanes import (
+    LANES,
+    Lanes,
+    Operation,
+    Operations,
+    TruthTable,
+    numbers_per_training,
+    slope_factor,
+)
 from bench.model.loss import loss_value
-from bench.model.outcome import NEVER, Batch, Outcome
+from bench.model.outcome import Batch, Outcome
 from bench.model.trial import Trial
 
-Array = NDArray[np.floating[Any]]
-Places = NDArray[np.int64]
-
-LATER = torch.iinfo(torch.int64).max  # in solved_at and correct_at: not yet
-SLOTS = 8  # iterations between two looks
-LISTED = 20_000  # operations that are written down at most, but for a single iteration's
-ALONE = 2**15  # from so many numbers on, a training has tensors of its own: they are large enough to multiply
-ROOM = {"cpu": 2**19, "cuda": 2**28}  # numbers in a group's tensors: the second-level cache; 2 GB in float64
-
-
-def group_size(trial: Trial) -> int:
-    """Return how many trainings advance together at most, so that memory stays within ROOM."""
-    numbers = numbers_per_training(trial)
-    return 1 if numbers >= ALONE else max(LANES, ROOM[trial.device] // numbers // LANES * LANES)
+NEVER = torch.iinfo(torch.int64).max  # in solved_at and correct_at: not yet
+SLOTS = 8  # iterations between two checks
+MAX_OPERATIONS = 20_000  # that are written down, but for a single iteration's
+LARGE_TRAINING = 2**15  # from so many numbers on, a training has tensors of its own: they are large enough to multiply
+GROUP_NUMBERS = {"cpu": 2**19, "cuda": 2**28}  # numbers in a group's tensors: the second-level cache; 2 GB in float64
+NUMBER_US = 0.001  # microseconds per number of a training's tensors: only chunk sizes depend on it
+LAYER_US = 15.0  # and for launching a layer's operations
 
 
-class Group:
-    """Trainings that advance together: their state, and the operations that advance it."""
+class TensorGroup(Group):
+    """Trainings in one set of tensors, and the operations that advance them."""
 
-    def __init__(self, batch: Batch, places: Places) -> None:
+    def __init__(self, batch: Batch) -> None:
         """Put weights and rates on the device, with idle trainings up to a multiple of LANES."""
-        trial = batch.trial
-        self.trial, self.size, self.stops = trial, len(places), trial.stop == "solved"
-        self.lanes = 1 if group_size(trial) == 1 else -(-self.size // LANES) * LANES
-        self.weights = self._put(batch.weights_TP[places].T)
+        self.trial = trial = batch.trial
+        self.size, self.stops = len(batch), trial.stop == "solved"
+        self.lanes = 1 if numbers_per_training(trial) >= LARGE_TRAINING else -(-self.size // LANES) * LANES
+        self.weights = self._put(batch.weights_TP.T)
         self.gradient, self.velocity = torch.zeros_like(self.weights), torch.zeros_like(self.weights)
-        with np.errstate(over="ignore"):  # a rate that the precision cannot hold is infinite there
-            rates = batch.learning_rate_T[places].astype(trial.dtype)
-            self.downhill = self._put(-rates * np.dtype(trial.dtype).type(slope_factor(trial)))
-        self.momentum = self._put(batch.momentum_T[places]) if batch.momentum_T[places].any() else None
-        self.table = Table.of(trial)
+        rates = batch.learning_rate_T.astype(trial.dtype)  # one that the precision cannot hold is infinite there
+        self.downhill = self._put(-rates * np.dtype(trial.dtype).type(slope_factor(trial)))
+        self.momentum = self._put(batch.momentum_T) if batch.momentum_T.any() else None
+        self.table = TruthTable.of(trial)
         self._write_down()
-        self.watch = Watch(trial, self.table, self.lanes, slots=len(self.iterations))
+        self.convergence = Convergence(trial, self.table, self.lanes, slots=len(self.iterations))
         self.graphs: dict[tuple[int, bool], torch.cuda.CUDAGraph | None] = {}
-        self.capture_seconds = 0.0
 
     def _put(self, values: Array) -> Tensor:
         """Return values ``[..., T]`` in the trial's dtype on its device, idle trainings being zeros."""
-        padded = np.zeros((*values.shape[:-1], self.lanes), dtype=self.trial.dtype)
-        padded[..., : self.size] = values
-        return torch.from_numpy(padded).to(self.trial.device)
+        return torch.from_numpy(padded(values, self.lanes, self.trial.dtype, axis=-1)).to(self.trial.device)
 
     def _write_down(self) -> None:
         """Write down the forward pass and, for every slot, the iteration."""
-        whole = Lanes(self.trial, self.table, self.weights, self.gradient)
+        lanes = Lanes(self.trial, self.table, self.weights, self.gradient)
         slots = self._slots()
         self.past = self.weights.new_empty(slots, len(self.table), self.lanes)  # predictions before every update
         self.past_weights = self.weights.new_empty(slots if self.stops else 0, *self.weights.shape)
         online = self._online() if self.trial.update == "online" else None
         self.iterations: list[Operations] = []
-        self.look_ahead: Operations = []
+        self.forward_operations: Operations = []
         for slot in range(slots):
             prediction = self.past[slot : slot + 1]
-            ahead = list(whole.forward(prediction))
+            forward = list(lanes.forward(prediction))
             if self.stops:
-                ahead.append(partial(self.past_weights[slot].copy_, self.weights))
-            update = [*whole.backward(prediction), *self._descend()] if online is None else online
-            self.iterations.append([*ahead, *update])
-            self.look_ahead = self.look_ahead or ahead
+                forward.append(partial(self.past_weights[slot].copy_, self.weights))
+            update = [*lanes.backward(prediction), *self._descend()] if online is None else online
+            self.iterations.append([*forward, *update])
+            self.forward_operations = self.forward_operations or forward
 
     def _slots(self) -> int:
-        """Return how many iterations are looked at together: few where they are large, or long to write down."""
+        """Return how many iterations are checked together: few where they are large, or of many operations."""
         trial = self.trial
-        room = ROOM[trial.device] // (len(self.table) + self.stops * trial.network.parameters) // self.lanes
+        room = GROUP_NUMBERS[trial.device] // (len(self.table) + self.stops * trial.network.parameters) // self.lanes
         steps = len(self.table) if trial.update == "online" else 1
-        return max(1, min(SLOTS, trial.iterations, room, LISTED // (steps * 10 * len(trial.network.layers))))
+        return max(1, min(SLOTS, trial.iterations, room, MAX_OPERATIONS // (steps * 10 * len(trial.network.layers))))
 
     def _online(self) -> Operations:
         """Return one pass over the table, a step per observation."""
-        row = Table(torch.empty_like(self.table.numbers[:, :1]))
+        row = TruthTable(torch.empty_like(self.table.numbers[:, :1]))
         lanes = Lanes(self.trial, row, self.weights, self.gradient)
         prediction = self.weights.new_empty(1, 1, self.lanes)
         step = [*lanes.forward(prediction), *lanes.backward(prediction), *self._descend()]
@@ -111,26 +103,45 @@ class Group:
             yield partial(torch.addcmul, self.gradient, step, self.momentum, out=step)
         yield partial(self.weights.addcmul_, step, self.downhill)
 
-    def advance(self, iterations: int) -> Array:
-        """Do so many iterations, unless all stop; return the predictions ``[T, N]`` before the first."""
-        before = self.past[:0]
-        while iterations > 0:
-            count = min(iterations, len(self.iterations))
-            self._stride(count)
-            before = before if len(before) else self.past[:1].clone()
-            iterations -= count
+    def advance(self, start: int, end: int) -> Array:
+        """Do the iterations from start to end, unless all stop; return the losses ``[T]`` before the first."""
+        before_NT = self.past[0]
+        for first in range(start, end, len(self.iterations)):
+            self._stride(min(end - first, len(self.iterations)))
+            if first == start:
+                before_NT = before_NT.clone()
             if self.stops and self.all_solved():
                 break
-        self.watch.needed = self.stops or not self.watch.over(self.size)
-        return self._take(before[0])
+        first_at = torch.maximum(self.convergence.solved_at, self.convergence.correct_at)
+        self.convergence.is_open = self.stops or bool((first_at[: self.size] == NEVER).any())
+        targets = self.trial.gate.targets.astype(self.trial.dtype)
+        return loss_value(self.trial.loss, self.trial.reduction, self._take(before_NT), targets)
+
+    def all_solved(self) -> bool:
+        """Whether every training has been solved; waits for the device."""
+        return bool((self.convergence.solved_at[: self.size] != NEVER).all())
+
+    def results(self) -> Results:
+        """Check the final predictions too, and return all results: of those that stopped, what they stopped with."""
+        for operation in self.forward_operations:
+            operation()
+        convergence = self.convergence
+        convergence.check(self.past[:1], self.past_weights[:1])
+        predictions, weights = self.past[0], self.weights
+        if self.stops:
+            stopped = convergence.solved_at != NEVER
+            weights = torch.where(stopped, convergence.kept[: len(weights)], weights)
+            predictions = torch.where(stopped, convergence.kept[-len(predictions) :], predictions)
+        first_at_T = [at[: self.size].cpu().numpy() for at in (convergence.solved_at, convergence.correct_at)]
+        return self._take(predictions), self._take(weights), *first_at_T
 
     def _take(self, tensor_NT: Tensor) -> Array:
         """Return numbers ``[N, T]`` as an array ``[T, N]`` without the idle trainings; waits for the device."""
         return np.ascontiguousarray(tensor_NT[:, : self.size].cpu().numpy().T)
 
     def _stride(self, count: int) -> None:
-        """Do up to `_slots` iterations and look at what they predicted: on a GPU, by replaying what was captured."""
-        key = count, self.watch.needed
+        """Do some iterations and check what they predicted: on a GPU, by replaying what was captured."""
+        key = count, self.convergence.is_open
         if self.trial.device != "cuda" or key not in self.graphs:
             self.graphs[key] = None  # the first time warms up: libraries load their kernels
             self._do(count)
@@ -139,11 +150,11 @@ class Group:
         graph.replay()
 
     def _do(self, count: int) -> None:
-        """Launch the operations of some iterations, and of the look: fixed buffers, nothing that waits."""
+        """Launch the operations of some iterations, and of the check: fixed buffers, nothing that waits."""
         for operations in self.iterations[:count]:
             for operation in operations:
                 operation()
-        self.watch.look(self.past[:count], self.past_weights[:count])
+        self.convergence.check(self.past[:count], self.past_weights[:count])
 
     def _capture(self, count: int) -> torch.cuda.CUDAGraph:
         """Return the iterations as a graph; capturing does not do them."""
@@ -152,38 +163,16 @@ class Group:
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, capture_error_mode="thread_local"):  # other threads may use the device
             self._do(count)
-        self.capture_seconds += perf_counter() - started
+        self.compile_seconds += perf_counter() - started
         return graph
 
-    def all_solved(self) -> bool:
-        """Whether no training is left that has not been solved."""
-        return bool((self.watch.solved_at[: self.size] != LATER).all())
 
-    def finish(self, outcome: Outcome, places: Places) -> None:
-        """Look at the last predictions, and write what was found into the group's rows of the outcome."""
-        for operation in self.look_ahead:
-            operation()
-        self.watch.look(self.past[:1], self.past_weights[:1])
-        predictions, weights = self.past[0], self.weights
-        solved_at, correct_at = self.watch.found(self.size)
-        if self.stops:
-            stopped = self.watch.solved_at != LATER
-            predictions = torch.where(stopped, self.watch.kept[-len(predictions) :], predictions)
-            weights = torch.where(stopped, self.watch.kept[: len(weights)], weights)
-            done = iterations_done(self.trial, solved_at)
-            correct_at = np.where(correct_at > done, NEVER, correct_at)
-            outcome.loss_TC[places] = until(self.trial, done, outcome.loss_TC[places])
-            outcome.iterations_T[places] = done
-        outcome.solved_at_T[places], outcome.correct_at_T[places] = solved_at, correct_at
-        outcome.predictions_TN[places], outcome.weights_TP[places] = self._take(predictions), self._take(weights)
+class Convergence:
+    """First iterations at which all predictions were correct, and at which they solved the gate."""
 
-
-class Watch:
-    """Notes at which iteration all predictions were first correct, and at which they first solved the gate."""
-
-    def __init__(self, trial: Trial, table: Table, lanes: int, slots: int) -> None:
-        """Prepare what predictions are compared with, as `within` and `right_side` judge, in the trial's dtype."""
-        self.stops, self.needed = trial.stop == "solved", True
+    def __init__(self, trial: Trial, table: TruthTable, lanes: int, slots: int) -> None:
+        """Prepare targets and tolerance in the trial's dtype, as `within` and `right_side` have them."""
+        self.stops, self.is_open = trial.stop == "solved", True
         self.targets = table.targets[0]
         self.tolerance = self.targets.new_tensor(trial.tolerance)
         half = self.targets.new_tensor(0.5)
@@ -193,16 +182,16 @@ class Watch:
         self.edge = self.sign * torch.where(above, half.nextafter(half + 1), half)
         self.now = torch.zeros((), dtype=torch.int64, device=trial.device)
         self.steps = torch.arange(slots, dtype=torch.int32, device=trial.device)[:, None]  # int64 has no fast minimum
-        self.solved_at, self.correct_at = torch.full((2, lanes), LATER, device=trial.device)
+        self.solved_at, self.correct_at = torch.full((2, lanes), NEVER, device=trial.device)
         self.kept = self.targets.new_zeros(trial.network.parameters + len(table), lanes)  # where a training stopped
 
-    def look(self, past_SNT: Tensor, past_weights_SPT: Tensor) -> None:
-        """Look at the predictions before some updates; keep the weights and predictions of those that just stopped."""
-        if self.needed:
+    def check(self, past_SNT: Tensor, past_weights_SPT: Tensor) -> None:
+        """Check the predictions before some updates; keep the weights and predictions of those that just stopped."""
+        if self.is_open:
             solved = (past_SNT - self.targets).abs_().amax(1) <= self.tolerance
             correct = (past_SNT * self.sign - self.edge).amin(1) >= 0
-            self._note(solved, self.solved_at)
-            self._note(correct, self.correct_at)
+            self._keep_first(solved, self.solved_at)
+            self._keep_first(correct, self.correct_at)
         if self.stops:
             slot = self.solved_at - self.now
             stopped = (slot >= 0) & (slot < len(past_SNT))
@@ -212,91 +201,50 @@ class Watch:
             torch.where(stopped, found, self.kept, out=self.kept)
         self.now += len(past_SNT)
 
-    def _note(self, hit_ST: Tensor, first_T: Tensor) -> None:
-        """Note the first iteration that was hit, unless an earlier one is known."""
+    def _keep_first(self, hit_ST: Tensor, first_T: Tensor) -> None:
+        """Keep the first iteration that was hit, unless an earlier one is known."""
         slots = len(hit_ST)
         slot_T = self.steps[:slots].expand_as(hit_ST).masked_fill(~hit_ST, slots).amin(0).long()
-        torch.minimum(first_T, (self.now + slot_T).masked_fill_(slot_T == slots, LATER), out=first_T)
-
-    def over(self, size: int) -> bool:
-        """Whether there is nothing left to notice in the first trainings; waits for the device."""
-        return bool((torch.maximum(self.solved_at, self.correct_at)[:size] != LATER).all())
-
-    def found(self, size: int) -> tuple[Places, Places]:
-        """Return solved_at and correct_at of the first trainings, or NEVER."""
-        solved_at, correct_at = torch.stack([self.solved_at, self.correct_at])[:, :size].cpu().numpy()
-        return np.where(solved_at == LATER, NEVER, solved_at), np.where(correct_at == LATER, NEVER, correct_at)
+        torch.minimum(first_T, (self.now + slot_T).masked_fill_(slot_T == slots, NEVER), out=first_T)
 
 
-# ------------------------------------------------------------------ torch batched
-
-
-NUMBER_US = 0.001  # microseconds per number of a training's tensors: only chunk sizes depend on it
-LAYER_US = 15.0  # and for launching a layer's operations
-
-
-class TorchBatched:
+class TorchBatched(Backend):
     """Networks side by side, in PyTorch."""
 
     name = "torch-batched"
-    releases_gil = True  # torch lets it go within every operation
+    group = TensorGroup
     least = 256
-
-    def unsupported(self, trial: Trial) -> str | None:
-        """Refuse a GPU that is not there, and fused sums."""
-        return refusal(self.name, trial, gpu=torch.cuda.is_available())
+    has_gpu = staticmethod(torch.cuda.is_available)
 
     def cost_us(self, trial: Trial) -> float:
         """Return what an iteration of one training costs in a full group, in microseconds."""
         steps = len(trial.gate.targets) if trial.update == "online" else 1
-        launches = LAYER_US * len(trial.network.layers) / group_size(trial)
+        launches = LAYER_US * len(trial.network.layers) / self.group_size(trial)
         return steps * (launches + NUMBER_US * numbers_per_training(trial))
 
+    def group_size(self, trial: Trial) -> int:
+        """Return how many trainings advance together at most, so that memory stays within GROUP_NUMBERS."""
+        numbers = numbers_per_training(trial)
+        return 1 if numbers >= LARGE_TRAINING else max(LANES, GROUP_NUMBERS[trial.device] // numbers // LANES * LANES)
+
+    def groups(self, batch: Batch) -> Iterator[Ints]:
+        """Yield the places of trainings that advance together, those without momentum apart from the others.
+
+        They advance without it, as in `numpy_loop`: 0 times infinity would be no number.
+        """
+        for indices in (np.flatnonzero(batch.momentum_T == 0), np.flatnonzero(batch.momentum_T)):
+            yield from (indices[part] for part in super().groups(batch.take(indices)))
+
     def train(self, batch: Batch) -> Outcome:
-        """Train the batch, a group at a time."""
-        outcome = unwritten(batch, group_size(batch.trial))
-        with torch.inference_mode(), one_thread():
-            compile_seconds = sum(train_group(batch, places, outcome) for places in groups(batch))
-        return replace(outcome, compile_seconds=compile_seconds)
+        """Train every training of the batch from its weights, in one thread.
 
-
-def train_group(batch: Batch, places: Places, outcome: Outcome) -> float:
-    """Train some of the batch's trainings into their rows of the outcome; return the seconds spent on capturing."""
-    trial, group = batch.trial, Group(batch, places)
-    targets = trial.gate.targets.astype(trial.dtype)
-    for place, (start, end) in enumerate(pairwise([*trial.checkpoints.tolist(), trial.iterations])):
-        started, captured = perf_counter(), group.capture_seconds
-        predictions = group.advance(end - start)
-        with np.errstate(all="ignore"):  # a diverging training is data, not a warning
-            outcome.loss_TC[places, place] = loss_value(trial.loss, trial.reduction, predictions, targets)
-        seconds = perf_counter() - started - (group.capture_seconds - captured)
-        outcome.seconds_TC[places, place] = seconds / len(places)
-        if group.stops and group.all_solved():
-            break
-    group.finish(outcome, places)
-    return group.capture_seconds
-
-
-def groups(batch: Batch) -> Iterator[Places]:
-    """Yield the places of trainings that advance together.
-
-    Those without momentum advance without it, as in `numpy_loop`: 0 times infinity would be no number.
-    """
-    size = group_size(batch.trial)
-    for places in (np.flatnonzero(batch.momentum_T == 0), np.flatnonzero(batch.momentum_T)):
-        for start in range(0, len(places), size):
-            yield places[start : start + size]
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep torch to one thread: where it would cut a tensor between threads depends on how many trainings there are.
-
-    Sweeps run one worker per core anyway.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+        Where torch would cut a tensor between threads depends on how many trainings there are. Sweeps run one worker
+        per core anyway.
+        """
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            with torch.inference_mode():
+                return super().train(batch)
+        finally:
+            torch.set_num_threads(threads)

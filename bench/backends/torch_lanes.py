@@ -1,7 +1,7 @@
-"""Networks of one shape trained side by side in PyTorch: every operation of an iteration, written down once.
+"""Operations of an iteration of networks that are trained side by side in PyTorch, written down once.
 
 Shapes: T trainings (the last, contiguous axis), N observations, I inputs of a layer (its bias is one more, fed with
-ones), O outputs of a layer, P parameters of the network, S slots: iterations kept until somebody looks at them.
+ones), O outputs of a layer, P parameters of the network.
 
 A training's numbers never depend on those beside it: all sums over neurons and observations are written out as
 elementwise operations in a fixed order, and T is a multiple of LANES, so that torch's vector loops have no rest,
@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bench.backends.base import loss_factor
 from bench.model.loss import HUBER_DELTA, SLOPE_FLOOR
 from bench.model.network import Layer
 from bench.model.trial import Trial
@@ -28,15 +29,15 @@ sigmoid_backward: Callable[..., Tensor] = torch.ops.aten.sigmoid_backward.grad_i
 tanh_backward: Callable[..., Tensor] = torch.ops.aten.tanh_backward.grad_input
 
 
-class Table:
-    """Observations ``inputs [I + 1, N, 1]``, the last of them ones for the bias, with ``targets [1, N, 1]``."""
+class TruthTable:
+    """Truth table of ``inputs [I + 1, N, 1]``, the last of them ones for the bias, and ``targets [1, N, 1]``."""
 
     def __init__(self, numbers: Tensor) -> None:
         """Take inputs, ones and targets as one tensor, so that one copy changes them."""
         self.numbers, self.inputs, self.targets = numbers, numbers[:-1], numbers[-1:]
 
     @classmethod
-    def of(cls, trial: Trial) -> "Table":
+    def of(cls, trial: Trial) -> "TruthTable":
         """Return the trial's gate in its precision, on its device."""
         inputs, targets = torch.tensor(trial.gate.inputs.T), torch.tensor(trial.gate.targets[None])
         numbers = torch.cat([inputs, torch.ones_like(targets), targets])[:, :, None]
@@ -48,14 +49,14 @@ class Table:
 
     def rows(self) -> Iterator[Tensor]:
         """Yield the numbers of every observation."""
-        return (self.numbers[:, place : place + 1] for place in range(len(self)))
+        return (self.numbers[:, n : n + 1] for n in range(len(self)))
 
 
 class Lanes:
     """Forward and backward pass over one table, for weights and gradients ``[P, T]`` that it is given."""
 
-    def __init__(self, trial: Trial, table: Table, weights_PT: Tensor, gradient_PT: Tensor) -> None:
-        """Make room for what every layer puts out and passes back."""
+    def __init__(self, trial: Trial, table: TruthTable, weights_PT: Tensor, gradient_PT: Tensor) -> None:
+        """Make room for every layer's outputs and slopes."""
         self.trial, self.table = trial, table
         self.layers = trial.network.layers
         self.weights = [views(layer, weights_PT) for layer in self.layers]
@@ -69,27 +70,27 @@ class Lanes:
 
     def forward(self, prediction_1NT: Tensor) -> Iterator[Operation]:
         """Yield the forward pass, which ends in the predictions."""
-        for place, layer in enumerate(self.layers):
+        for k, layer in enumerate(self.layers):
             last = layer is self.layers[-1]
-            output = prediction_1NT if last else self.outputs[place + 1][: layer.fan_out]
-            weight, inputs = self.weights[place], self.outputs[place][: layer.fan_in]
+            output = prediction_1NT if last else self.outputs[k + 1][: layer.fan_out]
+            weight, inputs = self.weights[k], self.outputs[k][: layer.fan_in]
             bias = None if layer.bias is None else weight[layer.fan_in, :, None]
             yield from over_neurons(inputs, weight[: layer.fan_in], output, bias)
             yield activate("sigmoid" if last else self.trial.activation, output)
 
     def backward(self, prediction_1NT: Tensor) -> Iterator[Operation]:
-        """Yield the backward pass, which leaves every layer's gradient, `slope_factor` apart."""
+        """Yield the backward pass, which leaves every layer's gradient but for the `slope_factor`."""
         yield from self._slope(prediction_1NT, self.deltas[-1])
-        for place in range(len(self.layers) - 1, -1, -1):
-            fan_in, delta, gradient = self.layers[place].fan_in, self.deltas[place], self.gradients[place]
-            if place:
-                passed = self.deltas[place - 1]
-                yield from over_neurons(delta, self.weights[place][:fan_in].transpose(0, 1), passed)
-                yield from times_slope(self.trial.activation, passed, self.outputs[place][:fan_in], self.spare[:fan_in])
-            yield from over_observations(self.outputs[place][: len(gradient)], delta, gradient)
+        for k in range(len(self.layers) - 1, -1, -1):
+            fan_in, delta, gradient = self.layers[k].fan_in, self.deltas[k], self.gradients[k]
+            if k:
+                passed = self.deltas[k - 1]
+                yield from over_neurons(delta, self.weights[k][:fan_in].transpose(0, 1), passed)
+                yield from times_slope(self.trial.activation, passed, self.outputs[k][:fan_in], self.spare[:fan_in])
+            yield from over_observations(self.outputs[k][: len(gradient)], delta, gradient)
 
     def _slope(self, p: Tensor, delta: Tensor) -> Iterator[Operation]:
-        """Yield the slope of the loss by the output's sum, as the slopes of `problem.loss` and of the sigmoid say."""
+        """Yield the slope of the loss by the output's logit, from those in `bench.model.loss` and the sigmoid's."""
         yield partial(torch.sub, p, self.table.targets, out=delta)
         if self.trial.loss == "l1":
             yield delta.sign_
@@ -105,9 +106,8 @@ class Lanes:
 
 
 def slope_factor(trial: Trial) -> float:
-    """Return what `Lanes` leaves out of a gradient: it is multiplied into the learning rate, which costs nothing."""
-    averaged = 1 if trial.reduction == "sum" or trial.update == "online" else len(trial.gate.targets)
-    return (2.0 if trial.loss == "mse" else 1.0) / averaged
+    """Return the factor of every gradient, which is multiplied into the learning rate at no cost."""
+    return (2.0 if trial.loss == "mse" else 1.0) * loss_factor(trial)
 
 
 def numbers_per_training(trial: Trial) -> int:
@@ -133,8 +133,8 @@ def over_neurons(
         pair = weight_IOT[:, :, 0].t(), values_INT[:, :, 0]
         yield product(*pair, out_ONT[:, :, 0], None if bias_O1T is None else bias_O1T[:, :, 0])
         return
-    for place, (value, weight) in enumerate(zip(values_INT[:, None], weight_IOT[:, :, None], strict=False)):
-        start = out_ONT if place else bias_O1T
+    for i, (value, weight) in enumerate(zip(values_INT[:, None], weight_IOT[:, :, None], strict=False)):
+        start = out_ONT if i else bias_O1T
         yield multiply_add(start, value, weight, out_ONT)
 
 

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bench.backends.base import LoopBackend, Training, refusal
+from bench.backends.base import LoopBackend, LoopTraining
 from bench.model.outcome import Batch
 from bench.model.trial import Trial
 
@@ -24,41 +24,28 @@ LOSSES: dict[str, Callable[..., nn.Module]] = {
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {"sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "relu": nn.ReLU}
 
 
-class TorchLoop(LoopBackend):
-    """One network at a time, in PyTorch."""
-
-    name = "torch"
-    overhead_us = 65.0
-
-    def unsupported(self, trial: Trial) -> str | None:
-        """Refuse a GPU that is not there, and fused sums but for float32 on the CPU."""
-        reason = refusal(self.name, trial, gpu=torch.cuda.is_available(), fuses=True)
-        if reason is None and trial.summation == "fma" and (trial.dtype, trial.device) != ("float32", "cpu"):
-            return "backend torch has summation 'fma' for float32 on the cpu only"
-        return reason
-
-    def start(self, batch: Batch, index: int) -> "TorchTraining":
-        """Return one training at its initial weights."""
-        return TorchTraining(batch, index)
-
-
-class TorchTraining(Training):
+class TorchTraining(LoopTraining):
     """One nn.Sequential with its optimiser."""
 
-    def __init__(self, batch: Batch, index: int) -> None:
+    def __init__(self, batch: Batch) -> None:
         """Build the network and put the initial weights into it."""
+        super().__init__(batch)
         trial = batch.trial
         dtype = getattr(torch, trial.dtype)
         self.online = trial.update == "online"
         self.inputs = torch.tensor(trial.gate.inputs, dtype=dtype, device=trial.device)
         self.targets = torch.tensor(trial.gate.targets[:, None], dtype=dtype, device=trial.device)
         self.model = sequential(trial).to(dtype=dtype, device=trial.device)
-        self._put(trial, batch.weights_TP[index])
+        layers = trial.network.unflatten(batch.weights_TP[0])
+        values = (value for layer in layers for value in layer if value is not None)
+        with torch.no_grad():
+            for parameter, value in zip(self.model.parameters(), values, strict=True):
+                parameter.copy_(torch.from_numpy(value.T.copy()))
         self.loss_function = LOSSES[trial.loss](reduction=trial.reduction)
         self.guarded = trial.loss == "bce"  # nn.BCELoss raises on NaN; here a diverged training is data
         # in the trial's dtype, where a rate may be infinite: torch raises on a float64 that does not fit a float32
         rate, momentum = (
-            float(np.dtype(trial.dtype).type(values[index])) for values in (batch.learning_rate_T, batch.momentum_T)
+            float(np.dtype(trial.dtype).type(values[0])) for values in (batch.learning_rate_T, batch.momentum_T)
         )
         self.optimiser = torch.optim.SGD(self.model.parameters(), lr=rate, momentum=momentum)
         self.predictions = self.targets
@@ -88,26 +75,16 @@ class TorchTraining(Training):
         """Return the weights in the flat order: nn.Linear keeps [O, I], the flat row [I, O]."""
         return np.concatenate([p.detach().cpu().double().numpy().T.ravel() for p in self.model.parameters()])
 
-    def _put(self, trial: Trial, weights_P: NDArray[np.float64]) -> None:
-        values = [value for layer in trial.network.unflatten(weights_P) for value in layer if value is not None]
-        with torch.no_grad():
-            for parameter, value in zip(self.model.parameters(), values, strict=True):
-                parameter.copy_(torch.from_numpy(value.T.copy()))
-
     def _descend(self, predictions: Tensor, targets: Tensor) -> None:
-        if self.guarded and predictions.isnan().any():
-            self._spoil()
+        if self.guarded and predictions.isnan().any():  # a diverged network stays diverged
+            with torch.no_grad():
+                for parameter in self.model.parameters():
+                    parameter.fill_(float("nan"))
             return
         loss = self.loss_function(predictions, targets)
         self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
-
-    def _spoil(self) -> None:
-        """Keep a diverged network diverged."""
-        with torch.no_grad():
-            for parameter in self.model.parameters():
-                parameter.fill_(float("nan"))
 
 
 def sequential(trial: Trial) -> nn.Sequential:
@@ -162,3 +139,20 @@ def fused_product(left: Tensor, right: Tensor) -> Tensor:
     for k in range(1, left.shape[1]):
         total = torch.addcmul(total.double(), left64[:, k : k + 1], right64[k : k + 1]).float()
     return total
+
+
+class TorchLoop(LoopBackend):
+    """One network at a time, in PyTorch."""
+
+    name = "torch"
+    group = TorchTraining
+    overhead_us = 65.0
+    summations = ("library", "fma")
+    has_gpu = staticmethod(torch.cuda.is_available)
+
+    def unsupported(self, trial: Trial) -> str | None:
+        """Return why this trial cannot be trained here, or None: fused sums are exact only for float32 on the CPU."""
+        reason = super().unsupported(trial)
+        if reason is None and trial.summation == "fma" and (trial.dtype, trial.device) != ("float32", "cpu"):
+            return "backend torch has summation 'fma' for float32 on the cpu only"
+        return reason

@@ -1,12 +1,14 @@
 """Claims: what an experiment says is true, declared in its file and checked after its sweep."""
 
 import re
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, field_validator, model_validator
 
-from bench.errors import unknown
+from bench.errors import RequestError
 from bench.model.outcome import Result
+from bench.model.parameters import Reader, choice, flag, whole
 
 C = TypeVar("C", bound="Claim")
 Where = dict[str, Any]
@@ -30,7 +32,7 @@ class Claim(BaseModel):
     where: Where
 
 
-class OfOne(Claim):
+class TrainingClaim(Claim):
     """What is said of one training; ``also`` names backends that must give the same, each in a row of its own."""
 
     LENIENT: ClassVar[dict[str, Any]] = {}  # what differs for those backends
@@ -38,7 +40,7 @@ class OfOne(Claim):
     seed: int = Field(ge=0)
     also: list[str] = []
 
-    def variants(self) -> "list[OfOne]":
+    def variants(self) -> "list[TrainingClaim]":
         """Return the claim for its own backend, and for each of the others."""
         others = [
             self.model_copy(
@@ -55,7 +57,7 @@ class OfOne(Claim):
         return [self, *others]
 
 
-class Printed(OfOne):
+class Printed(TrainingClaim):
     """Numbers printed somewhere, which one training must give to every printed digit.
 
     ``carried`` asks only for the digits that the training's precision carries to its end, as of the backends of
@@ -85,7 +87,7 @@ class Printed(OfOne):
         return self
 
 
-class Bound(OfOne):
+class Bound(TrainingClaim):
     """One training's number below or above a bound."""
 
     of: Measure
@@ -97,29 +99,28 @@ class Bound(OfOne):
         return _one_of(self, "above", "below")
 
 
-def _read_event(name: str, value: Any) -> Any:
-    """Check one property of an event, or a list of them; raise ValueError for what can never happen."""
-    if name in get_args(Amount):
-        return _read_amount(name, value)
-    items = value if isinstance(value, list) else [value]
-    for item in items:
-        if name == "outcome" and item not in list(Result):
-            raise ValueError(unknown("outcome", item, Result))
-        if name in ("solved", "correct") and not isinstance(item, bool):
-            raise ValueError(f"{name} is {item!r}; allowed are true and false")
-        if name.startswith("wrong") and (not isinstance(item, int) or isinstance(item, bool) or item < 0):
-            raise ValueError(f"{name} is {item!r}; allowed are whole numbers from 0")
-        if name == "pattern" and not isinstance(item, str):
-            raise ValueError(f"{name} is {item!r}; allowed are texts such as '0 1 1 0'")
-    return value
-
-
 def _read_amount(name: str, value: Any) -> Any:
-    """Check one bound of a number, such as ``{ above = 5000 }``."""
+    """Read one bound of a number, such as ``{ above = 5000 }``."""
     bounds = list(value.items()) if isinstance(value, dict) else []
     if len(bounds) != 1 or bounds[0][0] not in ("above", "below") or type(bounds[0][1]) not in (int, float):
-        raise ValueError(f"{name} is {value!r}; allowed are {{ above = NUMBER }} and {{ below = NUMBER }}")
+        raise RequestError(f"{name} is {value!r}; allowed are {{ above = NUMBER }} and {{ below = NUMBER }}")
     return value
+
+
+def _read_pattern(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise RequestError(f"{name} is {value!r}; allowed are texts such as '0 1 1 0'")
+    return value
+
+
+PROPERTIES: Mapping[str, Reader] = {  # of which an event names one value or a list
+    "outcome": choice(*Result),
+    "solved": flag,
+    "correct": flag,
+    "wrong": whole(0, 10**9),
+    "wrong_observation": whole(0, 10**9),
+    "pattern": _read_pattern,
+}
 
 
 class Rate(Claim):
@@ -147,7 +148,9 @@ class Rate(Claim):
     @model_validator(mode="after")
     def _possible(self) -> "Rate":
         for name, value in self.event.items():
-            _read_event(name, value)
+            reader: Reader = PROPERTIES.get(name, _read_amount)
+            for item in value if isinstance(value, list) and name in PROPERTIES else [value]:
+                reader(name, item)
         return self
 
     @model_validator(mode="after")

@@ -1,21 +1,26 @@
-"""An experiment: its file with what the command line changes, checked whole, so that all mistakes come at once."""
+"""Experiments: where their files are, their shape, and reading one whole, so that all mistakes come at once."""
 
+import contextlib
 import shlex
+import tomllib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from bench.config.claims import Claim, OfOne
-from bench.config.experiment_file import parse
-from bench.config.overrides import WORDS, read_given, unknown_word
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bench.config.claims import AnyClaim, Claim, TrainingClaim, fields_of
 from bench.config.search_config import Search
-from bench.config.search_options import read_search
-from bench.config.until import Until
-from bench.config.values import Block, Values, read_values
-from bench.errors import RequestError
+from bench.config.search_table import read_search
+from bench.config.seeds import Until
+from bench.config.values import Block, Overrides, block_readers, read_table
+from bench.errors import RequestError, raising_all, unknown
 
 ADHOC = "adhoc"
+PACKAGE = Path(__file__).resolve().parent.parent
+FOLDERS = (Path("experiments"), PACKAGE.parent / "experiments", PACKAGE / "experiments")  # last: in a wheel
 
 
 @dataclass(frozen=True)
@@ -31,162 +36,223 @@ class Experiment:
     claims_left_out: bool = False
     search: Search | None = None
     until: Until | None = None
+    script: str = (
+        ""  # the line of Python that asks it, where only Python can: with --resume among its words, it resumes
+    )
 
     @property
     def command(self) -> str:
         """The command line that asks this again."""
+        if self.script:
+            return shlex.join(["python", "-c", self.script])
         more = self.until.request if self.until else []
         return shlex.join(["python", "-m", "bench", "sweep", *self.request, *more])
 
 
+# ------------------------------------------------------------------ files
+
+
+def experiments() -> dict[str, Path]:
+    """Return every experiment's file by name; one in the working folder hides bench's own of that name."""
+    found: dict[str, Path] = {}
+    for folder in FOLDERS:
+        for path in sorted(folder.glob("*.toml")):
+            found.setdefault(path.stem, path)
+    return found
+
+
+def find_experiment(name: str) -> Path:
+    """Return the file of an experiment given by name or path; raise RequestError if there is none."""
+    with contextlib.suppress(OSError):  # a name too long for any file
+        if Path(name).is_file():
+            return Path(name)
+    known = experiments()
+    if name in known:
+        return known[name]
+    if name.endswith(".toml") or "/" in name:
+        raise RequestError(f"experiment file {name!r} does not exist; allowed are a path or one of {', '.join(known)}")
+    raise RequestError(unknown("experiment", name, known))
+
+
+def title_of(path: Path) -> str:
+    """Return the title of an experiment's file, or what is wrong with it."""
+    problems: list[str] = []
+    title = _read_file(path, problems).title
+    return f"(cannot be read: {problems[0]})" if problems else title
+
+
+class File(BaseModel):
+    """The keys of an experiment file; the values of its blocks and of its search are read key by key."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str = ""
+    about: str = ""
+    include: list[str] = []
+    defaults: dict[str, Any] = {}
+    grid: list[dict[str, Any]] = Field(default_factory=list)
+    claim: list[AnyClaim] = Field(default_factory=list)
+    search: dict[str, Any] | None = None
+
+
+def _read_file(path: Path, problems: list[str], content: Mapping[str, Any] | None = None) -> File:
+    """Read a file, noting what is wrong with its shape; the keys that are wrong are left out of what is returned.
+
+    With ``content`` it is that of the file, which need not exist.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig")) if content is None else content
+    except (ValueError, OSError) as error:  # tomllib's and Unicode's errors are ValueErrors
+        problems.append(f"{path.name}: not a TOML file: {error}")
+        return File()
+    try:
+        return File.model_validate(content)
+    except ValidationError as error:
+        wrong = error.errors()
+    problems += [f"{path.name}: {_sentence(problem, content)}" for problem in wrong]
+    keys = {problem["loc"][0] for problem in wrong}
+    return File.model_validate({key: value for key, value in content.items() if key not in keys})
+
+
+def _sentence(problem: Any, content: Mapping[str, Any]) -> str:
+    """Turn one of pydantic's problems into what, got, allowed."""
+    top, *rest = problem["loc"]
+    if problem["type"] == "extra_forbidden" and not rest:
+        return unknown("key", top, File.model_fields)
+    if top == "search":
+        got = "a list, as [[search]] makes it" if isinstance(problem["input"], list) else repr(problem["input"])
+        return f"search is {got}; allowed is one table, [search]"
+    # pydantic names the kind of claim after its number, and dictionary keys after their values
+    words = [str(part + 1) if isinstance(part, int) else part for part in rest if part != "[key]"]
+    if top == "claim" and len(words) > 1:
+        del words[1]
+    place = " ".join([top, *words[:1]]) + (f": {'.'.join(words[1:])}" if words[1:] else "")
+    if problem["type"] == "extra_forbidden":
+        kind = content["claim"][rest[0]]
+        return f"claim {words[0]}: {unknown('key', words[-1], fields_of(kind))}"
+    if problem["type"] == "missing":
+        return f"{place} is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "value_error":
+        return f"{place}: {message}"
+    return f"{place} is {problem['input']!r}: {message[0].lower()}{message[1:]}"
+
+
+# ------------------------------------------------------------------ reading
+
+
 @dataclass
-class _Gathered:
+class _Collected:
     """Blocks and claims of a file and of those that it includes, and all that is wrong with them."""
 
+    overrides: Overrides
+    problems: list[str]
     blocks: list[Block] = field(default_factory=list)
     claims: list[tuple[Claim, range]] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
     seen: set[Path] = field(default_factory=set)
 
+    def add(
+        self, path: Path, content: Mapping[str, Any] | None = None, above: tuple[Path, ...] = ()
+    ) -> tuple[File, Search | None]:
+        """Add a file's blocks and claims, and those of the files that it includes; return it, and its search."""
+        problems: list[str] = []
+        self.seen.add(path.resolve())
+        file = _read_file(path, self.problems, content)
+        readers, start = block_readers(path.parent), len(self.blocks)
+        defaults = read_table(file.defaults, readers, "defaults: ", problems)
+        for place, table in enumerate(file.grid, 1):
+            own = read_table(table, readers, f"grid {place}: ", problems)
+            values = {**defaults, **own}
+            if own.get("rounds") is not None and values.get("alone", False) is False:
+                problems.append(f"grid {place}: rounds is {own['rounds']}, which needs alone = true")
+            self.blocks.append(Block.of({**values, **self.overrides.values}, f"{path.name}: grid {place}: "))
+        if defaults.get("rounds") is not None and not any(block.alone for block in self.blocks[start:]):
+            problems.append(f"defaults: {_nothing_alone(defaults['rounds'])}")
+        span = range(start, len(self.blocks))
+        for claim in file.claim:
+            self.claims += [(one, span) for one in (claim.variants() if isinstance(claim, TrainingClaim) else [claim])]
+        search = None
+        if file.search is not None and above:
+            problems.append("there is a [search]; allowed in an included file are [[grid]] and [[claim]]")
+        elif file.search is not None:
+            search = read_search(file.search, defaults, self.overrides, path.parent, problems)
+        for name in file.include:
+            self._include(name, path, above, problems)
+        self.problems += [f"{path.name}: {problem}" for problem in problems]
+        return file, search
 
-def read_experiment(path: Path, overrides: Values, request: Sequence[str]) -> Experiment:
-    """Read an experiment file with overrides in place; raise RequestError with every problem of the file.
-
-    Overrides change what the file asks, so its claims, which speak of the file as written, are left out.
-    """
-    gathered = _Gathered()
-    title, about, search = _gather(path, overrides, gathered, ())
-    problems = gathered.problems
-    if not gathered.blocks and not search and not problems:
-        problems.append(f"{path.name}: there is no [[grid]] and no [search]; allowed is at least one of them")
-    if not problems:
-        problems += _misplaced(overrides, gathered.blocks, search, path.name)
-    if not problems:
-        problems += _of_no_grid(gathered.claims)
-    if overrides.rounds is not None and not problems and not any(block.alone for block in gathered.blocks):
-        problems.append(_nothing_alone(overrides.rounds))
-    ids = Counter(claim.id for claim, _ in gathered.claims)
-    problems += [
-        f"{path.name}: claim id {name!r} is used {count} times; allowed is once"
-        for name, count in ids.items()
-        if count > 1
-    ]
-    if problems:
-        raise RequestError(*problems)
-    return Experiment(
-        name=path.stem,
-        title=title or path.stem,
-        about=about.strip(),
-        blocks=tuple(gathered.blocks),
-        claims=() if overrides else tuple(gathered.claims),
-        request=tuple(request),
-        claims_left_out=bool(overrides and gathered.claims),
-        search=search,
-    )
-
-
-def _gather(
-    path: Path, overrides: Values, gathered: _Gathered, above: tuple[Path, ...]
-) -> tuple[str, str, Search | None]:
-    """Add a file's blocks and claims, and those of the files that it includes; return its words and its search."""
-    problems: list[str] = []
-    gathered.seen.add(path.resolve())
-    file = parse(path, gathered.problems)
-    defaults = read_values(file.defaults, "defaults", path.parent, problems)
-    start = len(gathered.blocks)
-    for place, table in enumerate(file.grid, 1):
-        own = read_values(table, f"grid {place}", path.parent, problems)
-        if own.rounds is not None and not own.over(defaults).alone:
-            problems.append(f"grid {place}: rounds is {own.rounds}; allowed is with alone = true")
-        gathered.blocks.append(overrides.over(own.over(defaults)).block(f"{path.name}: grid {place}"))
-    if defaults.rounds is not None and not any(block.alone for block in gathered.blocks[start:]):
-        problems.append(f"defaults: {_nothing_alone(defaults.rounds)}")
-    span = range(start, len(gathered.blocks))
-    gathered.claims += [
-        (each, span) for claim in file.claim for each in (claim.variants() if isinstance(claim, OfOne) else [claim])
-    ]
-    search = None
-    if file.search is not None and not above:
-        search = read_search(file.search, defaults, overrides, path.parent, problems)
-    elif file.search is not None:
-        problems.append("there is a [search]; allowed in an included file are [[grid]] and [[claim]]")
-    for name in file.include:
+    def _include(self, name: str, path: Path, above: tuple[Path, ...], problems: list[str]) -> None:
         included = path.parent / f"{name}.toml"
         if not included.is_file():
             problems.append(f"include {name!r} is not a file; allowed are names of files beside it")
         elif included.resolve() in (path.resolve(), *above):
             problems.append(f"include {name!r} includes this file; allowed is one that does not")
-        elif included.resolve() not in gathered.seen:
-            _gather(included, overrides, gathered, (path.resolve(), *above))
-    gathered.problems += [f"{path.name}: {problem}" for problem in problems]
-    return file.title, file.about, search
+        elif included.resolve() not in self.seen:
+            self.add(included, above=(path.resolve(), *above))
 
 
-def _misplaced(overrides: Values, blocks: Sequence[Block], search: Search | None, where: str) -> list[str]:
-    """Return what the command line changes where there is no such thing."""
-    if search is None and overrides.searched:
-        given = f"{', '.join(overrides.searched)}: there is no [search] in {where}"
-        return [f"{given}; allowed are ranges and search.KEY with a file that has one, or with no file"]
-    if search is None or blocks:
-        return []
-    if overrides.seeds is not None and "seeds" in overrides.search:
-        return ["seeds and search.seeds are both given; allowed is one of them: there is no grid"]
-    timed = [name for name in ("alone", "rounds") if getattr(overrides, name) is not None]
-    return [f"{' and '.join(timed)} cannot be given to a search; allowed is a grid's"] if timed else []
+def read_experiment(
+    path: Path, overrides: Overrides, request: Sequence[str], content: Mapping[str, Any] | None = None
+) -> Experiment:
+    """Read an experiment file with overrides in place; raise RequestError with every problem of the file.
+
+    Overrides change what the file asks, so its claims, which speak of the file as written, are left out. With
+    ``content`` it is that of the file, which need not exist.
+    """
+    with raising_all() as problems:
+        found = _Collected(overrides, problems)
+        file, search = found.add(path, content)
+        problems.extend([] if problems else _misplaced(found, search, path.name))
+        ids = Counter(claim.id for claim, _ in found.claims)
+        problems.extend(
+            f"{path.name}: claim id {name!r} is used {count} times; allowed is once"
+            for name, count in ids.items()
+            if count > 1
+        )
+    return Experiment(
+        name=path.stem,
+        title=file.title or path.stem,
+        about=file.about.strip(),
+        blocks=tuple(found.blocks),
+        claims=() if overrides else tuple(found.claims),
+        request=tuple(request),
+        claims_left_out=bool(overrides and found.claims),
+        search=search,
+    )
 
 
-def adhoc(overrides: Values, request: Sequence[str]) -> Experiment:
+def adhoc(overrides: Overrides, request: Sequence[str]) -> Experiment:
     """Return the experiment that overrides alone describe: a grid, or a search where there is anything of one."""
-    title = " ".join(request)
-    if overrides.searched:
-        return Experiment(ADHOC, title, "", (), (), tuple(request), search=_adhoc_search(overrides))
-    if overrides.rounds is not None and not overrides.alone:
-        raise RequestError(_nothing_alone(overrides.rounds))
-    return Experiment(ADHOC, title, "", (overrides.block(),), (), tuple(request))
+    with raising_all() as problems:
+        found = _Collected(overrides, problems)
+        search = read_search({}, {}, overrides, Path(), problems) if overrides.searched else None
+        if not overrides.searched:
+            found.blocks.append(Block.of(overrides.values))
+        problems.extend([] if problems else _misplaced(found, search, ADHOC))
+    return Experiment(ADHOC, " ".join(request), "", tuple(found.blocks), (), tuple(request), search=search)
 
 
-def _adhoc_search(overrides: Values) -> Search:
-    problems: list[str] = []
-    search = read_search({}, Values(), overrides, Path(), problems)
-    if search is None:
-        raise RequestError(*problems)
-    misplaced = _misplaced(overrides, (), search, ADHOC)
-    if misplaced:
-        raise RequestError(*misplaced)
-    return search
-
-
-def _of_no_grid(claims: Sequence[tuple[Claim, range]]) -> list[str]:
-    """Return what is wrong with claims whose file has no grid: of a search's trials nothing is known beforehand."""
-    return [
+def _misplaced(found: _Collected, search: Search | None, where: str) -> list[str]:
+    """Return what is said of what is not there: a search, a grid, or a block that is alone."""
+    changed, blocks = found.overrides, found.blocks
+    if not blocks and search is None:
+        return [f"{where}: there is no [[grid]] and no [search]; allowed is at least one of them"]
+    if search is None and changed.searched:
+        given = f"{', '.join(changed.searched)}: there is no [search] in {where}"
+        return [f"{given}; allowed are ranges and search.KEY with a file that has one, or with no file"]
+    if not blocks and "seeds" in changed.values and "seeds" in changed.options:
+        return ["seeds and search.seeds are both given; allowed is one of them: there is no grid"]
+    timed = [name for name in ("alone", "rounds") if name in changed.values]
+    if not blocks and timed:
+        return [f"{' and '.join(timed)} cannot be given to a search; allowed is a grid's"]
+    if "rounds" in changed.values and not any(block.alone for block in blocks):
+        return [_nothing_alone(changed.values["rounds"])]
+    return [  # of a search's trials nothing is known beforehand
         f"claim {claim.id!r}: there is no [[grid]] in its file; allowed are claims about trials of a [[grid]]"
-        for claim, own in claims
+        for claim, own in found.claims
         if not own
     ]
 
 
 def _nothing_alone(rounds: int) -> str:
-    return f"rounds is {rounds}, and no block is alone; allowed is with alone = true"
-
-
-def read_overrides(words: Sequence[str], folder: Path) -> Values:
-    """Read ``key=value[,value...]``, ``key=low..high[:log|:step]`` and ``search.key=...`` words.
-
-    Raises RequestError with every one that is wrong.
-    """
-    given: dict[str, str] = {}
-    problems: list[str] = []
-    for word in words:
-        key, _, text = word.partition("=")
-        if key in given:
-            problems.append(f"{key} is given twice; allowed is once, with its values separated by commas")
-        elif key not in WORDS:
-            problems.append(unknown_word(key))
-        elif not all(part.strip() for part in text.split(",")):
-            problems.append(f"{word!r} has an empty value; allowed is key=value[,value...]")
-        else:
-            given[key] = text
-    values = read_given(given, folder, problems)
-    if problems:
-        raise RequestError(*problems)
-    return values
+    return f"rounds is {rounds}, which needs a block with alone = true, and there is none"

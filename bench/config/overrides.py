@@ -1,31 +1,58 @@
-"""Values as the command line writes them: TOML's literals, words, ranges and options of a search."""
+"""What the command line changes: TOML's literals, words, ranges and options of a search, as ``key=value``."""
 
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import replace
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.config.search_options import OPTIONS, REFERENCE, read_options
 from bench.config.search_space import Range, read_range
-from bench.config.values import Values, attempt, read_values
-from bench.errors import unknown
-from bench.model.parameters import ParameterError
-from bench.model.trial import PARAMETERS, Trial
+from bench.config.search_table import OPTIONS, REFERENCE
+from bench.config.values import Overrides, block_readers, read_table
+from bench.errors import RequestError, raising_all, unknown
+from bench.model.trial import PARAMETERS
 
 SEARCH = "search."  # before the names of a search's options
-OVERRIDES = (*PARAMETERS, "seeds", "alone", "rounds")
-SEARCH_OVERRIDES = tuple(f"{SEARCH}{name}" for name in OPTIONS)
-WORDS = OVERRIDES + SEARCH_OVERRIDES
+BLOCK_KEYS = (*PARAMETERS, "seeds", "alone", "rounds")
+SEARCH_KEYS = tuple(f"{SEARCH}{name}" for name in OPTIONS)
 DOTS = ".."
 NUMBER = r"[-+]?\d[\d_]*(?:\.\d[\d_]*)?(?:[eE][-+]?\d+)?"
 RANGE = re.compile(rf"\s*({NUMBER})\s*\.\.\s*({NUMBER})\s*((?::[^:]*)*)")
 ALLOWED = "2..16, 0.01..10:log (logarithmic) and 0..0.9:0.1 (in steps)"
 
 
-def unknown_word(key: str) -> str:
+def read_overrides(words: Sequence[str], folder: Path) -> Overrides:
+    """Read ``key=value[,value...]``, ``key=low..high[:log|:step]`` and ``search.key=...`` words.
+
+    Raises RequestError with every one that is wrong.
+    """
+    given: dict[str, str] = {}
+    with raising_all() as problems:
+        for word in words:
+            key, _, text = word.partition("=")
+            if key in given:
+                problems.append(f"{key} is given twice; allowed is once, with its values separated by commas")
+            elif key not in (*BLOCK_KEYS, *SEARCH_KEYS):
+                problems.append(_unknown(key))
+            elif not all(part.strip() for part in text.split(",")):
+                problems.append(f"{word!r} has an empty value; allowed is key=value[,value...]")
+            else:
+                given[key] = text
+        ranges = {name: text for name, text in given.items() if name in PARAMETERS and _is_range(name, text)}
+        options = {key.removeprefix(SEARCH): _option(key, given[key]) for key in given if key in SEARCH_KEYS}
+        values = {
+            key: text if key == "seeds" else _listed(text)
+            for key, text in given.items()
+            if key in BLOCK_KEYS and key not in ranges
+        }
+        return Overrides(
+            ranges=read_table(ranges, dict.fromkeys(PARAMETERS, _read_range), "", problems),
+            values=read_table(values, block_readers(folder), "", problems),
+            options=read_table(options, OPTIONS, SEARCH, problems),
+        )
+
+
+def _unknown(key: str) -> str:
     """Say that a word before = is no parameter and no option, with what may be meant."""
     name = key.removeprefix(SEARCH)
     if key == SEARCH.rstrip("."):
@@ -36,35 +63,13 @@ def unknown_word(key: str) -> str:
         return f"{key} is no option of a search; allowed is {name}=..., as parameters are given: without {SEARCH}"
     if key.startswith(SEARCH):
         return unknown("option", name, OPTIONS, SEARCH)
-    meant = [f"{SEARCH}{key}"] if key in OPTIONS else []
-    return unknown("parameter", key, [*OVERRIDES, *meant])
+    return unknown("parameter", key, [*BLOCK_KEYS, *([f"{SEARCH}{key}"] if key in OPTIONS else [])])
 
 
-def read_given(given: Mapping[str, str], folder: Path, problems: list[str]) -> Values:
-    """Return values, ranges and options of a search from their texts, noting what is wrong with them."""
-    ranges = {name: text for name, text in given.items() if name in PARAMETERS and _is_range(name, text)}
-    options = {
-        name.removeprefix(SEARCH): _option(name, text) for name, text in given.items() if name in SEARCH_OVERRIDES
-    }
-    table = {
-        name: text if name == "seeds" else _listed(text)
-        for name, text in given.items()
-        if name in OVERRIDES and name not in ranges
-    }
-    found = {name: attempt(partial(_range, name, text), "", problems) for name, text in ranges.items()}
-    return replace(
-        read_values(table, "", folder, problems), ranges=found, search=read_options(options, "", problems, SEARCH)
-    )
-
-
-def _range(name: str, text: str) -> Range:
-    return read_range(name, _bounds(name, text))
-
-
-def _option(name: str, text: str) -> Any:
+def _option(key: str, text: str) -> Any:
     """Return an option's value, or the list of its values; seeds have commas of their own."""
     values = _listed(text)
-    return text if name == f"{SEARCH}seeds" else values[0] if len(values) == 1 else values
+    return text if key == f"{SEARCH}seeds" else values[0] if len(values) == 1 else values
 
 
 def _listed(text: str) -> list[Any]:
@@ -84,20 +89,19 @@ def _literal(text: str) -> Any:
 
 def _is_range(name: str, text: str) -> bool:
     """Whether a parameter's value means a range: of a word, dots may be part."""
-    default = Trial().parameters[name]
-    numeric = name == "hidden" or not isinstance(default, bool | str)
-    return any(RANGE.fullmatch(part) or (numeric and DOTS in part) for part in text.split(","))
+    is_number = PARAMETERS[name].number is not None
+    return any(RANGE.fullmatch(part) or (is_number and DOTS in part) for part in text.split(","))
 
 
-def _bounds(name: str, text: str) -> dict[str, Any]:
+def _read_range(name: str, text: Any) -> Range:
     """Read ``low..high``, perhaps with ``:log`` or ``:step``, as the keys of a range in a file."""
     found = RANGE.fullmatch(text)
     if found is None:
-        raise ParameterError(f"{name} is {text!r}; allowed are one range, such as {ALLOWED}, or values without ranges")
+        raise RequestError(f"{name} is {text!r}; allowed are one range, such as {ALLOWED}, or values without ranges")
     bounds = {"low": _literal(found[1]), "high": _literal(found[2])}
     for part in found[3].split(":")[1:]:
         key, value = ("log", True) if part.strip() == "log" else ("step", _literal(part.strip()))
         if key in bounds or isinstance(value, str):
-            raise ParameterError(f"{name} is {text!r}; allowed are ranges such as {ALLOWED}")
+            raise RequestError(f"{name} is {text!r}; allowed are ranges such as {ALLOWED}")
         bounds[key] = value
-    return bounds
+    return read_range(name, bounds)

@@ -4,8 +4,7 @@ import hashlib
 import itertools
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,13 +13,12 @@ from bench.config.claims import CLAIM, Claim, Comparison
 from bench.config.experiment import Experiment
 from bench.config.search_config import Search
 from bench.config.search_state import BLOCKS, Proposals
-from bench.config.seeds import compact, read_seeds, write_seeds
-from bench.config.until import Until, until_row
-from bench.config.values import Block, attempt, written
-from bench.errors import RequestError, unknown
+from bench.config.seeds import Until, compact, read_seeds, until_row, write_seeds
+from bench.config.values import read_table, write_value
+from bench.errors import RequestError, collecting, raising_all
 from bench.model.gate import Gate
 from bench.model.timing import Timing
-from bench.model.trial import PARAMETERS, Trial, read
+from bench.model.trial import PARAMETERS, Trial
 
 MOST_TRAININGS = 100_000_000  # more would not fit the memory that accounts for them
 
@@ -52,14 +50,15 @@ class PlannedTrial:
         return len(self.together) + len(self.alone)
 
     def with_seeds(self, more: "PlannedTrial") -> "PlannedTrial":
-        """Return the same trial with the blocks of both, and with those seeds trained together that are not alone."""
-        together = _minus(_union([part for part in (self.together, more.together) if part]), [self.alone])
-        return replace(self, blocks=tuple(dict.fromkeys((*self.blocks, *more.blocks))), together=together)
+        """Return the same trial with the blocks and seeds of both; what either trains alone is not trained together."""
+        blocks = tuple(dict.fromkeys((*self.blocks, *more.blocks)))
+        alone = _union(self.alone, more.alone)
+        return PlannedTrial(self.trial, blocks, _minus(_union(self.together, more.together), alone), alone)
 
     @property
     def seeds(self) -> Sequence[int]:
         """All planned seeds in order."""
-        return _union([part for part in (self.together, self.alone) if part])
+        return _union(self.together, self.alone)
 
 
 @dataclass(frozen=True)
@@ -163,57 +162,47 @@ def make_plan(experiment: Experiment) -> Plan:
     A training named by an ``alone`` block is trained alone, whoever else names it. Each trial of such a block is a
     timing; one that several blocks name is taken once, in as many rounds as the most of them ask for.
     """
-    named: dict[str, _Named] = {}
-    timings: dict[tuple[str, str], Timing] = {}
-    problems: list[str] = []
-    total = 0
-    size = sum(math.prod(map(len, block.axes.values())) * len(block.seeds) for block in experiment.blocks)
-    size += experiment.search.expected_trainings if experiment.search else 0
+    grid, search = experiment.blocks, experiment.search
+    size = sum(math.prod(map(len, block.axes.values())) * len(block.seeds) for block in grid)
+    size += search.expected_trainings if search else 0
     if size > MOST_TRAININGS:
         raise RequestError(f"{size:,} trainings are asked for; allowed in one sweep are {MOST_TRAININGS:,}")
-    for place, block in enumerate(experiment.blocks):
-        for trial in _product(block, problems):
-            known = named.setdefault(trial.trial_id, _Named(trial))
-            known.blocks[place] = None
-            (known.alone if block.alone else known.together).append(block.seeds)
-            if block.alone:
-                _add_timing(timings, Timing(known.trial, block.seeds, block.rounds))
-            total += len(block.seeds)
-    if problems:
-        raise RequestError(*dict.fromkeys(problems))
-    searched = [experiment.search.gate] if experiment.search else []
-    _check_gates([*(known.trial.gate for known in named.values()), *searched])
-    planned = tuple(known.planned() for known in named.values())
-    duplicates = total - sum(p.trainings for p in planned)
-    claims = plan_claims(experiment.claims, planned)
-    question = Question(
-        experiment.name,
-        experiment.title,
-        experiment.about,
-        experiment.command,
-        tuple(block.title for block in experiment.blocks),
-        experiment.claims_left_out,
+    planned: dict[str, PlannedTrial] = {}
+    timings: dict[tuple[str, str], Timing] = {}
+    total = 0
+    with raising_all() as problems:
+        for place, block in enumerate(grid):
+            names = [name for name in PARAMETERS if name in block.axes]
+            for values in itertools.product(*(block.axes[name] for name in names)):
+                with collecting(problems, block.source):
+                    trial = Trial(**dict(zip(names, values, strict=True)))
+                    together, alone = ((), block.seeds) if block.alone else (block.seeds, ())
+                    new = PlannedTrial(trial, (place,), together, alone)
+                    known = planned.get(trial.trial_id)
+                    planned[trial.trial_id] = known.with_seeds(new) if known else new
+                    total += len(block.seeds)
+                    if block.alone:
+                        key = (trial.trial_id, write_seeds(block.seeds))
+                        rounds = max(block.rounds, timings[key].rounds if key in timings else 0)
+                        timings[key] = Timing(planned[trial.trial_id].trial, block.seeds, rounds)
+    trials = tuple(planned.values())
+    _check_gates([*(one.trial.gate for one in trials), *([search.gate] if search else [])])
+    return Plan(
+        trials,
+        duplicates=total - sum(one.trainings for one in trials),
+        claims=plan_claims(experiment.claims, trials),
+        search=search,
+        timings=tuple(timings.values()),
+        until=experiment.until,
+        question=Question(
+            experiment.name,
+            experiment.title,
+            experiment.about,
+            experiment.command,
+            tuple(block.title for block in grid),
+            experiment.claims_left_out,
+        ),
     )
-    timed = tuple(timings.values())
-    return Plan(planned, duplicates, claims, experiment.search, timed, experiment.until, question=question)
-
-
-def _add_timing(timings: dict[tuple[str, str], Timing], new: Timing) -> None:
-    name = (new.trial.trial_id, write_seeds(new.seeds))
-    known = timings.get(name, new)
-    timings[name] = replace(known, rounds=max(known.rounds, new.rounds))
-
-
-@dataclass
-class _Named:
-    trial: Trial
-    blocks: dict[int, None] = field(default_factory=dict)  # ordered, each once
-    together: list[Sequence[int]] = field(default_factory=list)
-    alone: list[Sequence[int]] = field(default_factory=list)
-
-    def planned(self) -> PlannedTrial:
-        together = _minus(_union(self.together), self.alone)
-        return PlannedTrial(self.trial, tuple(self.blocks), together, _union(self.alone))
 
 
 def _check_gates(gates: Sequence[Gate]) -> None:
@@ -226,13 +215,13 @@ def _check_gates(gates: Sequence[Gate]) -> None:
         raise RequestError(*(f"gate {name!r} names {len(tables[name])} tables; allowed is one" for name in doubled))
 
 
-def _union(parts: Sequence[Sequence[int]]) -> Sequence[int]:
-    """Return the seeds of all parts, sorted and distinct; one part is taken as it is."""
-    return parts[0] if len(parts) == 1 else compact(sorted({seed for part in parts for seed in part}))
+def _union(some: Sequence[int], others: Sequence[int]) -> Sequence[int]:
+    """Return the seeds of both, sorted and distinct; where there are no others, they are taken as they are."""
+    return compact(sorted({*some, *others})) if len(some) and len(others) and some != others else some or others
 
 
-def _minus(seeds: Sequence[int], parts: Sequence[Sequence[int]]) -> Sequence[int]:
-    return compact(sorted(set(seeds).difference(*parts))) if parts else seeds
+def _minus(seeds: Sequence[int], others: Sequence[int]) -> Sequence[int]:
+    return compact(sorted(set(seeds).difference(others))) if others else seeds
 
 
 def _followed(seeds: Sequence[int], more: range) -> Sequence[int]:
@@ -242,42 +231,28 @@ def _followed(seeds: Sequence[int], more: range) -> Sequence[int]:
     return (*seeds, *more) if more else seeds
 
 
-def _product(block: Block, problems: list[str]) -> list[Trial]:
-    """Return every combination of the block's values, noting those that do not go together."""
-    names = [name for name in PARAMETERS if name in block.axes]
-    combinations = itertools.product(*(block.axes[name] for name in names))
-    found = [attempt(partial(_trial, names, values), block.source, problems) for values in combinations]
-    return [trial for trial in found if trial is not None]
-
-
-def _trial(names: Sequence[str], values: Sequence[Any]) -> Trial:
-    return Trial(**dict(zip(names, values, strict=True)))
+# ------------------------------------------------------------------ claims
 
 
 def plan_claims(claims: Sequence[tuple[Claim, range]], trials: Sequence[PlannedTrial]) -> tuple[PlannedClaim, ...]:
     """Find the trials of every claim; raise RequestError for all selections that are wrong or select nothing."""
-    problems: list[str] = []
-    planned = [
-        PlannedClaim(
-            claim,
-            _chosen(claim, claim.where, own, trials, problems),
-            _chosen(claim, claim.than, own, trials, problems) if isinstance(claim, Comparison) else (),
+    with raising_all() as problems:
+        return tuple(
+            PlannedClaim(
+                claim,
+                _chosen(claim, claim.where, own, trials, problems),
+                _chosen(claim, claim.than, own, trials, problems) if isinstance(claim, Comparison) else (),
+            )
+            for claim, own in claims
         )
-        for claim, own in claims
-    ]
-    if problems:
-        raise RequestError(*problems)
-    return tuple(planned)
 
 
 def _chosen(
     claim: Claim, where: Mapping[str, Any], own: range, trials: Sequence[PlannedTrial], problems: list[str]
 ) -> tuple[str, ...]:
     """Return the ids of the trials, named by the claim's own blocks, that have the selected parameters."""
-    try:
-        wanted = canonical(where)
-    except RequestError as error:
-        problems += [f"claim {claim.id!r}: {problem}" for problem in error.problems]
+    wanted = read_table(where, dict.fromkeys(PARAMETERS, _read_selected), f"claim {claim.id!r}: ", problems)
+    if None in wanted.values():
         return ()
     chosen = [p for p in trials if not set(own).isdisjoint(p.blocks) and _matches(p.trial, wanted)]
     seed = getattr(claim, "seed", None)
@@ -300,36 +275,24 @@ def _matches(trial: Trial, wanted: Mapping[str, Any]) -> bool:
     )
 
 
-def canonical(where: Mapping[str, Any]) -> dict[str, Any]:
-    """Write a selection's values as `Trial.parameters` does, so that 3 and "3" select the same hidden layer."""
-    problems: list[str] = []
-    found = {name: attempt(partial(_canonical, name, value), "", problems) for name, value in where.items()}
-    if problems:
-        raise RequestError(*problems)
-    return found
-
-
-def _canonical(name: str, value: Any) -> Any:
-    if name not in PARAMETERS:
-        raise RequestError(unknown("parameter", name, PARAMETERS))
+def _read_selected(name: str, value: Any) -> Any:
+    """Read one value or a list as `Trial.parameters` has it: 3 and "3" select the same hidden layers."""
     if isinstance(value, list):
-        return [_canonical(name, item) for item in value]
+        return [_read_selected(name, item) for item in value]
     if name == "gate":
         return value  # a name: a .csv gate's is its file's
-    found = read(PARAMETERS[name], value)
-    return written(found) if name == "hidden" else found
+    found = PARAMETERS[name].read(value)
+    return write_value(found) if name == "hidden" else found
 
 
 # ------------------------------------------------------------------ as a document
 
 
 def _document(plan: Plan) -> dict[str, Any]:
-    question, gates = plan.question, {planned.trial.gate.digest: planned.trial.gate for planned in plan.trials}
+    searched = [plan.search.gate] if plan.search else []
+    gates = {gate.digest: gate for gate in (*(planned.trial.gate for planned in plan.trials), *searched)}
     return {
-        "experiment": question.experiment,
-        "title": question.title,
-        "about": question.about,
-        "command": question.command,
+        **vars(plan.question),
         "blocks": list(plan.blocks),
         "duplicates": plan.duplicates,
         "until": until_row(plan.until),
@@ -359,8 +322,7 @@ def _document(plan: Plan) -> dict[str, Any]:
             }
             for timing in plan.timings
         ],
-        "search": _search_row(plan),
-        "claims_left_out": question.claims_left_out,
+        "search": _search_document(plan.search, plan) if plan.search else None,
         "claims": [
             {
                 "claim": planned.claim.model_dump(by_alias=True, exclude_none=True),
@@ -372,11 +334,9 @@ def _document(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _search_row(plan: Plan) -> dict[str, Any] | None:
-    if plan.search is None:
-        return None
+def _search_document(search: Search, plan: Plan) -> dict[str, Any]:
     places = {name: plan.block(block) for name, block in zip(("search", "held_out", "repeated"), BLOCKS, strict=True)}
-    return {**plan.search.row, "blocks": places, **(plan.proposals or Proposals(())).row}
+    return {**search.row, "fixed": search.fixed_row, "blocks": places, **(plan.proposals or Proposals(())).row}
 
 
 def _read(document: Mapping[str, Any]) -> Plan:
@@ -384,26 +344,26 @@ def _read(document: Mapping[str, Any]) -> Plan:
         digest: Gate(one["name"], np.array(one["inputs"], dtype=float), np.array(one["targets"], dtype=float))
         for digest, one in document["gates"].items()
     }
-    trials = {row["trial_id"]: _planned_trial(row, gates) for row in document["trials"]}
+    planned = {row["trial_id"]: _planned_trial(row, gates) for row in document["trials"]}
+    trials = {name: one.trial for name, one in planned.items()}
     search = document["search"]
-    claims = (
-        PlannedClaim(CLAIM.validate_python(row["claim"]), tuple(row["trials"]), tuple(row["than"]))
-        for row in document["claims"]
-    )
-    timings = (
-        Timing(trials[row["trial_id"]].trial, read_seeds(row["seeds"]), row["rounds"]) for row in document["timings"]
-    )
-    blocks = document["blocks"][: -len(BLOCKS)] if search else document["blocks"]
-    words = {name: document[name] for name in ("experiment", "title", "about", "command", "claims_left_out")}
     return Plan(
-        trials=tuple(trials.values()),
+        trials=tuple(planned.values()),
         duplicates=document["duplicates"],
-        claims=tuple(claims),
-        search=Search.from_json(search, {name: one.trial for name, one in trials.items()}) if search else None,
-        timings=tuple(timings),
+        claims=tuple(
+            PlannedClaim(CLAIM.validate_python(row["claim"]), tuple(row["trials"]), tuple(row["than"]))
+            for row in document["claims"]
+        ),
+        search=Search.from_json(search, trials, {gate.name: gate for gate in gates.values()}) if search else None,
+        timings=tuple(
+            Timing(trials[row["trial_id"]], read_seeds(row["seeds"]), row["rounds"]) for row in document["timings"]
+        ),
         until=Until(**document["until"]) if document["until"] else None,
         proposals=Proposals.from_json(search) if search else None,
-        question=Question(**words, blocks=tuple(blocks)),
+        question=Question(
+            **{name: document[name] for name in vars(Question()) if name != "blocks"},
+            blocks=tuple(document["blocks"][: -len(BLOCKS)] if search else document["blocks"]),
+        ),
     )
 
 
@@ -411,4 +371,4 @@ def _planned_trial(row: Mapping[str, Any], gates: Mapping[str, Gate]) -> Planned
     trial = Trial(**{**row["parameters"], "gate": gates[row["table"]]})
     trial.__dict__["trial_id"] = row["trial_id"]  # as it was named then, with the parameters that there were
     alone = read_seeds(row["alone"]) if row.get("alone") else ()
-    return PlannedTrial(trial, tuple(row["blocks"]), _minus(read_seeds(row["seeds"]), [alone] if alone else []), alone)
+    return PlannedTrial(trial, tuple(row["blocks"]), _minus(read_seeds(row["seeds"]), alone), alone)

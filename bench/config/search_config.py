@@ -8,13 +8,42 @@ from typing import Any
 
 from bench.config.search_space import Choices, Dimension, in_order
 from bench.config.seeds import read_seeds, write_seeds
-from bench.config.values import written
+from bench.config.values import parse_value, write_value
 from bench.metrics.objectives import DIRECTIONS, RMST, Constraint, read_constraints
 from bench.model.gate import Gate
-from bench.model.trial import Trial
+from bench.model.trial import PARAMETERS, Trial
 
-SAMPLERS = ("tpe", "random", "qmc", "gp", "cmaes", "nsga2")
 PLAIN = ("trials", "batch", "sampler", "seed", "timeout_s", "validate", "best", "baseline", "repeats")
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """All that is known of one of Optuna's samplers but for what makes it.
+
+    It needs a ``package`` beside Optuna itself; it knows ``several_objectives``, ``constraints`` and ``conditions``,
+    or does not; one that does not ``learn`` proposes the same whatever becomes of it.
+    """
+
+    name: str
+    words: str
+    package: str | None = None
+    learns: bool = True
+    several_objectives: bool = True
+    constraints: bool = True
+    conditions: bool = True
+
+
+SAMPLERS: Mapping[str, Sampler] = {
+    one.name: one
+    for one in (
+        Sampler("tpe", "Optuna's tree-structured Parzen estimator"),
+        Sampler("random", "random search", learns=False),
+        Sampler("qmc", "a quasi-random sequence", learns=False, conditions=False),
+        Sampler("gp", "a Gaussian process", package="torch"),
+        Sampler("cmaes", "CMA-ES", package="cmaes", several_objectives=False, constraints=False),
+        Sampler("nsga2", "NSGA-II"),
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -73,10 +102,14 @@ class Search:
         """Return the trial at the low end of every range, with the first of all choices: one as good as any."""
         return self.trial(self.active({name: dimension.over.ends[0] for name, dimension in self.space.items()}))
 
+    def default(self, name: str) -> Any:
+        """Return what a parameter is where it is not searched."""
+        return self.fixed.get(name, PARAMETERS[name].default)
+
     @property
     def gate(self) -> Gate:
         """Return the gate that all its trials learn."""
-        found: Gate = self.fixed.get("gate", Trial().gate)
+        found: Gate = self.default("gate")
         return found
 
     @property
@@ -126,12 +159,12 @@ class Search:
     @property
     def _budget(self) -> int:
         """Return the most iterations that any of its trials is trained for."""
-        fixed: int = self.fixed.get("iterations", Trial().iterations)
+        fixed: int = self.default("iterations")
         searched = self.space.get("iterations")
         if searched is None:
             return fixed
         over = searched.over
-        most = max(over.values.values()) if isinstance(over, Choices) else int(over.high)
+        most: int = max(over.values.values()) if isinstance(over, Choices) else int(over.high)
         return max(most, fixed) if searched.only_if else most
 
     @property
@@ -150,17 +183,25 @@ class Search:
         }
 
     @property
+    def fixed_row(self) -> dict[str, str]:
+        """Return what is fixed as text: beside `row`, which names sweeps that are not finished and must not change."""
+        return {name: write_value(value) for name, value in self.fixed.items()}
+
+    @property
     def digest(self) -> str:
         """What makes two searches the same, as text."""
-        fixed = {name: written(value) for name, value in self.fixed.items()}
-        return json.dumps([self.row, fixed, self.gate.digest], sort_keys=True)
+        return json.dumps([self.row, self.fixed_row, self.gate.digest], sort_keys=True)
 
     @classmethod
-    def from_json(cls, row: Mapping[str, Any], trials: Mapping[str, Trial]) -> "Search":
-        """Return a search from what a sweep keeps of it, with those of its references that are among the trials."""
+    def from_json(cls, row: Mapping[str, Any], trials: Mapping[str, Trial], gates: Mapping[str, Gate]) -> "Search":
+        """Return a search from what a sweep keeps of it, with those of its references that are among the trials.
+
+        Trials are given by their ids, gates by their names.
+        """
+        fixed = row.get("fixed", {})  # which older sweeps did not keep
         return cls(
-            space=in_order({name: Dimension.from_json(one) for name, one in row["space"].items()}),
-            fixed={},
+            space=in_order({name: Dimension.from_json(name, one) for name, one in row["space"].items()}),
+            fixed={name: gates[text] if name == "gate" else parse_value(name, text) for name, text in fixed.items()},
             seeds=read_seeds(row["seeds"]),
             objectives=tuple(row["objectives"]),
             constraints=read_constraints("constraints", row["constraints"]),

@@ -1,20 +1,23 @@
-"""Seeds as users write them: ``0:200`` (end excluded), ``7``, ``0,3,5``, or a TOML list."""
+"""Seeds as users write them, ``0:200`` (end excluded), ``7``, ``0,3,5`` or a list, and how many more are added."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
+from bench.errors import RequestError, collecting, raising_all
 from bench.model.initialization import MAX_SEED
-from bench.model.parameters import ParameterError
+from bench.model.parameters import number, whole
 
 DIGITS = 12  # more than any seed has
 ALLOWED = f"0:200, 7 or 0,3,5 with seeds from 0 to {MAX_SEED}"
 
 
 def read_seeds(value: object) -> Sequence[int]:
-    """Return the distinct seeds in order, as a range where they are one; raise ParameterError for anything else."""
+    """Return the distinct seeds in order, as a range where they are one; raise RequestError for anything else."""
     parts = value if isinstance(value, list) else str(value).split(",")
     if not parts:
-        raise ParameterError(f"seeds is {value!r}, which holds no seed; allowed are {ALLOWED}")
+        raise RequestError(f"seeds is {value!r}, which holds no seed; allowed are {ALLOWED}")
     ranges = [_read_part(value, str(part).strip()) for part in parts]
     if len(ranges) == 1:
         return ranges[0]
@@ -27,12 +30,12 @@ def _read_part(value: object, text: str) -> range:
         number.isascii() and number.isdigit() and len(number) <= DIGITS
         for number in ([start, stop] if colon else [start])
     ):
-        raise ParameterError(f"seeds is {value!r}; allowed are {ALLOWED}")
+        raise RequestError(f"seeds is {value!r}; allowed are {ALLOWED}")
     seeds = range(int(start), int(stop)) if colon else range(int(start), int(start) + 1)
     if not seeds:
-        raise ParameterError(f"seeds is {value!r}, which holds no seed (the end is excluded); allowed are {ALLOWED}")
+        raise RequestError(f"seeds is {value!r}, which holds no seed (the end is excluded); allowed are {ALLOWED}")
     if seeds[-1] > MAX_SEED:
-        raise ParameterError(f"seeds is {value!r}; allowed are {ALLOWED}")
+        raise RequestError(f"seeds is {value!r}; allowed are {ALLOWED}")
     return seeds
 
 
@@ -53,3 +56,53 @@ def write_seeds(seeds: Sequence[int]) -> str:
     breaks = [0, *(place for place, (a, b) in enumerate(pairwise(seeds), 1) if b - a > 1), len(seeds)]
     runs = [seeds[start:stop] for start, stop in pairwise(breaks)]
     return ",".join(f"{run[0]}:{run[-1] + 1}" if len(run) > 1 else str(run[0]) for run in runs)
+
+
+# ------------------------------------------------------------------ until it is sure
+
+
+INTERVAL, MAX_SEEDS = "interval", "max_seeds"
+
+
+@dataclass(frozen=True)
+class Until:
+    """What ends the adding of seeds, and how far it has come.
+
+    ``half_width`` is of the 95 % interval of every trial's solved rate; ``wide`` trials are wider still after
+    ``rounds`` in which seeds were added; ``stopped_by`` is what ended it: ``interval``, ``max_seeds``, or None while
+    it goes on.
+    """
+
+    half_width: float
+    max_seeds: int | None = None
+    rounds: int = 0
+    stopped_by: str | None = None
+    wide: int = 0
+
+    @property
+    def request(self) -> Sequence[str]:
+        """The words of a command line that ask for it."""
+        most = [] if self.max_seeds is None else ["--max-seeds", str(self.max_seeds)]
+        return ["--until", repr(self.half_width), *most]
+
+    def __str__(self) -> str:
+        """Say what is asked for, after "seeds are added until"."""
+        most = "" if self.max_seeds is None else f", or there are {self.max_seeds:,} of each"
+        return f"every trial's solved rate is known to ± {self.half_width:g}{most}"
+
+
+def read_until(half_width: float | None, max_seeds: int | None) -> Until | None:
+    """Read both options; raise RequestError with each that is wrong."""
+    with raising_all() as problems:
+        with collecting(problems):
+            half_width = None if half_width is None else number(0, 0.5, above=True, below=True)("until", half_width)
+        with collecting(problems):
+            max_seeds = None if max_seeds is None else whole(1, MAX_SEED + 1)("max-seeds", max_seeds)
+        if half_width is None and max_seeds is not None:
+            problems.append(f"max-seeds is {max_seeds}, which needs --until")
+    return None if half_width is None else Until(half_width, max_seeds)
+
+
+def until_row(until: Until | None) -> dict[str, Any] | None:
+    """Return what a sweep keeps of it."""
+    return None if until is None else dict(vars(until))

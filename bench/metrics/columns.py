@@ -1,4 +1,4 @@
-"""The names of the columns of the training table: nothing else spells them."""
+"""Names of the columns of the training table: nothing else spells them."""
 
 from bench.model.trial import PARAMETERS as TRIAL_PARAMETERS
 
@@ -53,50 +53,16 @@ FIRST_S = "first_s"
 WEIGHTS_COUNT = "parameters"  # of a network: how many weights and biases it has
 
 RESULTS = (SOLVED, CORRECT, SOLVED_AT, CORRECT_AT, FINAL_LOSS, FINAL_MSE, MAX_ABS_ERROR)  # what a training came to
-SCALARS = (  # one number or word per training
-    OUTCOME,
-    REASON,
-    *RESULTS,
-    ITERATION_US,
-    ITERATIONS_DONE,
-    ALONE,
-    TOGETHER,
-)
+SCALARS = (OUTCOME, REASON, *RESULTS, ITERATION_US, ITERATIONS_DONE, ALONE, TOGETHER)  # one number or word per training
 LISTS = (CURVE, CURVE_US, INITIAL_WEIGHTS, WEIGHTS)  # kept for the first CURVES_PER_TRIAL seeds of a trial
 EXPORT = (  # one row per training, a contract: scripts depend on it
-    TRIAL_ID,
-    SEED,
-    *PARAMETERS,
-    OUTCOME,
-    REASON,
-    *RESULTS,
-    PREDICTIONS,
-    ITERATION_US,
-    ITERATIONS_DONE,
-    ALONE,
+    *(TRIAL_ID, SEED, *PARAMETERS, OUTCOME, REASON, *RESULTS, PREDICTIONS, ITERATION_US, ITERATIONS_DONE, ALONE),
 )
 DESCRIBED = (  # what a trial's run in MLflow is made from
-    TRIAL_ID,
-    SEED,
-    ITERATIONS,
-    CURVE_POINTS,
-    OUTCOME,
-    *RESULTS,
-    ITERATION_US,
-    ITERATIONS_DONE,
-    CURVE,
-    CURVE_US,
+    *(TRIAL_ID, SEED, ITERATIONS, CURVE_POINTS, OUTCOME, *RESULTS, ITERATION_US, ITERATIONS_DONE, CURVE, CURVE_US),
 )
-JUDGED = (  # what a search judges a trial by
-    TRIAL_ID,
-    SEED,
-    ITERATIONS,
-    OUTCOME,
-    SOLVED,
-    SOLVED_AT,
-    FINAL_MSE,
-    ITERATION_US,
-    ITERATIONS_DONE,
+SCORED = (  # what objectives are computed from
+    *(TRIAL_ID, SEED, ITERATIONS, OUTCOME, SOLVED, SOLVED_AT, FINAL_MSE, ITERATION_US, ITERATIONS_DONE),
 )
 RESUMED = (*DESCRIBED, ALONE)  # what a sweep that goes on must know of what there is
 CURVES_PER_TRIAL = 10_000

@@ -1,4 +1,9 @@
-"""What a training came to, as one number: none is missing, and what diverged or failed is as bad as can be.
+"""Measures of a training: what it came to, as one number, where what diverged or failed is as bad as can be.
+
+Whether a training is solved is said of its end, as its outcome is: one that was within the tolerance and left it again
+is not. The time to solution of one that is solved is its first hitting time (Hansen et al. 2021), ``solved_at``. All
+others are right-censored at their budget (Kaplan & Meier 1958): they took longer than anybody watched. Whether a
+training is correct, and since when, is said in the same way.
 
 Shapes: T trainings.
 """
@@ -11,39 +16,73 @@ from bench.metrics import columns as c
 from bench.model.outcome import Result
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 LOG_MSE, SOLVED = "log10 final_mse", c.SOLVED
 MEASURES = (LOG_MSE, SOLVED)
 SOLVED_SHARE = "solved_at / iterations"
+ERRORS = (c.FINAL_LOSS, c.FINAL_MSE, c.MAX_ABS_ERROR)
+TIMES = {c.SOLVED_AT: c.SOLVED, c.CORRECT_AT: c.CORRECT}  # of each time: what must hold at the end
 LEAST_ERROR, WORST_ERROR = 1e-12, 1.0  # float64 gets below; a sigmoid's squared error does not get above
-LOST = [str(Result.DIVERGED), str(Result.FAILED), str(Result.UNSUPPORTED)]
+
+
+def begun(trainings: pd.DataFrame) -> pd.DataFrame:
+    """Return the trainings that were begun: those that a backend refused count nowhere."""
+    return trainings[trainings[c.OUTCOME] != Result.UNSUPPORTED]
+
+
+def never_trained(trainings: pd.DataFrame) -> Flags:
+    """Return which trainings no backend came back from ``[T]``: those that failed, and those that were refused."""
+    return np.asarray(trainings[c.OUTCOME].isin([Result.FAILED, Result.UNSUPPORTED]), dtype=np.bool_)
+
+
+def lost(trainings: pd.DataFrame) -> Flags:
+    """Return which trainings have no result that is a number ``[T]``: those that diverged or were never trained."""
+    return never_trained(trainings) | (trainings[c.OUTCOME] == Result.DIVERGED).to_numpy()
+
+
+def time_to_solution(trainings: pd.DataFrame) -> Floats:
+    """Return the first iteration ``[T]`` at which each training was solved; infinite where it did not end solved."""
+    return _first_time(trainings, c.SOLVED_AT)
+
+
+def left_solution(trainings: pd.DataFrame) -> Flags:
+    """Return which trainings were within the tolerance and ended outside of it ``[T]``."""
+    return np.isinf(time_to_solution(trainings)) & trainings[c.SOLVED_AT].notna().to_numpy()
 
 
 def measured(trainings: pd.DataFrame, measure: str) -> Floats:
-    """Return one finite number per training ``[T]``.
+    """Return one number per training ``[T]``, the less the better but for ``solved``, 1 or 0.
 
-    ``log10 final_mse``: diverged and failed trainings have the worst error there is, 1 (outputs are sigmoids), and
-    errors below 1e-12 count as 1e-12. ``solved``: 1 or 0. ``solved_at / iterations``: the first iteration at which
-    the training was solved as a share of its budget, 1 where it ended unsolved, diverged or failed.
+    Errors and losses are infinite where the training diverged or failed. ``log10 final_mse`` is finite: there, it is
+    that of the worst error there is, 1 (outputs are sigmoids), and errors below 1e-12 count as 1e-12. ``solved_at`` and
+    ``correct_at`` are times to that state, infinite where the training did not end in it; ``solved_at / iterations`` is
+    that share of its budget, 1 where it ended unsolved. ``iteration_us`` is what an iteration took, whatever came of
+    it, and missing where none was timed. Raises ValueError for any other measure.
     """
     if measure == SOLVED:
         return trainings[c.SOLVED].to_numpy(dtype=np.float64)
+    if measure in TIMES:
+        return _first_time(trainings, measure)
     if measure == SOLVED_SHARE:
-        return np.asarray(np.minimum(first_solved(trainings) / trainings[c.ITERATIONS].to_numpy(dtype=np.float64), 1.0))
-    if measure != LOG_MSE:
-        raise ValueError(f"measure {measure!r} is not known; choose from {', '.join((*MEASURES, SOLVED_SHARE))}")
-    errors = trainings[c.FINAL_MSE].to_numpy(dtype=np.float64, na_value=np.nan)
-    lost = trainings[c.OUTCOME].isin(LOST).to_numpy() | ~np.isfinite(errors)
-    clipped: Floats = np.clip(np.where(lost, WORST_ERROR, errors), LEAST_ERROR, WORST_ERROR)
-    return np.asarray(np.log10(clipped))
+        return np.asarray(np.minimum(time_to_solution(trainings) / trainings[c.ITERATIONS].to_numpy(np.float64), 1.0))
+    if measure == LOG_MSE:
+        return np.asarray(np.log10(np.clip(_errors(trainings, c.FINAL_MSE, WORST_ERROR), LEAST_ERROR, WORST_ERROR)))
+    if measure in ERRORS:
+        return _errors(trainings, measure, np.inf)
+    if measure == c.ITERATION_US:
+        return trainings[measure].to_numpy(dtype=np.float64, na_value=np.nan)
+    known = (*MEASURES, SOLVED_SHARE, *ERRORS, *TIMES, c.ITERATION_US)
+    raise ValueError(f"measure {measure!r} is not known; choose from {', '.join(known)}")
 
 
-def first_solved(trainings: pd.DataFrame) -> Floats:
-    """Return the first iteration ``[T]`` at which a training was solved; infinite where it did not end so.
+def _first_time(trainings: pd.DataFrame, name: str) -> Floats:
+    """Return the time to the state that a column tells of; the budget where the last update brought it."""
+    budget = trainings[c.ITERATIONS].to_numpy(dtype=np.float64)
+    first = trainings[name].to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.where(trainings[TIMES[name]].to_numpy(dtype=bool), np.fmin(first, budget), np.inf)
 
-    One that was solved by its last update only has the number of iterations. The start counts as iteration 1, so
-    that ratios are defined.
-    """
-    at = trainings[c.SOLVED_AT].to_numpy(dtype=np.float64, na_value=np.nan)
-    at = np.where(np.isnan(at), trainings[c.ITERATIONS].to_numpy(dtype=np.float64), at)
-    return np.where(trainings[c.SOLVED].to_numpy(dtype=bool), np.maximum(at, 1.0), np.inf)
+
+def _errors(trainings: pd.DataFrame, name: str, worst: float) -> Floats:
+    errors = trainings[name].to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.where(lost(trainings) | ~np.isfinite(errors), worst, errors)

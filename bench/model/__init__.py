@@ -1,1 +1,1 @@
-"""Plain data: gates, networks, losses, initial weights, trials and what became of them. NumPy only."""
+"""Gates, networks, losses, initial weights, trials and their outcomes as plain data, which needs NumPy only."""

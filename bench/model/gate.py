@@ -45,38 +45,34 @@ class Gate:
         observations, inputs = self.inputs.shape
         problems = []
         if self.targets.shape != (observations,):
-            problems.append(f"gate {self.name!r} has {self.targets.shape} targets; allowed is one per observation")
+            problems.append(f"{self.targets.shape} targets; allowed is one per observation")
         if not 1 <= inputs <= MAX_INPUTS:
-            problems.append(f"gate {self.name!r} has {inputs} inputs; allowed are 1 to {MAX_INPUTS}")
+            problems.append(f"{inputs} inputs; allowed are 1 to {MAX_INPUTS}")
         if not 1 <= observations <= MAX_OBSERVATIONS:
-            problems.append(
-                f"gate {self.name!r} has {observations} observations; allowed are 1 to {MAX_OBSERVATIONS:,}"
-            )
+            problems.append(f"{observations} observations; allowed are 1 to {MAX_OBSERVATIONS:,}")
         if not np.isfinite(self.inputs).all():
-            problems.append(f"gate {self.name!r} has an input that is not finite; allowed are finite numbers")
+            problems.append("an input that is not finite; allowed are finite numbers")
         outside = self.targets[~((self.targets >= 0) & (self.targets <= 1))]
         if outside.size:
-            problems.append(
-                f"gate {self.name!r} has the {TARGET_COLUMN} {outside[0]:g}; allowed are numbers from 0 to 1"
-            )
+            problems.append(f"the {TARGET_COLUMN} {outside[0]:g}; allowed are numbers from 0 to 1")
         if problems:
-            raise RequestError(*problems)
+            raise RequestError(*(f"gate {self.name!r} has {problem}" for problem in problems))
         self.inputs.setflags(write=False)
         self.targets.setflags(write=False)
 
     @cached_property
     def digest(self) -> str:
-        """The table's content as a SHA-256: two gates of one name and different tables differ here."""
+        """SHA-256 of the table, in which gates of one name and different tables differ."""
         shape = np.asarray(self.inputs.shape, dtype="<i8").tobytes()
         content = shape + self.inputs.astype("<f8").tobytes() + self.targets.astype("<f8").tobytes()
         return hashlib.sha256(content).hexdigest()
 
     def __eq__(self, other: object) -> bool:
-        """Gates are equal when their name and their table are."""
+        """Compare names and tables."""
         return isinstance(other, Gate) and (self.name, self.digest) == (other.name, other.digest)
 
     def __hash__(self) -> int:
-        """Hash by content."""
+        """Hash name and table."""
         return hash((self.name, self.digest))
 
 
@@ -95,32 +91,30 @@ def read_csv(path: Path) -> Gate:
     """Read a gate from a CSV file with the columns ``observation,input1,...,output``; its name is the file's."""
     import pandas as pd  # local: only a user's own table needs it, and it takes 0.3 s to import
 
+    what = f"gate {str(path)!r}"
     if not path.is_file():
-        raise RequestError(f"gate {str(path)!r} is not a file; allowed are {', '.join(BUILT_IN)}, or a .csv file")
+        raise RequestError(f"{what} is not a file; allowed are {', '.join(BUILT_IN)}, or a .csv file")
     try:
         # no header for pandas: with one, it takes a row that is too long for a row with an index
         cells = pd.read_csv(path, dtype=str, header=None, keep_default_na=False, encoding="utf-8-sig")
     except (ValueError, OSError) as error:  # pandas' parser errors and decoding errors are ValueErrors
-        raise RequestError(f"gate {str(path)!r} cannot be read as CSV: {str(error).strip()}") from error
+        raise RequestError(f"{what} cannot be read as CSV: {str(error).strip()}") from error
     columns = [str(name).strip() for name in cells.iloc[0]]
     named = columns[:1] == [INDEX_COLUMN] and columns[-1:] == [TARGET_COLUMN] and len(columns) >= 3
     if not named or len(set(columns)) < len(columns):
-        raise RequestError(
-            f"gate {str(path)!r} has the columns {','.join(columns)}; "
-            f"allowed is {INDEX_COLUMN},input1,...,{TARGET_COLUMN}, each once"
-        )
+        allowed = f"{INDEX_COLUMN},input1,...,{TARGET_COLUMN}, each once"
+        raise RequestError(f"{what} has the columns {','.join(columns)}; allowed is {allowed}")
     table = cells.iloc[1:, 1:]
     values = table.apply(pd.to_numeric, errors="coerce")
     wrong = np.argwhere(values.isna().to_numpy())
     if len(wrong):
         row, column = wrong[0]
-        raise RequestError(
-            f"gate {str(path)!r}, row {row + 1}, column {columns[column + 1]!r}: "
-            f"got {table.iloc[row, column]!r}; allowed are numbers"
-        )
+        cell = f"row {row + 1}, column {columns[column + 1]!r}"
+        raise RequestError(f"{what}, {cell}: got {table.iloc[row, column]!r}; allowed are numbers")
     numbers = values.to_numpy(dtype=np.float64)
     return Gate(path.stem, np.ascontiguousarray(numbers[:, :-1]), np.ascontiguousarray(numbers[:, -1]))
 
 
 def _all_rows(inputs: int) -> Floats:
+    """Return every combination of zeros and ones, counting up in binary."""
     return np.array(list(itertools.product((0.0, 1.0), repeat=inputs)), dtype=np.float64)

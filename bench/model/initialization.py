@@ -1,4 +1,4 @@
-"""Initial weights: where a training starts, drawn once and outside the backends.
+"""Initial weights of a training, drawn once and outside the backends.
 
 Shapes: T trainings (one per seed), P parameters of the network, D numbers drawn. Every draw comes from MT19937 seeded
 as NumPy's legacy ``RandomState(seed)``, which is also how torch seeds its CPU generator.
@@ -38,22 +38,18 @@ def initial_weights(
     weights are float32, and are returned as such in float64). ``init_scale`` multiplies everything drawn.
     """
     weights = np.zeros((len(seeds), network.parameters))
-    biased = [layer.bias is not None and init_bias == "same" for layer in network.layers]
-    sizes = [
-        layer.fan_in * layer.fan_out + layer.fan_out * own for layer, own in zip(network.layers, biased, strict=True)
-    ]
-    drawn = _draw(init, seeds, draws_before + sum(sizes))
-    start = draws_before
-    for layer, own, size in zip(network.layers, biased, sizes, strict=True):
-        weight, bias = np.split(drawn[:, start : start + size], [layer.fan_in * layer.fan_out], axis=1)
+    sizes = [layer.fan_in * layer.fan_out for layer in network.layers]
+    bias_sizes = [layer.fan_out * (layer.bias is not None and init_bias == "same") for layer in network.layers]
+    drawn = _draw(init, seeds, draws_before + sum(sizes) + sum(bias_sizes))[:, draws_before:]
+    for layer, size, bias_size in zip(network.layers, sizes, bias_sizes, strict=True):
+        weight, bias, drawn = np.split(drawn, [size, size + bias_size], axis=1)
         weight_bound, bias_bound = _bounds(init, layer)
         weight = _scaled(init, weight, weight_bound, init_low, init_high)
         if init == "torch":  # nn.Linear draws its weight as [out, in]; the other schemes as NumPy users write it
             weight = weight.reshape(-1, layer.fan_out, layer.fan_in).transpose(0, 2, 1).reshape(weight.shape)
         weights[:, layer.weight] = weight
-        if own:
+        if bias_size:
             weights[:, layer.bias] = _scaled(init, bias, bias_bound, init_low, init_high)
-        start += size
     with np.errstate(over="ignore"):  # a training that starts at infinity is recorded as diverged
         return weights if init_scale == 1.0 else weights * init_scale
 
@@ -70,7 +66,7 @@ def _draw(init: str, seeds: Sequence[int], count: int) -> Floats:
 
 
 def _bounds(init: str, layer: Layer) -> tuple[float, float]:
-    """Return the half-widths of a layer's weights and biases, where the scheme has such."""
+    """Return the half-widths of a layer's weights and biases, for the schemes that have them."""
     if init == "xavier":  # Glorot and Bengio 2010, equation 16
         bound = math.sqrt(6 / (layer.fan_in + layer.fan_out))
         return bound, bound
@@ -80,6 +76,7 @@ def _bounds(init: str, layer: Layer) -> tuple[float, float]:
 
 
 def _scaled(init: str, drawn: Floats, bound: float, low: float, high: float) -> Floats:
+    """Return drawn numbers in the scheme's range."""
     if init == "uniform":
         return low + (high - low) * drawn
     if init == "xavier":

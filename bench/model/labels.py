@@ -1,11 +1,11 @@
-"""Short names for trials: what distinguishes each from the others."""
+"""Short names for trials, made of the parameters that distinguish each from the others."""
 
 from collections.abc import Mapping, Sequence
 
-from bench.model.trial import PARAMETERS, Scalar
+from bench.model.trial import PARAMETERS, PROMINENT, Scalar
 
-BARE = ("gate", "loss", "activation", "backend", "dtype", "reduction", "init", "update")  # the value says what it is
-USUAL = ("gate", "hidden", "loss")
+BARE = frozenset(name for name, known in PARAMETERS.items() if known.bare)
+USUAL = PROMINENT[:3]  # gate, hidden layers and loss
 
 
 def varying(trials: Sequence[Mapping[str, Scalar]]) -> list[str]:
@@ -21,21 +21,19 @@ def labels(trials: Sequence[Mapping[str, Scalar]], groups: Sequence[int] | None 
     groups = groups or [0] * len(trials)
     found = [""] * len(trials)
     for group in set(groups):
-        places = [place for place, its in enumerate(groups) if its == group]
-        some = [trials[place] for place in places]
-        names = varying(some) or USUAL
-        short, exact = ([_label(trial, names, digits) for trial in some] for digits in (4, None))
-        for place, label in zip(places, short if len(set(short)) == len(set(exact)) else exact, strict=True):
-            found[place] = label
+        members = [index for index, its_group in enumerate(groups) if its_group == group]
+        names = varying([trials[index] for index in members]) or USUAL
+        short, exact = (
+            [" ".join(word(name, trials[index][name], digits) for name in names) for index in members]
+            for digits in (4, None)
+        )
+        for index, label in zip(members, short if len(set(short)) == len(set(exact)) else exact, strict=True):
+            found[index] = label
     return found
 
 
-def _label(trial: Mapping[str, Scalar], names: Sequence[str], digits: int | None) -> str:
-    return " ".join(word(name, trial[name], digits) for name in names)
-
-
 def word(name: str, value: Scalar, digits: int | None = None) -> str:
-    """Return one parameter's value in words: bare where the value says what it is, else with its name.
+    """Return one parameter's value as a label has it: bare where the value says what it is, else with its name.
 
     A number is exact unless only so many significant ``digits`` are wanted.
     """

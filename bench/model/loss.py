@@ -1,4 +1,4 @@
-"""Losses: what a training minimises, with its slope by the prediction.
+"""Losses that a training minimises, with their slopes by the prediction.
 
 Shapes: N observations on the last axis. The definitions are those of torch.nn's MSELoss, L1Loss, BCELoss and
 HuberLoss (delta = 1), their guards at the ends included.

@@ -1,4 +1,4 @@
-"""MT19937 for many seeds at once: the stream of NumPy's legacy ``RandomState(seed)``, and of torch's CPU generator.
+"""Mersenne Twister MT19937 for many seeds at once, as in NumPy's legacy ``RandomState(seed)`` and torch's generator.
 
 Shapes: T seeds, D draws. Matsumoto and Nishimura 1998, seeded by their init_genrand of 2002. A `RandomState` for each
 of a million seeds takes many times as long, since seeding alone is 624 steps: here a step is one for all seeds.
@@ -40,30 +40,33 @@ def floats(words_DT: Words) -> NDArray[np.float64]:
 
 
 def _words(seeds_T: Words, draws: int) -> Words:
+    """Return the first draws ``[D, T]``, one for all seeds in each turn of the loop."""
     # the first draws need no more of the state than this; all of it comes into play after STATE - SHIFT
     size = min(STATE, draws + SHIFT) if draws <= STATE - SHIFT else STATE
     state = _seeded(seeds_T, size)
     out = np.empty((draws, len(seeds_T)), dtype=np.uint32)
     for draw in range(draws):
-        place = draw % STATE
-        y = (state[place] & UPPER) | (state[(place + 1) % STATE] & LOWER)
-        state[place] = state[(place + SHIFT) % STATE] ^ (y >> np.uint32(1)) ^ (y & np.uint32(1)) * MATRIX
-        out[draw] = state[place]
+        k = draw % STATE
+        y = (state[k] & UPPER) | (state[(k + 1) % STATE] & LOWER)
+        state[k] = state[(k + SHIFT) % STATE] ^ (y >> np.uint32(1)) ^ (y & np.uint32(1)) * MATRIX
+        out[draw] = state[k]
     return _tempered(out)
 
 
 def _seeded(seeds_T: Words, size: int) -> Words:
+    """Return the beginning of the state after seeding, of that size."""
     state = np.empty((size, len(seeds_T)), dtype=np.uint32)
     state[0] = seeds_T
-    for place in range(1, size):
-        np.right_shift(state[place - 1], np.uint32(30), out=state[place])
-        state[place] ^= state[place - 1]
-        state[place] *= MULTIPLIER
-        state[place] += np.uint32(place)
+    for k in range(1, size):
+        np.right_shift(state[k - 1], np.uint32(30), out=state[k])
+        state[k] ^= state[k - 1]
+        state[k] *= MULTIPLIER
+        state[k] += np.uint32(k)
     return state
 
 
 def _tempered(y: Words) -> Words:
+    """Return the draws that the generator gives for words of its state."""
     y ^= y >> np.uint32(11)
     y ^= (y << np.uint32(7)) & np.uint32(0x9D2C5680)
     y ^= (y << np.uint32(15)) & np.uint32(0xEFC60000)

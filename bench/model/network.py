@@ -1,4 +1,4 @@
-"""Networks: layer sizes, activation, biases, and where each weight lies in one flat row.
+"""Networks: layer sizes, activations, biases, and the layout of all weights in one flat row.
 
 Shapes: T trainings, P parameters of a network. A layer's weight is ``[fan_in, fan_out]``. A flat row holds
 layer after layer, each its weight row by row and then its bias.
@@ -19,7 +19,7 @@ MAX_NEURONS = 64
 
 @dataclass(frozen=True)
 class Layer:
-    """One linear layer and the places of its numbers in a flat row of weights."""
+    """One linear layer, and the slices of a flat row that hold its weight and its bias."""
 
     fan_in: int
     fan_out: int
@@ -40,7 +40,7 @@ class Network:
     def layers(self) -> tuple[Layer, ...]:
         """The linear layers from the inputs to the one output."""
         sizes = (self.inputs, *self.hidden, 1)
-        biases = (*(self.hidden_bias for _ in self.hidden), self.output_bias)
+        biases = [self.hidden_bias] * len(self.hidden) + [self.output_bias]
         layers, start = [], 0
         for fan_in, fan_out, has_bias in zip(sizes, sizes[1:], biases, strict=False):
             weight = slice(start, start + fan_in * fan_out)
@@ -56,13 +56,9 @@ class Network:
 
     def unflatten(self, weights_P: Array) -> list[tuple[Array, Array | None]]:
         """Return each layer's ``(weight [fan_in, fan_out], bias [fan_out] or None)`` as views of one flat row."""
-        return [
-            (
-                weights_P[layer.weight].reshape(layer.fan_in, layer.fan_out),
-                None if layer.bias is None else weights_P[layer.bias],
-            )
-            for layer in self.layers
-        ]
+        weights = [weights_P[layer.weight].reshape(layer.fan_in, layer.fan_out) for layer in self.layers]
+        biases = [None if layer.bias is None else weights_P[layer.bias] for layer in self.layers]
+        return list(zip(weights, biases, strict=True))
 
 
 def read_hidden(value: object) -> tuple[int, ...]:
@@ -91,7 +87,7 @@ def sigmoid(x: Array) -> Array:
 
 @dataclass(frozen=True)
 class Activation:
-    """A hidden neuron's function, and its slope written in terms of its own output."""
+    """Function of a hidden neuron, and its slope in terms of its own output."""
 
     value: Callable[[Array], Array]
     slope: Callable[[Array], Array]

@@ -1,28 +1,30 @@
-"""Batches of trainings, and what became of each.
+"""Batches of trainings, their outcomes, and the results that are read from these.
 
 Shapes: T trainings, N observations, K recorded iterations, P parameters of the network.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from bench.errors import RequestError
 from bench.model.loss import loss_value
 from bench.model.trial import Trial
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Arrays = TypeVar("Arrays", "Batch", "Outcome")
 
 NEVER = -1  # in solved_at and correct_at: it never happened
 LEARNING = 0.01  # a slow training's loss still falls by more than this share in the last tenth of its budget
 
 
 class Result(StrEnum):
-    """What became of one training; every planned training has exactly one."""
+    """Result of one training; every planned training has exactly one."""
 
     SOLVED = "solved"
     SLOW = "slow"
@@ -32,34 +34,56 @@ class Result(StrEnum):
     UNSUPPORTED = "unsupported"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Batch:
-    """Trainings of one shape that a backend trains together, from given weights.
-
-    ``trial`` says everything that they share; along T vary the initial ``weights_TP``, the ``learning_rate_T``
-    and the ``momentum_T``.
-    """
+    """Trainings of one trial with weights, learning rates and momenta of their own, for a backend to train."""
 
     trial: Trial
     weights_TP: Floats
     learning_rate_T: Floats
     momentum_T: Floats
 
+    def __init__(
+        self,
+        trial: Trial,
+        weights_TP: ArrayLike,
+        learning_rate_T: ArrayLike | None = None,
+        momentum_T: ArrayLike | None = None,
+    ) -> None:
+        """Take initial weights ``[T, P]``, or ``[P]`` of one training, and rates ``[T]`` or one for all.
+
+        Weights are in the order of `Trial.initial_weights`: layer after layer, each weight ``[fan_in, fan_out]`` row by
+        row and then its bias. Without rates they are the trial's. Raises RequestError for other shapes.
+        """
+        weights = np.atleast_2d(np.asarray(weights_TP, dtype=np.float64))
+        size, parameters = len(weights), trial.network.parameters
+        if weights.ndim != 2 or weights.shape[1] != parameters:
+            raise RequestError(f"weights have the shape {weights.shape}; allowed is (trainings, {parameters})")
+        object.__setattr__(self, "trial", trial)
+        object.__setattr__(self, "weights_TP", weights)
+        for name, rate in (("learning_rate", learning_rate_T), ("momentum", momentum_T)):
+            given = np.asarray(getattr(trial, name) if rate is None else rate, dtype=np.float64)
+            if given.shape not in ((), (size,)):
+                raise RequestError(f"{name} has the shape {given.shape}; allowed are ({size},) and one for all")
+            object.__setattr__(self, f"{name}_T", given if given.shape else np.full(size, given))
+
     @classmethod
     def of(cls, trial: Trial, seeds: Sequence[int]) -> "Batch":
         """Return the batch of one trial's trainings with these seeds."""
-        size = len(seeds)
-        weights = trial.initial_weights(list(seeds))
-        return cls(trial, weights, np.full(size, trial.learning_rate), np.full(size, trial.momentum))
+        return cls(trial, trial.initial_weights(list(seeds)))
 
     def __len__(self) -> int:
         """Return the number of trainings, T."""
         return len(self.weights_TP)
 
+    def take(self, indices: Ints) -> "Batch":
+        """Return the batch of some of the trainings, by their indices."""
+        return _take(self, indices)
+
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a backend returns for a batch: plain numbers, diverged ones included.
+    """Numbers that a backend returns for a batch, diverged ones included.
 
     ``loss_TC`` is measured at the trial's checkpoints, before that iteration's update; predictions and weights
     after the last one. ``solved_at_T`` and ``correct_at_T`` are iterations, or NEVER. ``iterations_T`` is how many
@@ -78,24 +102,20 @@ class Outcome:
     together: int = 1
     compile_seconds: float = 0.0
 
-    PER_TRAINING: ClassVar = (
-        "loss_TC",
-        "predictions_TN",
-        "weights_TP",
-        "solved_at_T",
-        "correct_at_T",
-        "iterations_T",
-        "seconds_TC",
-    )
+    def take(self, indices: Ints) -> "Outcome":
+        """Return the outcome of some of the trainings, by their indices in the batch."""
+        return _take(self, indices)
 
-    def take(self, places: Ints) -> "Outcome":
-        """Return what became of some of the trainings, by their places in the batch."""
-        return replace(self, **{name: getattr(self, name)[places] for name in self.PER_TRAINING})
+
+def _take(arrays: Arrays, indices: Ints) -> Arrays:
+    """Return some trainings of a dataclass, whose arrays over T have it in their names."""
+    names = [field.name for field in fields(arrays) if "_T" in field.name]
+    return replace(arrays, **{name: getattr(arrays, name)[indices] for name in names})
 
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """One trial's trainings with some seeds and what became of them, ready to be written.
+    """Trainings of one trial with some seeds, and their outcome, ready to be written.
 
     ``outcome`` is None where nothing was trained: ``failed`` or ``unsupported``, with the ``reason``.
     """
@@ -110,7 +130,7 @@ class Record:
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """What a trained record says: each training's result and errors, all computed here for every backend."""
+    """Result and final errors of each training, computed here for every backend."""
 
     result_T: NDArray[np.str_]
     solved_T: NDArray[np.bool_]

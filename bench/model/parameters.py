@@ -1,31 +1,79 @@
-"""Readers of parameter values: each takes what a user wrote and returns the value, or says what is allowed."""
+"""What is known of a parameter, and readers of values: each returns what a user means, or says what is allowed."""
 
 import math
 import sys
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
-from bench.errors import unknown
+from bench.errors import RequestError, unknown
 
-Reader = Callable[[str, object], Any]
-
-
-class ParameterError(ValueError):
-    """One parameter's problem: what, got, allowed."""
+Reader = Callable[[str, object], Any]  # of a name, for messages, and a value; raises RequestError: what, got, allowed
 
 
-def parameter(default: Any, read: Reader, doc: str) -> Any:
-    """Declare one trial parameter as a dataclass field: its default, its reader and what it means."""
-    return field(default=default, metadata={"read": read, "doc": doc})
+class Role(Enum):
+    """What a parameter decides."""
+
+    TASK = "what is learned"
+    INITIALIZATION = "how many weights there are, and where they start"
+    TRAINING = "how weights change"
+    BUDGET = "how long that goes on, what counts as solved, and how much of it is kept: no causes"
+    PRECISION = "how precise the arithmetic is"
+    COMPUTATION = "who computes the same numbers, and how"
+
+
+@dataclass(frozen=True)
+class Number:
+    """Reads a finite number from ``low`` to ``high``, whole or not; ``above`` and ``below`` exclude the ends."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    above: bool = False
+    below: bool = False
+    whole: bool = False
+
+    def __call__(self, what: str, value: object) -> Any:
+        """Return the number as an int or a float; a whole one may be written with an exponent, as 1e4."""
+        if self.whole and isinstance(value, float) and value.is_integer():
+            value = int(value)
+        inside = (
+            isinstance(value, int if self.whole else int | float)
+            and not isinstance(value, bool)
+            and abs(value) <= sys.float_info.max  # false for NaN, and for what no float holds
+            and (self.low < value if self.above else self.low <= value)
+            and (value < self.high if self.below else value <= self.high)
+        )
+        if not inside:
+            raise RequestError(f"{what} is {value!r}; allowed are {self.allowed}")
+        return value if self.whole else float(value) + 0.0  # type: ignore[arg-type]  # + 0.0 turns -0.0 into 0.0
+
+    @property
+    def allowed(self) -> str:
+        """What may be given, in words."""
+        if self.whole:
+            return f"whole numbers from {self.low:,} to {self.high:,}"
+        bounds = [f"{'above' if self.above else 'at least'} {self.low:g}"] * (self.low > -math.inf)
+        bounds += [f"{'below' if self.below else 'at most'} {self.high:g}"] * (self.high < math.inf)
+        return " and ".join(["finite numbers", *bounds][-2:])
+
+
+def number(low: float = -math.inf, high: float = math.inf, *, above: bool = False, below: bool = False) -> Number:
+    """Return a reader of finite numbers."""
+    return Number(low, high, above, below)
+
+
+def whole(low: int, high: int) -> Number:
+    """Return a reader of whole numbers."""
+    return Number(low, high, whole=True)
 
 
 def choice(*names: str) -> Reader:
-    """Read one of the given names."""
+    """Return a reader of one of the given names."""
 
     def read(what: str, value: object) -> str:
         if value not in names:
-            raise ParameterError(unknown(what, value, names))
+            raise RequestError(unknown(what, value, names))
         return str(value)
 
     return read
@@ -34,39 +82,51 @@ def choice(*names: str) -> Reader:
 def flag(what: str, value: object) -> bool:
     """Read true or false."""
     if not isinstance(value, bool):
-        raise ParameterError(f"{what} is {value!r}; allowed are true and false")
+        raise RequestError(f"{what} is {value!r}; allowed are true and false")
     return value
 
 
-def number(low: float = -math.inf, high: float = math.inf, *, above: bool = False, below: bool = False) -> Reader:
-    """Read a finite number from ``low`` to ``high``; ``above`` and ``below`` exclude the ends."""
-    bounds = [f"{'above' if above else 'at least'} {low:g}"] * (low > -math.inf)
-    bounds += [f"{'below' if below else 'at most'} {high:g}"] * (high < math.inf)
-    allowed = " and ".join(["finite numbers", *bounds][-2:]) if bounds else "finite numbers"
-
-    def read(what: str, value: object) -> float:
-        inside = (
-            isinstance(value, int | float)
-            and not isinstance(value, bool)
-            and abs(value) <= sys.float_info.max  # false for NaN, and for whole numbers that no float can hold
-            and (low < value if above else low <= value)
-            and (value < high if below else value <= high)
-        )
-        if not inside:
-            raise ParameterError(f"{what} is {value!r}; allowed are {allowed}")
-        return float(value) + 0.0  # type: ignore[arg-type]  # checked above; + 0.0 turns -0.0 into 0.0
-
-    return read
+# ------------------------------------------------------------------ parameters
 
 
-def whole(low: int, high: int) -> Reader:
-    """Read a whole number from ``low`` to ``high``; 1e4 counts as one."""
+@dataclass(frozen=True)
+class Parameter:
+    """All that is known of one parameter of a trial.
 
-    def read(what: str, value: object) -> int:
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise ParameterError(f"{what} is {value!r}; allowed are whole numbers from {low:,} to {high:,}")
-        return value
+    ``number`` reads one number of it, for ranges; None where its values are no numbers. ``bare``: a value says what it
+    is without the parameter's name. ``rank`` is its place among those that readers look for first, from 1; else 0.
+    """
 
-    return read
+    name: str
+    default: Any
+    reader: Reader
+    doc: str
+    role: Role
+    number: Number | None
+    bare: bool
+    rank: int
+
+    def read(self, value: object) -> Any:
+        """Return what a user means by a value; raise RequestError with what, got and allowed."""
+        return self.reader(self.name, value)
+
+    @property
+    def least(self) -> float | None:
+        """The least number that it may be; None where there is none."""
+        return self.number.low if self.number and not self.number.above and self.number.low > -math.inf else None
+
+
+def parameter(
+    default: Any,
+    reader: Reader,
+    doc: str,
+    role: Role,
+    *,
+    number: Number | None = None,
+    bare: bool = False,
+    rank: int = 0,
+) -> Any:
+    """Declare a parameter as a dataclass field, with all that is known of it."""
+    number = reader if isinstance(reader, Number) else number
+    known = {"reader": reader, "doc": doc, "role": role, "number": number, "bare": bare, "rank": rank}
+    return field(default=default, metadata=known)

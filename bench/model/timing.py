@@ -1,4 +1,4 @@
-"""Timings: trainings that ran side by side with nothing beside them, and how long an iteration took them.
+"""Timings of trainings that ran side by side, with nothing else on the machine.
 
 Shapes: T trainings, C checkpoints, K recorded iterations.
 """
@@ -17,7 +17,7 @@ WARM_UP = 0  # the round before the first: kept, and in no figure
 
 @dataclass(frozen=True)
 class Timing:
-    """One trial with the seeds that are trained as one batch, and in how many rounds."""
+    """One trial, the seeds that are trained as one batch, and the number of rounds in which they are."""
 
     trial: Trial
     seeds: Sequence[int]
@@ -26,7 +26,7 @@ class Timing:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """What one timing took in one round.
+    """Times that one timing took in one round.
 
     ``iteration_us`` is the latency by the backend's own clock: microseconds for the whole batch to advance by one
     iteration; ``chunk_us_K`` is the same from each recorded iteration to the next. ``wall_s`` is the whole call as its
@@ -49,7 +49,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class ColdStart:
-    """What a backend takes in a fresh process before its second training; with the reason where it failed."""
+    """Times of a backend in a fresh process before its second training, or the reason why there are none."""
 
     backend: str
     import_s: float | None = None

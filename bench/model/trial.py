@@ -3,94 +3,123 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import Field, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import RequestError
+from bench.errors import RequestError, collecting, raising_all
 from bench.model import initialization
 from bench.model.gate import BUILT_IN, Gate, built_in
 from bench.model.loss import LOSSES, REDUCTIONS
 from bench.model.network import ACTIVATIONS, MAX_NEURONS, Network, read_hidden, write_hidden
-from bench.model.parameters import ParameterError, choice, flag, number, parameter, whole
+from bench.model.parameters import Parameter, Role, choice, flag, number, parameter, whole
 
 BACKENDS = ("numba", "numpy", "torch", "torch-batched", "jax")
+TASK, INITIALIZATION, TRAINING, BUDGET, PRECISION, COMPUTATION = Role
 Scalar = str | int | float | bool
 
 
 def _read_gate(_what: str, value: object) -> Gate:
-    if isinstance(value, Gate):
-        return value
-    try:
-        return built_in(str(value))
-    except RequestError as error:
-        raise ParameterError(str(error)) from error
+    return value if isinstance(value, Gate) else built_in(str(value))
 
 
 def _read_hidden(what: str, value: object) -> tuple[int, ...]:
-    if isinstance(value, tuple):
-        value = write_hidden(value)
     try:
-        return read_hidden(value)
+        return read_hidden(write_hidden(value) if isinstance(value, tuple) else value)
     except ValueError:
-        raise ParameterError(
-            f'{what} is {value!r}; allowed are 0 to {MAX_NEURONS}, or several layers such as "4-4"'
-        ) from None
+        allowed = f'0 to {MAX_NEURONS}, or several layers such as "4-4"'
+        raise RequestError(f"{what} is {value!r}; allowed are {allowed}") from None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
     """One complete configuration; the seed is not part of it. Every field is read and checked at birth."""
 
-    gate: Gate = parameter(built_in("xor"), _read_gate, f"what is learned: {', '.join(BUILT_IN)}, or a .csv file")
-    hidden: tuple[int, ...] = parameter((3,), _read_hidden, 'hidden neurons: 0 (single perceptron), 3, "4-4"')
-    activation: str = parameter("sigmoid", choice(*ACTIVATIONS), "of the hidden neurons; the output is a sigmoid")
-    hidden_bias: bool = parameter(True, flag, "hidden layers have biases")
-    output_bias: bool = parameter(True, flag, "the output layer has a bias")
-    init: str = parameter("torch", choice(*initialization.SCHEMES), "how weights are drawn; torch is nn.Linear's")
-    init_bias: str = parameter("same", choice(*initialization.BIAS_SCHEMES), "biases drawn like weights, or zero")
-    init_low: float = parameter(0.0, number(), "init = uniform: lower end")
-    init_high: float = parameter(1.0, number(), "init = uniform: upper end")
-    init_scale: float = parameter(1.0, number(0), "multiplies every initial weight")
-    draws_before: int = parameter(0, whole(0, 1_000_000), "numbers taken from the seed's stream before this network's")
-    loss: str = parameter("mse", choice(*LOSSES), "what is minimised")
-    reduction: str = parameter("mean", choice(*REDUCTIONS), "of the loss over observations")
-    learning_rate: float = parameter(0.05, number(0, above=True), "step size of gradient descent")
-    momentum: float = parameter(0.0, number(0, 1, below=True), "as in torch.optim.SGD")
-    update: str = parameter("full", choice("full", "online"), "full batch, or one step per observation in table order")
-    iterations: int = parameter(10_000, whole(1, 10**9), "full passes over the table")
-    stop: str = parameter("never", choice("never", "solved"), "end a training early")
-    tolerance: float = parameter(0.1, number(0, 0.5, above=True, below=True), "solved: every prediction this close")
-    curve_points: int = parameter(100, whole(1, 1000), "points of the loss curve that are kept")
-    dtype: str = parameter("float32", choice("float32", "float64"), "precision of the arithmetic")
+    gate: Gate = parameter(
+        built_in("xor"), _read_gate, f"what is learned: {', '.join(BUILT_IN)}, or a .csv file", TASK, bare=True, rank=1
+    )
+    hidden: tuple[int, ...] = parameter(
+        (3,),
+        _read_hidden,
+        'hidden neurons: 0 (single perceptron), 3, "4-4"',
+        INITIALIZATION,
+        number=whole(0, MAX_NEURONS),
+        rank=2,
+    )
+    activation: str = parameter(
+        "sigmoid",
+        choice(*ACTIVATIONS),
+        "of the hidden neurons; the output is a sigmoid",
+        TRAINING,
+        bare=True,
+        rank=4,
+    )
+    hidden_bias: bool = parameter(True, flag, "hidden layers have biases", INITIALIZATION)
+    output_bias: bool = parameter(True, flag, "the output layer has a bias", INITIALIZATION)
+    init: str = parameter(
+        "torch",
+        choice(*initialization.SCHEMES),
+        "how weights are drawn; torch is nn.Linear's",
+        INITIALIZATION,
+        bare=True,
+    )
+    init_bias: str = parameter(
+        "same", choice(*initialization.BIAS_SCHEMES), "biases drawn like weights, or zero", INITIALIZATION
+    )
+    init_low: float = parameter(0.0, number(), "init = uniform: lower end", INITIALIZATION)
+    init_high: float = parameter(1.0, number(), "init = uniform: upper end", INITIALIZATION)
+    init_scale: float = parameter(1.0, number(0), "multiplies every initial weight", INITIALIZATION)
+    draws_before: int = parameter(
+        0, whole(0, 1_000_000), "numbers taken from the seed's stream before this network's", INITIALIZATION
+    )
+    loss: str = parameter("mse", choice(*LOSSES), "what is minimised", TRAINING, bare=True, rank=3)
+    reduction: str = parameter("mean", choice(*REDUCTIONS), "of the loss over observations", TRAINING, bare=True)
+    learning_rate: float = parameter(0.05, number(0, above=True), "step size of gradient descent", TRAINING)
+    momentum: float = parameter(0.0, number(0, 1, below=True), "as in torch.optim.SGD", TRAINING)
+    update: str = parameter(
+        "full",
+        choice("full", "online"),
+        "full batch, or one step per observation in table order",
+        TRAINING,
+        bare=True,
+    )
+    iterations: int = parameter(10_000, whole(1, 10**9), "full passes over the table", BUDGET)
+    stop: str = parameter("never", choice("never", "solved"), "end a training early", BUDGET)
+    tolerance: float = parameter(
+        0.1, number(0, 0.5, above=True, below=True), "solved: every prediction this close", BUDGET
+    )
+    curve_points: int = parameter(100, whole(1, 1000), "points of the loss curve that are kept", BUDGET)
+    dtype: str = parameter("float32", choice("float32", "float64"), "precision of the arithmetic", PRECISION, bare=True)
     summation: str = parameter(
         "library",
         choice("library", "fma"),
         "dot products: as the library's BLAS does, or in order with fused multiply-add",
+        COMPUTATION,
     )
-    backend: str = parameter("numba", choice(*BACKENDS), "what trains")
-    device: str = parameter("cpu", choice("cpu", "cuda"), "where it trains")
+    backend: str = parameter("numba", choice(*BACKENDS), "what trains", COMPUTATION, bare=True)
+    device: str = parameter("cpu", choice("cpu", "cuda"), "where it trains", COMPUTATION)
 
     def __post_init__(self) -> None:
         """Read every field; raise one RequestError that names all problems."""
-        problems = []
-        for declared in fields(self):
-            try:
-                object.__setattr__(self, declared.name, read(declared, getattr(self, declared.name)))
-            except ParameterError as problem:
-                problems.append(str(problem))
-        if not problems and self.init_low >= self.init_high:
-            problems.append(f"init_low is {self.init_low:g}; allowed are numbers below init_high, {self.init_high:g}")
-        if problems:
-            raise RequestError(*problems)
+        with raising_all() as problems:
+            for name, known in PARAMETERS.items():
+                with collecting(problems):
+                    object.__setattr__(self, name, known.read(getattr(self, name)))
+            if not problems and self.init_low >= self.init_high:
+                high = f"{self.init_high:g}"
+                problems.append(f"init_low is {self.init_low:g}; allowed are numbers below init_high, {high}")
+
+    @staticmethod
+    def names(*roles: Role) -> tuple[str, ...]:
+        """Return the parameters that have any of these roles, in their order."""
+        return tuple(name for name, known in PARAMETERS.items() if known.role in roles)
 
     @cached_property
     def parameters(self) -> dict[str, Scalar]:
         """Every parameter as the user writes it: the gate by its name, the hidden layers as text."""
-        values = {declared.name: getattr(self, declared.name) for declared in fields(self)}
+        values = {name: getattr(self, name) for name in PARAMETERS}
         return values | {"gate": self.gate.name, "hidden": write_hidden(self.hidden)}
 
     @cached_property
@@ -133,12 +162,12 @@ class Trial:
         )
 
 
-PARAMETERS: Mapping[str, Field[Any]] = {declared.name: declared for declared in fields(Trial)}
-
-
-def read(declared: "Field[Any]", value: object) -> Any:
-    """Read one parameter's value; raise ParameterError with what, got and allowed."""
-    return declared.metadata["read"](declared.name, value)
+PARAMETERS: Mapping[str, Parameter] = {
+    one.name: Parameter(one.name, one.default, **one.metadata) for one in fields(Trial)
+}
+PROMINENT = tuple(
+    sorted((name for name, one in PARAMETERS.items() if one.rank), key=lambda name: PARAMETERS[name].rank)
+)
 
 
 def recorded_iterations(iterations: int, curve_points: int) -> NDArray[np.int64]:

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from bench.report.drawing import Panel, inline
-from bench.report.number_format import whole
+from bench.report.number_format import interval, percent_interval, whole
+from bench.stats.proportions import HIGH, LOW, RATE
 
 SIZE = re.compile(r'<svg(?=[^>]*? width="([\d.]+)pt")(?=[^>]*? height="([\d.]+)pt")')
 NAMES = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
@@ -163,9 +164,9 @@ def tabulate(
     data: pd.DataFrame | None = None,
 ) -> Table:
     """Return a table with a row for each of a frame; ``data`` is what is downloaded, if that is not the frame."""
-    if isinstance(rows, pd.DataFrame):
-        rows, data = rows.to_dict("records"), rows if data is None else data
-    return Table(name, label, columns, [[column.cell(row) for column in columns] for row in rows], data)
+    listed: Sequence[Row] = rows.to_dict("records") if isinstance(rows, pd.DataFrame) else rows
+    data = rows if data is None and isinstance(rows, pd.DataFrame) else data
+    return Table(name, label, columns, [[column.cell(row) for column in columns] for row in listed], data)
 
 
 def text(heading: str, what: str | Callable[[Row], Any], **look: Callable[[Row], Any]) -> Column:
@@ -193,3 +194,13 @@ def number(text: str, value: Any, **look: Any) -> Cell:
     """Return a cell that is sorted by a number; one without stands last."""
     missing = value is None or pd.isna(value)
     return Cell(text, None if missing else float(value), **look)
+
+
+def row_percent(row: "Row | pd.Series[Any]", name: str = RATE) -> str:
+    """Write a share of a row with the row's interval."""
+    return percent_interval(row[name], row[LOW], row[HIGH])
+
+
+def row_interval(row: Row, name: str) -> str:
+    """Write a number of a row with its interval, whose ends are called after it."""
+    return interval(row[name], row[f"{name}_low"], row[f"{name}_high"])

@@ -8,9 +8,9 @@ import pandas as pd
 from bench.config.plan import PlannedTrial
 from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
-from bench.report.charts import Cell, Chart, Column, Content, Row, Table, number, tabulate, text
+from bench.report.charts import Cell, Chart, Column, Content, Row, Table, number, row_percent, tabulate, text
 from bench.report.drawing import interval_rows, panel
-from bench.report.number_format import NONE, percent_interval, plural, row_percent
+from bench.report.number_format import NONE, percent_interval, plural
 from bench.report.sweep_data import SweepData
 from bench.stats.block_analysis import NAME
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE, clustered_rate, solved_rates

@@ -9,14 +9,13 @@ from matplotlib.figure import Figure
 
 from bench.metrics import measures
 from bench.model.labels import bare, word
-from bench.report.charts import Chart, Content, Row, Table, numbers, tabulate, text
+from bench.report.charts import Chart, Content, Row, Table, numbers, row_interval, row_percent, tabulate, text
 from bench.report.colours import DIM, EFFECT, SEED
 from bench.report.drawing import interval_rows, named_rows, panel, percent_axis, plain, write
 from bench.report.layout import MOST_PANELS, is_grid
-from bench.report.number_format import from_to, p_value, percent, plural, points, row_interval, row_percent, short
+from bench.report.number_format import from_to, p_value, percent, plural, points, short
 from bench.stats import paired_comparisons as paired
-from bench.stats import permutation_importance as importance
-from bench.stats import variance_decomposition as variance
+from bench.stats import sensitivity
 from bench.stats.block_analysis import BUDGET, DIGITS, NAME, BlockAnalysis, highest, in_words, lowest
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE
 
@@ -36,7 +35,7 @@ def effects(block: BlockAnalysis, key: str) -> Content | None:
     """Return the charts of shares and of means by value, or of importances; None where nothing was varied."""
     if not block.names or len(block.trials) < 2:
         return None
-    decomposed = {name: table for name, table in block.shares.items() if table[variance.SHARE].notna().any()}
+    decomposed = {name: table for name, table in block.shares.items() if table[sensitivity.SHARE].notna().any()}
     charts = [_variance(block, decomposed, key)] if decomposed else []
     note = ""
     if not block.is_balanced:
@@ -49,7 +48,7 @@ def effects(block: BlockAnalysis, key: str) -> Content | None:
             else f"{UNEVEN}, and trials are too few to rank parameters."
         )
     means = block.effects
-    if len(means) and is_grid(block) and means.groupby(variance.PARAMETER).size().max() <= MOST_VALUES:
+    if len(means) and is_grid(block) and means.groupby(sensitivity.PARAMETER).size().max() <= MOST_VALUES:
         charts.append(_means(means, key))
     return {"charts": charts, "note": note} if charts or note else None
 
@@ -79,10 +78,11 @@ def bars(
 
 def _variance(block: BlockAnalysis, decomposed: dict[str, pd.DataFrame], key: str) -> Chart:
     shown = {words: _terms(decomposed[measure]) for measure, words in MEASURES.items() if measure in decomposed}
-    most = max(float(np.nanmax(table[[variance.SHARE, HIGH]].to_numpy())) for table in shown.values())
+    most = max(float(np.nanmax(table[[sensitivity.SHARE, HIGH]].to_numpy())) for table in shown.values())
     listed = [
         ", ".join(
-            f"{term} {percent(share)}" for term, share in zip(table[variance.TERM], table[variance.SHARE], strict=True)
+            f"{term} {percent(share)}"
+            for term, share in zip(table[sensitivity.TERM], table[sensitivity.SHARE], strict=True)
         )
         for table in shown.values()
     ]
@@ -94,38 +94,38 @@ def _variance(block: BlockAnalysis, decomposed: dict[str, pd.DataFrame], key: st
         alt=f"Bars of variance shares: {'; '.join(listed)}",
         panels=[panel(f"Variance of {words}", _share_bars(table, most)) for words, table in shown.items()],
         data=pd.concat([table.assign(measure=measure) for measure, table in decomposed.items()]).drop(
-            columns=[variance.OF]
+            columns=[sensitivity.OF]
         ),
     )
 
 
 def _share_bars(terms: pd.DataFrame, most: float) -> Figure:
-    colours = [SEED if kind == variance.SEED_KIND else EFFECT for kind in terms[variance.KIND]]
-    return bars(terms, variance.TERM, variance.SHARE, xlabel="share of the variance", most=most, colours=colours)
+    colours = [SEED if kind == sensitivity.SEED_KIND else EFFECT for kind in terms[sensitivity.KIND]]
+    return bars(terms, sensitivity.TERM, sensitivity.SHARE, xlabel="share of the variance", most=most, colours=colours)
 
 
 def seed_share(table: pd.DataFrame) -> float:
     """Return the share of everything that the seed has a part in."""
-    return float(table[table[variance.KIND] == variance.SEED_KIND][variance.SHARE].sum())
+    return float(table[table[sensitivity.KIND] == sensitivity.SEED_KIND][sensitivity.SHARE].sum())
 
 
 def _variance_title(decomposed: dict[str, pd.DataFrame]) -> str:
     measure = measures.SOLVED if measures.SOLVED in decomposed else next(iter(decomposed))
     table = decomposed[measure]
-    first = highest(table[table[variance.KIND] != variance.SEED_KIND], variance.SHARE)
+    first = highest(table[table[sensitivity.KIND] != sensitivity.SEED_KIND], sensitivity.SHARE)
     return (
         f"The seed has a part in {percent(seed_share(table), 0)} of the variance of {MEASURES[measure]}; "
-        f"of what one chose, {first[variance.TERM]} has the most: {percent(first[variance.SHARE], 0)}"
+        f"of what one chose, {first[sensitivity.TERM]} has the most: {percent(first[sensitivity.SHARE], 0)}"
     )
 
 
 def _terms(table: pd.DataFrame) -> pd.DataFrame:
     """Return terms to draw, the greatest first and the seed's last; small interactions in one row."""
-    is_seed = table[variance.KIND] == variance.SEED_KIND
-    small = (table[variance.KIND] == variance.INTERACTION) & (table[variance.SHARE] < LEAST)
-    chosen = table[~is_seed & ~small].sort_values(variance.SHARE, ascending=False, kind="stable")
+    is_seed = table[sensitivity.KIND] == sensitivity.SEED_KIND
+    small = (table[sensitivity.KIND] == sensitivity.INTERACTION) & (table[sensitivity.SHARE] < LEAST)
+    chosen = table[~is_seed & ~small].sort_values(sensitivity.SHARE, ascending=False, kind="stable")
     rest = pd.concat([chosen.iloc[MOST_TERMS:], table[small]])
-    total = {variance.TERM: plural(len(rest), "smaller one"), variance.SHARE: rest[variance.SHARE].sum()}
+    total = {sensitivity.TERM: plural(len(rest), "smaller one"), sensitivity.SHARE: rest[sensitivity.SHARE].sum()}
     summed = [pd.DataFrame([total])] if len(rest) else []
     return pd.concat([chosen.head(MOST_TERMS), *summed, table[is_seed]], ignore_index=True)
 
@@ -135,12 +135,14 @@ def _terms(table: pd.DataFrame) -> pd.DataFrame:
 
 def _importances(ranked: pd.DataFrame, trials: int, key: str) -> Chart:
     panels = []
-    for measure, rows in ranked.groupby(importance.MEASURE, sort=False):
-        shares = [importance.IMPORTANCE, LOW, HIGH]
+    for measure, rows in ranked.groupby(sensitivity.MEASURE, sort=False):
+        shares = [sensitivity.IMPORTANCE, LOW, HIGH]
         table = _best_first(rows).assign(**rows[shares].clip(lower=0))
-        r2 = max(float(rows[importance.R2].iloc[0]), 0.0)
+        r2 = max(float(rows[sensitivity.R2].iloc[0]), 0.0)
         most = max(float(table[HIGH].max()), 0.05)
-        figure = bars(table, importance.PARAMETER, importance.IMPORTANCE, xlabel="fall of R² when shuffled", most=most)
+        figure = bars(
+            table, sensitivity.PARAMETER, sensitivity.IMPORTANCE, xlabel="fall of R² when shuffled", most=most
+        )
         panels.append(panel(f"{MEASURES[str(measure)].capitalize()}; the forest explains {percent(r2, 0)}", figure))
     return Chart(
         name=f"importance-{key}",
@@ -154,17 +156,17 @@ def _importances(ranked: pd.DataFrame, trials: int, key: str) -> Chart:
 
 
 def _best_first(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.sort_values(importance.IMPORTANCE, ascending=False, kind="stable")
+    return rows.sort_values(sensitivity.IMPORTANCE, ascending=False, kind="stable")
 
 
 def _importances_title(ranked: pd.DataFrame) -> str:
     """Name the parameter that matters most, where its shuffles lie beyond those of the next."""
-    if ranked[importance.R2].max() <= 0:
+    if ranked[sensitivity.R2].max() <= 0:
         return "No parameter tells good trials from bad ones"
-    own = _best_first(ranked[ranked[importance.MEASURE] == highest(ranked, importance.R2)[importance.MEASURE]])
+    own = _best_first(ranked[ranked[sensitivity.MEASURE] == highest(ranked, sensitivity.R2)[sensitivity.MEASURE]])
     first, rest = own.iloc[0], own.iloc[1:]
     best = rest.empty or first[LOW] > rest[HIGH].max()
-    return f"{first[importance.PARAMETER]} tells good trials from bad ones {'best' if best else 'best, by a hair'}"
+    return f"{first[sensitivity.PARAMETER]} tells good trials from bad ones {'best' if best else 'best, by a hair'}"
 
 
 # ------------------------------------------------------------------ means by value
@@ -172,9 +174,9 @@ def _importances_title(ranked: pd.DataFrame) -> str:
 
 def _means(means: pd.DataFrame, key: str) -> Chart:
     panels = []
-    for name, rows in means.groupby(variance.PARAMETER, sort=False):
-        values = [bare(str(name), value) for value in rows[variance.VALUE]]
-        table = rows.rename(columns={variance.MEAN: RATE}).assign(**{NAME: values})
+    for name, rows in means.groupby(sensitivity.PARAMETER, sort=False):
+        values = [bare(str(name), value) for value in rows[sensitivity.VALUE]]
+        table = rows.rename(columns={sensitivity.MEAN: RATE}).assign(**{NAME: values})
         panels.append(panel(str(name), interval_rows(table, NAME, xlabel="solved", width=3.2)))
     return Chart(
         name=f"effects-{key}",
@@ -183,7 +185,7 @@ def _means(means: pd.DataFrame, key: str) -> Chart:
         f"with 95 % bootstrap intervals over the seeds; n = {from_to(means[COUNT])} trainings per value.",
         alt="Solved rate by value of each parameter.",
         panels=panels,
-        data=means.assign(**{variance.VALUE: means[variance.VALUE].astype(str)}),
+        data=means.assign(**{sensitivity.VALUE: means[sensitivity.VALUE].astype(str)}),
     )
 
 
@@ -195,20 +197,22 @@ def _means_title(means: pd.DataFrame) -> str:
     name, low, high, parameters = found
     if not low[HIGH] < high[LOW]:
         return "No parameter is shown to make a difference by itself"
-    ends = [f"{word(name, one[variance.VALUE])} {row_percent(one, variance.MEAN)}" for one in (low, high)]
+    ends = [f"{word(name, one[sensitivity.VALUE])} {row_percent(one, sensitivity.MEAN)}" for one in (low, high)]
     most = "makes the greatest difference by itself" if parameters > 1 else "makes a difference"
     return f"{name} {most}: {ends[0]}, {ends[1]}"
 
 
 def greatest_effect(means: pd.DataFrame) -> tuple[str, dict[str, Any], dict[str, Any], int] | None:
     """Return the parameter whose values differ most, its lowest and highest, and of how many parameters."""
-    causes = means[~means[variance.PARAMETER].isin(BUDGET)]
-    spans = causes.groupby(variance.PARAMETER, sort=False)[variance.MEAN].agg(lambda mean: mean.max() - mean.min())
+    causes = means[~means[sensitivity.PARAMETER].isin(BUDGET)]
+    spans = causes.groupby(sensitivity.PARAMETER, sort=False)[sensitivity.MEAN].agg(
+        lambda mean: mean.max() - mean.min()
+    )
     if spans.empty:
         return None
     name = str(spans.idxmax())
-    own = causes[causes[variance.PARAMETER] == name]
-    return name, lowest(own, variance.MEAN), highest(own, variance.MEAN), len(spans)
+    own = causes[causes[sensitivity.PARAMETER] == name]
+    return name, lowest(own, sensitivity.MEAN), highest(own, sensitivity.MEAN), len(spans)
 
 
 # ------------------------------------------------------------------ pairs of trials that start from the same weights
@@ -251,7 +255,7 @@ def _pairs_chart(block: BlockAnalysis, compared: pd.DataFrame, key: str) -> Char
     panels = []
     for rows in groups[:MOST_PANELS]:
         greatest_first = rows[paired.DIFFERENCE].abs().sort_values(ascending=False, kind="stable").index
-        one, other = _sides(rows.iloc[0])
+        one, other = _sides(rows.iloc[0].to_dict())
         figure = differences(rows.loc[greatest_first[:MOST_ROWS]], [f"← {other}", f"{one} →"], most)
         panels.append(panel(f"{one} against {other}", figure))
     surely = int((compared[paired.P_HOLM] <= paired.SIGNIFICANT).sum())
@@ -279,7 +283,7 @@ def differences(rows: pd.DataFrame, sides: Sequence[str], most: float) -> Figure
     figure, axes = named_rows(rows[paired.CONTEXT], "percentage points", right=0.15, top=0.24, room=0.04)
     places, difference = np.arange(len(rows)), rows[paired.DIFFERENCE].to_numpy()
     axes.axvline(0, color=DIM, linewidth=0.9)
-    axes.hlines(places, *(rows[end] for end in ENDS), color=EFFECT, linewidth=2, alpha=0.5)
+    axes.hlines(places, rows[ENDS[0]], rows[ENDS[1]], color=EFFECT, linewidth=2, alpha=0.5)
     surely = (rows[paired.P_HOLM] <= paired.SIGNIFICANT).to_numpy()
     axes.plot(difference[surely], places[surely], "o", color=EFFECT, markersize=4.5)
     axes.plot(difference[~surely], places[~surely], "o", color=EFFECT, markersize=4.5, mfc="none")
@@ -332,7 +336,7 @@ def _pairs_table(compared: pd.DataFrame, key: str) -> Table:
 
 
 def _points(row: Row) -> str:
-    return points(*(row[name] for name in (paired.DIFFERENCE, *ENDS)), unit="")
+    return points(row[paired.DIFFERENCE], row[ENDS[0]], row[ENDS[1]], unit="")
 
 
 def _improvement(row: Row) -> str:

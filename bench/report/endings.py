@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from bench.metrics import columns as c
 from bench.model.outcome import Result
 from bench.report import drawing
-from bench.report.charts import Cell, Chart, Column, Content, Row, Table, number, numbers, tabulate, text
+from bench.report.charts import Cell, Chart, Column, Content, Row, Table, number, numbers, row_percent, tabulate, text
 from bench.report.colours import OUTCOMES, STEPS, order, outcome_legend
 from bench.report.drawing import Floats, panel
 from bench.report.layout import MOST_FOLDED, MOST_PANELS, layout, only_shown
 from bench.report.loss_curves import loss_axes
-from bench.report.number_format import NONE, counted, p_value, percent, plural, row_percent, short, whole
+from bench.report.number_format import NONE, counted, p_value, percent, plural, short, whole
 from bench.stats.attractors import CENTRE, ELSEWHERE, MEDIAN, OF_UNSOLVED, SHARE, TRIALS, UNDECIDED, WHICH
 from bench.stats.block_analysis import NAME, BlockAnalysis, highest
 from bench.stats.curves import ITERATION

@@ -11,24 +11,15 @@ from bench.metrics import columns as c
 from bench.metrics import measures
 from bench.model.gate import BUILT_IN
 from bench.model.labels import word
-from bench.report.charts import Content, Finding
+from bench.report.charts import Content, Finding, row_interval, row_percent
 from bench.report.effects import better, greatest, greatest_effect, seed_share
 from bench.report.layout import is_grid, is_single
-from bench.report.number_format import (
-    p_value,
-    percent,
-    percent_interval,
-    plural,
-    row_interval,
-    row_percent,
-    short,
-)  # fmt: skip
+from bench.report.number_format import p_value, percent, percent_interval, plural, short
 from bench.report.search_findings import search_findings
 from bench.report.sweep_data import SweepData
-from bench.stats import agreement, attractors, survival, timings
+from bench.stats import agreement, attractors, sensitivity, survival, timings
 from bench.stats import paired_comparisons as paired
-from bench.stats import variance_decomposition as variance
-from bench.stats.block_analysis import NAME, NEVER_TRAINED, BlockAnalysis, highest, lowest
+from bench.stats.block_analysis import NAME, BlockAnalysis, highest, lowest
 from bench.stats.claims import Verdict
 from bench.stats.final_patterns import COUNTS, P_HOLM, PATTERN, N, wrong_observation_summary
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE, clustered_rate
@@ -75,7 +66,7 @@ def _missing(ledger: Content) -> Iterator[Finding]:
 
 def _rates(blocks: Sequence[BlockAnalysis]) -> Iterator[Finding]:
     """Say of each grid from how many starts its gates are solved; an average of what a search proposed says nothing."""
-    grids = [one for one in blocks if len(one.begun) and not one.picked and is_grid(one)]
+    grids = [one for one in blocks if len(one.begun) and not one.proposed and is_grid(one)]
     even = [one for one in grids if one.seeds.min() == one.seeds.max()]
     for block in even[:MOST_RATES]:
         rows = block.begun
@@ -166,14 +157,14 @@ def _luck(block: BlockAnalysis) -> Iterator[Finding]:
     low, high = ONLY_PART
     part = int(((rates[LOW] > low) & (rates[HIGH] < high)).sum())
     table = block.shares.get(measures.SOLVED)
-    if table is not None and table[variance.SHARE].notna().any() and seed_share(table) > TELLING:
-        by_term = {row[variance.TERM]: row for row in table.to_dict("records")}
-        own, luck = (by_term[term] for term in (variance.SEED_ALONE, variance.SEED_LUCK))
+    if table is not None and table[sensitivity.SHARE].notna().any() and seed_share(table) > TELLING:
+        by_term = {row[sensitivity.TERM]: row for row in table.to_dict("records")}
+        own, luck = (by_term[term] for term in (sensitivity.SEED_ALONE, sensitivity.SEED_LUCK))
         if luck[HIGH] - luck[LOW] < VAGUE:
             yield Finding(
-                f"Luck is {row_percent(luck, variance.SHARE)} of the variance in whether a training solves it: the "
+                f"Luck is {row_percent(luck, sensitivity.SHARE)} of the variance in whether a training solves it: the "
                 "start, in its interplay with the setting.",
-                f"Starts that are good or bad in every setting are {row_percent(own, variance.SHARE)} more; "
+                f"Starts that are good or bad in every setting are {row_percent(own, sensitivity.SHARE)} more; "
                 f"{plural(len(block.begun), 'training')}, 95 % jackknife intervals over the seeds.",
                 "matters",
             )
@@ -231,9 +222,9 @@ def _effects(block: BlockAnalysis) -> Iterator[Finding]:
     if found is None:
         return
     name, low, high, parameters = found
-    if parameters < 2 or high[variance.MEAN] - low[variance.MEAN] < TELLING or low[HIGH] >= high[LOW]:
+    if parameters < 2 or high[sensitivity.MEAN] - low[sensitivity.MEAN] < TELLING or low[HIGH] >= high[LOW]:
         return
-    ends = [f"{row_percent(one, variance.MEAN)} with {word(name, one[variance.VALUE])}" for one in (low, high)]
+    ends = [f"{row_percent(one, sensitivity.MEAN)} with {word(name, one[sensitivity.VALUE])}" for one in (low, high)]
     yield Finding(
         f"Of all that was varied, {name} makes the greatest difference: {ends[0]}, {ends[1]}.",
         f"Averages over everything else, 95 % intervals over the seeds; n = {low[COUNT]:,} and {high[COUNT]:,} "
@@ -310,6 +301,6 @@ def caveats(data: SweepData, ledger: Content, rates: Sequence[Content], backends
 
 def _reasons(trainings: pd.DataFrame) -> list[tuple[int, str, str]]:
     """Return why trainings failed or were refused, each reason once: how many, their outcome, and the reason."""
-    lost = trainings[trainings[c.REASON].notna() & trainings[c.OUTCOME].isin(NEVER_TRAINED)]
+    lost = trainings[trainings[c.REASON].notna() & measures.never_trained(trainings)]
     counts = lost[[c.OUTCOME, c.REASON]].astype(str).value_counts(sort=False)
     return [(count, outcome, reason) for (outcome, reason), count in counts.items()]

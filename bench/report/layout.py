@@ -1,5 +1,6 @@
 """Layout: which parameter goes along what, so that every trial has a place and no panel is crowded."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -61,8 +62,8 @@ def is_grid(block: BlockAnalysis) -> bool:
     """Whether at least half of all combinations of the values that occur are there, each once."""
     if not block.names:
         return True
-    size = block.trials[block.names].nunique().astype(float).prod()
-    return bool(len(block.trials) >= size / 2 and not block.trials.duplicated(block.names).any())
+    size = math.prod(block.trials[name].nunique() for name in block.names)
+    return bool(2 * len(block.trials) >= size and not block.trials.duplicated(block.names).any())
 
 
 def is_single(block: BlockAnalysis) -> bool:

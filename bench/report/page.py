@@ -50,7 +50,7 @@ def _by_block(
     parts = [(block, make(block, str(data.blocks.index(block) + 1))) for block in chosen]
     several = len(data.blocks) > 1
     return [
-        {"heading": (block.title or "The grid") if several else "", "picked": block.picked, **part}
+        {"heading": (block.title or "The grid") if several else "", "picked": block.proposed, **part}
         for block, part in parts
         if part is not None
     ]

@@ -16,8 +16,8 @@ from bench.report.colours import DIM, INK, PAPER, QUALITY, SHADES, STEPS
 from bench.report.drawing import Floats, blank, panel, plain
 from bench.report.number_format import OBJECTIVES, axis_words, plural
 from bench.report.search_scales import Scale, Trials
+from bench.stats.holdout import NUMBER
 from bench.stats.search_results import SearchResults
-from bench.stats.trial_scores import NUMBER
 
 MOST = 300  # trials that are all drawn; of more, as many, and the best
 BEST_SHARE, MOST_BEST = 0.1, 100

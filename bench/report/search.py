@@ -18,20 +18,18 @@ from bench.report.sweep_data import SweepData
 from bench.stats.block_analysis import DIGITS
 from bench.stats.holdout import (
     HELD_OUT,
-    JUDGED,
     KIND,
     OPTIMISM,
+    PRUNED,
     RANK,
     REFERENCE,
-    SAMPLER,
-    SAMPLER_SEED,
     SEARCH,
+    STATE,
     TITLE,
     column,
     interval_of,
 )  # fmt: skip
-from bench.stats.search_results import END, PARAMETER, TRIAL, VALUE, SearchResults
-from bench.stats.trial_scores import PRUNED, STATE
+from bench.stats.search_results import END, PARAMETER, SAMPLER, SAMPLER_SEED, TRIAL, TRIALS, VALUE, SearchResults
 
 FEWEST = 2  # trials, below which there is nothing to see
 SAMPLERS = {
@@ -55,7 +53,7 @@ def search(data: SweepData) -> Content | None:
         return None
     planned = found.held_out[found.held_out[c.TRIAL_ID].isin(list(found.parameters))]  # all, once it has ended
     chart, more = _charts(found)
-    seconds = (found.kept or {}).get("seconds") or {}
+    seconds = (found.saved or {}).get("seconds") or {}
     return {
         "found": found,
         "summary": _summary(found),
@@ -66,7 +64,7 @@ def search(data: SweepData) -> Content | None:
         "conditional": [name for name, over in found.space.items() if over.only_if] if len(found.importances) else [],
         "compared": against_baseline(found, found.difference) if found.difference else None,
         "studies": _studies(found) if len(found.studies) > 1 else None,
-        "equal": len(found.judged.objectives) == 1 and found.best[found.judged.first].duplicated().any(),
+        "equal": len(found.objectives) == 1 and found.best[found.primary].duplicated().any(),
         "sampler": SAMPLERS[found.search.sampler],
         "pruned": int((found.history[STATE] == PRUNED).sum()),
         "spent": [(words, seconds[name]) for name, words in CLOCKS.items() if name in seconds],
@@ -82,7 +80,7 @@ def _charts(found: SearchResults) -> tuple[Chart | None, list[Chart]]:
     return history_chart(found, name), [
         *over_one,
         *([contour_chart(found, name)] if over_one and len(found.space) > 1 else []),
-        *([front_chart(found)] if len(found.judged.objectives) > 1 else []),
+        *([front_chart(found)] if len(found.objectives) > 1 else []),
         *([importance_chart(found, name)] if len(found.importances) else []),
         *([repeated_chart(found)] if len(found.studies) > 1 and len(found.running) else []),
     ]
@@ -101,7 +99,7 @@ def _summary(found: SearchResults) -> list[str]:
 def _table(found: SearchResults, planned: pd.DataFrame) -> Table:
     """Return the table, what is wanted first at its left: a reader looks for parameters and commands."""
     rows = planned.assign(command=[_command(found, str(name)) for name in planned[c.TRIAL_ID]])
-    limits = [str(one) for one in found.judged.constraints] if len(found.judged.held_out) else []
+    limits = [str(one) for one in found.search.constraints] if len(found.search.held_out) else []
     columns = [
         numbers("rank", RANK, of_row=lambda row: NONE if row[KIND] == REFERENCE else str(row[RANK])),
         text("trial", _title, title=lambda row: row[c.TRIAL_ID], kind=lambda _: "name"),
@@ -124,18 +122,18 @@ def _command(found: SearchResults, trial_id: str) -> str:
 
 def _values(found: SearchResults) -> list[Column]:
     """Return the columns of the first objective and its optimism, the solved rate, other objectives, what is usual."""
-    first, *others = found.judged.objectives
+    first, *others = found.objectives
     own = _sides(found, first)
     gap = [_optimism(first)] if len(own) > 1 else []
     solved = [] if first == SOLVED_RATE else _sides(found, SOLVED_RATE, both=SOLVED_RATE in others)
     more = [column for name in others if name != SOLVED_RATE for column in _sides(found, name)]
-    usual = [] if RMST in found.judged.objectives else _sides(found, RMST, both=False)
+    usual = [] if RMST in found.objectives else _sides(found, RMST, both=False)
     return [*own, *gap, *solved, *more, *usual]
 
 
 def _sides(found: SearchResults, name: str, *, both: bool = True) -> list[Column]:
     """Return the columns of an objective: on both sides, or held out if there is that; one where seeds do not matter."""
-    has_held_out, heading = len(found.judged.held_out) > 0, HEADINGS[name]
+    has_held_out, heading = len(found.search.held_out) > 0, HEADINGS[name]
     if name == PARAMETER_COUNT:
         return [_value(heading, HELD_OUT if has_held_out else SEARCH, name)]
     searched = [_value(f"{heading}, as searched", SEARCH, name)] if both or not has_held_out else []
@@ -166,7 +164,7 @@ def _parameter(found: SearchResults, name: str) -> Column:
     is_number = isinstance(found.space[name].over, Range)
 
     def cell(row: Row) -> Cell:
-        value = found.chosen(str(row[c.TRIAL_ID]))[name]
+        value = found.params(str(row[c.TRIAL_ID]))[name]
         words = NONE if value is None else bare(name, value, DIGITS)
         return number(words, pd.to_numeric(value, errors="coerce")) if is_number else Cell(words)
 
@@ -191,12 +189,12 @@ def _edges(found: SearchResults) -> str:
 
 def _studies(found: SearchResults) -> Table:
     """Return a row per repeated search: what its best came to."""
-    first = found.judged.first
-    sides = {"as searched": SEARCH, **({"held out": HELD_OUT} if len(found.judged.held_out) else {})}
+    first = found.primary
+    sides = {"as searched": SEARCH, **({"held out": HELD_OUT} if len(found.search.held_out) else {})}
     columns = [
         text(SAMPLER, SAMPLER),
         numbers("sampler seed", SAMPLER_SEED, str),
-        numbers("trials", JUDGED, lambda judged: f"{judged:,} of {found.search.trials:,}"),
+        numbers("trials", TRIALS, lambda trials: f"{trials:,} of {found.search.trials:,}"),
         *(numbers(f"best {OBJECTIVES[first]}, {words}", side, lambda value: value_words(first, value))
           for words, side in sides.items()),
     ]  # fmt: skip

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from bench.metrics import columns as c
+from bench.metrics.measures import never_trained
 from bench.metrics.objectives import CENSORED, MAXIMIZE, MEDIAN_MSE, PARAMETER_COUNT, SOLVED_RATE
 from bench.model.gate import BUILT_IN
 from bench.report.charts import Finding, Row
@@ -19,23 +20,9 @@ from bench.report.number_format import (
     short,
     value_words,
 )  # fmt: skip
-from bench.stats.block_analysis import NEVER_TRAINED
-from bench.stats.holdout import (
-    BEST,
-    ENDED,
-    HELD_OUT,
-    KIND,
-    OPTIMISM,
-    REFERENCE,
-    SEARCH,
-    TITLE,
-    Difference,
-    column,
-    interval_of,
-)  # fmt: skip
+from bench.stats.holdout import HELD_OUT, KIND, NUMBER, OPTIMISM, REFERENCE, SEARCH, TITLE, WINNER, column, interval_of
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE
-from bench.stats.search_results import SearchResults, label
-from bench.stats.trial_scores import NUMBER
+from bench.stats.search_results import ENDED, Difference, SearchResults, label
 
 ANCHOR = "search"
 MOST_REFERENCES = 2  # that a sentence has room for
@@ -66,8 +53,8 @@ def charted(found: SearchResults) -> str:
 
     Where all trials are alike in it, the median error, which tells what came nearest.
     """
-    named = [name for name in found.judged.objectives if name != PARAMETER_COUNT]
-    name = named[0] if named else found.judged.first
+    named = [name for name in found.objectives if name != PARAMETER_COUNT]
+    name = named[0] if named else found.primary
     return MEDIAN_MSE if is_flat(found, name) else name
 
 
@@ -84,7 +71,7 @@ def measured_words(found: SearchResults, name: str) -> str:
 
 def is_untrained(found: SearchResults) -> bool:
     """Whether something was proposed, and none of it was ever trained."""
-    return len(found.trainings) > 0 and bool(found.trainings[c.OUTCOME].isin(NEVER_TRAINED).all())
+    return len(found.trainings) > 0 and bool(never_trained(found.trainings).all())
 
 
 # ------------------------------------------------------------------ words
@@ -95,7 +82,7 @@ def _trials(found: SearchResults, what: str = "trial") -> str:
 
 
 def _seeds(found: SearchResults, what: str = "seed") -> str:
-    return plural(len(found.judged.seeds), what)
+    return plural(len(found.search.seeds), what)
 
 
 def _number(row: Row) -> str:
@@ -127,7 +114,7 @@ def _of_kind(rows: pd.DataFrame, kind: str) -> list[dict[Any, Any]]:
 
 def _better(found: SearchResults, name: str) -> Callable[..., Any]:
     """Return what chooses the better of some values of an objective."""
-    return max if found.judged.objectives[name] == MAXIMIZE else min
+    return max if found.objectives[name] == MAXIMIZE else min
 
 
 # ------------------------------------------------------------------ the best
@@ -139,7 +126,7 @@ def _best(found: SearchResults) -> Iterator[Finding]:
     Of several objectives, the best trial in each.
     """
     rows = found.held_out[found.held_out[column(HELD_OUT, RATE)].notna()]
-    winners = _of_kind(rows, BEST)
+    winners = _of_kind(rows, WINNER)
     if not winners or found.is_unsolved:
         return
     others = _of_kind(rows, REFERENCE)[:MOST_REFERENCES]
@@ -148,7 +135,7 @@ def _best(found: SearchResults) -> Iterator[Finding]:
     seeds = plural(int(winners[0][column(HELD_OUT, COUNT)]), "held-out seed")
     # as searched, of equal ones the first
     best = {name: _better(found, name)(winners, key=lambda row, name=name: row[column(SEARCH, name)])
-            for name in found.judged.objectives}  # fmt: skip
+            for name in found.objectives}  # fmt: skip
     if len({row[TITLE] for row in best.values()}) > 1:
         parts = []
         for name, row in best.items():
@@ -168,23 +155,23 @@ def _best(found: SearchResults) -> Iterator[Finding]:
 
 def _chosen_by(found: SearchResults, row: Row) -> str:
     """Return by what a trial is the best, and its value on both sides, if these can differ."""
-    name, trials = found.judged.first, found.history[c.TRIAL_ID].nunique()
-    by = " and ".join(OBJECTIVES[one] for one in found.judged.objectives)
+    name, trials = found.primary, found.history[c.TRIAL_ID].nunique()
+    by = " and ".join(OBJECTIVES[one] for one in found.objectives)
     what = "The best" if found.nearest is None else "The nearest to the limits"
     first = f"{what} of {trials:,} trials by {by}" if trials > 1 else f"The only trial, judged by {by}"
     if name == SOLVED_RATE:
         return f"{first}.{_overtaken(found, row)}"
     seemed = value_words(name, row[column(SEARCH, name)])
     both = "" if name == PARAMETER_COUNT else f" on held-out seeds, {seemed} on those of the search"
-    if len(found.judged.objectives) > 1:
+    if len(found.objectives) > 1:
         return f"{first}; {OBJECTIVES[name]}: {_value(row, name)}{both}."
     return f"{first}: {_value(row, name)}{both}.{_overtaken(found, row)}"
 
 
 def _overtaken(found: SearchResults, best: Row) -> str:
     """Return which of the other winners does better than the best on held-out seeds, if any: chance chose it too."""
-    name = found.judged.first
-    where, winners = column(HELD_OUT, name), _of_kind(found.held_out, BEST)
+    name = found.primary
+    where, winners = column(HELD_OUT, name), _of_kind(found.held_out, WINNER)
     top = _better(found, name)(winners, key=lambda row: row[where])
     if top[where] == best[where] or name == PARAMETER_COUNT:
         return ""
@@ -193,14 +180,14 @@ def _overtaken(found: SearchResults, best: Row) -> str:
 
 def _best_so_far(found: SearchResults) -> Iterator[Finding]:
     """Yield which trial is best by the seeds of the search alone, where it was not trained on others."""
-    name = found.judged.first
+    name = found.primary
     if found.front.empty:
         return
-    ascending = found.judged.objectives[name] != MAXIMIZE
+    ascending = found.objectives[name] != MAXIMIZE
     row = found.front.sort_values(name, ascending=ascending, kind="stable").iloc[0]
     trials = found.history[c.TRIAL_ID].nunique()
     what = f"the best of {trials:,} trials" if trials > 1 else "the only trial"
-    where = f"{front_words(found)} " if len(found.judged.objectives) > 1 else ""
+    where = f"{front_words(found)} " if len(found.objectives) > 1 else ""
     yield Finding(
         f"By the {_seeds(found)} that it was chosen by, {label(row[NUMBER])} "
         f"({found.named(row[c.TRIAL_ID])}) is {what}: {OBJECTIVES[name]} {value_words(name, row[name])}.",
@@ -211,14 +198,14 @@ def _best_so_far(found: SearchResults) -> Iterator[Finding]:
 
 def _optimism(found: SearchResults) -> Iterator[Finding]:
     """Yield by how much the best trial looked better than it is, where that is beyond chance."""
-    name = found.judged.first
-    for row in _of_kind(found.held_out, BEST)[:1]:
+    name = found.primary
+    for row in _of_kind(found.held_out, WINNER)[:1]:
         if row[OPTIMISM[1]] > 0:
             yield Finding(
                 f"The search was too optimistic: the {OBJECTIVES[name]} of {_number(row)} was "
                 f"{value_words(name, row[column(SEARCH, name)])} on the seeds that chose it, and is "
                 f"{_value(row, name)} on others.",
-                f"n = {len(found.judged.seeds):,} and {len(found.judged.held_out):,} seeds; it looked better by "
+                f"n = {len(found.search.seeds):,} and {len(found.search.held_out):,} seeds; it looked better by "
                 f"{change_words(name, *(row[part] for part in OPTIMISM))}, with the 95 % interval of the difference: "
                 "the best of many trials is in part the luckiest.",
                 ANCHOR,
@@ -242,7 +229,7 @@ def _nothing_found(found: SearchResults) -> Iterator[Finding]:
             ANCHOR,
         )
     elif found.is_unsolved:
-        flat = [OBJECTIVES[name] for name in found.judged.objectives if name in (*CENSORED, SOLVED_RATE)]
+        flat = [OBJECTIVES[name] for name in found.objectives if name in (*CENSORED, SOLVED_RATE)]
         blind = f", so {WORTHLESS} {' and '.join(flat)}" if flat else ""
         yield Finding(
             f"No training of the {trials} solves {_gate(found, near)}{blind}.",
@@ -250,7 +237,7 @@ def _nothing_found(found: SearchResults) -> Iterator[Finding]:
             ANCHOR,
         )
     else:
-        limits = found.judged.constraints
+        limits = found.search.constraints
         values = [f"{OBJECTIVES[one.measure]} {value_words(one.measure, near[one.measure])}" for one in limits]
         yield Finding(
             f"None of the {trials} keeps {' and '.join(map(str, limits))}.",
@@ -264,11 +251,11 @@ def _nothing_found(found: SearchResults) -> Iterator[Finding]:
 
 def against_baseline(found: SearchResults, compared: Difference) -> Finding:
     """Return how the winners of a sampler and of its baseline compare, and from what that is known."""
-    name = found.judged.first
+    name = found.primary
     by = change_words(name, compared.mean, compared.low, compared.high)
     where = "on held-out seeds" if compared.side == HELD_OUT else "on the seeds that chose them"
     sides = (compared.sampler, compared.baseline)
-    better = (compared.mean > 0) == (found.judged.objectives[name] == MAXIMIZE)
+    better = (compared.mean > 0) == (found.objectives[name] == MAXIMIZE)
     first, second = sides if better else sides[::-1]
     verdict = f"{sides[0]} and {sides[1]} cannot be told apart"
     if compared.low > 0 or compared.high < 0:

@@ -29,8 +29,8 @@ from bench.report.search_scales import (
     title_axis,
     value_axis,
 )  # fmt: skip
+from bench.stats.holdout import NUMBER
 from bench.stats.search_results import EVALUATOR, IMPORTANCE, OBJECTIVE, PARAMETER, SearchResults
-from bench.stats.trial_scores import NUMBER
 
 AGES = (("first trials", SHADES[0]), ("last trials", SHADES[-1]))  # a legend
 TURNED = 0.35  # inches that turned names need
@@ -278,7 +278,7 @@ def _importance_title(found: SearchResults, name: str) -> str:
         tops = found.disagreement[name]
         return f"What matters most: {', '.join(f'{first} by {evaluator}' for evaluator, first in tops.items())}"
     rows = found.importances[known == name].sort_values(IMPORTANCE, ascending=False, kind="stable")
-    to = f" to the {OBJECTIVES[name]}" if len(found.judged.objectives) > 1 else ""
+    to = f" to the {OBJECTIVES[name]}" if len(found.objectives) > 1 else ""
     return f"{rows[PARAMETER].iloc[0]} matters most{to}"
 
 

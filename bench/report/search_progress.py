@@ -19,10 +19,9 @@ from bench.report.drawing import Floats, area, blank, end_margin, line, name_end
 from bench.report.number_format import OBJECTIVES, axis_words, percent, plural, short
 from bench.report.search_findings import is_flat, measured_words
 from bench.report.search_scales import Trials, as_floats, finite_ends, mark_style, title_axis, value_axis
-from bench.stats.holdout import MEAN, SAMPLER
+from bench.stats.holdout import FEASIBLE, NUMBER, PRUNED, STATE
 from bench.stats.proportions import HIGH, LOW
-from bench.stats.search_results import BEST, SearchResults, label
-from bench.stats.trial_scores import FEASIBLE, NUMBER, PRUNED, STATE
+from bench.stats.search_results import BEST, MEAN, SAMPLER, SearchResults, label
 
 BAND = 0.16
 SAMPLER_COLOURS = (EFFECT, DIM)  # of the search that was asked for, and of what it is compared with
@@ -39,7 +38,7 @@ MARKS: dict[str, dict[str, Any]] = {  # with their names
 
 def history_chart(found: SearchResults, name: str) -> Chart:
     """Return the chart of all proposals in their order; of this objective where they are alike in all of the search."""
-    history, objectives = found.history, found.judged.objectives
+    history, objectives = found.history, found.objectives
     flat = all(is_flat(found, one) for one in objectives)
     shown = {name: DIRECTIONS[name]} if flat else objectives
     several = len(shown) > 1
@@ -74,7 +73,7 @@ def _history_note(found: SearchResults, *, is_running: bool) -> str:
 def _history_title(found: SearchResults, *, flat: bool) -> str:
     history = found.history
     if flat:
-        return f"All trials are alike in {' and '.join(OBJECTIVES[name] for name in found.judged.objectives)}"
+        return f"All trials are alike in {' and '.join(OBJECTIVES[name] for name in found.objectives)}"
     if BEST not in history:
         return f"{plural(len(found.front), 'trial is', 'trials are')} on the Pareto front"
     known = history[history[BEST].notna()]
@@ -141,7 +140,7 @@ def _number_axis(axes: Axes, at: Floats, room: float = 0.02) -> None:
 
 def repeated_chart(found: SearchResults) -> Chart:
     """Return the chart of how soon each sampler gets there."""
-    name, samplers = found.judged.first, list(dict.fromkeys(found.studies[SAMPLER]))
+    name, samplers = found.primary, list(dict.fromkeys(found.studies[SAMPLER]))
     repeats = found.search.repeats
     mean = f"Mean over {repeats:,} searches by each sampler of the" if repeats > 1 else "The"
     band = ", with its 95 % bootstrap band" if repeats > 1 else ""
@@ -149,7 +148,7 @@ def repeated_chart(found: SearchResults) -> Chart:
         name="search-repeated-1",
         title=f"How soon {' and '.join(samplers)} {'get' if len(samplers) > 1 else 'gets'} there",
         subtitle=f"{mean} best {axis_words(name)} so far{band}; by the number of the trial.",
-        note="; the table compares held-out seeds." if len(found.judged.held_out) else ".",
+        note="; the table compares held-out seeds." if len(found.search.held_out) else ".",
         alt=f"Best {OBJECTIVES[name]} so far by number of trials of {' and '.join(samplers)}.",
         panels=[panel("", draw_repeated(found.running, name))],
         data=found.running,
@@ -195,7 +194,7 @@ AROUND = np.arange(16) * np.pi / 8 + np.pi / 4
 
 def front_chart(found: SearchResults) -> Chart:
     """Return the chart of the Pareto front of several objectives."""
-    objectives = found.judged.objectives
+    objectives = found.objectives
     words = " and ".join(OBJECTIVES[name] for name in objectives)
     return Chart(
         name="search-front-1",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bench.config.search_space import Choices, Dimension
 from bench.metrics.objectives import DIRECTIONS, MAXIMIZE
 from bench.report.drawing import Floats, folded, log_axis, log_range, log_ticks, plain, plain_number, write
-from bench.stats.trial_scores import FEASIBLE, NUMBER, PRUNED, STATE
+from bench.stats.holdout import FEASIBLE, NUMBER, PRUNED, STATE
 
 Flags = NDArray[np.bool_]
 ENDLESS = "∞"

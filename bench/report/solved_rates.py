@@ -5,14 +5,14 @@ from typing import Any
 
 import pandas as pd
 
-from bench.config.until import Until
+from bench.config.seeds import Until
 from bench.metrics import columns as c
 from bench.model.labels import bare, word
-from bench.report.charts import Chart, Content, csv_uri
+from bench.report.charts import Chart, Content, csv_uri, row_percent
 from bench.report.colours import rate_colours
 from bench.report.drawing import interval_rows, panel
 from bench.report.layout import MOST_PANELS, grouped, is_grid, layout, only_shown, sort_by
-from bench.report.number_format import counted, percent, plural, row_percent
+from bench.report.number_format import counted, percent, plural
 from bench.stats.block_analysis import NAME, BlockAnalysis, highest, in_order, lowest
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE
 

@@ -8,11 +8,11 @@ from matplotlib.figure import Figure
 
 from bench.metrics import columns as c
 from bench.report import drawing
-from bench.report.charts import Chart, Content, Table, four_digits, numbers, tabulate, text
+from bench.report.charts import Chart, Content, Table, four_digits, numbers, row_interval, tabulate, text
 from bench.report.colours import DIM, order
 from bench.report.drawing import Panel, panel
 from bench.report.layout import FEW_TRIALS, MOST_FOLDED, MOST_PANELS, Layout, layout, only_shown
-from bench.report.number_format import NONE, counted, duration, percent, plural, row_interval, short
+from bench.report.number_format import NONE, counted, duration, percent, plural, short
 from bench.stats import survival
 from bench.stats.block_analysis import NAME, SEED, BlockAnalysis, lowest
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE

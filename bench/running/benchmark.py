@@ -4,7 +4,7 @@ import gc
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
@@ -21,8 +21,46 @@ from bench.metrics import columns as c
 from bench.model.outcome import Batch, Outcome, Record
 from bench.model.timing import WARM_UP, Sample, Timing, read_sample
 from bench.model.trial import Trial
-from bench.running.chunks import THREADS, Job, backend_of, train_job
+from bench.running.chunks import THREADS, Job, loaded_backend, train_job
+from bench.running.cold_start import cold_starts, smallest
 from bench.running.process_setup import pinned
+from bench.running.progress import SweepProgress
+from bench.running.recorder import Recorder, Step
+from bench.store.writer import SweepWriter
+
+
+class Benchmark:
+    """The trainings that are timed: alone in this process, with nothing of ours beside them."""
+
+    def steps(self, recorder: Recorder) -> Iterator[Step]:
+        """Yield the plan as it is, if it has timings."""
+        if recorder.plan.timings:
+            yield Step(recorder.plan, "timing", alone=True)
+
+
+def measure(
+    plan: Plan, missing: Sequence[Job], writer: SweepWriter, progress: SweepProgress, stop: Event
+) -> Iterator[tuple[list[Record], list[Sample]]]:
+    """Take the timings that have no sample yet, and yield what each turn gave; ``missing`` have no row yet."""
+    waiting = turns(plan, writer.timed(), {job.trial.trial_id: job.seeds for job in missing})
+    with machine_lock(stop, progress.print) if waiting else nullcontext():
+        if waiting and not stop.is_set() and not writer.cold_starts():
+            _start_cold([turn.timing.trial for turn in waiting], writer, stop)
+        for records, samples in take_turns(waiting, stop):
+            progress.update(f"timing, round {samples[0].round}" if samples else "timing")
+            yield records, samples
+
+
+def _start_cold(trials: Sequence[Trial], writer: SweepWriter, stop: Event) -> None:
+    """Measure each backend's cold start; all of them are kept, or none."""
+    chosen = smallest(trials)
+    found = cold_starts({name: shortened(trial) for name, trial in chosen.items()}, THREADS, stop)
+    if len(found) == len(chosen):
+        writer.keep_cold_starts(found)
+
+
+# ------------------------------------------------------------------ one sweep at a time
+
 
 POLL_S = 0.2
 SHARED = 0o666  # whoever runs the other sweep may lock the file too
@@ -34,28 +72,28 @@ def lock_path() -> Path:
 
 
 @contextmanager
-def measuring(stop: Event, say: Callable[[str], None]) -> Iterator[bool]:
+def machine_lock(stop: Event, report: Callable[[str], None]) -> Iterator[bool]:
     """Yield once no other sweep of anybody's measures on this machine; False if ``stop`` was set before that."""
     lock = FileLock(lock_path(), mode=SHARED)
-    free = _wait(lock, stop, say)
+    free = _wait(lock, stop, report)
     try:
         yield free
     finally:
         lock.release()  # nothing, if it is not held
 
 
-def _wait(lock: FileLock, stop: Event, say: Callable[[str], None]) -> bool:
+def _wait(lock: FileLock, stop: Event, report: Callable[[str], None]) -> bool:
     waiting = False
     while not stop.is_set():
         try:
             lock.acquire(timeout=0)
         except Timeout:
             if not waiting:
-                say("waiting: another sweep takes its timings on this machine")
+                report("waiting: another sweep takes its timings on this machine")
             waiting = True
             time.sleep(POLL_S)  # not stop.wait: a signal's handler must not meet the event's lock held
         except OSError as error:  # somebody else's file that may not be opened
-            say(f"timings of other sweeps on this machine cannot be waited for: {error}")
+            report(f"timings of other sweeps on this machine cannot be waited for: {error}")
             return True
         else:
             return True
@@ -108,7 +146,7 @@ def shuffled(plan: Plan, number: int) -> list[int]:
 
 
 def _can(trial: Trial) -> bool:
-    return backend_of(trial.backend).unsupported(trial) is None
+    return loaded_backend(trial.backend).unsupported(trial) is None
 
 
 def _owned(timings: Sequence[Timing], missing: Missing) -> list[Sequence[int]]:
@@ -122,7 +160,7 @@ def _owned(timings: Sequence[Timing], missing: Missing) -> list[Sequence[int]]:
     return found
 
 
-def take(waiting: Sequence[Turn], stop: Event) -> Iterator[tuple[list[Record], list[Sample]]]:
+def take_turns(waiting: Sequence[Turn], stop: Event) -> Iterator[tuple[list[Record], list[Sample]]]:
     """Warm every timing up, then yield what each turn gave: rows in the first round, and a sample.
 
     A batch that raises has no sample, then or later: its trainings are done again in parts, to find those that
@@ -178,7 +216,7 @@ def shortened(trial: Trial, iterations: int = FEW_ITERATIONS) -> Trial:
 
 def _measured(timing: Timing, trial: Trial, number: int, order: int) -> tuple[Outcome, Sample]:
     """Train the whole batch once; drawing its weights, and what Python would tidy up meanwhile, come before."""
-    backend, batch = backend_of(trial.backend), Batch.of(trial, timing.seeds)
+    backend, batch = loaded_backend(trial.backend), Batch.of(trial, timing.seeds)
     gc.collect()
     with threadpool_limits(limits=THREADS):
         started, worked = perf_counter(), process_time()

@@ -110,7 +110,7 @@ THREADS = 1  # of a library, within a worker: the networks are too small to shar
 
 
 @cache
-def backend_of(name: str) -> Backend:
+def loaded_backend(name: str) -> Backend:
     """Load a backend once a process: its library takes seconds to import."""
     return load(name)
 
@@ -118,7 +118,7 @@ def backend_of(name: str) -> Backend:
 def train_chunk(chunk: Chunk) -> list[Record]:
     """Train a chunk; a training that raises becomes a failed one, with its reason."""
     for job in chunk.jobs:
-        backend_of(job.trial.backend)  # before the limit: a library's threads are limited once it is loaded
+        loaded_backend(job.trial.backend)  # before the limit: a library's threads are limited once it is loaded
     with threadpool_limits(limits=THREADS):
         return [record for job in chunk.jobs for record in train_job(job)]
 
@@ -126,16 +126,26 @@ def train_chunk(chunk: Chunk) -> list[Record]:
 def train_job(job: Job) -> list[Record]:
     """Train one job; where it raises, halve it until the training at fault is alone."""
     try:
-        outcome = backend_of(job.trial.backend).train(Batch.of(job.trial, job.seeds))
+        outcome = loaded_backend(job.trial.backend).train(Batch.of(job.trial, job.seeds))
     except Exception as error:  # noqa: BLE001 - whatever a backend raises must cost one training, not the sweep
         if job.trainings == 1:
-            return [failed(job, f"{type(error).__name__}: {error}")]
+            return [failed_record(job, f"{type(error).__name__}: {error}")]
         middle = job.trainings // 2
         parts = (job.seeds[:middle], job.seeds[middle:])
         return [record for seeds in parts for record in train_job(Job(job.trial, seeds, job.alone))]
     return [Record(job.trial, tuple(job.seeds), job.alone, outcome)]
 
 
-def failed(job: Job, reason: str) -> Record:
+def failed_record(job: Job, reason: str) -> Record:
     """Return the record of a job that could not be trained."""
     return Record(job.trial, tuple(job.seeds), job.alone, result=Result.FAILED, reason=reason)
+
+
+def refusals(jobs: Iterable[Job]) -> list[Record]:
+    """Return a record of every job that its backend cannot train here, with its reason."""
+    reasons = ((job, load(job.trial.backend).unsupported(job.trial)) for job in jobs)
+    return [
+        Record(job.trial, tuple(job.seeds), job.alone, result=Result.UNSUPPORTED, reason=reason)
+        for job, reason in reasons
+        if reason is not None
+    ]

@@ -3,7 +3,6 @@
 The process that is measured imports this module, so it imports nothing that a backend could need.
 """
 
-import multiprocessing
 import os
 import pickle
 import tempfile
@@ -13,7 +12,7 @@ from threading import Event
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from bench.running.process_setup import begin_child, pinned
+from bench.running.process_setup import WorkerContext, pinned, set_up_worker
 
 COMPILE_CACHES = ("NUMBA_CACHE_DIR", "JAX_COMPILATION_CACHE_DIR")  # read when the library is imported
 
@@ -35,14 +34,13 @@ def cold_starts(trials: "Mapping[str, Trial]", threads: int, stop: Event) -> "li
     from bench.model.timing import ColdStart
 
     found = []
-    context = multiprocessing.get_context("spawn")
     for name, trial in trials.items():
         if stop.is_set():
             break
         try:
             with (
                 tempfile.TemporaryDirectory() as empty,
-                ProcessPoolExecutor(1, mp_context=context, initializer=begin_child) as pool,
+                ProcessPoolExecutor(1, mp_context=WorkerContext(), initializer=set_up_worker) as pool,
             ):
                 taken = pool.submit(measure, name, pickle.dumps(trial), threads, empty).result()
             found.append(ColdStart(name, *taken))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.running.chunks import THREADS
-from bench.running.executors import available_cores
+from bench.running.executors import cpu_count
 
 PACKAGES = (
     *("bench", "numpy", "numba", "llvmlite", "torch", "jax", "jaxlib"),
@@ -22,7 +22,7 @@ def environment(executor: str, workers: int) -> dict[str, Any]:
     """Return the machine, the versions, the threads and the commit of the working folder."""
     return {
         "cpu": _cpu(),
-        "cores": available_cores(),
+        "cores": cpu_count(),
         "memory_gib": _memory_gib(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),

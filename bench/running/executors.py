@@ -1,19 +1,25 @@
 """Executors: anything that is a concurrent.futures.Executor can train, here or elsewhere."""
 
-import multiprocessing
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
-from concurrent.futures import ThreadPoolExecutor as Threads
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
 from threading import Event
 from typing import Any, TypeVar
 
 from bench.backends import load
 from bench.errors import RequestError, unknown
 from bench.model.outcome import Record
-from bench.running.chunks import Chunk, Job, failed, train_chunk
-from bench.running.process_setup import begin_child
+from bench.running.chunks import Chunk, Job, cut, failed_record, train_chunk
+from bench.running.process_setup import WorkerContext, set_up_worker
 
 A = TypeVar("A")
 NAMES = ("auto", "serial", "threads", "processes")
@@ -23,10 +29,10 @@ DASK_TIMEOUT_S = 5.0
 POLL_S = 0.2  # how long an interrupt may wait to be noticed
 SERIAL_S = 4.0  # below this much work, starting processes would take longer
 KILLED = "the worker process died while training this (killed, out of memory, or crashed in native code)"
-Make = Callable[[], Executor]
+MakeExecutor = Callable[[], Executor]
 
 
-class Serial(Executor):
+class SerialExecutor(Executor):
     """Does each chunk when it is submitted, in this process."""
 
     def submit(self, fn: Callable[..., A], /, *args: Any, **kwargs: Any) -> "Future[A]":
@@ -39,12 +45,12 @@ class Serial(Executor):
         return future
 
 
-def available_cores() -> int:
-    """Return the cores that this process may use."""
+def cpu_count() -> int:
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def choose(name: str, workers: int, cost_s: float, *, holds_gil: bool) -> str:
+def choose_executor(name: str, workers: int, cost_s: float, *, holds_gil: bool) -> str:
     """Return what ``auto`` means: threads where the GIL is released, else processes if there is enough work."""
     if name != "auto":
         return name
@@ -53,51 +59,52 @@ def choose(name: str, workers: int, cost_s: float, *, holds_gil: bool) -> str:
     return "processes" if holds_gil else "threads"
 
 
-class Crew:
-    """Who trains: the executor that was asked for or, for auto, the one that suits each backend and the work."""
+class WorkerPool:
+    """Workers that train jobs: of the executor that was asked for or, for auto, of the one that suits each backend."""
 
     def __init__(self, name: str, workers: int) -> None:
         """Check the name; raise RequestError for a wrong one, or for a cluster that cannot be reached."""
-        check(name)
+        check_executor(name)
         self.name, self.workers = name, workers
-        self._makers = {} if name == "auto" else {name: maker(name, workers)}
+        self._makers = {} if name == "auto" else {name: executor_maker(name, workers)}
 
     def divide(self, jobs: Sequence[Job]) -> dict[str, list[Job]]:
         """Return which jobs each executor is to do: those that release the GIL first, in threads."""
         divided: dict[str, list[Job]] = {}
         for holds_gil in (False, True):
             some = [job for job in jobs if load(job.trial.backend).releases_gil is not holds_gil]
-            kind = choose(self.name, self.workers, sum(job.cost_s for job in some), holds_gil=holds_gil)
+            kind = choose_executor(self.name, self.workers, sum(job.cost_s for job in some), holds_gil=holds_gil)
             if some:
                 divided.setdefault(kind, []).extend(some)
         return divided
 
-    def train(self, kind: str, chunks: Iterable[Chunk], stop: Event) -> Iterator[list[Record]]:
-        """Yield the records of every chunk as they come from one of the executors."""
-        if kind not in self._makers:
-            self._makers[kind] = maker(kind, self.workers)
-        return run(self._makers[kind], chunks, 1 if kind == "serial" else WINDOW * self.workers, stop)
+    def train(self, jobs: Sequence[Job], stop: Event) -> Iterator[list[Record]]:
+        """Yield the records of jobs as they come; once ``stop`` is set nothing new is begun."""
+        for kind, some in self.divide(jobs).items():
+            if kind not in self._makers:
+                self._makers[kind] = executor_maker(kind, self.workers)
+            window = 1 if kind == "serial" else WINDOW * self.workers
+            yield from train_chunks(self._makers[kind], cut(some), window, stop)
 
 
-def check(name: str) -> None:
+def check_executor(name: str) -> None:
     """Raise RequestError for an executor that does not exist."""
     if name not in NAMES and not name.startswith(DASK):
         raise RequestError(unknown("executor", name, [*NAMES, "dask://HOST:PORT"]))
 
 
-def maker(name: str, workers: int) -> Make:
+def executor_maker(name: str, workers: int) -> MakeExecutor:
     """Return the function that makes the executor, and makes it anew should it break."""
     if name == "serial":
-        return Serial
+        return SerialExecutor
     if name == "threads":
-        return lambda: Threads(workers)
+        return lambda: ThreadPoolExecutor(workers)
     if name == "processes":
-        context = multiprocessing.get_context("spawn")
-        return lambda: ProcessPoolExecutor(workers, mp_context=context, initializer=begin_child)
+        return lambda: ProcessPoolExecutor(workers, mp_context=WorkerContext(), initializer=set_up_worker)
     return _dask(name)
 
 
-def _dask(name: str) -> Make:
+def _dask(name: str) -> MakeExecutor:
     """Reach the scheduler once now, so that a wrong address costs no training."""
     try:
         import distributed
@@ -109,10 +116,10 @@ def _dask(name: str) -> Make:
     except (OSError, ValueError) as error:
         problem = f"executor {name!r} does not answer ({error}); allowed is a running Dask scheduler"
         raise RequestError(problem) from error
-    return lambda: Dask(distributed.Client(address, set_as_default=False))
+    return lambda: DaskExecutor(distributed.Client(address, set_as_default=False))
 
 
-class Dask(Executor):
+class DaskExecutor(Executor):
     """Trains on a Dask cluster; its connection ends with it."""
 
     def __init__(self, client: Any) -> None:
@@ -131,7 +138,7 @@ class Dask(Executor):
         self._client.close()
 
 
-def run(make: Make, chunks: Iterable[Chunk], window: int, stop: Event) -> Iterator[list[Record]]:
+def train_chunks(make: MakeExecutor, chunks: Iterable[Chunk], window: int, stop: Event) -> Iterator[list[Record]]:
     """Yield the records of every chunk as they come, with at most ``window`` chunks in flight.
 
     When a worker dies, the chunks in flight are tried again one at a time; one that is lost even then is halved,
@@ -153,7 +160,7 @@ def run(make: Make, chunks: Iterable[Chunk], window: int, stop: Event) -> Iterat
                 continue
             chunk, reason = lost[0]
             if chunk.trainings == 1:
-                yield [failed(chunk.jobs[0], reason)]
+                yield [failed_record(chunk.jobs[0], reason)]
             else:
                 suspects.extendleft(reversed(chunk.halves()))
     finally:

@@ -6,13 +6,39 @@ It imports nothing, so that a cold start can be measured in such a process.
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 
-def begin_child() -> None:
+class WorkerProcess(SpawnProcess):
+    """A process that does not run its driver's script again, as Python has it: nothing of it is needed.
+
+    A script that asks for a sweep without ``if __name__ == "__main__"`` would ask for it in every process.
+    """
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:  # noqa: N802 - multiprocessing's name
+        script = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            return SpawnProcess._Popen(process_obj)  # noqa: SLF001 - meant to be overridden
+        finally:
+            sys.modules["__main__"] = script
+
+
+class WorkerContext(SpawnContext):
+    """Starts processes that are new and empty."""
+
+    Process = WorkerProcess
+
+
+def set_up_worker() -> None:
     """Leave Ctrl-C, which reaches every process of a terminal, to the driver; and end when the driver does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()

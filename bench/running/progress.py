@@ -55,8 +55,9 @@ class _Rate(ProgressColumn):
 class SweepProgress:
     """A progress bar over trainings; silent where there is no terminal."""
 
-    def __init__(self, trainings: int, already: int = 0) -> None:
-        """Prepare the bar; ``already`` trainings were done before."""
+    def __init__(self, trainings: int, already: int = 0, *, quiet: bool = False) -> None:
+        """Prepare the bar; ``already`` trainings were done before. A ``quiet`` one shows nothing, and says nothing."""
+        console = Console(stderr=True, quiet=quiet)
         self._bar = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -65,8 +66,8 @@ class SweepProgress:
             _Rate(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
-            disable=not Console(stderr=True).is_terminal,
+            console=console,
+            disable=quiet or not console.is_terminal,
         )
         self._task = self._bar.add_task("training", total=trainings, completed=already)
 
@@ -81,18 +82,14 @@ class SweepProgress:
         """Leave the bar as it stands."""
         self._bar.stop()
 
-    def tell(self, description: str) -> None:
-        """Say what is being done."""
-        self._bar.update(self._task, description=description)
-
-    def say(self, line: str) -> None:
-        """Print a line above the bar, or where there is none."""
-        self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-    def expect(self, trainings: int) -> None:
-        """Note that there will be so many trainings in all."""
-        self._bar.update(self._task, total=trainings)
+    def update(self, activity: str, trainings: int | None = None) -> None:
+        """Show what is being done, and how many trainings there will be in all if that has changed."""
+        self._bar.update(self._task, description=activity, total=trainings)
 
     def advance(self, trainings: int) -> None:
-        """Note finished trainings."""
+        """Show that so many more trainings are finished."""
         self._bar.advance(self._task, trainings)
+
+    def print(self, line: str) -> None:
+        """Print a line above the bar, or where there is none."""
+        self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -27,7 +27,7 @@ class Journal:
         self.path = path
         lock = _Lock(path)
         try:
-            _mend(path, lock.lock)
+            _repair(path, lock.lock)
             self._storage = JournalStorage(JournalFileBackend(str(path), lock))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:  # whatever the file may hold
             problem = f"Optuna's journal {str(path)!r} cannot be read ({type(error).__name__}: {error})"
@@ -46,8 +46,8 @@ class JournalStudy:
         self._study = optuna.create_study(
             study_name=name, storage=storage, directions=list(search.directions), load_if_exists=True
         )
-        self._there = len(self._study.get_trials(deepcopy=False))
-        if not self._there:
+        self._count = len(self._study.get_trials(deepcopy=False))
+        if not self._count:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
                 self._study.set_metric_names(list(search.objectives))
@@ -56,9 +56,9 @@ class JournalStudy:
 
     def add(self, trial: FrozenTrial) -> None:
         """Append a trial, unless it is there; trials are told in the order of their numbers."""
-        if trial.number >= self._there:
+        if trial.number >= self._count:
             self._study.add_trial(trial)
-            self._there += 1
+            self._count += 1
 
 
 class _Lock:
@@ -77,7 +77,7 @@ class _Lock:
         self.lock.release()
 
 
-def _mend(path: Path, lock: FileLock) -> None:
+def _repair(path: Path, lock: FileLock) -> None:
     """Drop a last line that was cut off as it was written: what is appended to it could not be read.
 
     Raise ValueError where the line before is none of a journal's: Optuna would notice only once there is another.

@@ -96,7 +96,7 @@ class Study:
         """Prepare the sampler with its own seed."""
         self.search = search
         self._study = optuna.create_study(directions=list(search.directions), sampler=_sampler(search, sampler, seed))
-        self._asked: dict[int, Trial] = {}
+        self._running: dict[int, Trial] = {}
 
     def ask(self, count: int) -> dict[int, dict[str, Any]]:
         """Return the next proposals by their numbers: for each a value of every dimension that is active."""
@@ -104,24 +104,24 @@ class Study:
 
     def _ask(self) -> tuple[int, dict[str, Any]]:
         trial = self._study.ask()
-        self._asked[trial.number] = trial
+        self._running[trial.number] = trial
         proposed: dict[str, Any] = {}
         for name, dimension in self.search.space.items():
             if dimension.is_active(proposed):
                 proposed[name] = suggest(trial, name, dimension)
         return trial.number, proposed
 
-    def tell(self, number: int, told: Evaluation, attributes: Mapping[str, Any]) -> FrozenTrial:
+    def tell(self, number: int, evaluation: Evaluation, attributes: Mapping[str, Any]) -> FrozenTrial:
         """Note what became of a proposal, with ``attributes`` for whoever looks at the study; return Optuna's trial."""
-        trial = self._asked.pop(number)
-        for name, violation in told.violations.items():
+        trial = self._running.pop(number)
+        for name, violation in evaluation.violations.items():
             trial.set_constraint(name, violation)
         for name, value in attributes.items():
             trial.set_user_attr(name, value)
-        if told.pruned:
-            trial.report(told.values[0], told.seeds)
+        if evaluation.pruned:
+            trial.report(evaluation.values[0], evaluation.seeds)
             return self._study.tell(number, state=TrialState.PRUNED)
-        return self._study.tell(number, list(told.values))
+        return self._study.tell(number, list(evaluation.values))
 
     @property
     def optuna(self) -> optuna.Study:

@@ -1,9 +1,9 @@
-"""Agreement: whether backends give the same trainings from the same initial weights, before their speeds are compared.
+"""Agreement of backends: whether they give the same trainings from the same initial weights, however fast they are.
 
 Shapes: T trainings that both sides have, N observations, K recorded iterations.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
 
@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.metrics import columns as c
+from bench.metrics.measures import never_trained
 from bench.model.outcome import Result
 from bench.model.trial import BACKENDS, Trial, recorded_iterations
 
@@ -37,7 +38,6 @@ ONE, OTHER, COMPARED, DIFFERENCE, BEYOND, PARTED_AT, SAME, AGREES = (
     "one", "other", "compared", "difference", "beyond", "parted_at", "same_outcome", "agrees",
 )  # fmt: skip
 ONE_ID, OTHER_ID, FINITE, TRIALS, DISAGREEING = "one_id", "other_id", "finite", "trials", "disagreeing"
-PAIRED = "side"
 READ = (
     *(c.TRIAL_ID, c.SEED, c.DTYPE, c.ITERATIONS, c.CURVE_POINTS),
     *(c.OUTCOME, c.PREDICTIONS, c.CURVE, c.ITERATIONS_DONE),
@@ -48,7 +48,7 @@ COLUMNS = [
 
 
 def sides(trainings: pd.DataFrame) -> pd.Series:
-    """Return what each row was computed by: its backend, with the device and the summation where they are not usual."""
+    """Return the name of what computed each row: its backend, with device and summation where they are not usual."""
     words: pd.Series = trainings[c.BACKEND].astype(str)
     for name in (c.DEVICE, c.SUMMATION):
         words = words + (" " + trainings[name].astype(str)).where(trainings[name] != USUAL[name], "")
@@ -56,7 +56,7 @@ def sides(trainings: pd.DataFrame) -> pd.Series:
 
 
 def agreements(trainings: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each trial and two sides that trained it: how far the same trainings come out the same.
+    """Return for each trial and two sides that trained it how far the same trainings come out the same.
 
     Trainings are compared that both sides finished, of trials equal but for the side, with the same seed. Two sides
     agree in a trial if no prediction differs by more than the dtype's tolerance, but for one training in a hundred
@@ -64,14 +64,32 @@ def agreements(trainings: pd.DataFrame) -> pd.DataFrame:
     is nothing to compare: ``finite`` counts the others, and where there are none, ``agrees`` is missing. ``parted_at``
     is the first recorded iteration at which the losses of any training differ by more than 1e-6, or missing.
     """
-    columns, groups = _comparable(trainings)
-    table = pd.DataFrame([pair for places in groups for pair in _pairs(columns, places)], columns=COLUMNS)
+    finished = trainings.loc[~never_trained(trainings), list(dict.fromkeys([*READ, *c.PARAMETERS]))]
+    trials = finished.drop_duplicates(c.TRIAL_ID)
+    trials = trials.assign(**{ONE: sides(trials)})
+    columns = {name: finished[name].to_numpy() for name in READ}
+    places = finished.groupby(c.TRIAL_ID, observed=True).indices
+    rows = []
+    for _, same in trials.groupby(list(REST), sort=False, observed=True):
+        by_side = dict(zip(same[ONE][::-1], same[c.TRIAL_ID][::-1], strict=True))  # of tables of one name the first
+        for first, second in combinations(sorted(by_side, key=_in_order), 2):
+            own, others = places[by_side[first]], places[by_side[second]]
+            _, at, other_at = np.intersect1d(columns[c.SEED][own], columns[c.SEED][others], return_indices=True)
+            if len(at):
+                both = (own[at], others[other_at])
+                pair = ({name: values[some] for name, values in columns.items()} for some in both)
+                rows.append({ONE: first, OTHER: second, **_compared(*pair)})
+    table = pd.DataFrame(rows, columns=COLUMNS)
     table[PARTED_AT] = table[PARTED_AT].astype("Int64")
     return table.astype({AGREES: "boolean", SAME: float})
 
 
+def _in_order(side: str) -> tuple[int, str]:
+    return BACKENDS.index(side.split(maxsplit=1)[0]), side
+
+
 def pair_summary(agreed: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each two sides and dtype over all trials; ``disagreeing`` lists the ids of those that do not.
+    """Return the agreement of each two sides by dtype, over all trials; ``disagreeing`` lists those that do not agree.
 
     One trial that disagrees is a pair that does; a pair agrees if some trial could be compared.
     """
@@ -88,89 +106,61 @@ def pair_summary(agreed: pd.DataFrame) -> pd.DataFrame:
 
 
 def agreement_of(agreed: pd.DataFrame, one_id: str, other_id: str) -> dict[str, Any] | None:
-    """Return the row of two trials, whichever comes first, or None where nothing could be compared."""
+    """Return the agreement of two trials, whichever comes first, or None where nothing could be compared."""
     same = agreed[ONE_ID].isin([one_id, other_id]) & agreed[OTHER_ID].isin([one_id, other_id])
     rows = agreed[same & agreed[AGREES].notna()].to_dict("records")
     return {str(name): value for name, value in rows[0].items()} if rows else None
 
 
-def _comparable(trainings: pd.DataFrame) -> tuple[Columns, list[Places]]:
-    """Return the finished trainings by column, and the places of those whose trials are equal but for their sides."""
-    finished = trainings[~trainings[c.OUTCOME].isin([Result.FAILED, Result.UNSUPPORTED])]
-    named = finished.drop_duplicates(c.TRIAL_ID).set_index(c.TRIAL_ID)
-    if len(named.drop_duplicates(list(SIDE))) < 2:
-        return {}, []
-    alike = named.groupby(list(REST), sort=False, observed=True).ngroup()
-    shared = alike[alike.duplicated(keep=False)]
-    rows = finished.loc[finished[c.TRIAL_ID].isin(shared.index), list(READ)]
-    columns = {name: rows[name].to_numpy() for name in READ}
-    columns[PAIRED] = rows[c.TRIAL_ID].map(sides(named)).to_numpy()
-    places = rows.groupby(rows[c.TRIAL_ID].map(shared).to_numpy(), sort=False).indices
-    return columns, [np.asarray(some) for some in places.values()]
-
-
-def _pairs(columns: Columns, places: Places) -> Iterator[dict[str, Any]]:
-    """Yield the comparison of each two sides of one trial, over the seeds that both have."""
-    own = columns[PAIRED][places]
-    for one, other in combinations(sorted(set(own), key=_in_order), 2):
-        first, second = places[own == one], places[own == other]
-        _, at, other_at = np.intersect1d(columns[c.SEED][first], columns[c.SEED][second], return_indices=True)
-        if len(at):
-            sides = ({name: values[some] for name, values in columns.items()} for some in (first[at], second[other_at]))
-            yield {ONE: one, OTHER: other} | _compared(*sides)
-
-
-def _in_order(side: str) -> tuple[int, str]:
-    return BACKENDS.index(side.split(maxsplit=1)[0]), side
-
-
-def _compared(one: Columns, other: Columns) -> dict[str, Any]:
-    dtype, size = str(one[c.DTYPE][0]), len(one[c.SEED])
-    finite = size - int(((one[c.OUTCOME] == Result.DIVERGED) & (other[c.OUTCOME] == Result.DIVERGED)).sum())
-    difference_T = _differences(one, other)
+def _compared(first: Columns, second: Columns) -> dict[str, Any]:
+    dtype, size = str(first[c.DTYPE][0]), len(first[c.SEED])
+    finite = size - int(((first[c.OUTCOME] == Result.DIVERGED) & (second[c.OUTCOME] == Result.DIVERGED)).sum())
+    difference_T = _differences(first, second)
     beyond_T = difference_T > TOLERANCE[dtype]
-    iterations_K, parted_TK, kept_T = _partings(one, other)
-    excusable_T: Flags = kept_T & _together_early(iterations_K, parted_TK, int(one[c.ITERATIONS][0]))
+    iterations_K, parted_TK, has_curve_T = _partings(first, second)
+    excusable_T: Flags = has_curve_T & _together_early(iterations_K, parted_TK, int(first[c.ITERATIONS][0]))
     parted_K = parted_TK.any(axis=0)
     excused = bool(excusable_T[beyond_T].all()) and beyond_T.sum() <= EXCUSED * finite
     return {
         c.DTYPE: dtype,
-        ONE_ID: one[c.TRIAL_ID][0],
-        OTHER_ID: other[c.TRIAL_ID][0],
+        ONE_ID: first[c.TRIAL_ID][0],
+        OTHER_ID: second[c.TRIAL_ID][0],
         COMPARED: size,
         FINITE: finite,
         DIFFERENCE: float(difference_T.max()),
         BEYOND: int(beyond_T.sum()),
         PARTED_AT: int(iterations_K[parted_K.argmax()]) if parted_K.any() else pd.NA,
-        SAME: float((one[c.OUTCOME] == other[c.OUTCOME]).mean()),
+        SAME: float((first[c.OUTCOME] == second[c.OUTCOME]).mean()),
         AGREES: excused if finite else pd.NA,
     }
 
 
-def _differences(one: Columns, other: Columns) -> Floats:
+def _differences(first: Columns, second: Columns) -> Floats:
     """Return per training the largest difference ``[T]`` of its predictions; infinite if one diverged, 0 if both."""
-    lost_T, other_lost_T = (columns[c.OUTCOME] == Result.DIVERGED for columns in (one, other))
+    lost_T, second_lost_T = (columns[c.OUTCOME] == Result.DIVERGED for columns in (first, second))
     with np.errstate(invalid="ignore"):
-        difference_T = np.abs(np.stack(list(one[c.PREDICTIONS])) - np.stack(list(other[c.PREDICTIONS]))).max(axis=1)
-    return np.where(lost_T & other_lost_T, 0.0, np.where(lost_T | other_lost_T, np.inf, difference_T))
+        difference_T = np.abs(np.stack(list(first[c.PREDICTIONS])) - np.stack(list(second[c.PREDICTIONS]))).max(axis=1)
+    return np.where(lost_T & second_lost_T, 0.0, np.where(lost_T | second_lost_T, np.inf, difference_T))
 
 
-def _partings(one: Columns, other: Columns) -> tuple[Places, Flags, Flags]:
+def _partings(first: Columns, second: Columns) -> tuple[Places, Flags, Flags]:
     """Return the recorded iterations ``[K]``, where losses differ at them ``[T, K]``, and who has a curve ``[T]``.
 
-    What one of them did not do any more, because it stopped early, is not compared.
+    What either did not do any more, because it stopped early, is not compared.
     """
-    iterations_K = recorded_iterations(int(one[c.ITERATIONS][0]), int(one[c.CURVE_POINTS][0]))
-    kept_T = np.array([a is not None and b is not None for a, b in zip(one[c.CURVE], other[c.CURVE], strict=True)])
-    parted_TK = np.zeros((len(kept_T), len(iterations_K)), dtype=bool)
-    if kept_T.any():
-        loss_TK, other_loss_TK = (np.stack(list(columns[c.CURVE][kept_T])) for columns in (one, other))
-        done_T = np.minimum(one[c.ITERATIONS_DONE], other[c.ITERATIONS_DONE])[kept_T].astype(np.int64)
+    iterations_K = recorded_iterations(int(first[c.ITERATIONS][0]), int(first[c.CURVE_POINTS][0]))
+    has_curve_T = np.array(
+        [a is not None and b is not None for a, b in zip(first[c.CURVE], second[c.CURVE], strict=True)]
+    )
+    parted_TK = np.zeros((len(has_curve_T), len(iterations_K)), dtype=bool)
+    if has_curve_T.any():
+        loss_TK, second_loss_TK = (np.stack(list(columns[c.CURVE][has_curve_T])) for columns in (first, second))
+        done_T = np.minimum(first[c.ITERATIONS_DONE], second[c.ITERATIONS_DONE])[has_curve_T].astype(np.int64)
         with np.errstate(invalid="ignore"):
-            near_TK = np.abs(loss_TK - other_loss_TK) <= PARTED
-        near_TK |= ~np.isfinite(loss_TK) & ~np.isfinite(other_loss_TK)  # diverged, both of them
-        parted_TK[kept_T] = ~near_TK & (iterations_K < done_T[:, None])
-    return iterations_K, parted_TK, kept_T
+            near_TK = np.abs(loss_TK - second_loss_TK) <= PARTED
+        near_TK |= ~np.isfinite(loss_TK) & ~np.isfinite(second_loss_TK)  # diverged, both of them
+        parted_TK[has_curve_T] = ~near_TK & (iterations_K < done_T[:, None])
+    return iterations_K, parted_TK, has_curve_T
 
 
 def _together_early(iterations_K: Places, parted_TK: Flags, iterations: int) -> Flags:

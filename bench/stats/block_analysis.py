@@ -1,6 +1,6 @@
-"""A study: the trials of one block of a sweep, varied on purpose and trained together, with all that is known of them.
+"""Analysis of a block of a sweep: its trials, varied on purpose and trained together, with all that is known of them.
 
-Everything that is drawn or said of a study comes from here, computed once, from nothing but its trainings.
+Everything that is drawn or said of a block comes from here, computed once, from nothing but its trainings.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,15 +17,11 @@ from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
 from bench.metrics import measures
 from bench.model.labels import labels, varying, word
-from bench.model.outcome import Result
 from bench.model.trial import PARAMETERS
-from bench.stats import attractors, curves, final_patterns, proportions, survival
+from bench.stats import attractors, curves, final_patterns, proportions, sensitivity, survival
 from bench.stats import paired_comparisons as paired
-from bench.stats import permutation_importance as importance
-from bench.stats import variance_decomposition as variance
 
 NAME, BLOCK, PLANNED, SEEDS = "name", "block", "planned", "seeds"
-NEVER_TRAINED = (Result.FAILED, Result.UNSUPPORTED)
 FIRST = (c.HIDDEN, c.LOSS, "activation")  # what readers look for along an axis, before any other parameter
 BUDGET = (c.ITERATIONS, c.CURVE_POINTS, "stop", "tolerance")  # how long and how strictly, not how: no causes
 FEW_SEEDS = 3  # up to here a trial shows single trainings and no distribution
@@ -37,13 +33,13 @@ SEED = 0  # of all resampling: the same sweep always gives the same report
 class BlockAnalysis:
     """Trials, a row each with name and parameters, indexed by trial_id; their trainings; and what was varied.
 
-    They are ``picked`` where a search proposed them: an average over them says nothing.
+    They are ``proposed`` where a search chose them: an average over them says nothing.
     """
 
     title: str
     trials: pd.DataFrame
     trainings: pd.DataFrame
-    picked: bool = False
+    proposed: bool = False
 
     @cached_property
     def names(self) -> list[str]:
@@ -60,12 +56,12 @@ class BlockAnalysis:
     @cached_property
     def begun(self) -> pd.DataFrame:
         """The trainings that were begun."""
-        return self.trainings[self.trainings[c.OUTCOME] != Result.UNSUPPORTED]
+        return measures.begun(self.trainings)
 
     @cached_property
     def trained(self) -> pd.DataFrame:
         """The trainings that a backend came back from."""
-        return self.trainings[~self.trainings[c.OUTCOME].isin(list(NEVER_TRAINED))]
+        return self.trainings[~measures.never_trained(self.trainings)]
 
     @cached_property
     def rates(self) -> pd.DataFrame:
@@ -82,22 +78,22 @@ class BlockAnalysis:
         """The decomposition of variance of each measure; empty where the grid is not balanced."""
         if not self.is_balanced:
             return {}
-        return {m: variance.variance_shares(self.begun, self.names, m) for m in measures.MEASURES}
+        return {m: sensitivity.variance_shares(self.begun, self.names, m) for m in measures.MEASURES}
 
     @cached_property
     def effects(self) -> pd.DataFrame:
         """The solved rate by each value of each parameter, over everything else."""
-        return variance.main_effects(self.begun, self.names, measures.SOLVED, self._rng())
+        return sensitivity.main_effects(self.begun, self.names, measures.SOLVED, self._rng())
 
     @cached_property
     def importances(self) -> pd.DataFrame:
         """What tells good trials from bad ones where the grid is not balanced."""
-        return importance.importances(self.begun, self.names, SEED)
+        return sensitivity.permutation_importances(self.begun, self.names, SEED)
 
     @cached_property
     def is_balanced(self) -> bool:
         """Whether something was varied, every combination is there, and with the same seeds."""
-        return bool(self.names) and variance.is_balanced(self.begun, self.names)
+        return bool(self.names) and sensitivity.is_balanced(self.begun, self.names)
 
     @cached_property
     def comparisons(self) -> pd.DataFrame:
@@ -112,16 +108,16 @@ class BlockAnalysis:
     @cached_property
     def attractors(self) -> pd.DataFrame:
         """Where stuck and slow trainings end, by gate and pattern."""
-        return attractors.attractor_summary(self.begun, self._ending)
+        return attractors.attractors(self.begun, self._attractor_names)
 
     @cached_property
-    def _ending(self) -> pd.Series:
+    def _attractor_names(self) -> pd.Series:
         return attractors.attractor_names(self.begun)
 
     @cached_property
     def typical(self) -> pd.DataFrame:
         """The median loss of the trainings that end in each of the most frequent attractors."""
-        return attractors.typical_curves(self.begun, self._ending)
+        return attractors.typical_curves(self.begun, self._attractor_names)
 
     @cached_property
     def wrong(self) -> pd.DataFrame:
@@ -142,32 +138,32 @@ class BlockAnalysis:
         """Return a table by trial with the trials' names and parameters, in the plan's order."""
         own = [column for column in self.trials if column not in table]
         joined = table.assign(**{c.TRIAL_ID: table[c.TRIAL_ID].astype(str)}).join(self.trials[own], on=c.TRIAL_ID)
-        places = joined[c.TRIAL_ID].map({name: place for place, name in enumerate(self.trials.index)})
-        return joined.iloc[np.argsort(places.to_numpy(), kind="stable")].reset_index(drop=True)
+        places = pd.Categorical(joined[c.TRIAL_ID], categories=self.trials.index).codes
+        return joined.iloc[np.argsort(places, kind="stable")].reset_index(drop=True)
 
     def trial(self, trial_id: object) -> dict[str, Any]:
         """Return a trial's name and parameters."""
-        return self._by_id[str(trial_id)]
+        row: dict[str, Any] = self._by_id[str(trial_id)]
+        return row
 
     @cached_property
-    def _by_id(self) -> dict[str, dict[str, Any]]:
+    def _by_id(self) -> dict[Any, Any]:
         # looked up for every comparison: of a thousand trials, row by row, that took half of the report
-        rows = self.trials.to_dict("records")
-        return {str(trial_id): _named(row) for trial_id, row in zip(self.trials.index, rows, strict=True)}
+        return self.trials.to_dict("index")
 
     def _rng(self) -> np.random.Generator:
         return np.random.default_rng(SEED)
 
 
 def block_analyses(plan: Plan, trainings: pd.DataFrame) -> Iterator[BlockAnalysis]:
-    """Yield a study for every block with trainings that ran together.
+    """Yield the analysis of every block with trainings that ran together.
 
-    A trial of several blocks is in the study of each, with the seeds that the block's own trials have. Those of a
-    search and of its held-out seeds are known; searches that only repeat it are no study.
+    A trial of several blocks is in each, with the seeds that the block's own trials have. Those of a search and of its
+    held-out seeds are known; the searches that only repeat it have no analysis.
     """
     table = trial_table(plan)
     blocks = {planned.trial.trial_id: planned.blocks for planned in plan.trials}
-    seeds = _searched_seeds(plan)
+    seeds = _search_seeds(plan)
     together = trainings[~trainings[c.ALONE].astype(bool)]
     for place, title in enumerate(plan.blocks):
         trials = table[[place in blocks[str(name)] for name in table.index]]
@@ -175,10 +171,10 @@ def block_analyses(plan: Plan, trainings: pd.DataFrame) -> Iterator[BlockAnalysi
         rows = own[own[c.SEED].isin(seeds[place])] if place in seeds else _of_block(own, place, blocks)
         if len(rows):
             some = trials[trials.index.isin(rows[c.TRIAL_ID].unique())]
-            yield BlockAnalysis(title, some.assign(**{NAME: labels(_parameters(some))}), rows, picked=place in seeds)
+            yield BlockAnalysis(title, some.assign(**{NAME: labels(_parameters(some))}), rows, proposed=place in seeds)
 
 
-def _searched_seeds(plan: Plan) -> dict[int, Sequence[int]]:
+def _search_seeds(plan: Plan) -> dict[int, Sequence[int]]:
     """Return the seeds of the blocks of a search: none for repeated searches, which are in the ledger only."""
     if plan.search is None:
         return {}
@@ -236,9 +232,5 @@ def in_order(name: str, values: Sequence[Any]) -> list[Any]:
     return sorted(distinct) if is_number else distinct
 
 
-def _parameters(trials: pd.DataFrame) -> list[dict[str, Any]]:
-    return [_named(row) for row in trials[list(PARAMETERS)].to_dict("records")]
-
-
-def _named(row: Mapping[Any, Any]) -> dict[str, Any]:
-    return {str(name): value for name, value in row.items()}
+def _parameters(trials: pd.DataFrame) -> list[Any]:
+    return trials[list(PARAMETERS)].to_dict("records")

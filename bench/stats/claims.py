@@ -12,10 +12,10 @@ import pandas as pd
 from bench.config.claims import DECIMAL, Bound, Claim, Comparison, Printed, Rate, Variety
 from bench.config.plan import PlannedClaim
 from bench.metrics import columns as c
-from bench.model.outcome import Result
+from bench.metrics.measures import begun, lost, measured, never_trained
 from bench.stats.curves import halfway_iterations, recorded
-from bench.stats.final_patterns import WRONG_OBSERVATION, where_they_end
-from bench.stats.paired_tests import paired_difference_interval
+from bench.stats.final_patterns import WRONG, WRONG_OBSERVATION, where_they_end
+from bench.stats.paired_tests import probability_of_improvement
 from bench.stats.proportions import wilson_interval
 
 HALFWAY_AT = "halfway_at"
@@ -46,25 +46,25 @@ def verdict_rows(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
 
 
 def _check(planned: PlannedClaim, trainings: pd.DataFrame) -> Iterator[Verdict]:
-    chosen = trainings[trainings[c.TRIAL_ID].isin(planned.trials)]
+    selected = trainings[trainings[c.TRIAL_ID].isin(planned.trials)]
     match planned.claim:
         case Printed() as claim:
-            yield from _printed(claim, chosen)
+            yield from _printed(claim, selected)
         case Bound() as claim:
-            yield _bound(claim, chosen)
+            yield _bound(claim, selected)
         case Rate() as claim:
-            yield _rate(claim, chosen)
+            yield _rate(claim, selected)
         case Comparison() as claim:
-            yield _comparison(claim, chosen, trainings[trainings[c.TRIAL_ID].isin(planned.than)])
+            yield _comparison(claim, selected, trainings[trainings[c.TRIAL_ID].isin(planned.than)])
         case Variety() as claim:
-            yield _variety(claim, chosen)
+            yield _variety(claim, selected)
 
 
 # ------------------------------------------------------------------ one training's numbers
 
 
-def _printed(claim: Printed, chosen: pd.DataFrame) -> Iterator[Verdict]:
-    rows = chosen[chosen[c.SEED] == claim.seed]
+def _printed(claim: Printed, trainings: pd.DataFrame) -> Iterator[Verdict]:
+    rows = trainings[trainings[c.SEED] == claim.seed]
     at = claim.at or list(range(len(claim.printed)))
     for place, text in zip(at, claim.printed, strict=True):
         numbered = place if claim.of == c.LOSS else place + 1
@@ -85,8 +85,8 @@ def _printed(claim: Printed, chosen: pd.DataFrame) -> Iterator[Verdict]:
 def _number(training: pd.Series, of: str, place: int) -> float:
     """Return one number of a training: of its curve at an iteration, of a list at a place, or a scalar."""
     if of == c.LOSS:
-        where = np.flatnonzero(recorded(training.to_frame().T) == place)
-        return float(training[c.CURVE][where[0]]) if where.size and training[c.CURVE] is not None else math.nan
+        at = np.flatnonzero(recorded(training.to_frame().T) == place)
+        return float(training[c.CURVE][at[0]]) if at.size and training[c.CURVE] is not None else math.nan
     if of == "errors":
         return _number(training, c.TARGETS, place) - _number(training, c.PREDICTIONS, place)
     value = training[of]
@@ -111,50 +111,43 @@ def _carries(value: float, text: str) -> bool:
     return abs(value - float(printed)) <= last_digit / 2 + CARRIED * abs(float(printed))
 
 
-def _bound(claim: Bound, chosen: pd.DataFrame) -> Verdict:
-    rows = chosen[chosen[c.SEED] == claim.seed]
-    rows = rows[~rows[c.OUTCOME].isin([Result.FAILED, Result.UNSUPPORTED])]
+def _bound(claim: Bound, trainings: pd.DataFrame) -> Verdict:
+    rows = trainings[(trainings[c.SEED] == claim.seed).to_numpy() & ~never_trained(trainings)]
     bound, is_below = (claim.below, True) if claim.below is not None else (claim.above, False)
     assert bound is not None
     value = float(measure(rows, claim.of).iloc[0]) if len(rows) else math.nan
     holds = value < bound if is_below else value > bound
-    return _verdict(
-        claim, f"{'<' if is_below else '>'} {bound:g}", f"{value:.4g}" if len(rows) else NO_DATA, holds=holds
-    )
+    observed = f"{value:.4g}" if len(rows) else NO_DATA
+    return _verdict(claim, f"{'<' if is_below else '>'} {bound:g}", observed, holds=holds)
 
 
 def measure(trainings: pd.DataFrame, name: str) -> pd.Series:
-    """Return one number per training; infinite where it diverged, failed, or never happened."""
-    if name == HALFWAY_AT:
-        values = _halfway(trainings)
-    elif name in trainings:
-        values = trainings[name].astype(float)
-    else:
-        values = where_they_end(trainings)[name].astype(float)
-    if name == c.ITERATION_US:
-        return values  # what it took, whatever came of it
-    lost = trainings[c.OUTCOME].isin([Result.DIVERGED, Result.FAILED])
-    return values.where(~lost, math.inf) if name == HALFWAY_AT else values.where(~lost, math.inf).fillna(math.inf)
+    """Return one number per training, as `measured` has it; or ``wrong``, or ``halfway_at``.
+
+    These are infinite where it diverged or failed, too; ``halfway_at`` is missing where the curve was not kept.
+    """
+    if name not in (HALFWAY_AT, WRONG):
+        return pd.Series(measured(trainings, name), index=trainings.index)
+    values = _halfway(trainings) if name == HALFWAY_AT else where_they_end(trainings)[WRONG].astype(float)
+    return values.where(~lost(trainings), math.inf)
 
 
 def _halfway(trainings: pd.DataFrame) -> pd.Series:
-    """Return NaN where the curve was not kept: such a training says nothing either way."""
-    found_T = np.full(len(trainings), math.nan)
-    kept = np.flatnonzero(trainings[c.CURVE].notna())
-    for some in trainings.iloc[kept].groupby(c.TRIAL_ID, observed=True).indices.values():
-        rows = trainings.iloc[kept[some]]
+    """Return when each loss had done half of its fall; NaN where the curve was not kept, which says nothing."""
+    values = pd.Series(math.nan, index=trainings.index)
+    for _, rows in trainings[trainings[c.CURVE].notna()].groupby(c.TRIAL_ID, observed=True):
         final, done = (rows[name].to_numpy(dtype=np.float64) for name in (c.FINAL_LOSS, c.ITERATIONS_DONE))
-        found_T[kept[some]] = halfway_iterations(np.stack(rows[c.CURVE].to_list()), recorded(rows), final, done)
-    return pd.Series(found_T, index=trainings.index)
+        values[rows.index] = halfway_iterations(np.stack(rows[c.CURVE].to_list()), recorded(rows), final, done)
+    return values
 
 
 # ------------------------------------------------------------------ shares of trainings
 
 
-def _rate(claim: Rate, chosen: pd.DataFrame) -> Verdict:
-    begun = chosen[chosen[c.OUTCOME] != Result.UNSUPPORTED]
-    size = len(begun)
-    count = int(_events(claim, begun).sum()) if size else 0
+def _rate(claim: Rate, trainings: pd.DataFrame) -> Verdict:
+    started = begun(trainings)
+    size = len(started)
+    count = int(_has_event(claim, started).sum()) if size else 0
     low, high = wilson_interval(count, size)
     expected, holds = _rate_bound(claim, count, size, float(low), float(high))
     return _verdict(claim, expected, share(count, size) if size else NO_DATA, holds=bool(size) and holds)
@@ -174,32 +167,30 @@ def _rate_bound(claim: Rate, count: int, size: int, low: float, high: float) -> 
     return f"< {100 * claim.below:g}%", high < claim.below
 
 
-def _events(claim: Rate, begun: pd.DataFrame) -> pd.Series:
+def _has_event(claim: Rate, trainings: pd.DataFrame) -> pd.Series:
     """Return which trainings have every property that the event names."""
-    known = pd.concat([begun, where_they_end(begun)], axis=1)
-    happened = pd.Series(True, index=begun.index)
+    known = pd.concat([trainings, where_they_end(trainings)], axis=1)
+    happened = pd.Series(True, index=trainings.index)
     for name, value in claim.event.items():
         if isinstance(value, dict):
-            happened &= _beyond(measure(begun, name), **value)
+            ((side, bound),) = value.items()
+            values = measure(trainings, name)
+            happened &= values > bound if side == "above" else values < bound
         else:
             happened &= known[name].isin(value if isinstance(value, list) else [value])
     return happened
 
 
-def _beyond(values: pd.Series, above: float | None = None, below: float | None = None) -> pd.Series:
-    return values > above if above is not None else values < below
-
-
 def share(count: float, size: int) -> str:
-    """Write a share with its Wilson interval and its counts."""
+    """Return a share in words, with its Wilson interval and its counts."""
     low, high = wilson_interval(count, size)
     return f"{count / size:.1%} [{low:.1%}, {high:.1%}], {count:g} of {size}"
 
 
-def _variety(claim: Variety, chosen: pd.DataFrame) -> Verdict:
-    chosen = chosen[chosen[c.OUTCOME] != Result.UNSUPPORTED]
-    known = where_they_end(chosen)
-    values = (known[claim.varies] if claim.varies in known else chosen[claim.varies]).dropna()
+def _variety(claim: Variety, trainings: pd.DataFrame) -> Verdict:
+    started = begun(trainings)
+    known = where_they_end(started)
+    values = (known[claim.varies] if claim.varies in known else started[claim.varies]).dropna()
     counts = values.astype(object).value_counts()  # of a category that never came there is nothing to count
     _, high = wilson_interval(int(counts.iloc[0]), len(values)) if len(counts) else (0.0, 1.0)
     word = "observation " if claim.varies == WRONG_OBSERVATION else ""
@@ -210,17 +201,17 @@ def _variety(claim: Variety, chosen: pd.DataFrame) -> Verdict:
 # ------------------------------------------------------------------ one selection against another
 
 
-def _comparison(claim: Comparison, chosen: pd.DataFrame, other: pd.DataFrame) -> Verdict:
+def _comparison(claim: Comparison, trainings: pd.DataFrame, than: pd.DataFrame) -> Verdict:
     """Compare by seed: the share of seeds where it is above or below, ties counted half, and both medians.
 
     The interval is that of the difference between wins and losses, in which ties make it narrower, not wider.
     """
-    pairs = pd.DataFrame({"a": _by_seed(chosen, claim.measure), "b": _by_seed(other, claim.measure)}).dropna()
+    pairs = pd.DataFrame({"a": _by_seed(trainings, claim.measure), "b": _by_seed(than, claim.measure)}).dropna()
     if pairs.empty:
         return _verdict(claim, f"{claim.is_} for most seeds", NO_DATA, holds=False)
     more, less = int((pairs["a"] > pairs["b"]).sum()), int((pairs["a"] < pairs["b"]).sum())
     wins, losses = (more, less) if claim.is_ == "above" else (less, more)
-    low, _ = _improvement_interval(wins, losses, len(pairs))
+    _, low, _ = probability_of_improvement(wins, losses, len(pairs))
     medians = f"medians {_short(pairs['a'].median())} and {_short(pairs['b'].median())}"
     return _verdict(
         claim,
@@ -230,25 +221,18 @@ def _comparison(claim: Comparison, chosen: pd.DataFrame, other: pd.DataFrame) ->
     )
 
 
-def _improvement_interval(wins: int, losses: int, seeds: int) -> tuple[float, float]:
-    """Return the interval of the probability of improvement: half of that of the difference, from one half."""
-    low, high = paired_difference_interval(wins, losses, seeds)
-    return 0.5 + low / 2, 0.5 + high / 2
-
-
 def improvement(wins: int, losses: int, seeds: int) -> str:
-    """Write the probability of improvement (wins, and ties half) with its interval and its counts."""
-    low, high = _improvement_interval(wins, losses, seeds)
-    figure = 0.5 + (wins - losses) / (2 * seeds)
+    """Return the probability of improvement (wins, and ties half) in words, with its interval and its counts."""
+    figure, low, high = probability_of_improvement(wins, losses, seeds)
     ties = seeds - wins - losses
     return f"{figure:.1%} [{low:.1%}, {high:.1%}], {wins}{f' and {ties} tied' if ties else ''} of {seeds}"
 
 
 def _by_seed(trainings: pd.DataFrame, name: str) -> pd.Series:
-    begun = trainings[trainings[c.OUTCOME] != Result.UNSUPPORTED]
+    started = begun(trainings)
     if name == c.ITERATION_US:
-        begun = begun[begun[c.ALONE]]  # timings taken beside other work are not compared
-    return measure(begun, name).groupby(begun[c.SEED]).median()
+        started = started[started[c.ALONE]]  # timings taken beside other work are not compared
+    return measure(started, name).groupby(started[c.SEED]).median()
 
 
 def _short(value: float) -> str:

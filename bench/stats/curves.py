@@ -23,21 +23,21 @@ def curve_matrix(trainings: pd.DataFrame, column: str = c.CURVE) -> NDArray[np.f
 
     The loss of a diverged training is infinite, and that of one that stopped early stays what it was.
     """
-    kept = trainings.loc[trainings[column].notna(), [c.OUTCOME, c.FINAL_LOSS, column]]
-    if kept.empty:
+    rows = trainings.loc[trainings[column].notna(), [c.OUTCOME, c.FINAL_LOSS, column]]
+    if rows.empty:
         return np.empty((0, 0))
-    curves = np.stack(kept[column].to_list())
-    diverged = (kept[c.OUTCOME] == Result.DIVERGED).to_numpy()
-    if column == c.CURVE:
-        last = np.where(diverged, np.inf, kept[c.FINAL_LOSS].to_numpy(dtype=np.float64))
-        return np.where(np.isnan(curves), last[:, None], curves)
-    return curves
+    curves = np.stack(rows[column].to_list())
+    if column != c.CURVE:
+        return curves
+    diverged = (rows[c.OUTCOME] == Result.DIVERGED).to_numpy()
+    last = np.where(diverged, np.inf, rows[c.FINAL_LOSS].to_numpy(dtype=np.float64))
+    return np.where(np.isnan(curves), last[:, None], curves)
 
 
 def curve_quantiles(
     trainings: pd.DataFrame, column: str = c.CURVE, quantiles: Sequence[float] = QUANTILES
 ) -> pd.DataFrame:
-    """Return quantiles over the seeds of one trial: a row per recorded iteration, a column per quantile.
+    """Return quantiles of the curves of one trial over its seeds: a row per recorded iteration, a column per quantile.
 
     A diverged training counts as infinitely bad from where it diverged; one that stopped early keeps its last loss,
     and has no time per iteration from there on.
@@ -69,14 +69,13 @@ def fans(trainings: pd.DataFrame, quantiles: Sequence[float] = QUANTILES) -> pd.
     A row per trial and recorded iteration; ``n`` is how many curves they are of.
     """
     read = [c.TRIAL_ID, c.ITERATIONS, c.CURVE_POINTS, c.OUTCOME, c.FINAL_LOSS, c.CURVE]
-    kept = trainings.loc[trainings[c.CURVE].notna(), read]
-    tables = []
-    for trial, rows in kept.groupby(c.TRIAL_ID, observed=True):
+    columns = [c.TRIAL_ID, ITERATION, *quantiles, CURVES]
+    tables = [pd.DataFrame(columns=columns)]
+    for trial, rows in trainings.loc[trainings[c.CURVE].notna(), read].groupby(c.TRIAL_ID, observed=True):
         table = curve_quantiles(rows, quantiles=quantiles)
         table[c.TRIAL_ID], table[CURVES] = str(trial), len(rows)
         tables.append(table)
-    columns = [c.TRIAL_ID, ITERATION, *quantiles, CURVES]
-    return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
+    return pd.concat(tables[1:] or tables, ignore_index=True)[columns]
 
 
 def recorded(trainings: pd.DataFrame) -> NDArray[np.int64]:

@@ -41,11 +41,6 @@ def name_patterns(predictions_TN: Floats, fraction_width: float = FRACTION_WIDTH
     return np.array([" ".join(words[row]) for row in different_UN], dtype=object)[which_T]
 
 
-def name_pattern(predictions_N: Floats) -> str:
-    """Return one training's predictions as a pattern such as ``⅓ 1 ⅓ ⅓``; a dot stands for anything else."""
-    return str(name_patterns(np.asarray(predictions_N)[None])[0])
-
-
 def _codes(predictions_TN: Floats, fraction_width: float, *, digits: bool) -> Ints:
     """Return the place of each prediction's name among NAMES and HUNDREDTHS."""
     codes = np.full(predictions_TN.shape, NAMES.index(OTHER))
@@ -60,21 +55,11 @@ def _codes(predictions_TN: Floats, fraction_width: float, *, digits: bool) -> In
 def unique_rows(digits_TN: Ints) -> tuple[Ints, Ints]:
     """Return the different rows ``[U, N]`` in ascending order, and which of them each row is ``[T]``.
 
-    The entries are from 0 to 127. Like ``numpy.unique`` of an axis, but in linear time: as many columns as fit beside
-    the rows' numbers are folded into one key at a time.
+    Like ``numpy.unique`` along an axis, and faster: only the different rows are sorted.
     """
-    keys_T = np.zeros(len(digits_TN), dtype=np.int64)
-    fold = max((62 - len(digits_TN).bit_length()) // 7, 1)
-    for start in range(0, digits_TN.shape[1], fold):
-        for column_T in digits_TN[:, start : start + fold].T:
-            keys_T = (keys_T << 7) | column_T
-        keys_T = pd.factorize(keys_T)[0]
-    _, first_U, which_T = np.unique(keys_T, return_index=True, return_inverse=True)
-    different_UN = digits_TN[first_U]
-    order_U = np.lexsort(different_UN.T[::-1])
-    rank_U = np.empty_like(order_U)
-    rank_U[order_U] = np.arange(len(order_U))
-    return different_UN[order_U], rank_U[which_T]
+    rows = pd.DataFrame(digits_TN)
+    which_T: Ints = np.asarray(rows.groupby(list(rows)).ngroup(), dtype=np.int64)
+    return digits_TN[np.unique(which_T, return_index=True)[1]], which_T
 
 
 def by_targets(trainings: pd.DataFrame) -> Iterator[tuple[NDArray[np.intp], Floats]]:
@@ -101,7 +86,7 @@ def stacked(trainings: pd.DataFrame) -> Floats:
 
 
 def where_they_end(trainings: pd.DataFrame) -> pd.DataFrame:
-    """Return per training: how many observations are on the wrong side of 0.5, which one if it is one, the pattern.
+    """Return how many observations each training has on the wrong side of 0.5, which one if it is one, and its pattern.
 
     Observations are counted from 1, as the tables do. What diverged, or has no predictions, has missing values.
     """
@@ -133,22 +118,20 @@ COLUMNS = [c.GATE, c.TRIAL_ID, COUNTS, N, CHI2, P, P_HOLM]
 
 
 def wrong_observation_test(trainings: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Return a row per trial with trainings that end with one observation wrong: whether each of the N is as likely.
+    """Return for each trial whose trainings end with one observation wrong a test of whether each of N is as likely.
 
     ``counts`` ``[N]`` says how often it is each observation. ``p`` is that of Pearson's chi-square test (Pearson 1900)
     of equal shares; from 9,999 multinomial draws (Davison & Hinkley 1997, equation 4.11) where less than 5 are expected
     of each. ``p_holm`` is corrected for all trials of the frame (Holm 1979), which holds however they depend on each
     other by their seeds. ``seed`` is that of the draws.
     """
-    ones = where_they_end(trainings)[WRONG_OBSERVATION]
-    rows = trainings.loc[ones.notna().to_numpy(), [c.GATE, c.TRIAL_ID, c.TARGETS]]
-    places = ones.dropna().to_numpy(dtype=np.int64) - 1
-    if rows.empty:
-        return pd.DataFrame(columns=COLUMNS)
-    groups = rows.groupby([c.GATE, c.TRIAL_ID], observed=True).indices
-    tested = [_tested(rows.iloc[some], places[some], seed) for some in groups.values()]
-    table = pd.DataFrame(tested).sort_values([c.GATE, c.TRIAL_ID], ignore_index=True)
-    return table.assign(**{P_HOLM: holm(table[P].to_numpy())})[COLUMNS]
+    read = trainings[[c.GATE, c.TRIAL_ID, c.TARGETS]].assign(**{N: where_they_end(trainings)[WRONG_OBSERVATION]})
+    rows = []
+    for (gate, trial_id), some in read.dropna(subset=[N]).groupby([c.GATE, c.TRIAL_ID], observed=True):
+        counts_N = np.bincount(some[N].to_numpy(dtype=np.int64) - 1, minlength=len(some[c.TARGETS].iloc[0]))
+        rows.append((str(gate), str(trial_id), counts_N, len(some), *uniform_chi_square(counts_N, seed)))
+    table = pd.DataFrame(rows, columns=COLUMNS[:-1]).sort_values([c.GATE, c.TRIAL_ID], ignore_index=True)
+    return table.assign(**{P_HOLM: holm(table[P].to_numpy(dtype=np.float64))})
 
 
 def wrong_observation_summary(tested: pd.DataFrame) -> pd.DataFrame:
@@ -162,17 +145,11 @@ def wrong_observation_summary(tested: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index()
 
 
-def _tested(rows: pd.DataFrame, places: NDArray[np.int64], seed: int) -> dict[str, Any]:
-    first = rows.iloc[0]
-    counts = np.bincount(places, minlength=len(first[c.TARGETS]))
-    chi2, p = uniform_chi_square(counts, seed) if len(counts) > 1 else (0.0, 1.0)  # nothing to choose from
-    names = {name: str(first[name]) for name in (c.GATE, c.TRIAL_ID)}
-    return {**names, COUNTS: counts, N: len(places), CHI2: chi2, P: p}
-
-
 def uniform_chi_square(counts_N: NDArray[np.int64], seed: int) -> tuple[float, float]:
-    """Return Pearson's statistic of equal shares and its p: of the chi-square distribution, or drawn where few are."""
+    """Return Pearson's χ² of equal shares and its p: of the chi-square distribution, or drawn where counts are few."""
     size, observations = int(counts_N.sum()), len(counts_N)
+    if observations == 1:
+        return 0.0, 1.0  # there is nothing to choose from
     found = chisquare(counts_N)
     if size >= FEWEST_EXPECTED * observations:
         return float(found.statistic), float(found.pvalue)

@@ -15,12 +15,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.metrics import columns as c
-from bench.metrics.measures import first_solved
+from bench.metrics.measures import begun, time_to_solution
 from bench.model.initialization import initial_weights
 from bench.model.network import Network
 from bench.model.trial import Trial
-from bench.stats.factor_levels import begun, codes, levels, places_of, trials
-from bench.stats.paired_tests import holm, mcnemar_p, paired_difference_interval, seeds_needed
+from bench.stats.factor_levels import codes, levels, places_of, trials
+from bench.stats.paired_tests import (
+    holm,
+    mcnemar_p,
+    paired_difference_interval,
+    probability_of_improvement,
+    seeds_needed,
+)
 from bench.stats.resampling import UNITS, draw_weights, percentile_interval, quotients, units
 
 Floats = NDArray[np.float64]
@@ -35,10 +41,10 @@ FEW = 4  # values: each is compared with each; of more, each with a reference
 
 @dataclass(frozen=True, eq=False)
 class MatchedTrials:
-    """Trials that are alike but for one parameter: ids, levels and context, and what their trainings came to.
+    """Trials that are equal but for one parameter: ids, levels and context, and when their trainings were solved.
 
-    ``first_VS`` is the first iteration at which a training was solved, infinite where it was not; ``begun_VS`` says
-    which there are. Seeds are places among all of the frame's. ``one_P`` and ``other_P`` are the trials to compare.
+    ``time_VS`` is the time to solution, ``begun_VS`` says which trainings there are. Seeds are places among all of the
+    frame's. ``first_P`` and ``second_P`` are the trials to compare.
     """
 
     parameter: str
@@ -47,9 +53,9 @@ class MatchedTrials:
     context: dict[str, Any]
     seeds_S: Ints
     begun_VS: Flags
-    first_VS: Floats
-    one_P: Ints
-    other_P: Ints
+    time_VS: Floats
+    first_P: Ints
+    second_P: Ints
 
 
 def matched_trials(trainings: pd.DataFrame, names: Sequence[str]) -> Iterator[MatchedTrials]:
@@ -58,7 +64,7 @@ def matched_trials(trainings: pd.DataFrame, names: Sequence[str]) -> Iterator[Ma
     every = [name for name in c.PARAMETERS if name in started]
     table = trials(started, [*names, *(name for name in every if name not in names)])
     codes_CP = codes(table, every)
-    rows = _rows_by_trial(started, table)
+    times = _times_by_trial(started, table)
     varying = [name for place, name in enumerate(every) if len(table) and np.ptp(codes_CP[:, place])]
     for name in (name for name in names if name in COMPARABLE and name in varying):
         own_C, rest_CP = codes_CP[:, every.index(name)], np.delete(codes_CP, every.index(name), axis=1)
@@ -68,9 +74,18 @@ def matched_trials(trainings: pd.DataFrame, names: Sequence[str]) -> Iterator[Ma
             places = np.flatnonzero(group_C.ravel() == group)
             places = places[np.argsort(own_C[places])]
             # twins are tables of one name whose contents differ: what would be compared with what is not known
-            if len(places) > 1 and len(np.unique(own_C[places])) == len(places):
-                one_P, other_P = _pairs(own_C[places], reference, many=own_C.max() >= FEW)
-                yield _read(table.iloc[places], name, varying, [rows[place] for place in places], one_P, other_P)
+            if len(places) < 2 or len(np.unique(own_C[places])) < len(places):
+                continue
+            seeds_S, begun_VS, time_VS = _aligned([times[place] for place in places])
+            rows = table.iloc[places]
+            yield MatchedTrials(
+                name,
+                rows[c.TRIAL_ID].to_list(),
+                rows[name].to_list(),
+                {other: rows[other].iloc[0] for other in varying if other != name},
+                *(seeds_S, begun_VS, time_VS),
+                *_pairs(own_C[places], reference, many=own_C.max() >= FEW),
+            )
 
 
 def _reference(table: pd.DataFrame, name: str) -> int:
@@ -83,45 +98,31 @@ def _reference(table: pd.DataFrame, name: str) -> int:
 def _pairs(codes_V: Ints, reference: int, *, many: bool) -> tuple[Ints, Ints]:
     """Return the places of the trials to compare: each with each, or each with the reference where values are many."""
     if not many:
-        one_P, other_P = np.array(list(combinations(range(len(codes_V)), 2))).T
-        return one_P, other_P
+        first_P, second_P = np.array(list(combinations(range(len(codes_V)), 2))).T
+        return first_P, second_P
     place = int(np.argmax(codes_V == reference))  # the first where it is not among them
-    one_P = np.delete(np.arange(len(codes_V)), place)
-    return one_P, np.full(len(one_P), place)
+    first_P = np.delete(np.arange(len(codes_V)), place)
+    return first_P, np.full(len(first_P), place)
 
 
-def _rows_by_trial(started: pd.DataFrame, table: pd.DataFrame) -> list[tuple[Ints, Floats]]:
-    """Return of each trial its seeds, ascending, as places among all, and when each was solved."""
+def _times_by_trial(started: pd.DataFrame, table: pd.DataFrame) -> list[tuple[Ints, Floats]]:
+    """Return of each trial its seeds, ascending, as places among all, and the time to solution with each."""
     _, seed_T = np.unique(started[c.SEED].to_numpy(), return_inverse=True)
     trial_T = places_of(started, table)
     order = np.lexsort([seed_T, trial_T])
     ends = np.searchsorted(trial_T[order], np.arange(1, len(table)))
-    return list(zip(np.split(seed_T[order], ends), np.split(first_solved(started)[order], ends), strict=True))
+    return list(zip(np.split(seed_T[order], ends), np.split(time_to_solution(started)[order], ends), strict=True))
 
 
-def _read(
-    table: pd.DataFrame,
-    name: str,
-    varying: Sequence[str],
-    rows: Sequence[tuple[Ints, Floats]],
-    one_P: Ints,
-    other_P: Ints,
-) -> MatchedTrials:
-    seeds_S = np.unique(np.concatenate([seeds for seeds, _ in rows]))
-    begun_VS = np.zeros((len(rows), len(seeds_S)), dtype=bool)
-    first_VS = np.full(begun_VS.shape, np.inf)
-    for place, (seeds, first) in enumerate(rows):
+def _aligned(times: Sequence[tuple[Ints, Floats]]) -> tuple[Ints, Flags, Floats]:
+    """Return the seeds of some trials ``[S]``, which of them each trial has, and its times ``[V, S]``."""
+    seeds_S = np.unique(np.concatenate([seeds for seeds, _ in times]))
+    begun_VS = np.zeros((len(times), len(seeds_S)), dtype=bool)
+    time_VS = np.full(begun_VS.shape, np.inf)
+    for place, (seeds, own) in enumerate(times):
         at = np.searchsorted(seeds_S, seeds)
-        begun_VS[place, at], first_VS[place, at] = True, first
-    context = {other: _plain(table[other].iloc[0]) for other in varying if other != name}
-    values = [_plain(value) for value in table[name]]
-    return MatchedTrials(
-        name, table[c.TRIAL_ID].to_list(), values, context, seeds_S, begun_VS, first_VS, one_P, other_P
-    )
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+        begun_VS[place, at], time_VS[place, at] = True, own
+    return seeds_S, begun_VS, time_VS
 
 
 # ------------------------------------------------------------------ compare
@@ -147,23 +148,22 @@ POOLED = [PARAMETER, ONE, OTHER, CONTEXTS, PAIRS, DIFFERENCE, DIFFERENCE_LOW, DI
 
 
 def comparisons(trainings: pd.DataFrame, names: Sequence[str], rng: np.random.Generator) -> pd.DataFrame:
-    """Return a row for each two trials that are equal but for one of the named parameters, over the seeds of both.
+    """Return the comparison of each two trials that are equal but for one of the named parameters, over common seeds.
 
     That parameter leaves the initial weights alone. Each value is compared with each, or, where there are more than
     four in the sweep, with Trial's default if it is among those compared, else with the first. ``context`` holds the
     other varying parameters.
 
     ``difference`` is the solved rate of one less that of the other, with the interval of Bonett & Price (2012).
-    ``ratio`` is the geometric mean over the ``ratio_pairs`` seeds that both solved of one's solved_at over the other's,
-    with the expanded percentile bootstrap of its logarithm (Hesterberg 2015); missing below two. ``improvement`` is the
-    probability that one solves earlier than the other with the same seed, ties counted half (Mann & Whitney 1947;
-    Agarwal et al. 2021, by seed): what ended unsolved, diverged or failed is worst, so that two of them tie; its
-    interval is that of Bonett & Price for wins less losses, halved. ``p`` is McNemar's (1947), exact, and ``p_holm``
-    adjusted for all rows (Holm 1979). ``seeds_needed`` is how many seeds that exact test, two-sided at 5 % and not
-    adjusted, needs for 80 % power, the difference seen taken as true: infinite where there is none, and missing where
-    fewer than 5 pairs are discordant. All intervals are of 95 %.
+    ``ratio`` is the geometric mean over the ``ratio_pairs`` seeds that both solved of one's time to solution over the
+    other's (each of one iteration or more), with the expanded percentile bootstrap of its logarithm (Hesterberg 2015);
+    missing below two. ``improvement`` is the `probability_of_improvement`, that one solves earlier than the other: what
+    ended unsolved, diverged or failed is worst, so that two of them tie. ``p`` is McNemar's (1947), exact, and
+    ``p_holm`` adjusted for all rows (Holm 1979). ``seeds_needed`` is how many seeds that exact test, two-sided at 5 %
+    and not adjusted, needs for 80 % power, the difference seen taken as true: infinite where there is none, and missing
+    where fewer than 5 pairs are discordant. All intervals are of 95 %.
     """
-    parts = [part for alike in matched_trials(trainings, names) for part in [_counted(alike)] if len(part[0])]
+    parts = [part for part in map(_counted, matched_trials(trainings, names)) if len(part[0])]
     if not parts:
         return pd.DataFrame(columns=COLUMNS)
     table = pd.concat([counted for counted, _ in parts], ignore_index=True)
@@ -171,10 +171,8 @@ def comparisons(trainings: pd.DataFrame, names: Sequence[str], rng: np.random.Ge
     counts = [table[name].to_numpy() for name in (PAIRS, ONLY_ONE, ONLY_OTHER)]
     table[DIFFERENCE] = (counts[1] - counts[2]) / counts[0]
     table[DIFFERENCE_LOW], table[DIFFERENCE_HIGH] = paired_difference_interval(counts[1], counts[2], counts[0])
-    played = [table[name].to_numpy() for name in (PAIRS, WINS, LOSSES)]
-    table[IMPROVEMENT] = 0.5 + (played[1] - played[2]) / played[0] / 2
-    low, high = paired_difference_interval(played[1], played[2], played[0])
-    table[IMPROVEMENT_LOW], table[IMPROVEMENT_HIGH] = 0.5 + low / 2, 0.5 + high / 2
+    improved = probability_of_improvement(table[WINS], table[LOSSES], table[PAIRS])
+    table[IMPROVEMENT], table[IMPROVEMENT_LOW], table[IMPROVEMENT_HIGH] = improved
     table[P] = mcnemar_p(*counts[1:])
     return table.assign(**{P_HOLM: holm(table[P].to_numpy()), NEEDED: seeds_needed(*counts)})[COLUMNS]
 
@@ -190,7 +188,7 @@ def pooled(
     """
     if compared.empty:
         return pd.DataFrame(columns=POOLED)
-    rows = compared.assign(**{BETTER: _surely(compared, 1), WORSE: _surely(compared, -1)})
+    rows = compared.assign(**{BETTER: _significant(compared, 1), WORSE: _significant(compared, -1)})
     rows[CONTEXTS] = 1
     how = dict.fromkeys((CONTEXTS, PAIRS, BETTER, WORSE), "sum")
     table = rows.groupby([PARAMETER, ONE, OTHER], sort=False).agg(how).reset_index()
@@ -204,48 +202,43 @@ def pooled(
     return table.assign(**{DIFFERENCE: mean, DIFFERENCE_LOW: low, DIFFERENCE_HIGH: high})[POOLED]
 
 
-def _surely(compared: pd.DataFrame, sign: int) -> pd.Series:
+def _significant(compared: pd.DataFrame, sign: int) -> pd.Series:
     """Return in which comparisons one solves more (1) or fewer (-1) than the other, beyond chance."""
-    surely: pd.Series = (compared[P_HOLM] <= SIGNIFICANT) & (np.sign(compared[DIFFERENCE]) == sign)
-    return surely.astype(np.int64)
+    significant: pd.Series = (compared[P_HOLM] <= SIGNIFICANT) & (np.sign(compared[DIFFERENCE]) == sign)
+    return significant.astype(np.int64)
 
 
 # ------------------------------------------------------------------ what pairs of trainings came to
 
 
-def _counted(alike: MatchedTrials) -> tuple[pd.DataFrame, Floats]:
+def _counted(matched: MatchedTrials) -> tuple[pd.DataFrame, Floats]:
     """Return how the trainings of each pair of trials compare, and by unit what their ratios come from ``[2, P, U]``.
 
     That is the sums of the logarithms of the ratios where both solved, and how many these are.
     """
-    known_PS = alike.begun_VS[alike.one_P] & alike.begun_VS[alike.other_P]
-    one_PS, other_PS = alike.first_VS[alike.one_P], alike.first_VS[alike.other_P]
-    solved_PS, other_solved_PS = np.isfinite(one_PS) & known_PS, np.isfinite(other_PS) & known_PS
+    pairs_PS = matched.begun_VS[matched.first_P] & matched.begun_VS[matched.second_P]
+    time_PS, other_time_PS = matched.time_VS[matched.first_P], matched.time_VS[matched.second_P]
+    solved_PS, other_solved_PS = np.isfinite(time_PS) & pairs_PS, np.isfinite(other_time_PS) & pairs_PS
     both_PS = solved_PS & other_solved_PS
-    logs_PS = np.log(np.where(both_PS, one_PS, 1.0)) - np.log(np.where(both_PS, other_PS, 1.0))
+    log_PS, other_log_PS = (np.log(np.where(both_PS, np.maximum(t, 1.0), 1.0)) for t in (time_PS, other_time_PS))
     counted = {
-        PAIRS: known_PS,
+        PAIRS: pairs_PS,
         BOTH: both_PS,
         ONLY_ONE: solved_PS & ~both_PS,
         ONLY_OTHER: other_solved_PS & ~both_PS,
-        NEITHER: known_PS & ~solved_PS & ~other_solved_PS,
-        WINS: known_PS & (one_PS < other_PS),
-        LOSSES: known_PS & (one_PS > other_PS),
+        NEITHER: pairs_PS & ~solved_PS & ~other_solved_PS,
+        WINS: pairs_PS & (time_PS < other_time_PS),
+        LOSSES: pairs_PS & (time_PS > other_time_PS),
         RATIO_PAIRS: both_PS,
     }
-    sums = {name: flags_PS.sum(axis=1) for name, flags_PS in counted.items()}
-    kept_P = sums[PAIRS] > 0
-    table = pd.DataFrame(_named(alike) | sums)
-    return table[kept_P], np.stack([units(logs_PS), units(both_PS.astype(np.float64))])[:, kept_P]
-
-
-def _named(alike: MatchedTrials) -> dict[str, Any]:
-    """Return which trials are compared, a value per pair."""
-    named: dict[str, Any] = {PARAMETER: alike.parameter, CONTEXT: [alike.context] * len(alike.one_P)}
-    for value, name, places in ((ONE, ONE_ID, alike.one_P), (OTHER, OTHER_ID, alike.other_P)):
-        named[value] = np.array([alike.levels[place] for place in places], dtype=object)
-        named[name] = [alike.ids[place] for place in places]
-    return named
+    columns: dict[str, Any] = {name: flags_PS.sum(axis=1) for name, flags_PS in counted.items()}
+    columns |= {PARAMETER: matched.parameter, CONTEXT: [matched.context] * len(pairs_PS)}
+    for value, name, places in ((ONE, ONE_ID, matched.first_P), (OTHER, OTHER_ID, matched.second_P)):
+        columns[value] = np.array([matched.levels[place] for place in places], dtype=object)
+        columns[name] = [matched.ids[place] for place in places]
+    known_P = columns[PAIRS] > 0
+    sums = np.stack([units(log_PS - other_log_PS), units(both_PS.astype(np.float64))])
+    return pd.DataFrame(columns)[known_P], sums[:, known_P]
 
 
 def _ratios(parts: Sequence[Floats], rng: np.random.Generator) -> Floats:
@@ -271,12 +264,12 @@ def _differences(trainings: pd.DataFrame, names: Sequence[str]) -> dict[tuple[st
     """Return by parameter and two values, over all contexts and by unit: differences, pairs, and seeds ``[3, U]``."""
     size = begun(trainings)[c.SEED].nunique()
     sums: dict[tuple[str, Any, Any], Floats] = {}
-    for alike in matched_trials(trainings, names):
-        solved_VS = np.isfinite(alike.first_VS).astype(np.float64)
-        for one, other in zip(alike.one_P.tolist(), alike.other_P.tolist(), strict=True):
-            known_S = alike.begun_VS[one] & alike.begun_VS[other]
-            seeds, difference = alike.seeds_S[known_S], (solved_VS[one] - solved_VS[other])[known_S]
-            key = (alike.parameter, alike.levels[one], alike.levels[other])
+    for matched in matched_trials(trainings, names):
+        solved_VS = np.isfinite(matched.time_VS).astype(np.float64)
+        for one, other in zip(matched.first_P.tolist(), matched.second_P.tolist(), strict=True):
+            both_S = matched.begun_VS[one] & matched.begun_VS[other]
+            seeds, difference = matched.seeds_S[both_S], (solved_VS[one] - solved_VS[other])[both_S]
+            key = (matched.parameter, matched.levels[one], matched.levels[other])
             found = sums.setdefault(key, np.zeros((3, min(size, UNITS))))
             for place, weight in enumerate((difference, None)):
                 found[place] += np.bincount(seeds % UNITS, weight, found.shape[1])

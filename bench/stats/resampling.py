@@ -1,4 +1,4 @@
-"""Intervals over seeds, by bootstrap and jackknife: trials share their seeds, so that seeds are resampled whole.
+"""Bootstrap and jackknife intervals over seeds: trials share their seeds, so that seeds are resampled whole.
 
 Shapes: X quantities, S seeds, U units that are resampled, B resamples. Every statistic here is a function of sums over
 seeds, so that all resamples of all quantities are one product of matrices.
@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm, t
 
+from bench.stats.proportions import CONFIDENCE, TAIL
+
 Floats = NDArray[np.float64]
 
-CONFIDENCE = 0.95
 RESAMPLES = 2_000
 # more seeds than that are dealt into so many hands, which are resampled in their place: a sum over a thousand equal
 # hands varies as a sum over their seeds does, and a million seeds take no longer than a thousand
@@ -73,7 +74,7 @@ def jackknife_interval(share_X: Floats, left_out_XU: Floats) -> tuple[Floats, Fl
         return np.full(len(share_X), np.nan), np.full(len(share_X), np.nan)
     angle_X, left_out = (np.arcsin(np.sqrt(np.clip(shares, 0, 1))) for shares in (share_X, left_out_XU))
     middle_X = angle_X - (size - 1) * (left_out.mean(axis=1) - angle_X)
-    half_X = t.ppf((1 + CONFIDENCE) / 2, size - 1) * np.sqrt((size - 1) * left_out.var(axis=1))
+    half_X = t.ppf(TAIL, size - 1) * np.sqrt((size - 1) * left_out.var(axis=1))
     ends = (np.sin(np.clip(end, 0, np.pi / 2)) ** 2 for end in (middle_X - half_X, middle_X + half_X))
     low, high = (np.nan_to_num(end, nan=unknown) for end, unknown in zip(ends, (0.0, 1.0), strict=True))
     return low, high

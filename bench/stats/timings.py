@@ -1,4 +1,4 @@
-"""Time per iteration: how long, how steady, how much faster than the numpy loop, and whether it may be compared."""
+"""Times per iteration: how long, how steady, how much faster than the numpy loop, and whether it may be compared."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from scipy.stats import bootstrap
 from bench.metrics import columns as c
 from bench.model.timing import WARM_UP
 from bench.stats.agreement import AGREES, DIFFERENCE, REST, agreement_of, sides
+from bench.stats.proportions import CONFIDENCE
 
 Floats = NDArray[np.float64]
 STEADY = 0.10  # a spread over 10 % of the median is flagged, as pyperf does
@@ -23,13 +24,13 @@ REFERENCE, AGREED, DISAGREES, NOT_COMPARED, NO_REFERENCE, DISTURBED = (
 SHARED, PAIRED = "shared", "paired"
 OWN_CORE = 0.9  # of its wall time a process on a core of its own works at least so much
 LOOP = "numpy"  # the side whose speed is the reference
-CONFIDENCE, RESAMPLES = 0.95, 9_999
+RESAMPLES = 9_999
 FEWEST = 6  # values: the bootstrap interval of a median of fewer is their whole range
 BY = [c.TRIAL_ID, c.TOGETHER]
 
 
 def iteration_times(trainings: pd.DataFrame) -> pd.DataFrame:
-    """Return median and quartiles of iteration_us per trial and way of running, in microseconds.
+    """Return the median time of an iteration with its quartiles by trial and way of running, in microseconds.
 
     ``spread`` is the interquartile range over the median. Timings with ``alone`` false were taken beside other
     work: they are kept, and not to be compared.
@@ -84,8 +85,7 @@ def _speedup(row: dict[Any, Any], table: pd.DataFrame, rounds: pd.DataFrame, agr
 
     The loop trains one network after the other, so that the nearest number of trainings will do.
     """
-    alike = (table[SIDE] == LOOP) & (table[list(REST)] == [row[name] for name in REST]).all(axis=1)
-    loops = table[alike]
+    loops = table[(table[SIDE] == LOOP) & (table[list(REST)] == [row[name] for name in REST]).all(axis=1)]
     nothing = {DIFFERENCE: np.nan, SPEEDUP: np.nan, SPEEDUP_LOW: np.nan, SPEEDUP_HIGH: np.nan, PAIRED: 0}
     if row[SIDE] == LOOP or loops.empty:
         return {VERDICT: REFERENCE if row[SIDE] == LOOP else NO_REFERENCE, **nothing}

@@ -1,1 +1,1 @@
-"""MLflow and Parquet: only this folder knows them."""
+"""Sweeps in MLflow and Parquet; only this folder imports them."""

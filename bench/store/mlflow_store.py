@@ -1,10 +1,11 @@
-"""The MLflow store: made whole or not at all, opened once, with what SQLite needs to be fast."""
+"""MLflow tracking store: made whole or not at all, checked before any work, and tuned where it is SQLite."""
 
 import contextlib
 import logging
 import os
 import shutil
 import sqlite3
+import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -16,49 +17,15 @@ from uuid import uuid4
 
 from filelock import FileLock
 from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
-from sqlalchemy import create_engine, event, inspect, text
+from mlflow.utils.file_utils import local_file_uri_to_path
+from mlflow.utils.uri import is_local_uri
+from sqlalchemy import create_engine, event, inspect
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from bench.errors import RequestError
-
-STALE = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a database, and would play into a new one
-
-
-def make_new(path: Path) -> None:
-    """Make an MLflow database at a path that has none; who calls holds the lock of that path.
-
-    MLflow makes its tables in some hundred transactions, and refuses a database that has only some of them.
-    """
-    folder = path.with_name(f"{path.name}.new")
-    shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed here
-    folder.mkdir()
-    try:
-        _make_tables(folder / f"{uuid4().hex}.db", folder / "whole.db")
-        for ending in STALE:
-            path.with_name(path.name + ending).unlink(missing_ok=True)
-        os.replace(folder / "whole.db", path)  # noqa: PTH105 - named for what it is: atomic
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _make_tables(first: Path, whole: Path) -> None:
-    """Let MLflow make its tables in one file, of a name never used before: it keeps an engine per URI for good.
-
-    The copy is what the first file and its write-ahead log hold together, and has no log of its own.
-    """
-    from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
-    SqlAlchemyStore(f"sqlite:///{first}", DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH).engine.dispose()
-    with contextlib.closing(sqlite3.connect(first)) as connection:
-        connection.execute("VACUUM INTO ?", [str(whole)])
-
-
-# ------------------------------------------------------------------ store
-
 
 DEFAULT_URI = "sqlite:///mlflow.db"
 SWEEP, TRIAL, TRAINING = "sweep", "trial", "training"
@@ -75,6 +42,7 @@ SHARDS, TIMINGS, COLD_STARTS, RUNS, SEARCH = "shards", "timings", "cold_starts.j
 JOURNAL = "optuna.journal"  # beside the store
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")  # that MLflow knows
 REACH_TIMEOUT_S = 5.0
+STALE = ("-wal", "-shm", "-journal")  # files of SQLite beside a database, which it would play into a new one
 
 
 def tracking_uri(given: str | None) -> str:
@@ -82,8 +50,21 @@ def tracking_uri(given: str | None) -> str:
     return given or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
 
 
+def is_there(uri: str) -> bool:
+    """Return whether a store is there; of a server or a database, that is found out when it is opened."""
+    return not uri.startswith("sqlite:///") or Path(uri.removeprefix("sqlite:///")).is_file()
+
+
+def existing_store(given: str | None) -> "Store":
+    """Open a store that is there: looking at one must not create it."""
+    uri = tracking_uri(given)
+    if not is_there(uri):
+        raise RequestError(f"there is no sweep in {uri}; run one with: python -m bench sweep")
+    return Store(uri)
+
+
 class Store:
-    """An MLflow tracking store; raises RequestError if it cannot be reached."""
+    """MLflow tracking store; raises RequestError if it cannot be reached."""
 
     def __init__(self, uri: str) -> None:
         """Reach the store now, so that a wrong URI costs no training."""
@@ -91,11 +72,16 @@ class Store:
         # MLflow keeps one engine per URI for the whole process: a relative path must not change its meaning
         self.uri = uri if self.path is None else f"sqlite:///{self.path}"
         _quiet()
-        _check(uri, self.path)
+        if self.path is not None:
+            _check_files(uri, self.path)
+        if self.is_remote:
+            _check_server(uri)
         try:
             with self._lock():  # MLflow makes its tables on first sight, and two at once get in each other's way
                 if self.path is not None and not self.path.exists():
-                    make_new(self.path)
+                    _make_database(self.path)
+                elif uri.startswith(DATABASES):
+                    _connect_once(uri)
                 self.client = MlflowClient(tracking_uri=self.uri)
                 self.client.search_experiments(max_results=1)
         except Exception as error:
@@ -107,48 +93,56 @@ class Store:
     def experiment_id(self, name: str) -> str:
         """Return the id of the experiment of that name, creating it if needed; SQLite's artifacts lie beside it."""
         found = self.client.get_experiment_by_name(name)
-        if found is not None and found.lifecycle_stage != "active":
+        if found is None:
+            location = None if self.path is None else (self.path.parent / "mlruns" / name).as_uri()
+            try:
+                return str(self.client.create_experiment(name, artifact_location=location, tags=EXPERIMENT_TAGS))
+            except MlflowException as error:
+                found = self.client.get_experiment_by_name(name)  # another sweep may have made it meanwhile
+                if found is None:
+                    raise RequestError(f"MLflow experiment {name!r} cannot be created: {_first_line(error)}") from error
+        if found.lifecycle_stage != "active":
             raise RequestError(
                 f"MLflow experiment {name!r} is deleted; restore it or give the experiment file another name"
             )
-        if found is not None:
-            return str(found.experiment_id)
-        location = None if self.path is None else (self.path.parent / "mlruns" / name).as_uri()
-        try:
-            return str(self.client.create_experiment(name, artifact_location=location, tags=EXPERIMENT_TAGS))
-        except MlflowException as error:
-            found = self.client.get_experiment_by_name(name)  # another sweep may have made it meanwhile
-            if found is None:
-                raise RequestError(f"MLflow experiment {name!r} cannot be created: {_first_line(error)}") from error
-            return str(found.experiment_id)
+        return str(found.experiment_id)
 
     def runs(self, kind: str, experiment: str | None = None, parent: str | None = None) -> Iterator[Run]:
         """Yield the runs of a kind, newest first, of one experiment or below one parent if given."""
-        if experiment is not None:
-            found = self.client.get_experiment_by_name(experiment)
-            ids = [found.experiment_id] if found is not None else []
-        else:
+        if experiment is None:
             ids = [item.experiment_id for item in self.client.search_experiments()]
+        else:
+            found = self.client.get_experiment_by_name(experiment)
+            ids = [] if found is None else [found.experiment_id]
         where = f"tags.`{KIND}` = '{kind}'" + (f" and tags.`{PARENT_TAG}` = '{parent}'" if parent else "")
+        newest_first = ["attributes.start_time DESC"]
         token: str | None = None
         while ids:
-            page = self.client.search_runs(
-                ids, where, order_by=["attributes.start_time DESC"], max_results=1000, page_token=token
-            )
+            page = self.client.search_runs(ids, where, order_by=newest_first, max_results=1000, page_token=token)
             yield from page
             token = page.token
             if not token:
                 return
 
+    @contextlib.contextmanager
+    def artifact(self, run_id: str, name: str) -> Iterator[Path]:
+        """Yield the path of an artifact: in place if that is on this machine, else of a copy that ends here."""
+        uri = f"{self.client.get_run(run_id).info.artifact_uri}/{name}"
+        if is_local_uri(uri):  # MLflow's own download would leave a copy behind each time
+            yield Path(local_file_uri_to_path(uri))
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(download_artifacts(run_id=run_id, artifact_path=name, dst_path=folder, tracking_uri=self.uri))
+
     @property
     def journal(self) -> Path:
-        """Where Optuna's studies are kept: beside the store, or in the working folder if it is no file."""
+        """The file of Optuna's studies: beside the store, or in the working folder if that is no file."""
         return (Path.cwd() if self.path is None else self.path.parent) / JOURNAL
 
     @cached_property
     def is_remote(self) -> bool:
         """Whether an MLflow server is between us and the data."""
-        return self.uri.startswith("http")
+        return self.uri.startswith(("http://", "https://"))
 
     def analyze(self) -> None:
         """Let SQLite gather its statistics: MLflow never does, and reads of curves are 30 times slower without."""
@@ -189,13 +183,8 @@ def _quiet() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def _check(uri: str, path: Path | None) -> None:
-    """Fail within seconds where MLflow itself would retry for minutes."""
-    if path is not None:
-        _check_files(uri, path)
-    if not uri.startswith(("http://", "https://")):
-        _check_database(uri, path)
-        return
+def _check_server(uri: str) -> None:
+    """Raise RequestError within seconds where MLflow itself would ask a server for minutes."""
     try:
         with urllib.request.urlopen(  # noqa: S310 - only http and https come here
             uri.rstrip("/") + "/health", timeout=REACH_TIMEOUT_S
@@ -212,29 +201,48 @@ def _check(uri: str, path: Path | None) -> None:
 
 def _check_files(uri: str, path: Path) -> None:
     """Raise RequestError where SQLite or the artifacts beside it could not be written."""
+    artifacts = path.parent / "mlruns"
     if not path.parent.is_dir():
         raise RequestError(f"tracking URI {uri!r}: {str(path.parent)!r} is not a folder; allowed is one that exists")
-    artifacts = path.parent / "mlruns"
-    for place in (path.parent, *(p for p in (path, artifacts) if p.exists())):
-        if not os.access(place, os.W_OK):
-            raise RequestError(f"tracking URI {uri!r}: {str(place)!r} cannot be written; allowed is a place that can")
+    for used in (path.parent, path, artifacts):
+        if used.exists() and not os.access(used, os.W_OK):
+            raise RequestError(f"tracking URI {uri!r}: {str(used)!r} cannot be written; allowed is a place that can")
     if artifacts.exists() and not artifacts.is_dir():
         raise RequestError(f"tracking URI {uri!r}: {str(artifacts)!r} is not a folder; allowed is one for artifacts")
 
 
-def _check_database(uri: str, path: Path | None) -> None:
-    """Connect once to a database, where MLflow would try for minutes."""
-    if not uri.startswith(DATABASES) or (path is not None and not path.exists()):
-        return  # another kind of store, or SQLite's file that is yet to be made
+def _connect_once(uri: str) -> None:
+    """Raise an error of SQLAlchemy's within seconds where MLflow itself would try a database for minutes."""
+    engine = create_engine(uri)
+    inspect(engine).get_table_names()
+    engine.dispose()
+
+
+def _make_database(path: Path) -> None:
+    """Make an MLflow database at a path that has none, and whose lock is held.
+
+    MLflow makes its tables in some hundred transactions, and refuses a database that has only some of them. So it
+    makes them in a file of a name never used before, since it keeps an engine for each URI; the copy of that file has
+    no write-ahead log of its own, and gets the path as its name in one step.
+    """
+    from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    folder = path.with_name(f"{path.name}.new")
+    shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed here
+    folder.mkdir()
     try:
-        engine = create_engine(uri)
-        with engine.connect() as connection:
-            connection.execute(text("SELECT 1"))
-        inspect(engine).get_table_names()
-        engine.dispose()
-    except (SQLAlchemyError, ImportError) as error:
-        raise RequestError(f"tracking URI {uri!r} cannot be used: {_first_line(error)}") from error
+        first, whole = folder / f"{uuid4().hex}.db", folder / "whole.db"
+        SqlAlchemyStore(f"sqlite:///{first}", DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH).engine.dispose()
+        with contextlib.closing(sqlite3.connect(first)) as connection:
+            connection.execute("VACUUM INTO ?", [str(whole)])
+        for ending in STALE:
+            path.with_name(path.name + ending).unlink(missing_ok=True)
+        os.replace(whole, path)  # noqa: PTH105 - named for what it is: atomic
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _first_line(error: Exception) -> str:
+    """Return the first line of an error, or its kind if it has no text."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,10 +1,10 @@
-"""Reads sweeps back: which there are, what was planned, and one row per training.
+"""Reader of sweeps: the list of them, what was planned, and one row per training.
 
 Shapes: T trainings.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,8 +25,7 @@ from bench.model.outcome import Result
 from bench.model.trial import Trial
 from bench.store import mlflow_store as names
 from bench.store.mlflow_store import Store
-from bench.store.shards import artifact, read_shards, read_tables
-from bench.store.tables import frame, schema, timing_frame, timing_schema
+from bench.store.tables import TIMING_SCHEMA, TRAINING_SCHEMA, frame, read_table, timing_frame
 
 Places = NDArray[np.int64]
 SEED_BITS = 32  # a seed has no more
@@ -39,8 +38,8 @@ def last_seeds(plan: Plan, first: int) -> dict[str, int]:
 
 
 def read_columns(columns: Sequence[str] | None) -> list[str]:
-    """Return which columns must be read from the shards for these to be in the frame: parameters are in the plan."""
-    wanted = schema().names if columns is None else [c.TRIAL_ID, c.SEED, *columns]
+    """Return the columns that must be read from the shards for a frame of these: parameters are in the plan."""
+    wanted = TRAINING_SCHEMA.names if columns is None else [c.TRIAL_ID, c.SEED, *columns]
     return [name for name in dict.fromkeys(wanted) if name not in c.PARAMETERS]
 
 
@@ -50,8 +49,8 @@ def trainings_frame(tables: Sequence[pa.Table], plan: Plan, columns: Sequence[st
     Trial ids, outcomes and what else is text are categorical, each with all of the plan's values (the outcomes: all
     that there are); ``hidden`` is a whole number unless a trial has several hidden layers.
     """
-    wanted = schema().names if columns is None else list(dict.fromkeys([c.TRIAL_ID, c.SEED, *columns]))
-    empty = pa.schema([schema().field(name) for name in read_columns(columns)]).empty_table()
+    wanted = TRAINING_SCHEMA.names if columns is None else list(dict.fromkeys([c.TRIAL_ID, c.SEED, *columns]))
+    empty = pa.schema([TRAINING_SCHEMA.field(name) for name in read_columns(columns)]).empty_table()
     table = pa.concat_tables([empty, *tables])
     trials = [planned.trial for planned in plan.trials]
     place_T = _places(table[c.TRIAL_ID], [trial.trial_id for trial in trials])
@@ -69,7 +68,7 @@ def trainings_frame(tables: Sequence[pa.Table], plan: Plan, columns: Sequence[st
 
 
 def _places(names: pa.ChunkedArray, known: Sequence[str]) -> Places:
-    """Return where each name is among the known ones ``[T]``; -1 where it is not."""
+    """Return the index of each name among the known ones ``[T]``, or -1."""
     places = pc.fill_null(pc.index_in(names, value_set=pa.array(known, pa.string())), fill_value=-1)
     return np.asarray(places.to_numpy(), dtype=np.int64)
 
@@ -86,7 +85,7 @@ def _order(place_T: Places, seed_T: Places) -> Places | slice:
 
 
 def _results(table: pa.Table, order: Places | slice) -> pd.DataFrame:
-    """Return what the rows say, in order; outcomes by their places among all that there are."""
+    """Return the rows' results in order, with every possible outcome as a category."""
     outcome_T = _places(table[c.OUTCOME], list(Result))[order] if c.OUTCOME in table.column_names else None
     rest = [name for name in table.column_names if name not in (c.TRIAL_ID, c.OUTCOME)]
     data = frame(table, rest).iloc[order].reset_index(drop=True)
@@ -124,7 +123,7 @@ MIN_PREFIX = 4
 
 @dataclass(frozen=True)
 class SweepInfo:
-    """A sweep as a listing shows it."""
+    """Sweep as a listing shows it."""
 
     sweep: str
     experiment: str
@@ -137,7 +136,7 @@ class SweepInfo:
 
 @dataclass(frozen=True, eq=False)
 class StoredSweep:
-    """A sweep read back: what was planned, where it ran, and its trainings so far.
+    """Sweep that was read back: what was planned, where it ran, and its trainings so far.
 
     ``runs`` are the ids of the trials' runs in MLflow, by trial id, in the experiment ``experiment_id``.
     ``searched`` is what a search kept when it ended: importances, and where its seconds went.
@@ -205,7 +204,7 @@ def read_sweep(
         cold_starts=read_cold_starts(store, sweep),
         experiment_id=str(run.info.experiment_id),
         runs=_runs(store, sweep, experiment),
-        searched=_json(store, sweep, names.SEARCH) if _is_kept(store, sweep, names.SEARCH) else None,
+        searched=_json_or(None, store, sweep, names.SEARCH),
     )
 
 
@@ -214,47 +213,82 @@ def read_plan(store: Store, sweep: str) -> Plan:
     return Plan.from_json(_json(store, sweep, "plan.json"))
 
 
+def read_shards(
+    store: Store, sweep: str, columns: Sequence[str] | None = None, last_seeds: Mapping[str, int] | None = None
+) -> list[pa.Table]:
+    """Return the tables of all whole shards, or some columns of them.
+
+    ``last_seeds`` says which trials are wanted, and for each up to which seed its trainings keep their lists; the
+    others' are null.
+    """
+    return next(read_shards_in_parts(store, sweep, columns, [last_seeds]))
+
+
+def read_shards_in_parts(
+    store: Store, sweep: str, columns: Sequence[str] | None, parts: Iterable[Mapping[str, int] | None]
+) -> Iterator[list[pa.Table]]:
+    """Yield the tables of some trials at a time, as `read_shards` does: all of them at once may be too much."""
+    wanted = TRAINING_SCHEMA if columns is None else pa.schema([TRAINING_SCHEMA.field(name) for name in columns])
+    return read_tables(store, sweep, names.SHARDS, wanted, parts)
+
+
+def read_tables(
+    store: Store, sweep: str, folder: str, schema: pa.Schema, parts: Iterable[Mapping[str, int] | None] = (None,)
+) -> Iterator[list[pa.Table]]:
+    """Yield for each part all whole tables of a folder; one that was cut off by a kill counts as never written."""
+    if not store.client.list_artifacts(sweep, folder):
+        yield from ([] for _ in parts)  # nothing was written yet
+        return
+    with store.artifact(sweep, folder) as path:
+        for last_seeds in parts:
+            tables = (read_table(file, schema, last_seeds) for file in sorted(path.glob("*.parquet")))
+            yield [table for table in tables if table is not None]
+
+
 def read_timings(store: Store, sweep: str) -> pd.DataFrame:
     """Return a row per timing and round."""
-    return timing_frame(read_tables(store, sweep, names.TIMINGS, timing_schema()))
+    return timing_frame(next(read_tables(store, sweep, names.TIMINGS, TIMING_SCHEMA)))
 
 
 def read_cold_starts(store: Store, sweep: str) -> list[dict[str, Any]]:
     """Return what each backend took in a fresh process; empty for a sweep that timed nothing."""
-    return list(_json(store, sweep, names.COLD_STARTS)) if _is_kept(store, sweep, names.COLD_STARTS) else []
+    return list(_json_or([], store, sweep, names.COLD_STARTS))
 
 
 def _runs(store: Store, sweep: str, experiment: str) -> dict[str, str]:
     """Return the ids of the trials' runs: as the sweep kept them when it ended, or searched, which takes longer."""
-    if _is_kept(store, sweep, names.RUNS):
-        return dict(_json(store, sweep, names.RUNS))
+    if kept := _json_or({}, store, sweep, names.RUNS):
+        return dict(kept)
     found = store.runs(names.TRIAL, experiment, parent=sweep)
     return {run.data.tags[names.TRIAL_TAG]: str(run.info.run_id) for run in found}
 
 
-def _is_kept(store: Store, sweep: str, name: str) -> bool:
-    return any(kept.path == name for kept in store.client.list_artifacts(sweep))
+def exported(trainings: pd.DataFrame) -> pd.DataFrame:
+    """Return trainings with the columns of an export, a contract, and with text as text."""
+    data = trainings[list(c.EXPORT)]
+    return data.astype({name: str for name in data if isinstance(data[name].dtype, pd.CategoricalDtype)})
 
 
-def export(store: Store, sweep: str, path: Path) -> int:
-    """Write one row per training to a .parquet or .csv file; return how many."""
-    data = read_sweep(store, sweep, c.EXPORT).trainings[list(c.EXPORT)]
-    data = data.astype({name: str for name in data if isinstance(data[name].dtype, pd.CategoricalDtype)})
+def write_export(data: pd.DataFrame, path: Path) -> None:
+    """Write exported trainings to a .parquet or .csv file, and make its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".csv":
-        data[c.PREDICTIONS] = [
-            json.dumps([float(p) for p in predictions]) if predictions is not None else ""
-            for predictions in data[c.PREDICTIONS]
-        ]
-        data.to_csv(path, index=False)
+        lists = data[c.PREDICTIONS].map(lambda found: json.dumps([float(p) for p in found]), na_action="ignore")
+        data.assign(**{c.PREDICTIONS: lists}).to_csv(path, index=False)
     else:
         data.to_parquet(path, index=False)
-    return len(data)
+
+
+def _json_or(default: Any, store: Store, sweep: str, name: str) -> Any:
+    """Return a JSON document that is kept with the sweep, or the default if there is none."""
+    kept = any(artifact.path == name for artifact in store.client.list_artifacts(sweep))
+    return _json(store, sweep, name) if kept else default
 
 
 def _json(store: Store, sweep: str, name: str) -> Any:
+    """Return a JSON document that is kept with the sweep; raise RequestError if it cannot be read."""
     try:
-        with artifact(store, sweep, name) as path:
+        with store.artifact(sweep, name) as path:
             return json.loads(path.read_text(encoding="utf-8"))
     except (MlflowException, OSError, ValueError) as error:
         raise RequestError(

@@ -1,4 +1,4 @@
-"""Writes a sweep: shards first, then child runs, FINISHED last, so that what is written is never half true."""
+"""Writer of a sweep: shards first, then child runs, FINISHED last, so that what is written is never half true."""
 
 import json
 import math
@@ -26,9 +26,8 @@ from bench.metrics import columns as c
 from bench.model.timing import ColdStart, Sample
 from bench.store import mlflow_store as names
 from bench.store.mlflow_store import Store
-from bench.store.reader import read_cold_starts, read_timings
-from bench.store.shards import read_shards, read_shards_in_parts, write_table
-from bench.store.tables import concat, timing_rows
+from bench.store.reader import read_cold_starts, read_shards, read_shards_in_parts, read_timings
+from bench.store.tables import concat, timing_rows, write_table
 
 LONGEST_PARAM = 500
 BATCH_LIMIT = 1000  # metrics that MLflow takes in one log_batch
@@ -36,7 +35,7 @@ BATCH_LIMIT = 1000  # metrics that MLflow takes in one log_batch
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run of MLflow shows of some trainings: single figures, and series by iteration."""
+    """Figures, and series by iteration, that a run of MLflow shows of some trainings."""
 
     metrics: Mapping[str, float] = field(default_factory=dict)
     steps: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
@@ -76,7 +75,7 @@ class SweepWriter:
         return writer
 
     @classmethod
-    def resume(cls, store: Store, run: Run, plan: Plan) -> "SweepWriter":
+    def resume(cls, store: Store, run: Run) -> "SweepWriter":
         """Take up an unfinished sweep; child runs that were begun and not ended are removed, to be written anew.
 
         Raise RequestError if the process that began it is still at it, as far as this machine can tell.
@@ -86,8 +85,6 @@ class SweepWriter:
         if run.info.status == "RUNNING" and _is_alive(owner):
             raise RequestError(f"sweep {writer.run_id[:8]} is still running as {owner}; allowed is one that has ended")
         store.client.set_tag(writer.run_id, names.OWNER_TAG, _owner())
-        if plan.until is None:  # otherwise what was planned has seeds by now that this plan has not
-            writer.plan(plan)
         for child in store.runs(names.TRIAL, parent=writer.run_id):
             if child.info.status != names.FINISHED:
                 for training in store.runs(names.TRAINING, parent=child.info.run_id):
@@ -226,7 +223,7 @@ def _owner() -> str:
 
 
 def _is_alive(owner: str) -> bool:
-    """Whether that process runs on this machine, and is not this one; elsewhere nobody can tell."""
+    """Whether that process runs on this machine, and is not this one; of another machine nothing is known."""
     found = re.fullmatch(r"process (\d+) on (.*)", owner)
     if found is None or found[2] != platform.node() or int(found[1]) == os.getpid():
         return False

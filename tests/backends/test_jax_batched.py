@@ -14,7 +14,7 @@ import pytest
 from bench import backends
 from bench.backends import jax_batched
 from bench.backends.base import Unavailable
-from bench.backends.jax_batched import JaxBatched, Recipe
+from bench.backends.jax_batched import JaxBatched
 from bench.backends.numpy_loop import NumpyLoop
 from bench.model.gate import Gate
 from bench.model.outcome import Batch
@@ -62,7 +62,7 @@ def test_a_large_table_is_learned_as_by_the_plain_loop():
     points = rng.standard_normal((65_536, 3))
     gate = Gate("table", points, (points.sum(axis=1) > 0).astype(float))
     trial = Trial(gate=gate, hidden=64, learning_rate=0.1, iterations=2, dtype="float64")
-    assert Recipe.of(trial).lanes < 5
+    assert JaxBatched().group_size(trial) < 5
     found, plain = train(trial, range(2)), NumpyLoop().train(Batch.of(trial, range(2)))
     for name in NAMES:
         np.testing.assert_allclose(getattr(found, name), getattr(plain, name), rtol=1e-9, err_msg=name)
@@ -95,7 +95,7 @@ def test_without_its_package_it_refuses_and_says_what_to_install(monkeypatch):
 
 def test_a_sweep_without_the_package_records_the_refusal(bench, monkeypatch):
     """Exit status and counts are those of trainings that a backend does not support."""
-    monkeypatch.setattr("bench.backends._load", lambda _: (_ for _ in ()).throw(ModuleNotFoundError(name="jax")))
+    monkeypatch.setattr("bench.backends.resolve_name", lambda _: (_ for _ in ()).throw(ModuleNotFoundError(name="jax")))
     ran = bench("sweep", "backend=jax", "seeds=0:3", "iterations=5", "--json", "--no-report", "--executor", "serial")
     assert ran.json["outcomes"]["unsupported"] == 3
     bench("export", "-o", "rows.csv")
@@ -104,7 +104,9 @@ def test_a_sweep_without_the_package_records_the_refusal(bench, monkeypatch):
 
 def test_a_package_that_is_no_option_is_missed_aloud(monkeypatch):
     """Only what may be missing is refused; anything else is a broken installation."""
-    monkeypatch.setattr("bench.backends._load", lambda _: (_ for _ in ()).throw(ModuleNotFoundError(name="torch")))
+    monkeypatch.setattr(
+        "bench.backends.resolve_name", lambda _: (_ for _ in ()).throw(ModuleNotFoundError(name="torch"))
+    )
     with pytest.raises(ModuleNotFoundError):
         backends.load("torch")
 
@@ -115,7 +117,7 @@ def test_what_stands_in_never_trains():
         Unavailable("jax", "JAX", "jax").train(Batch.of(Trial(), [0]))
 
 
-@pytest.mark.skipif(jax_batched.has("cuda"), reason="this machine has a GPU")
+@pytest.mark.skipif(JaxBatched().has_gpu(), reason="this machine has a GPU")
 def test_a_gpu_that_is_not_there_is_refused_by_its_name():
     """What, got, allowed."""
     assert JaxBatched().unsupported(Trial(device="cuda")) == (
@@ -123,7 +125,7 @@ def test_a_gpu_that_is_not_there_is_refused_by_its_name():
     )
 
 
-@pytest.mark.skipif(not jax_batched.has("cuda"), reason="NO GPU HERE: jax on a GPU is not tested")
+@pytest.mark.skipif(not JaxBatched().has_gpu(), reason="NO GPU HERE: jax on a GPU is not tested")
 def test_a_gpu_trains_what_the_cpu_trains():
     """The same but for rounding."""
     trial = Trial(hidden=4, learning_rate=0.5, iterations=200, dtype="float64")

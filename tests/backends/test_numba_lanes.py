@@ -16,10 +16,10 @@ from bench.backends.numpy_loop import NumpyLoop
 from bench.model.gate import Gate
 from bench.model.loss import LOSSES
 from bench.model.network import ACTIVATIONS
-from bench.model.outcome import NEVER, Batch, Outcome
+from bench.model.outcome import NEVER, Batch
 from bench.model.trial import Trial
 
-NUMBERS = [name for name in Outcome.PER_TRAINING if name != "seconds_TC"]
+NUMBERS = ("loss_TC", "predictions_TN", "weights_TP", "solved_at_T", "correct_at_T", "iterations_T")
 PRECISE = np.longdouble
 
 
@@ -37,11 +37,6 @@ def same(one, other):
     """Assert that two outcomes are equal to the bit, times apart."""
     for name in NUMBERS:
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
-
-
-def some(outcome, places):
-    """Return the outcome of some of the trainings."""
-    return replace(outcome, **{name: getattr(outcome, name)[places] for name in Outcome.PER_TRAINING})
 
 
 def table(observations, inputs, seed=0):
@@ -109,13 +104,13 @@ def test_numbers_do_not_depend_on_the_block(hidden, dtype):
     trial = Trial(hidden=hidden, dtype=dtype, iterations=60, learning_rate=1.0, momentum=0.5)
     whole = train(trial, range(4096))
     for start in (0, 63, 4089):
-        same(train(trial, range(start, start + 7)), some(whole, slice(start, start + 7)))
+        same(train(trial, range(start, start + 7)), whole.take(slice(start, start + 7)))
     rates = np.full(100, 1.0)
     rates[50] = np.inf
     beside = train(trial, range(100), learning_rate_T=rates)
     assert not np.isfinite(beside.weights_TP[50]).all()
     others = np.arange(100) != 50
-    same(some(beside, others), some(whole, np.flatnonzero(others)))
+    same(beside.take(others), whole.take(np.flatnonzero(others)))
 
 
 def test_a_diverging_training_without_momentum_is_the_same_beside_one_with():
@@ -125,8 +120,8 @@ def test_a_diverging_training_without_momentum_is_the_same_beside_one_with():
     beside = np.array([0.0, 0.9, 0.0])
     without = train(trial, range(3), learning_rate_T=rates, momentum_T=alone)
     same(
-        some(train(trial, range(3), learning_rate_T=rates, momentum_T=beside), [0, 2]),
-        some(without, [0, 2]),
+        train(trial, range(3), learning_rate_T=rates, momentum_T=beside).take([0, 2]),
+        without.take([0, 2]),
     )
 
 
@@ -157,11 +152,11 @@ def test_idle_lanes_do_not_keep_a_block_going():
 def test_both_kernels_train_alike(monkeypatch, activation, momentum):
     """What the one does for small tables, the other does for any."""
     trial = Trial(hidden=3, activation=activation, momentum=momentum, dtype="float64", iterations=400)
-    shallow = train(trial, range(70))
-    monkeypatch.setattr(numba_lanes, "is_shallow", lambda trial: False)
-    deep = train(trial, range(70))
+    special = train(trial, range(70))
+    monkeypatch.setattr(numba_lanes, "has_one_hidden_kernel", lambda trial: False)
+    general = train(trial, range(70))
     for name in NUMBERS:
-        np.testing.assert_allclose(getattr(deep, name), getattr(shallow, name), rtol=1e-9, atol=1e-12, err_msg=name)
+        np.testing.assert_allclose(getattr(general, name), getattr(special, name), rtol=1e-9, atol=1e-12, err_msg=name)
 
 
 @pytest.mark.parametrize(
@@ -267,9 +262,9 @@ def test_where_nothing_can_be_kept_every_process_compiles_anew(elsewhere, tmp_pa
 def test_another_edition_of_the_sources_has_a_folder_of_its_own(tmp_path, monkeypatch):
     """Code that was compiled from other sources is never used."""
     monkeypatch.setattr(compiling.config, "CACHE_DIR", str(tmp_path))
-    one = compiling._folder()
+    one = compiling._cache_folder()
     monkeypatch.setattr(compiling.loss, "__file__", __file__)
-    other = compiling._folder()
+    other = compiling._cache_folder()
     assert one != other
     assert one.is_dir()
     assert other.is_dir()

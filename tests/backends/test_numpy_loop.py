@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bench.backends.numpy_loop import NumpyLoop
+from bench.backends.numpy_loop import NumpyLoop, NumpyTraining
 from bench.model.outcome import Batch
 from bench.model.trial import Trial
 
@@ -64,7 +64,7 @@ def test_the_walkthroughs_predictions_are_reached_to_the_last_printed_digit(walk
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_network_is_trained_in_the_trials_precision(dtype):
     """float32 stays float32 from the weights to the predictions."""
-    training = NumpyLoop().start(Batch.of(Trial(dtype=dtype, momentum=0.9), [0]), 0)
+    training = NumpyTraining(Batch.of(Trial(dtype=dtype, momentum=0.9), [0]))
     assert training.predict().dtype == dtype
     training.step()
     assert training.weights().dtype == dtype
@@ -72,7 +72,7 @@ def test_a_network_is_trained_in_the_trials_precision(dtype):
 
 def test_weights_that_were_handed_out_do_not_change():
     """They are a copy, not a view of the network."""
-    training = NumpyLoop().start(Batch.of(Trial(), [0]), 0)
+    training = NumpyTraining(Batch.of(Trial(), [0]))
     before = training.weights()
     kept = before.copy()
     training.predict()

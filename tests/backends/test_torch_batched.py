@@ -11,7 +11,7 @@ import torch
 
 from bench.backends import torch_batched
 from bench.backends.numpy_loop import NumpyLoop
-from bench.backends.torch_batched import TorchBatched, group_size
+from bench.backends.torch_batched import TorchBatched
 from bench.model.gate import Gate
 from bench.model.outcome import NEVER, Batch
 from bench.model.trial import Trial
@@ -53,7 +53,7 @@ def test_a_batch_that_is_cut_into_groups_has_the_numbers_of_one_group(monkeypatc
     """Memory is bounded by training group after group, and nothing else changes."""
     trial = Trial(**QUICK, iterations=60, stop=stop)
     whole = train(trial, range(200))
-    monkeypatch.setitem(torch_batched.ROOM, "cpu", 1)
+    monkeypatch.setitem(torch_batched.GROUP_NUMBERS, "cpu", 1)
     cut = train(trial, range(200))
     assert (whole.together, cut.together) == (200, 64)
     assert_same(cut, whole)
@@ -75,7 +75,7 @@ def test_a_large_table_is_learned_as_by_the_plain_loop(observations, hidden, upd
     trial = Trial(
         gate=table(observations), hidden=hidden, update=update, learning_rate=0.1, iterations=2, dtype="float64"
     )
-    assert group_size(trial) == 1
+    assert TorchBatched().group_size(trial) == 1
     found, plain = train(trial, [0, 1]), NumpyLoop().train(Batch.of(trial, [0, 1]))
     for name in NAMES:
         np.testing.assert_allclose(getattr(found, name), getattr(plain, name), rtol=1e-9, err_msg=name)
@@ -85,7 +85,7 @@ def test_a_large_table_is_learned_as_by_the_plain_loop(observations, hidden, upd
 def test_gradients_are_summed_over_any_number_of_observations(observations):
     """Halving what is left works for odd numbers too, and where a table is multiplied in parts."""
     trial = Trial(gate=table(observations), hidden="24-5", learning_rate=0.5, iterations=5, dtype="float64")
-    assert group_size(trial) > 1
+    assert TorchBatched().group_size(trial) > 1
     found, plain = train(trial, [0, 1]), NumpyLoop().train(Batch.of(trial, [0, 1]))
     np.testing.assert_allclose(found.weights_TP, plain.weights_TP, rtol=1e-9)
 

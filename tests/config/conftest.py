@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.config.experiment import Experiment, read_experiment, read_overrides
+from bench.config.experiment import Experiment, read_experiment
+from bench.config.overrides import read_overrides
 from bench.config.plan import Plan, make_plan
 from bench.config.search_config import Search
 from bench.errors import RequestError

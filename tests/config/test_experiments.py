@@ -3,9 +3,10 @@ from pathlib import Path
 import pytest
 
 from bench.config.claims import Printed
-from bench.config.experiment import read_experiment, read_overrides
+from bench.config.experiment import read_experiment
+from bench.config.overrides import read_overrides
 from bench.config.plan import make_plan
-from bench.config.values import Values
+from bench.config.values import Overrides
 
 FILES = sorted((Path(__file__).parents[2] / "experiments").glob("*.toml"))
 
@@ -14,14 +15,14 @@ pytestmark = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 
 def test_every_experiment_can_be_planned(path):
     """Every file that comes with bench is free of mistakes, and every claim in it finds its trials."""
-    plan = make_plan(read_experiment(path, Values(), []))
+    plan = make_plan(read_experiment(path, Overrides(), []))
     assert plan.expected_trainings > 0
     assert all(claim.trials for claim in plan.claims)
 
 
 def test_every_experiment_says_what_it_asks(path):
     """A report needs a title and a paragraph, and a name for every part of the grid."""
-    experiment = read_experiment(path, Values(), [])
+    experiment = read_experiment(path, Overrides(), [])
     assert experiment.title != path.stem
     assert len(experiment.about.split()) > 10
     assert all(block.title for block in experiment.blocks)
@@ -37,5 +38,5 @@ def test_every_experiment_can_be_asked_with_other_values(path):
 
 def test_every_list_of_printed_numbers_says_which_is_which(path):
     """The sentence of a claim with several numbers has a place for the number's."""
-    claims = [claim for claim, _ in read_experiment(path, Values(), []).claims if isinstance(claim, Printed)]
+    claims = [claim for claim, _ in read_experiment(path, Overrides(), []).claims if isinstance(claim, Printed)]
     assert all("{at}" in claim.what for claim in claims if len(claim.printed) > 1)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bench.config.experiment import Experiment, read_experiment
 from bench.config.plan import Plan, make_plan
-from bench.config.values import Block, Values
+from bench.config.values import Block, Overrides
 from bench.errors import RequestError
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
@@ -303,7 +303,7 @@ def test_all_wrong_values_of_a_selection_are_reported_at_once(plan, claim):
 @pytest.mark.parametrize("path", sorted(EXPERIMENTS.glob("*.toml")), ids=lambda path: path.stem)
 def test_a_plan_comes_back_from_the_document_that_a_sweep_keeps_of_it(path):
     """A plan survives JSON: claims of every kind, each with its trials, trainings alone and together, timings."""
-    plan = make_plan(read_experiment(path, Values(), []))
+    plan = make_plan(read_experiment(path, Overrides(), []))
     read = Plan.from_json(json.loads(json.dumps(plan.to_json())))
     assert read.claims == plan.claims
     assert (read.trials, read.timings, read.question) == (plan.trials, plan.timings, plan.question)

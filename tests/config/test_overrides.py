@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.config.experiment import adhoc, read_overrides
+from bench.config.experiment import adhoc
+from bench.config.overrides import read_overrides
 from bench.config.plan import make_plan
 from bench.errors import RequestError
 from bench.model.gate import built_in
@@ -61,9 +62,9 @@ def test_rounds_can_be_overridden_where_a_block_is_alone(plan):
 @pytest.mark.parametrize("text", ["[[grid]]\n", "[[grid]]\nalone = false\n"])
 def test_rounds_of_nothing_that_is_alone_are_refused(read, text):
     """Only timings are taken in rounds."""
-    with pytest.raises(RequestError, match="rounds is 3, and no block is alone; allowed is with alone = true"):
+    with pytest.raises(RequestError, match="rounds is 3, which needs a block with alone = true, and there is none"):
         read(text, "rounds=3")
-    with pytest.raises(RequestError, match="rounds is 3, and no block is alone"):
+    with pytest.raises(RequestError, match="rounds is 3, which needs a block with alone = true"):
         adhoc(read_overrides(["rounds=3"], Path()), ["rounds=3"])
 
 
@@ -99,7 +100,7 @@ def test_a_wrong_value_of_an_override_is_reported_once_in_words(read):
 )
 def test_the_value_of_an_override_is_a_toml_literal_or_a_word(word, value):
     """Booleans and numbers are read as TOML does; anything else is text."""
-    ((read,),) = read_overrides([word], Path()).axes.values()
+    ((read,),) = read_overrides([word], Path()).values.values()
     assert read == value
     assert type(read) is type(value)
 
@@ -116,7 +117,7 @@ def test_what_is_no_boolean_and_no_number_is_text(text):
 def test_a_gate_may_have_spaces_in_its_files_name(tmp_path):
     """A path is a word like any other."""
     (tmp_path / "my gate.csv").write_text(XNOR)
-    (gate,) = read_overrides(["gate=my gate.csv"], tmp_path).axes["gate"]
+    (gate,) = read_overrides(["gate=my gate.csv"], tmp_path).values["gate"]
     assert (gate.name, gate.targets.tolist()) == ("my gate", [1, 0, 0, 1])
 
 
@@ -129,19 +130,18 @@ def test_numbers_on_the_command_line_keep_every_digit(override):
     """A number or boolean that is written as TOML does is read back exactly."""
     name, value = override
     word = str(value).lower() if isinstance(value, bool) else repr(value)
-    ((read,),) = read_overrides([f"{name}={word}"], Path()).axes.values()
+    ((read,),) = read_overrides([f"{name}={word}"], Path()).values.values()
     assert (read, type(read)) == (value, type(value))
 
 
 def test_values_of_an_override_are_separated_by_commas():
     """Numbers, and hidden layers that look like none, can stand in one list."""
-    assert read_overrides(["hidden=2, 3,4-4"], Path()).axes == {"hidden": [(2,), (3,), (4, 4)]}
+    assert read_overrides(["hidden=2, 3,4-4"], Path()).values == {"hidden": [(2,), (3,), (4, 4)]}
 
 
-def test_an_override_of_seeds_or_alone_is_no_axis():
+def test_an_override_of_seeds_or_alone_is_one_value():
     """They say how the trials are trained, not which."""
-    values = read_overrides(["seeds=0:3", "alone=true"], Path())
-    assert (values.axes, values.seeds, values.alone) == ({}, range(3), True)
+    assert read_overrides(["seeds=0:3", "alone=true"], Path()).values == {"seeds": range(3), "alone": True}
 
 
 @pytest.mark.parametrize("words", [["loss=mse"], ["seeds=3"], ["alone=false"], ["rounds=1"]])

@@ -1,20 +1,23 @@
 """What a search is told beside its space, and what of it does not go together."""
 
+import json
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bench.config.experiment import read_experiment
-from bench.config.plan import make_plan
-from bench.config.values import Values
+from bench.config.plan import Plan, make_plan
+from bench.config.values import Overrides, parse_value, write_value
 from bench.errors import RequestError
 from bench.metrics.objectives import Constraint, read_constraints
 from bench.model.gate import built_in
 from bench.model.initialization import MAX_SEED
-from bench.model.trial import Trial
+from bench.model.trial import PARAMETERS, Trial
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 SETTING, AS_LONG = "the walkthrough's setting", "the walkthrough's setting, as long as it trains"
@@ -106,15 +109,15 @@ WRONG: Mapping[str, tuple[str, list[str]]] = {
     "pruning at the end": ("prune = [8, 100]", ["prune is 100", "below that of the seeds, 100"]),
     "pruning of several objectives": (
         "prune = 8\nobjective = ['rmst', 'parameters']",
-        ["prune is given with the objectives rmst, parameters", "with one objective"],
+        ["prune needs one objective, and there are rmst, parameters"],
     ),
     "one sampler with several objectives": (
         "sampler = 'cmaes'\nobjective = ['rmst', 'parameters']",
-        ["sampler 'cmaes' is given with the objectives rmst, parameters"],
+        ["sampler 'cmaes' needs one objective, and there are rmst, parameters"],
     ),
     "a baseline with several objectives": (
         "baseline = 'cmaes'\nobjective = ['rmst', 'parameters']",
-        ["sampler 'cmaes' is given with the objectives"],
+        ["sampler 'cmaes' needs one objective"],
     ),
     "more held-out seeds than there may be": ("validate = 1_000_001", ["validate is 1000001", "1,000,000"]),
     "held-out seeds beyond the largest": (
@@ -130,7 +133,7 @@ WRONG: Mapping[str, tuple[str, list[str]]] = {
     ),
     "budgets that differ": (
         "iterations = [100, 200]",
-        ["rmst counts what is not solved at the budget; allowed with iterations fixed"],
+        ["rmst counts what is not solved at the budget, and needs iterations fixed"],
     ),
     "budgets that differ, and a constraint": (
         "iterations = [100, 200]\nobjective = 'solved_rate'\nconstraints = 'median_solved_at <= 50'",
@@ -138,7 +141,7 @@ WRONG: Mapping[str, tuple[str, list[str]]] = {
     ),
     "tolerances that differ": (
         "tolerance = [0.1, 0.2]\nobjective = 'solved_rate'",
-        ["solved_rate depends on what counts as solved; allowed with tolerance fixed"],
+        ["solved_rate depends on what counts as solved, and needs tolerance fixed"],
     ),
     "tolerances that differ, and a constraint": (
         "tolerance = [0.1, 0.2]\nobjective = 'median_mse'\nconstraints = 'rmst <= 5e3'",
@@ -156,15 +159,15 @@ WRONG: Mapping[str, tuple[str, list[str]]] = {
     "a reference of another gate": ("reference = {gate = 'or'}", ["reference 1: gate is or", "the search's, xor"]),
     "constraints that the sampler does not know": (
         "sampler = 'cmaes'\nconstraints = 'solved_rate >= 0.5'",
-        ["sampler 'cmaes' is given with constraints", "choose from gp, nsga2, tpe"],
+        ["sampler 'cmaes' does not know constraints", "choose from gp, nsga2, tpe"],
     ),
     "a sampler that knows no conditions": (
         "sampler = 'qmc'\nmomentum = {low = 0.0, high = 0.9, only_if = {hidden = 3}}",
-        ["sampler 'qmc' is given with only_if of momentum"],
+        ["sampler 'qmc' does not know conditions, and momentum has only_if"],
     ),
     "pruning by what all seeds share": (
         "prune = 8\nobjective = 'parameters'",
-        ["prune is given with the objective parameters"],
+        ["prune needs an objective that seeds decide, and parameters is none"],
     ),
     "a reference that calls something else solved": (
         "reference = {tolerance = 0.2}",
@@ -195,7 +198,7 @@ def test_all_mistakes_of_a_search_come_at_once(wrong):
         "hidden = {low = 6, high = 2}\nlearning_rate = [1, 2]\nsampler = 'cma'\ntimeout = 0\ntrials = 5\nbatch = 6\n"
         "objective = ['rmst', 'parameters']\nprune = 200\nreference = {loss = 'mes'}\nmomemtum = 0.5"
     )
-    for words in ("hidden has low 6", "'cma'", "timeout is 0", "batch is 6", "prune is given", "prune is 200", "'mes'"):
+    for words in ("hidden has low 6", "'cma'", "timeout is 0", "batch is 6", "prune needs", "prune is 200", "'mes'"):
         assert len([problem for problem in problems if words in problem]) == 1, words
     assert len(problems) == 8
 
@@ -314,7 +317,7 @@ def test_a_search_of_another_gate_is_compared_with_the_defaults_of_bench(search,
 
 def test_the_walkthroughs_setting_is_what_the_documents_train(search):
     """The same trials as in the experiment that checks their figures."""
-    documents = make_plan(read_experiment(EXPERIMENTS / "documents.toml", Values(), []))
+    documents = make_plan(read_experiment(EXPERIMENTS / "documents.toml", Overrides(), []))
     trained = {planned.trial.trial_id for planned in documents.trials}
     for gate in ("or", "xor"):
         own = list(titled(search(SPACE, "iterations=300", defaults=f"gate = {gate!r}")).values())[-1]
@@ -395,3 +398,34 @@ def test_searches_differ_where_anything_of_them_does(search):
     texts = ["", "trials = 99", "loss = 'bce'", "constraints = 'rmst <= 1.00000001'", "constraints = 'rmst <= 1'"]
     assert len({search(SPACE + text).digest for text in texts}) == len(texts)
     assert search(SPACE).digest == search("hidden = {high = 6, low = 2, log = false}").digest
+
+
+def test_a_search_comes_back_from_the_document_that_a_sweep_keeps_of_it(plan, tmp_path):
+    """With values of every kind, what is fixed, and the same id: its references are there once they are planned."""
+    (tmp_path / "own.csv").write_text("observation,input1,input2,output\n1,0,0,1\n2,0,1,0\n3,1,0,0\n4,1,1,0\n")
+    planned = plan(
+        "[defaults]\ngate = 'own.csv'\niterations = 300\noutput_bias = false\n[search]\nhidden = [3, '4-4', 0]\n"
+        "hidden_bias = [true, false]\nlearning_rate = {choices = [0.5, 1e-7], only_if = {hidden_bias = true}}\n"
+        "momentum = {low = 0.0, high = 0.9}\ncurve_points = [10, 20]\nloss = ['mse', 'bce']"
+    )
+    document = json.loads(json.dumps(planned.to_json()))
+    read = Plan.from_json(document)
+    assert read.search == replace(planned.search, references=())
+    assert list(read.search.space) == list(planned.search.space)
+    assert read.search.first_trial == planned.search.first_trial
+    del document["search"]["fixed"]  # as sweeps of earlier versions have it
+    assert Plan.from_json(document).search == replace(planned.search, references=(), fixed={})
+
+
+@given(st.sampled_from(list(PARAMETERS)), st.data())
+def test_a_value_that_was_written_is_parsed_as_it_was(name, data):
+    """The names of choices are their values, to the last digit."""
+    default = PARAMETERS[name].default
+    values = {
+        bool: st.booleans(),
+        int: st.integers(1, 1000),
+        float: st.floats(0, 0.5, exclude_min=True, exclude_max=True),
+        tuple: st.lists(st.integers(1, 64), max_size=3).map(tuple),
+    }
+    value = data.draw(values.get(type(default), st.just(default)))
+    assert parse_value(name, write_value(value)) == value

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.config.search_options import read_search
 from bench.config.search_space import Choices, Dimension, Range
-from bench.config.values import Values
+from bench.config.search_table import read_search
+from bench.config.values import Overrides
 from bench.model.gate import built_in
 from bench.model.trial import Trial
 
@@ -114,15 +114,18 @@ WRONG = {
     "a range of one number": ("momentum = {low = 0.1, high = 0.1}", ["low below high"]),
     "a logarithm of zero": ("momentum = {low = 0, high = 0.5, log = true}", ["momentum has low 0.0", "above 0"]),
     "a logarithm of no neurons": ("hidden = {low = 0, high = 4, log = true}", ["hidden has low 0", "above 0"]),
-    "an end that the parameter cannot have": ("momentum = {low = 0, high = 2}", ["momentum is 2", "below 1"]),
-    "neurons beyond what there may be": ("hidden = {low = 1, high = 65}", ["hidden is 65", "0 to 64"]),
-    "half a neuron": ("hidden = {low = 1, high = 2.5}", ["hidden is 2.5"]),
+    "an end that the parameter cannot have": ("momentum = {low = 0, high = 2}", ["momentum: high is 2", "below 1"]),
+    "neurons beyond what there may be": ("hidden = {low = 1, high = 65}", ["hidden: high is 65", "from 0 to 64"]),
+    "half a neuron": ("hidden = {low = 1, high = 2.5}", ["hidden: high is 2.5", "whole numbers"]),
     "a range of names": ("loss = {low = 0, high = 1}", ["loss is {'low': 0", "list of its values"]),
     "a range without an end": ("momentum = {low = 0.1}", ["low and high, or choices"]),
     "an unknown word in a range": ("momentum = {low = 0.1, high = 0.2, stpe = 1}", ["did you mean 'step'"]),
-    "an end that is no number": ("momentum = {low = 0.1, high = '4-4'}", ["high is '4-4'; allowed are numbers"]),
-    "an end that is infinite": ("learning_rate = {low = 0.1, high = inf}", ["learning_rate is inf"]),
-    "neurons without end": ("hidden = {low = 1, high = inf}", ["hidden is inf"]),
+    "an end that is no number": (
+        "momentum = {low = 0.1, high = '4-4'}",
+        ["momentum: high is '4-4'; allowed are at least 0 and below 1"],
+    ),
+    "an end that is infinite": ("learning_rate = {low = 0.1, high = inf}", ["learning_rate: high is inf"]),
+    "neurons without end": ("hidden = {low = 1, high = inf}", ["hidden: high is inf"]),
     "ends too far apart": ("init_low = {low = -1e308, high = 1e308}", ["init_low has low -1e+308", "difference"]),
     "a step of half a neuron": ("hidden = {low = 1, high = 5, step = 0.5}", ["step is 0.5", "whole numbers from 1"]),
     "a step of nothing": ("momentum = {low = 0.1, high = 0.2, step = 0}", ["step is 0", "above 0"]),
@@ -298,7 +301,7 @@ def tables(draw):
 
 def space_of(table, folder):
     problems = []
-    found = read_search(table, Values(), Values(), folder, problems)
+    found = read_search(table, {}, Overrides(), folder, problems)
     assert problems == []
     return found
 

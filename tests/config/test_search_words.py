@@ -6,10 +6,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bench.config.experiment import adhoc, read_overrides
-from bench.config.overrides import SEARCH_OVERRIDES
-from bench.config.search_options import OPTIONS
+from bench.config.experiment import adhoc
+from bench.config.overrides import SEARCH_KEYS, read_overrides
 from bench.config.search_space import Choices, Dimension, Range
+from bench.config.search_table import OPTIONS
 from bench.errors import RequestError
 from bench.metrics.objectives import Constraint
 
@@ -72,8 +72,8 @@ def test_a_path_with_dots_is_no_range(tmp_path, monkeypatch):
     (tmp_path / "nor.csv").write_text("observation,input1,input2,output\n1,0,0,1\n2,0,1,0\n3,1,0,0\n4,1,1,0\n")
     (tmp_path / "below").mkdir()
     monkeypatch.chdir(tmp_path / "below")
-    values = words("gate=../nor.csv")
-    assert (values.ranges, values.axes["gate"][0].name) == ({}, "nor")
+    changed = words("gate=../nor.csv")
+    assert (changed.ranges, changed.values["gate"][0].name) == ({}, "nor")
 
 
 WRONG = {
@@ -147,7 +147,7 @@ def test_pruning_is_a_number_or_several(text, prune):
 
 def test_every_option_has_its_word():
     """Whatever a file can say beside references."""
-    assert {word.removeprefix("search.") for word in SEARCH_OVERRIDES} == set(OPTIONS)
+    assert {word.removeprefix("search.") for word in SEARCH_KEYS} == set(OPTIONS)
 
 
 # ------------------------------------------------------------------ over a file

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.config.seeds import compact, read_seeds, write_seeds
+from bench.errors import RequestError
 from bench.model.initialization import MAX_SEED
-from bench.model.parameters import ParameterError
 
 FAR_APART = st.sets(st.integers(0, MAX_SEED), min_size=1)
 CLOSE = st.sets(st.integers(0, 40), min_size=1)
@@ -64,33 +64,33 @@ def test_a_long_range_is_kept_as_one():
 @pytest.mark.parametrize("given", ["5:5", "7:3", "0:2,4:4", [3, "1:1"]])
 def test_a_range_without_a_seed_is_refused(given):
     """A range that holds nothing is a mistake, and the message recalls that the end is excluded."""
-    with pytest.raises(ParameterError, match=r"holds no seed \(the end is excluded\)"):
+    with pytest.raises(RequestError, match=r"holds no seed \(the end is excluded\)"):
         read_seeds(given)
 
 
 def test_an_empty_list_of_seeds_is_refused():
     """A grid without seeds would train nothing and say nothing."""
-    with pytest.raises(ParameterError, match=r"seeds is \[\], which holds no seed"):
+    with pytest.raises(RequestError, match=r"seeds is \[\], which holds no seed"):
         read_seeds([])
 
 
 def test_a_number_of_thousands_of_digits_is_refused():
     """Python itself refuses to read it; the message is still ours."""
-    with pytest.raises(ParameterError, match="allowed are 0:200, 7 or 0,3,5"):
+    with pytest.raises(RequestError, match="allowed are 0:200, 7 or 0,3,5"):
         read_seeds("9" * 5000)
 
 
 @pytest.mark.parametrize("given", [2**32, str(2**32), f"{2**32 - 1}:{2**32 + 1}", f"0,{2**32}", [2**40]])
 def test_a_seed_over_the_largest_is_refused(given):
     """Seeds beyond 32 bits are refused, and the message says which is the largest."""
-    with pytest.raises(ParameterError, match="seeds from 0 to 4294967295"):
+    with pytest.raises(RequestError, match="seeds from 0 to 4294967295"):
         read_seeds(given)
 
 
 @pytest.mark.parametrize("given", [-1, "-1", "-3:2", [0, -1], "1.5", 1.5, 7.0, True, [True], None, [[1]], {}])
 def test_what_is_no_whole_number_from_0_is_refused(given):
     """Negative numbers, fractions and other things of a TOML file are no seeds."""
-    with pytest.raises(ParameterError, match="allowed are 0:200, 7 or 0,3,5") as caught:
+    with pytest.raises(RequestError, match="allowed are 0:200, 7 or 0,3,5") as caught:
         read_seeds(given)
     assert str(caught.value).startswith(f"seeds is {given!r}")
 
@@ -98,7 +98,7 @@ def test_what_is_no_whole_number_from_0_is_refused(given):
 @pytest.mark.parametrize("given", ["", ",", "1,", "0:", ":5", "1:2:3", "abc", "0x3", "1_000", "²", "٣"])
 def test_other_text_is_refused(given):
     """Words, half ranges and digits of other scripts are no seeds."""
-    with pytest.raises(ParameterError, match="allowed are 0:200, 7 or 0,3,5") as caught:
+    with pytest.raises(RequestError, match="allowed are 0:200, 7 or 0,3,5") as caught:
         read_seeds(given)
     assert str(caught.value).startswith(f"seeds is {given!r}")
 
@@ -108,7 +108,7 @@ def test_a_text_is_read_or_refused(text):
     """No text, however odd, raises anything but the error that users are shown."""
     try:
         seeds = list(read_seeds(text))
-    except ParameterError:
+    except RequestError:
         return
     assert seeds
     assert seeds == sorted(set(seeds))

@@ -1,7 +1,9 @@
+import tomllib
+
 import pytest
 
-from bench.config.experiment import read_experiment
-from bench.config.values import Values
+from bench.config.experiment import read_experiment, title_of
+from bench.config.values import Overrides
 from bench.errors import RequestError
 
 XNOR = "observation,input1,input2,output\n1,0,0,1\n2,0,1,0\n3,1,0,0\n4,1,1,1\n"
@@ -93,11 +95,14 @@ def test_all_mistakes_of_a_grid_are_reported_at_once(read):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("[[grid]]\nrounds = 3\n", "grid 1: rounds is 3; allowed is with alone = true"),
-        ("[[grid]]\nrounds = 3\nalone = false\n", "grid 1: rounds is 3; allowed is with alone = true"),
+        ("[[grid]]\nrounds = 3\n", "grid 1: rounds is 3, which needs alone = true"),
+        ("[[grid]]\nrounds = 3\nalone = false\n", "grid 1: rounds is 3, which needs alone = true"),
         ("[[grid]]\nrounds = 0\nalone = true\n", "grid 1: rounds is 0; allowed are whole numbers from 1 to 1,000"),
         ("[[grid]]\nrounds = 1.5\nalone = true\n", "grid 1: rounds is 1.5; allowed are whole numbers from 1 to"),
-        ("[defaults]\nrounds = 3\n[[grid]]\n", "defaults: rounds is 3, and no block is alone; allowed is with alone"),
+        (
+            "[defaults]\nrounds = 3\n[[grid]]\n",
+            "defaults: rounds is 3, which needs a block with alone = true, and there is none",
+        ),
     ],
 )
 def test_rounds_are_a_whole_number_and_of_a_block_that_is_alone(read, text, problem):
@@ -188,13 +193,29 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
     path = tmp_path / "latin.toml"
     path.write_bytes('title = "caf\xe9"'.encode("latin-1"))
     with pytest.raises(RequestError, match=r"latin\.toml: not a TOML file"):
-        read_experiment(path, Values(), [])
+        read_experiment(path, Overrides(), [])
 
 
 def test_a_file_without_a_grid_asks_nothing(read):
     """An experiment without a single block is a mistake."""
     with pytest.raises(RequestError, match=r"there is no \[\[grid\]\].*; allowed is at least one"):
         read('title = "a"\n')
+
+
+def test_the_content_of_a_file_is_read_as_the_file_is(read, tmp_path):
+    """What Python holds needs no file, and is told by the name that it is given; includes are looked for beside it."""
+    text = 'title = "T"\n[defaults]\nhidden = 2\n[[grid]]\nloss = ["mse", "l1"]\n'
+    content = tomllib.loads(text)
+    found = read_experiment(tmp_path / "question.toml", Overrides(), (), content)
+    assert found == read(text)
+    with pytest.raises(RequestError, match=r"^mine: grid 1: loss 'mes' is not known"):
+        read_experiment(tmp_path / "mine", Overrides(), (), {"grid": [{"loss": "mes"}]})
+
+
+def test_the_title_of_a_file_is_told_or_what_is_wrong_with_it(write):
+    """A list of experiments is whole, whatever is in one of them."""
+    assert title_of(write('title = "T"\n')) == "T"
+    assert title_of(write("title = 3\n")).startswith("(cannot be read: question.toml: title is 3")
 
 
 # ------------------------------------------------------------------ include

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bench.config.plan import make_plan
-from bench.config.until import Until, read_until
+from bench.config.seeds import Until, read_until
 from bench.errors import RequestError
 
 FILE = "[[grid]]\nhidden = [2, 3]\nseeds = '0:4'\n[[grid]]\nhidden = 5\nseeds = '2,7'\n"

@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 import time
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
@@ -33,7 +33,7 @@ def dask():
 def make(request):
     """Every executor that ``--executor`` knows."""
     name = request.getfixturevalue("dask") if request.param == "dask" else request.param
-    return executors.maker(name, 2)
+    return executors.executor_maker(name, 2)
 
 
 def predictions(records):
@@ -47,7 +47,7 @@ def predictions(records):
 
 
 def collect(make, chunks, window=3):
-    return [record for records in executors.run(make, chunks, window, threading.Event()) for record in records]
+    return [record for records in executors.train_chunks(make, chunks, window, threading.Event()) for record in records]
 
 
 def test_every_training_comes_back_the_same_from_every_executor(make):
@@ -106,10 +106,10 @@ def test_a_killed_process_is_replaced():
     pools = []
 
     def make():
-        pools.append(executors.maker("processes", 2)())
+        pools.append(executors.executor_maker("processes", 2)())
         return pools[-1]
 
-    for records in executors.run(make, chunks, 4, threading.Event()):
+    for records in executors.train_chunks(make, chunks, 4, threading.Event()):
         found += records
         if not killed:
             os.kill(next(iter(pools[0]._processes)), signal.SIGKILL)
@@ -138,7 +138,7 @@ def test_no_more_chunks_than_the_window_are_in_flight():
     """The driver's memory does not grow with the sweep."""
     flying, most = set(), []
 
-    class Watching(executors.Threads):
+    class Watching(ThreadPoolExecutor):
         def submit(self, fn, /, chunk):
             def watched(chunk):
                 time.sleep(0.01)
@@ -157,7 +157,9 @@ def test_nothing_new_is_begun_after_a_stop():
     """On an interrupt, what is being trained comes back and the rest is left."""
     stop = threading.Event()
     found = []
-    for records in executors.run(executors.maker("serial", 1), [Chunk((job,)) for job in JOBS * 5], 1, stop):
+    for records in executors.train_chunks(
+        executors.executor_maker("serial", 1), [Chunk((job,)) for job in JOBS * 5], 1, stop
+    ):
         found += records
         stop.set()
     assert len(found) == 1
@@ -165,20 +167,20 @@ def test_nothing_new_is_begun_after_a_stop():
 
 def test_auto_starts_processes_only_for_work_that_pays_for_them():
     """Little work stays here; loops that hold the GIL get processes, others threads."""
-    assert executors.choose("auto", 2, 1.0, holds_gil=True) == "serial"
-    assert executors.choose("auto", 2, 100.0, holds_gil=True) == "processes"
-    assert executors.choose("auto", 2, 100.0, holds_gil=False) == "threads"
-    assert executors.choose("auto", 1, 100.0, holds_gil=True) == "serial"
-    assert executors.choose("threads", 1, 0.1, holds_gil=True) == "threads"
+    assert executors.choose_executor("auto", 2, 1.0, holds_gil=True) == "serial"
+    assert executors.choose_executor("auto", 2, 100.0, holds_gil=True) == "processes"
+    assert executors.choose_executor("auto", 2, 100.0, holds_gil=False) == "threads"
+    assert executors.choose_executor("auto", 1, 100.0, holds_gil=True) == "serial"
+    assert executors.choose_executor("threads", 1, 0.1, holds_gil=True) == "threads"
 
 
 def test_auto_gives_each_backend_the_executor_that_suits_it():
     """Threads for those that release the GIL, processes for long loops; an executor that is asked for does all."""
     loop, lanes = (Job(Trial(backend=name, iterations=10**7), range(4)) for name in ("numpy", "numba"))
-    assert executors.Crew("auto", 2).divide([loop, lanes]) == {"threads": [lanes], "processes": [loop]}
-    assert executors.Crew("auto", 1).divide([loop, lanes]) == {"serial": [lanes, loop]}
-    assert executors.Crew("serial", 2).divide([loop, lanes]) == {"serial": [lanes, loop]}
-    assert executors.Crew("auto", 2).divide([]) == {}
+    assert executors.WorkerPool("auto", 2).divide([loop, lanes]) == {"threads": [lanes], "processes": [loop]}
+    assert executors.WorkerPool("auto", 1).divide([loop, lanes]) == {"serial": [lanes, loop]}
+    assert executors.WorkerPool("serial", 2).divide([loop, lanes]) == {"serial": [lanes, loop]}
+    assert executors.WorkerPool("auto", 2).divide([]) == {}
 
 
 def test_dask_that_is_not_installed_says_how_to_install_it(monkeypatch):
@@ -189,7 +191,7 @@ def test_dask_that_is_not_installed_says_how_to_install_it(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(RequestError, match=r"pip install 'bench\[cluster\]'"):
-        executors.maker("dask://127.0.0.1:1", 1)
+        executors.executor_maker("dask://127.0.0.1:1", 1)
 
 
 def test_a_batch_of_one_is_bit_identical_to_a_batch_of_many():

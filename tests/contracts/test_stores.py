@@ -12,15 +12,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.config.experiment import adhoc, read_overrides
+from bench.config.experiment import adhoc
+from bench.config.overrides import read_overrides
 from bench.config.plan import make_plan
 from bench.metrics import columns as c
 from bench.model.outcome import Batch, Record
 from bench.model.timing import ColdStart, Sample, Timing
 from bench.store import mlflow_store as names
 from bench.store.mlflow_store import Store
-from bench.store.reader import export, find_sweep, read_sweep, sweeps, unfinished
-from bench.store.shards import artifact
+from bench.store.reader import exported, find_sweep, read_sweep, sweeps, unfinished, write_export
 from bench.store.tables import rows
 from bench.store.writer import Summary, SweepWriter
 
@@ -153,7 +153,7 @@ def test_the_trials_runs_are_found_whether_they_were_kept_or_not(store, plan):
     assert {
         trial_id: store.client.get_run(run).data.tags[names.TRIAL_TAG] for trial_id, run in searched.runs.items()
     } == {planned.trial.trial_id: planned.trial.trial_id for planned in plan.trials}
-    resumed = SweepWriter.resume(store, store.client.get_run(writer.run_id), experiment(), plan)
+    resumed = SweepWriter.resume(store, store.client.get_run(writer.run_id))
     resumed.finished_trials()
     resumed.keep_runs()
     kept = read_sweep(store, writer.run_id)
@@ -170,7 +170,7 @@ def test_files_are_kept_under_any_name_and_in_folders(store, plan, folder):
     writer.file(folder / "mine.html", "rates.svg", "figures")
     kept = {item.path for place in (None, "figures") for item in store.client.list_artifacts(writer.run_id, place)}
     assert {"mine.html", "report.html", "figures/rates.svg"} <= kept
-    with artifact(store, writer.run_id, "figures/rates.svg") as path:
+    with store.artifact(writer.run_id, "figures/rates.svg") as path:
         assert path.read_text() == "a page"
 
 
@@ -186,7 +186,7 @@ def test_a_begun_and_unended_trial_is_written_anew_on_resume(store, plan):
     with pytest.raises(KeyboardInterrupt):
         writer.trial(plan.trials[1], "half", Summary(), cut_off())
     before = {run.info.run_name: run for run in store.runs(names.TRIAL, parent=writer.run_id)}
-    resumed = SweepWriter.resume(store, store.client.get_run(writer.run_id), experiment(), plan)
+    resumed = SweepWriter.resume(store, store.client.get_run(writer.run_id))
     assert resumed.finished_trials() == {plan.trials[0].trial.trial_id}
     assert [run.info.run_name for run in store.runs(names.TRIAL, parent=writer.run_id)] == ["whole"]
     assert list(store.runs(names.TRAINING, parent=before["half"].info.run_id)) == []
@@ -216,8 +216,10 @@ def test_an_export_is_one_row_per_training(store, plan, folder):
     writer = begin(store, plan)
     for planned in plan.trials:
         writer.shard(rows(record(planned, [0, 1, 2]), 10))
-    assert export(store, writer.run_id, folder / "x.parquet") == 6
-    assert export(store, writer.run_id, folder / "x.csv") == 6
+    data = exported(read_sweep(store, writer.run_id, c.EXPORT).trainings)
+    assert len(data) == 6
+    for name in ("x.parquet", "x.csv"):
+        write_export(data, folder / name)
     one, other = pd.read_parquet(folder / "x.parquet"), pd.read_csv(folder / "x.csv")
     assert list(one.columns) == list(other.columns) == list(c.EXPORT)
     np.testing.assert_allclose(one[c.FINAL_LOSS], other[c.FINAL_LOSS], rtol=1e-12)

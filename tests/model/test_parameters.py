@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.model.parameters import ParameterError, choice, flag, number, parameter, whole
+from bench.errors import RequestError
+from bench.model.parameters import Parameter, Role, choice, flag, number, parameter, whole
 
 
 def problem_of(reader, value):
     """Return the sentence with which a value is refused."""
-    with pytest.raises(ParameterError) as caught:
+    with pytest.raises(RequestError) as caught:
         reader("it", value)
     return str(caught.value)
 
@@ -111,14 +112,26 @@ def test_anything_but_a_whole_number_in_range_is_refused(value):
     assert problem_of(whole(1, 10_000), value) == f"it is {value!r}; allowed are whole numbers from 1 to 10,000"
 
 
-def test_a_parameter_declares_its_default_its_reader_and_its_meaning():
-    """A field of a dataclass carries all that is known of a parameter."""
+@pytest.mark.parametrize(
+    ("reader", "least"),
+    [(number(0), 0), (number(-1, 1), -1), (number(0, above=True), None), (number(high=2), None), (whole(1, 9), 1)],
+)
+def test_a_parameter_knows_the_least_number_that_it_may_be(reader, least):
+    """Where there is one: an end that is excluded is none."""
+    known = parameter(5, reader, "doc", Role.TRAINING).metadata
+    assert Parameter("rate", 5, **known).least == least
+
+
+def test_a_parameter_declares_all_that_is_known_of_it():
+    """Its default, its reader and its meaning are on the field of a dataclass."""
 
     @dataclass
     class Settings:
-        rate: float = parameter(0.5, number(0), "step size")
+        rate: float = parameter(0.5, number(0), "step size", Role.TRAINING)
 
     (declared,) = fields(Settings)
-    assert Settings().rate == 0.5
-    assert declared.metadata["doc"] == "step size"
-    assert declared.metadata["read"]("rate", 2) == 2.0
+    known = Parameter(declared.name, declared.default, **declared.metadata)
+    assert (Settings().rate, known.doc, known.role) == (0.5, "step size", Role.TRAINING)
+    assert known.read(2) == 2.0
+    with pytest.raises(RequestError, match="rate is -1; allowed are"):
+        known.read(-1)

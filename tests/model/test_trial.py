@@ -14,6 +14,7 @@ from bench.model.gate import BUILT_IN, Gate, built_in
 from bench.model.initialization import initial_weights
 from bench.model.loss import LOSSES
 from bench.model.network import ACTIVATIONS
+from bench.model.parameters import Role
 from bench.model.trial import BACKENDS, PARAMETERS, Trial, recorded_iterations
 
 OTHER = {  # for every parameter, a value that is not its default
@@ -212,7 +213,7 @@ def test_parameters_are_written_as_the_user_does():
 
 def test_every_parameter_has_a_meaning_in_words():
     """Help texts and reports say what each parameter is."""
-    assert all(declared.metadata["doc"] for declared in PARAMETERS.values())
+    assert all(known.doc for known in PARAMETERS.values())
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
@@ -277,6 +278,23 @@ def test_a_trials_weights_are_drawn_by_all_its_parameters():
     trial = Trial(**ways, draws_before=3)
     expected = initial_weights(trial.network, [5, 6], **ways, draws_before=3)
     np.testing.assert_array_equal(trial.initial_weights([5, 6]), expected)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_the_weights_change_with_the_parameters_whose_role_that_is_and_no_others(name):
+    """Trials that differ in any other parameter start from the same weights, and can be compared seed by seed."""
+    other = OTHER | {"gate": "parity3", "init": "normal"}
+    weights = [
+        trial.initial_weights([5]) for trial in (Trial(init="uniform"), Trial(**{"init": "uniform", name: other[name]}))
+    ]
+    assert np.array_equal(*weights) == (name not in Trial.names(Role.TASK, Role.INITIALIZATION))
+
+
+def test_every_role_is_some_parameters_and_every_parameter_has_one():
+    """In the order of the parameters, whatever the order of the roles."""
+    assert Trial.names(*reversed(Role)) == tuple(PARAMETERS)
+    assert all(Trial.names(role) for role in Role)
+    assert Trial.names(Role.COMPUTATION) == ("summation", "backend", "device")
 
 
 @given(iterations=st.integers(1, 10**9), points=st.integers(1, 1000))

@@ -1,25 +1,19 @@
 """Reports: of sweeps that the command line carried out, of plans that are trained here, and of made-up records."""
 
-import contextlib
-import io
-import os
-import shutil
-import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
 
 from bench.backends import load
-from bench.commands import request
 from bench.config.plan import Plan, make_plan
 from bench.model.initialization import MAX_SEED
 from bench.model.outcome import Batch, Record, Result
 from bench.report.page import Report, render
 from bench.report.sweep_data import SweepData
+from bench.request import read_request
 from bench.stats.claims import check_claims
 from bench.store.reader import read_columns, trainings_frame
 from bench.store.tables import rows, timing_frame
@@ -58,6 +52,7 @@ where = { gate = "xor", hidden = 3, summation = "library" }
 event = { outcome = "solved" }
 always = true
 """
+PAGE = ("-o", "r.html")
 TIMED = ("backend=numpy,torch", "hidden=3,8", "alone=true", "rounds=6", "seeds=0:3", "iterations=60")
 SEARCH = """
 title = "A search with a condition, a limit, a baseline and trials given up"
@@ -84,74 +79,31 @@ HOPELESS = (
     *("hidden=2..4", "learning_rate=0.0001..0.001:log", "iterations=50", "seeds=0:10", "search.trials=12"),
     *("search.validate=20", "search.objective=solved_rate"),
 )
-Command = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(scope="session")
-def command(blank_store: Path) -> Command:
-    """Run ``python -m bench`` with these words in a folder that several tests share: (status, stdout, stderr)."""
-    from bench.cli import main
-
-    def run(folder: Path, *words: object) -> tuple[int, str, str]:
-        if not (folder / "mlflow.db").exists():
-            shutil.copy(blank_store, folder / "mlflow.db")
-        out, err, status = io.StringIO(), io.StringIO(), 0
-        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            patch.chdir(folder)
-            patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-            patch.setattr(sys, "argv", ["bench", *map(str, words)])
-            try:
-                main()
-            except SystemExit as end:
-                status = int(end.code or 0)
-        return status, out.getvalue(), err.getvalue()
-
-    return run
-
-
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory, command: Command) -> Callable[..., Path]:
-    """Carry out a sweep once for all processes that test, and return its folder; its page is r.html."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-
-    def make(name: str, *words: str, text: str = "", expected: int = 0) -> Path:
-        folder = shared / name
-        with FileLock(f"{folder}.lock"):
-            if not (folder / "out").exists():
-                folder.mkdir()
-                (folder / f"{name}.toml").write_text(text)
-                status, out, err = command(folder, "sweep", *words, "-o", "r.html")
-                assert status == expected, err
-                (folder / "out").write_text(out)
-        return folder
-
-    return make
 
 
 @pytest.fixture(scope="session")
 def full(made: Callable[..., Path]) -> tuple[Path, str]:
     """The folder of a sweep that fills every section, and what the terminal printed; a claim of it does not hold."""
-    folder = made("full", "full.toml", text=FILE, expected=1)
+    folder = made("full", "sweep", "full.toml", *PAGE, text=FILE, expected=1)
     return folder, (folder / "out").read_text()
 
 
 @pytest.fixture(scope="session")
 def timed(made: Callable[..., Path]) -> Path:
     """The folder of a sweep of timings."""
-    return made("timed", *TIMED)
+    return made("timed", "sweep", *TIMED, *PAGE)
 
 
 @pytest.fixture(scope="session")
 def searched(made: Callable[..., Path]) -> Path:
     """The folder of a search with all that a section of one can show but a front."""
-    return made("searched", "searched.toml", text=SEARCH)
+    return made("searched", "sweep", "searched.toml", *PAGE, text=SEARCH)
 
 
 @pytest.fixture(scope="session")
 def unsolved(made: Callable[..., Path]) -> Path:
     """The folder of a search in which nothing was solved."""
-    return made("unsolved", *HOPELESS)
+    return made("unsolved", "sweep", *HOPELESS, *PAGE)
 
 
 # ------------------------------------------------------------------ in a browser
@@ -208,7 +160,7 @@ def trained_report(swept: Callable[..., SweepData]) -> Callable[..., Report]:
     """Train here what a command asks for, and return its report."""
 
     def make(*words: str, key: int = 1, **more: Any) -> Report:
-        experiment = request(words)
+        experiment = read_request(words)
         plan = make_plan(experiment)
         records = [_record(planned.trial, planned.seeds) for planned in plan.trials]
         return Report(swept(plan, records, **more), key)

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.commands import request
 from bench.config.plan import make_plan
 from bench.config.seeds import write_seeds
 from bench.model.gate import BUILT_IN
@@ -15,6 +14,7 @@ from bench.model.loss import LOSSES, REDUCTIONS
 from bench.model.network import ACTIVATIONS
 from bench.model.trial import BACKENDS, Trial
 from bench.report.ledger import command_of
+from bench.request import read_request
 
 POSITIVE = st.floats(1e-300, 1e300)
 LAYERS = st.lists(st.integers(1, 9), min_size=1, max_size=3).map(lambda sizes: "-".join(map(str, sizes)))
@@ -53,7 +53,7 @@ def asked(command):
     """Return the plan that a command asks for."""
     words = shlex.split(command)
     assert words[:4] == ["python", "-m", "bench", "sweep"]
-    return make_plan(request(words[4:]))
+    return make_plan(read_request(words[4:]))
 
 
 @given(st.fixed_dictionaries({}, optional=PARAMETERS), SEEDS)
@@ -86,6 +86,6 @@ def test_the_command_of_a_gate_of_ones_own_names_its_file(name, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     (tmp_path / name).write_text("observation,input1,output\n1,0,0\n2,1,1\n")
     (tmp_path / "x.toml").write_text(f'[[grid]]\ngate = "{name}"\nseeds = "0:3"\n')
-    (planned,) = make_plan(request(["x.toml"])).trials
+    (planned,) = make_plan(read_request(["x.toml"])).trials
     (again,) = asked(command_of(planned.trial.parameters, "0:3", None)).trials
     assert again.trial.trial_id == planned.trial.trial_id

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from bench.commands import request
+
 from bench.config.plan import make_plan
 from bench.config.search_config import Reference
 from bench.report.page import Report

@@ -205,9 +205,7 @@ def test_an_objective_is_logarithmic_where_it_spans_more_than_two_decades(values
     """And is nowhere 0."""
     with style():
         assert draw_history(proposals(3, values), "rmst", MIN).axes[0].get_yscale() == scale
-        assert (
-            draw_slice(proposals(3, values), "hidden", SPACE["hidden"], "rmst").axes[0].get_yscale() == scale
-        )
+        assert draw_slice(proposals(3, values), "hidden", SPACE["hidden"], "rmst").axes[0].get_yscale() == scale
 
 
 def test_ticks_of_a_logarithmic_range_are_even_per_decade():

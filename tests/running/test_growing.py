@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.api import PRECISION
 from bench.config.plan import PlannedTrial
-from bench.config.until import INTERVAL, MAX_SEEDS, Until
+from bench.config.seeds import INTERVAL, MAX_SEEDS, Until
+from bench.execution import STATISTICS
 from bench.metrics import columns as c
 from bench.model.trial import Trial
-from bench.running import runner
+from bench.running import recorder
 from bench.running.adaptive_seeds import next_round
 from bench.stats.proportions import half_width, seeds_for_half_width, wilson_interval
 from bench.store import mlflow_store as names
@@ -42,7 +42,7 @@ def trial(size, solved, start=0):
 def test_seeds_are_added_while_an_interval_is_too_wide(counts, width, most):
     """They follow the greatest there is, at most double their number, and never exceed what is allowed."""
     size = counts[0][0]
-    until, seeds = next_round([trial(*one) for one in counts], Until(width, most), PRECISION)
+    until, seeds = next_round([trial(*one) for one in counts], Until(width, most), STATISTICS)
     wide = sum(half_width(solved, size) > width for size, solved in counts)
     assert until.wide == wide
     if not wide or size == most:
@@ -54,20 +54,20 @@ def test_seeds_are_added_while_an_interval_is_too_wide(counts, width, most):
 
 def test_no_more_seeds_are_added_than_the_widest_interval_takes():
     """A rate of one half that 2,000 seeds have takes 395 more to be known to ± 0.02."""
-    _, seeds = next_round([trial(2000, 1000), trial(2000, 1990)], Until(0.02), PRECISION)
+    _, seeds = next_round([trial(2000, 1000), trial(2000, 1990)], Until(0.02), STATISTICS)
     assert seeds == range(2000, 2398)
     assert half_width(1199, 2398) <= 0.02 < half_width(1198, 2396)
 
 
 def test_trials_with_other_seeds_get_the_same_further_ones():
     """A grid's blocks may have different seeds; what is added is the same for all."""
-    _, seeds = next_round([trial(10, 5), trial(40, 20, start=100)], Until(0.02), PRECISION)
+    _, seeds = next_round([trial(10, 5), trial(40, 20, start=100)], Until(0.02), STATISTICS)
     assert seeds == range(140, 180)
 
 
 def test_where_nothing_can_grow_it_is_over():
     """All trials may be refused by their backends."""
-    until, seeds = next_round([], Until(0.02), PRECISION)
+    until, seeds = next_round([], Until(0.02), STATISTICS)
     assert (until.stopped_by, until.wide, len(seeds)) == (INTERVAL, 0, 0)
 
 
@@ -79,7 +79,7 @@ def test_the_interval_still_holds_the_truth_in_95_of_100_sweeps(rate):
     for _ in range(1000):
         until, size, solved = Until(0.05), 20, rng.binomial(20, rate)
         while True:
-            until, seeds = next_round([trial(size, solved)], until, PRECISION)
+            until, seeds = next_round([trial(size, solved)], until, STATISTICS)
             if until.stopped_by:
                 break
             size, solved = size + len(seeds), solved + rng.binomial(len(seeds), rate)
@@ -150,14 +150,15 @@ def figures(sweep):
     return found
 
 
-@pytest.mark.parametrize("at_once", [1, 100_000])
-def test_trials_runs_are_those_of_a_sweep_that_asked_for_all_seeds_at_once(bench, folder, monkeypatch, at_once):
-    """Each trial has one run, of all of its seeds, however many of them are summed up at a time."""
-    monkeypatch.setattr(runner, "DESCRIBED_AT_ONCE", at_once)
-    grown = bench("sweep", *QUICK, "--until", "0.01", "--max-seeds", 20, "--json").json["sweep"]
-    asked = bench("sweep", *QUICK[:-2], "seeds=0:20", "--runs", "trial", "--no-report", "--json").json["sweep"]
+@pytest.mark.parametrize("curves", [1, 40, 100_000])
+def test_trials_runs_are_those_of_a_sweep_that_asked_for_all_seeds_at_once(bench, folder, monkeypatch, curves):
+    """Each trial has one run, of all of its seeds, however many of 60 curves may be in memory at a time."""
+    monkeypatch.setattr(recorder, "MOST_CURVES", curves)
+    trials = ("gate=xor", "hidden=2,3,4", *QUICK[2:])
+    grown = bench("sweep", *trials, "--until", "0.01", "--max-seeds", 20, "--json").json["sweep"]
+    asked = bench("sweep", *trials[:-2], "seeds=0:20", "--runs", "trial", "--no-report", "--json").json["sweep"]
     assert figures(grown) == figures(asked)
-    assert len(figures(grown)) == 2
+    assert len(figures(grown)) == 3
     pd.testing.assert_frame_equal(rows(bench, grown).drop(columns=TIMING), rows(bench, asked).drop(columns=TIMING))
 
 

@@ -20,7 +20,7 @@ from bench.model.outcome import Batch, Result
 from bench.model.timing import WARM_UP, Timing
 from bench.model.trial import Trial
 from bench.running import benchmark
-from bench.running.benchmark import WARM_S, measuring, shuffled, take, turns, warm_up
+from bench.running.benchmark import WARM_S, machine_lock, shuffled, take_turns, turns, warm_up
 from bench.running.cold_start import cold_starts, smallest
 from bench.running.process_setup import pinned
 from bench.running.progress import SweepProgress
@@ -56,7 +56,7 @@ def every_seed(plan):
 
 def taken(plan, missing=None):
     """Take all turns of a plan; return what they gave."""
-    given = list(take(turns(plan, NOTHING, every_seed(plan) if missing is None else missing), Event()))
+    given = list(take_turns(turns(plan, NOTHING, every_seed(plan) if missing is None else missing), Event()))
     return [record for records, _ in given for record in records], [sample for _, some in given for sample in some]
 
 
@@ -177,7 +177,7 @@ def test_nothing_is_begun_once_it_is_to_stop():
     stop = Event()
     stop.set()
     plan = plan_of([Timing(SHORT, range(2), 2)])
-    assert list(take(turns(plan, NOTHING, every_seed(plan)), stop)) == []
+    assert list(take_turns(turns(plan, NOTHING, every_seed(plan)), stop)) == []
 
 
 @pytest.mark.parametrize(("iterations", "size", "same"), [(20, 1, True), (10**8, 1, False), (1000, 10**6, False)])
@@ -260,7 +260,7 @@ def test_only_one_sweep_measures_at_a_time(lock):
 
     with lock:
         started = time.perf_counter()
-        with measuring(Event(), say) as free:
+        with machine_lock(Event(), say) as free:
             assert free
             assert time.perf_counter() - started > 0.4
     assert len(said) == 1
@@ -270,13 +270,13 @@ def test_only_one_sweep_measures_at_a_time(lock):
 def test_waiting_for_another_sweep_can_be_interrupted(lock):
     """Nothing is measured then."""
     stop = Event()
-    with lock, measuring(stop, lambda _: stop.set()) as free:
+    with lock, machine_lock(stop, lambda _: stop.set()) as free:
         assert not free
 
 
 def test_whoever_comes_next_may_lock_the_machine_too(lock, tmp_path):
     """The file is everybody's, and free again afterwards."""
-    with measuring(Event(), pytest.fail):
+    with machine_lock(Event(), pytest.fail):
         assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o666
         with pytest.raises(Timeout):
             lock.acquire(timeout=0)
@@ -288,20 +288,20 @@ def test_a_lock_that_may_not_be_opened_is_no_end_of_a_sweep(tmp_path, monkeypatc
     """It is said, and the samples' own witness remains."""
     monkeypatch.setattr(benchmark, "lock_path", lambda: tmp_path)  # a folder
     said = []
-    with measuring(Event(), said.append) as free:
+    with machine_lock(Event(), said.append) as free:
         assert free
     assert len(said) == 1
 
 
 def test_timings_of_a_sweep_wait_for_those_of_another(bench, folder, lock, monkeypatch):
     """One line on stderr says so."""
-    say = SweepProgress.say
+    show = SweepProgress.print
 
     def said(self, line):
-        say(self, line)
+        show(self, line)
         lock.release()
 
-    monkeypatch.setattr(SweepProgress, "say", said)
+    monkeypatch.setattr(SweepProgress, "print", said)
     with lock:
         ran = bench("sweep", "alone=true", "backend=numpy", "seeds=0:2", "rounds=1", "iterations=20", "--no-report")
     assert ran.status == 0

@@ -37,16 +37,15 @@ validate = 20
 best = 2
 """
 TIMED = [c.ITERATION_US]
-KILLERS = {  # where the process kills itself: module, name, method
-    "while a batch is trained": ("bench.running.runner", "Runner", "_flush"),
-    "between two answers": ("bench.search.optuna_study", "Study", "tell"),
-    "after the plan has the held-out seeds": ("bench.running.holdout", "_planned", None),
+KILLERS = {  # where the process kills itself: module, class, method, and at which call
+    "while a batch is trained": ("bench.running.recorder", "Recorder", "flush", 6),
+    "between two answers": ("bench.search.optuna_study", "Study", "tell", 6),
+    "after training on held-out seeds": ("bench.running.holdout", "HeldOutValidation", "_evaluate", 2),
 }
 KILLED = """
 import importlib, os, signal, sys
-module, name, method = {where!r}
-owner = importlib.import_module(module)
-target, attribute = (owner, name) if method is None else (getattr(owner, name), method)
+module, name, attribute = {where!r}
+target = getattr(importlib.import_module(module), name)
 original, calls = getattr(target, attribute), []
 def deadly(*args, **kwargs):
     calls.append(1)
@@ -145,8 +144,8 @@ def test_a_search_killed_three_times_goes_on_as_if_nothing_had_happened(search, 
     shutil.copy(blank_store, elsewhere / "mlflow.db")
     shutil.copy(folder / "s.toml", elsewhere)
     monkeypatch.chdir(elsewhere)
-    for number, where in enumerate(KILLERS.values()):
-        script = KILLED.format(where=where, call=1 if where[2] is None else 6, more=["--resume"] if number else [])
+    for number, (*where, call) in enumerate(KILLERS.values()):
+        script = KILLED.format(where=where, call=call, more=["--resume"] if number else [])
         killed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
         assert killed.returncode == -signal.SIGKILL, killed.stderr
     same(whole, search("--resume"))

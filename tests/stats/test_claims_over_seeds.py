@@ -273,6 +273,17 @@ def test_what_never_happened_took_longest(sides, ended, table, compared):
     assert verdict.holds
 
 
+def test_what_was_solved_once_and_left_again_took_longest(sides, ended, table, check, compared):
+    """However early it was there it is no solution; what the last update solved took all of the budget."""
+    left = ended(sides[0], [STUCK] * 20, solved_at=5)
+    data = table(left, ended(sides[1], [SOLVED] * 20, solved_at=[99] * 19 + [NEVER]))
+    verdict = compared(data, measure="solved_at")
+    assert (verdict.observed, verdict.holds) == (f"{improvement(20, 0, 20)} seeds; medians inf and 99", True)
+    assert measure(data, "solved_at").tolist() == [np.inf] * 20 + [99] * 19 + [100]
+    (below,) = check(data, sides[:1], seed=0, of="solved_at", below=50)
+    assert (below.observed, below.holds) == ("inf", False)
+
+
 def test_failed_trainings_are_the_worst_of_a_comparison(sides, ended, table, compared, failed):
     """A crash is not a way to win."""
     data = table(failed(sides[0], range(20)), ended(sides[1], errors(*[0.4] * 20)))

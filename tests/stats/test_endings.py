@@ -11,7 +11,6 @@ from bench.stats.final_patterns import (
     PATTERN,
     WRONG,
     WRONG_OBSERVATION,
-    name_pattern,
     name_patterns,
     unique_rows,
     where_they_end,
@@ -40,13 +39,13 @@ def ends(data):
 )
 def test_predictions_are_named_by_what_they_are_near(predictions, pattern):
     """Ends are wide, fractions are narrow, and anything else is a dot."""
-    assert name_pattern(np.array(predictions)) == pattern
+    assert name_patterns(np.array([predictions]))[0] == pattern
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_every_prediction_has_one_name(predictions):
     """A pattern has as many names as there are predictions."""
-    assert len(name_pattern(np.array(predictions)).split(" ")) == len(predictions)
+    assert len(name_patterns(np.array([predictions]))[0].split(" ")) == len(predictions)
 
 
 def test_a_training_says_how_many_it_gets_wrong_and_which_if_it_is_one(trial, ended, table):
@@ -115,4 +114,4 @@ def test_different_rows_are_numpys(rows):
 @given(arrays(np.float64, st.tuples(st.integers(1, 20), st.integers(1, 5)), elements=st.floats(0, 1)))
 def test_many_are_named_as_one_by_one(predictions):
     """A training's name does not depend on which others there are."""
-    assert name_patterns(predictions).tolist() == [name_pattern(row) for row in predictions]
+    assert name_patterns(predictions).tolist() == [name_patterns(row[None])[0] for row in predictions]

@@ -9,15 +9,26 @@ from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu, ttest_ind
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from bench.config.plan import Plan
 from bench.config.search_config import Search
 from bench.metrics import columns as c
 from bench.metrics.objectives import objective
 from bench.stats.block_analysis import block_analyses
-from bench.stats.holdout import ENDED, HELD_OUT, KIND, OPTIMISM, REFERENCE, SEARCH, TITLE, column, interval_of
+from bench.stats.holdout import (
+    HELD_OUT,
+    KIND,
+    NUMBER,
+    OPTIMISM,
+    REFERENCE,
+    SEARCH,
+    SEEDS,
+    STATE,
+    TITLE,
+    column,
+    interval_of,
+    pareto_front,
+)
 from bench.stats.proportions import wilson_interval
-from bench.stats.search_results import BEST, LABEL, VALUE, SearchResults
-from bench.stats.trial_scores import NUMBER, SEEDS, STATE, TrialScores
+from bench.stats.search_results import BEST, ENDED, LABEL, VALUE, SearchResults
 
 RATE = {"low": 0.1, "high": 10.0, "log": True, "step": None, "whole": False}
 SIZES = {"low": 2, "high": 16, "log": False, "step": None, "whole": True}
@@ -27,12 +38,12 @@ SIZES = {"low": 2, "high": 16, "log": False, "step": None, "whole": True}
 def searched(search_plan, as_plan, table):
     """Return the search of a plan's document and its records."""
 
-    def read(*of, records=None, kept=None, **more) -> SearchResults:
+    def read(*of, records=None, saved=None, **more) -> SearchResults:
         document = search_plan(*of, **more)
         found = {one.trial.trial_id: one for some in of for one in some}
         found |= {one.trial.trial_id: one for one in more.get("references", {}).values()}
         rows = records if records is not None else found.values()
-        return SearchResults(as_plan(found.values(), **document), table(*rows), kept)
+        return SearchResults(as_plan(found.values(), **document), table(*rows), saved)
 
     return read
 
@@ -120,7 +131,7 @@ def test_what_depends_on_a_parameter_that_is_not_searched_is_not_searched_either
 
 @given(
     st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.booleans()), min_size=1, max_size=12),
-    st.sampled_from([("minimize", "minimize"), ("maximize", "minimize"), ("maximize", "maximize")]),
+    st.sampled_from([("minimize", "minimize"), ("maximize", "minimize"), ("minimize", "maximize")]),
 )
 def test_the_front_is_optunas(listed, directions):
     """Of the trials that were not given up, each once."""
@@ -130,7 +141,10 @@ def test_the_front_is_optunas(listed, directions):
         study.add_trial(
             optuna.create_trial(state=pruned if is_pruned else complete, values=None if is_pruned else [one, other])
         )
-    names = ["solved_rate" if directions[0] == "maximize" else "rmst", "parameters"]
+    names = [
+        {"maximize": "solved_rate", "minimize": name}[end]
+        for end, name in zip(directions, ("rmst", "parameters"), strict=True)
+    ]
     history = pd.DataFrame(
         {
             NUMBER: range(len(listed)),
@@ -141,10 +155,9 @@ def test_the_front_is_optunas(listed, directions):
             names[1]: [float(other) for _, other, _ in listed],
         }
     )
-    search = Search(space={}, fixed={}, seeds=range(1), objectives=tuple(names))
-    assert search.directions == directions
+    assert Search(space={}, fixed={}, seeds=range(1), objectives=tuple(names)).directions == directions
 
-    found = TrialScores(Plan((), 0, search=search), pd.DataFrame()).front(history)[NUMBER].tolist()
+    found = pareto_front(history, dict(zip(names, directions, strict=True)))[NUMBER].tolist()
     assert found == sorted(one.number for one in study.best_trials)
 
 
@@ -313,9 +326,9 @@ def test_evaluators_that_rank_another_parameter_first_disagree(searched, three):
         for evaluator, shares in (("PED-ANOVA", (0.7, 0.3)), ("fANOVA", (0.4, 0.6)))
         for name, share in zip(("hidden", "loss"), shares, strict=True)
     ]
-    found = searched(three, kept={"importance": rows, "seconds": {}})
+    found = searched(three, saved={"importance": rows, "seconds": {}})
     assert found.disagreement == {"rmst": {"PED-ANOVA": "hidden", "fANOVA": "loss"}}
-    assert searched(three, kept={"importance": rows[:2], "seconds": {}}).disagreement == {}
+    assert searched(three, saved={"importance": rows[:2], "seconds": {}}).disagreement == {}
     assert searched(three).importances.empty
 
 
@@ -331,5 +344,5 @@ def test_the_blocks_of_a_search_have_their_own_seeds(searched, three, proposal, 
         ("Search", 3, 60),
         ("Held-out seeds", 1, 40),
     ]
-    assert all(one.picked for one in listed)
+    assert all(one.proposed for one in listed)
     assert listed[1].trainings[c.SEED].min() == 20

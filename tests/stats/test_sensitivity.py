@@ -11,12 +11,15 @@ from statsmodels.stats.anova import anova_lm
 from bench.metrics import columns as c
 from bench.metrics.measures import LOG_MSE, SOLVED_SHARE, measured
 from bench.model.outcome import Result
-from bench.stats.permutation_importance import FEWEST, IMPORTANCE, MEASURE, R2, importances
-from bench.stats.variance_decomposition import (
+from bench.stats.sensitivity import (
+    FEWEST,
     HIGH,
+    IMPORTANCE,
     LOW,
     MEAN,
+    MEASURE,
     PARAMETER,
+    R2,
     SEED_ALONE,
     SEED_LUCK,
     SHARE,
@@ -24,6 +27,7 @@ from bench.stats.variance_decomposition import (
     VALUE,
     is_balanced,
     main_effects,
+    permutation_importances,
     variance_shares,
 )
 
@@ -191,7 +195,7 @@ def searched(count, rng):
 def test_the_forest_finds_the_parameter_that_matters(count):
     """The learning rate explains nearly all, loss and layers nothing; unsolved trainings count at the budget."""
     data = searched(count, np.random.default_rng(0))
-    table = importances(data, ["hidden", "learning_rate", "loss"], 0).set_index([MEASURE, PARAMETER])
+    table = permutation_importances(data, ["hidden", "learning_rate", "loss"], 0).set_index([MEASURE, PARAMETER])
     for measure in (LOG_MSE, SOLVED_SHARE):
         found = table.loc[measure]
         assert found[R2].iloc[0] > 0.8
@@ -204,7 +208,9 @@ def test_a_forest_that_explains_nothing_says_so():
     rng = np.random.default_rng(1)
     data = searched(100, rng)
     data[c.FINAL_MSE] = 10 ** rng.uniform(-6, -1, len(data))
-    assert (importances(data, ["hidden", "learning_rate"], 0).set_index(MEASURE).loc[LOG_MSE, R2] < 0.1).all()
+    assert (
+        permutation_importances(data, ["hidden", "learning_rate"], 0).set_index(MEASURE).loc[LOG_MSE, R2] < 0.1
+    ).all()
 
 
 def test_the_order_of_the_trainings_never_matters_to_importances():
@@ -212,17 +218,17 @@ def test_the_order_of_the_trainings_never_matters_to_importances():
     data = searched(20, np.random.default_rng(2))
     names = ["hidden", "learning_rate", "loss"]
     pd.testing.assert_frame_equal(
-        importances(data, names, 5), importances(data.sample(frac=1, random_state=1), names, 5)
+        permutation_importances(data, names, 5), permutation_importances(data.sample(frac=1, random_state=1), names, 5)
     )
 
 
 def test_few_trials_have_no_importances():
     """Nor do trials that all came out the same."""
     names = ["learning_rate"]
-    assert importances(searched(FEWEST - 1, np.random.default_rng(0)), names, 0).empty
+    assert permutation_importances(searched(FEWEST - 1, np.random.default_rng(0)), names, 0).empty
     same = searched(20, np.random.default_rng(0)).assign(**{c.OUTCOME: str(Result.DIVERGED), c.SOLVED: False})
-    assert importances(same, names, 0).empty
-    assert importances(same.iloc[:0], names, 0).empty
+    assert permutation_importances(same, names, 0).empty
+    assert permutation_importances(same.iloc[:0], names, 0).empty
 
 
 # ------------------------------------------------------------------ coverage

@@ -1,5 +1,4 @@
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -236,10 +235,10 @@ def test_a_gpu_may_work_while_the_process_waits(agreed, trial):
     ]
 
 
-def test_a_side_whose_trainings_were_not_compared_has_no_speed_up(agreed, sides):
+def test_a_side_whose_trainings_were_not_compared_has_no_speed_up(table, sides):
     """Nothing is known of whether it does the same."""
     rounds = samples(sides[0], [40] * 3), samples(sides[1], [10] * 3)
-    row = tabled(agreements(pd.DataFrame(columns=[c.OUTCOME, c.TRIAL_ID, *c.PARAMETERS])), *rounds)["torch", 1]
+    row = tabled(agreements(table()), *rounds)["torch", 1]
     assert row[VERDICT] == timings.NOT_COMPARED
     assert np.isnan(row[SPEEDUP])
 

@@ -12,9 +12,9 @@ from bench.stats.claims import measure
 from bench.stats.mlflow_summary import trial_medians
 from bench.stats.proportions import outcome_ledger, solved_rates
 from bench.stats.timings import iteration_times
-from bench.store import shards
+from bench.store import tables
 from bench.store.mlflow_store import DEFAULT_URI, Store
-from bench.store.reader import read_columns, read_sweep, trainings_frame
+from bench.store.reader import read_columns, read_shards, read_sweep, trainings_frame
 from bench.store.tables import concat, frame
 
 REQUEST = ("hidden=2,4-4", "gate=or,xor", "backend=numpy,numba", "summation=library,fma", "iterations=20")
@@ -32,7 +32,7 @@ def swept(bench):
 
 def plain(store, sweep):
     """Return the trainings as the shards alone have them, a word in every row, in the plan's order."""
-    data = frame(concat(shards.read_shards(store, sweep)))
+    data = frame(concat(read_shards(store, sweep)))
     order = {trial[c.TRIAL_ID]: place for place, trial in enumerate(read_sweep(store, sweep).plan["trials"])}
     ordered = data.sort_values([c.TRIAL_ID, c.SEED], key=lambda s: s.map(order) if s.name == c.TRIAL_ID else s)
     return ordered.reset_index(drop=True)
@@ -84,7 +84,7 @@ def test_hidden_is_a_number_where_every_layer_is_single(swept):
 @pytest.mark.parametrize("group", [4, 4096])
 def test_lists_are_read_of_the_first_seeds_of_each_trial(swept, monkeypatch, group):
     """The others have none; whatever else a row says is there for all, however the file is divided."""
-    monkeypatch.setattr(shards, "GROUP", group)
+    monkeypatch.setattr(tables, "GROUP", group)
     store, sweep = swept("hidden=0,2,3", "iterations=20", "seeds=1,3,4,8,9,10,11,12,13,14")
     whole, some = (read_sweep(store, sweep, curves=curves).trainings for curves in (None, 3))
     kept = some[c.SEED].isin([1, 3, 4])
@@ -101,8 +101,8 @@ def test_a_row_that_was_not_planned_is_left_out(swept):
     """And one that was written twice is there once."""
     store, sweep = swept("hidden=0,2", "iterations=20", "seeds=0:3")
     plan = read_sweep(store, sweep).plan
-    tables = shards.read_shards(store, sweep, read_columns(None))
-    data = trainings_frame([*tables, *tables], plan | {"trials": plan["trials"][1:]}, None)
+    shards = read_shards(store, sweep, read_columns(None))
+    data = trainings_frame([*shards, *shards], plan | {"trials": plan["trials"][1:]}, None)
     assert data[c.SEED].tolist() == [0, 1, 2]
     assert set(data[c.HIDDEN]) == {2}
 

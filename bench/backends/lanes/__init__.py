@@ -1,1 +1,1 @@
-"""Compiled kernels: trainings side by side, each in its own SIMD lane. Numba is imported in this folder only."""
+"""Compiled kernels that train networks side by side, each in its own SIMD lane; only this folder imports Numba."""

@@ -1,4 +1,4 @@
-"""Functions of one number, compiled into every loop over lanes.
+"""Exponential, sigmoid, hyperbolic tangent and activations of one number, compiled into every loop over lanes.
 
 Numba types a literal as float64 and would widen float32 with it: hence ``real(1)``. Where torch has a float32 smaller
 than any normal number, these have 0.

@@ -1,4 +1,4 @@
-"""How the kernels are compiled, and where their code is kept."""
+"""Compilation of the kernels, and the folder that keeps their code."""
 
 import hashlib
 import logging
@@ -21,29 +21,25 @@ INLINE = COMPILED | {"forceinline": True}
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Return the function, compiled when first called; its code is kept on disk where there is a place to write."""
+    """Return the function, compiled when first called; its code is kept on disk where that can be written."""
     return numba.njit(cache=FOLDER is not None, **COMPILED)(function)
 
 
-def forget() -> None:
-    """Remove the code that is kept on disk: some of it was damaged."""
+def clear_cache() -> None:
+    """Remove the code that is kept on disk."""
     for file in FOLDER.rglob("*.nb[ci]") if FOLDER is not None else ():
         file.unlink(missing_ok=True)
 
 
-def _edition() -> str:
-    """Return a hash of the kernels' sources: Numba itself would notice a change of one file, not of what it calls."""
-    sources = [*sorted(Path(__file__).parent.glob("*.py")), Path(loss.__file__)]
-    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
+def _cache_folder() -> Path | None:
+    """Return a folder in the user's cache, or where NUMBA_CACHE_DIR says; None if it cannot be written.
 
-
-def _folder() -> Path | None:
-    """Return a folder of this edition, in the user's cache or where NUMBA_CACHE_DIR says; None if it is not writable.
-
-    Numba would keep its code beside the sources then, and go on using it when they have changed.
+    Its name has a hash of all sources: Numba itself notices a change of one file, and not of those that it calls.
     """
+    sources = [*sorted(Path(__file__).parent.glob("*.py")), Path(loss.__file__)]
+    digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
     base = config.CACHE_DIR or AppDirs(appname="bench", appauthor=False).user_cache_dir
-    folder = Path(base) / f"lanes-{_edition()}"
+    folder = Path(base) / f"lanes-{digest[:12]}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -53,7 +49,7 @@ def _folder() -> Path | None:
         return None
 
 
-def _widen() -> None:
+def _use_wide_vectors() -> None:
     """Let LLVM use 512-bit vectors where the processor has them: for Intel's it would prefer half of that."""
     try:
         features = llvm.get_host_cpu_features()
@@ -64,7 +60,7 @@ def _widen() -> None:
         config.CPU_FEATURES = f"{features.flatten()},-prefer-256-bit"
 
 
-FOLDER = _folder()
+FOLDER = _cache_folder()
 if FOLDER is not None:
     config.CACHE_DIR = str(FOLDER)
-_widen()
+_use_wide_vectors()

@@ -1,4 +1,4 @@
-"""The kernel for any network and any table, full batch or online.
+"""Kernel for any network and any table, full batch or online.
 
 Shapes: L lanes, B blocks of them, N observations, I inputs, R observations in a tile, P rows of weights.
 """
@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.backends.lanes.arithmetic import RELU, SIGMOID, TANH, activated, slope
 from bench.backends.lanes.compiling import INLINE, compiled
-from bench.backends.lanes.rows import CHECK, Lanes, Rules, Table, clear, deltas, descend, fixed, hold, note
+from bench.backends.lanes.rows import CHECK, Lanes, Task, clear, deltas, descend, fixed, freeze, keep_first
 
 
 @numba.njit(**INLINE)
@@ -46,7 +46,7 @@ def activate(kind: int, A: Any, row: int) -> None:
 
 @numba.njit(**INLINE)
 def deactivate(kind: int, A: Any, D: Any, row: int) -> None:
-    """Turn the slopes by a hidden neuron's outputs into those by its logits."""
+    """Multiply the slopes by a hidden neuron's outputs with the activation's, which gives those by its logits."""
     if kind == SIGMOID:
         for lane in range(A.shape[1]):
             D[row, lane] *= slope(SIGMOID, A[row, lane])
@@ -59,7 +59,7 @@ def deactivate(kind: int, A: Any, D: Any, row: int) -> None:
 
 
 @numba.njit(**INLINE)
-def forward(rules: Rules, targets: Any, layers: Any, W: Any, tile: int, count: int, A: Any, D: Any) -> None:
+def forward(task: Task, targets: Any, layers: Any, W: Any, tile: int, count: int, A: Any, D: Any) -> None:
     """Fill ``A`` with the outputs of ``count`` observations whose inputs lie there, and in ``D`` the last's slopes."""
     for k in range(len(layers)):
         fan_in, fan_out, weight, before, neuron = layers[k]
@@ -69,13 +69,13 @@ def forward(rules: Rules, targets: Any, layers: Any, W: Any, tile: int, count: i
                 clear(A, row)
                 products(A, row, A, before * tile + r, tile, W, weight + o, fan_out, fan_in)
                 if k + 1 < len(layers):
-                    activate(rules.activation, A, row)
+                    activate(task.activation, A, row)
                 else:
-                    deltas(A, D, row, targets[r], rules.loss, rules.scale)
+                    deltas(A, D, row, targets[r], task.loss, task.scale)
 
 
 @numba.njit(**INLINE)
-def backward(rules: Rules, layers: Any, W: Any, tile: int, count: int, A: Any, D: Any, G: Any) -> None:
+def backward(task: Task, layers: Any, W: Any, tile: int, count: int, A: Any, D: Any, G: Any) -> None:
     """Add the gradients of ``count`` observations to ``G``; of ``D`` the last neuron's slopes are given."""
     for k in range(len(layers) - 1, -1, -1):
         fan_in, fan_out, weight, before, neuron = layers[k]
@@ -87,15 +87,15 @@ def backward(rules: Rules, layers: Any, W: Any, tile: int, count: int, A: Any, D
                 row = (before + i) * tile + r
                 clear(D, row)
                 products(D, row, D, neuron * tile + r, tile, W, weight + i * fan_out, 1, fan_out)
-                deactivate(rules.activation, A, D, row)
+                deactivate(task.activation, A, D, row)
 
 
 @numba.njit(**INLINE)
-def step(rules: Rules, trained: Any, W: Any, V: Any, G: Any, rate: Any, momentum: Any) -> None:
+def step(task: Task, trained: Any, W: Any, V: Any, G: Any, rate: Any, momentum: Any) -> None:
     """Move all weights down their gradients, and clear these."""
     for p in range(len(W)):
         if trained[p]:
-            if rules.moving:
+            if task.moving:
                 for lane in range(W.shape[1]):
                     descend(W, V, p, G[p, lane], lane, rate, momentum, True)
             else:
@@ -105,47 +105,46 @@ def step(rules: Rules, trained: Any, W: Any, V: Any, G: Any, rate: Any, momentum
 
 
 @compiled
-def deep(
+def general_kernel(
     start: int,
     end: int,
-    rules: Rules,
-    table: Table,
+    task: Task,
     lanes: Lanes,
     layers: Any,
     trained: Any,
     gradients: Any,
     A: Any,
     D: Any,
-    close: Any,
-    right: Any,
+    solved: Any,
+    correct: Any,
 ) -> None:
-    """Go on, for any network and table, from the predictions of iteration ``start`` (-1: none yet) to those of ``end``.
+    """Advance all lanes from the predictions of iteration ``start`` (-1: none yet) to those of ``end``.
 
     Observations are taken in tiles of R. A layer's inputs are the neurons before it and, last, one that is always 1,
     whose weight is the bias. ``layers``: for each its fan_in with that, fan_out, first row of ``W``, first input, and
     first neuron. ``trained [P]``: which rows are no missing bias. ``gradients [B, P, L]`` are kept from one call to
-    the next. ``A, D [neurons * R, L]``: outputs and slopes by logits of a tile; ``close, right [L]``: scratch too.
+    the next. ``A, D [neurons * R, L]``: outputs and slopes by logits of a tile; ``solved, correct [L]``: scratch too.
     """
-    X, targets = table.inputs, table.targets
+    X, targets = task.inputs, task.targets
     A, D = fixed(A), fixed(D)
     out = layers[-1, 4]
     tile = len(A) // (out + 1)
     tiles = -(-len(targets) // tile)
-    singles = len(targets) if rules.online else 0
+    singles = len(targets) if task.online else 0
     for block in range(len(lanes.weights)):
         W, V, S = fixed(lanes.weights[block]), fixed(lanes.velocities[block]), fixed(lanes.predictions[block])
         G = fixed(gradients[block])
         rate, momentum = lanes.rate[block], lanes.momentum[block]
         solved_at, correct_at = lanes.solved_at[block], lanes.correct_at[block]
-        due = start >= 0 and not rules.online
+        due = start >= 0 and not task.online
         for now in range(start + 1, end + 1):
-            if rules.stop and now % CHECK == 0 and solved_at.min() >= 0:
+            if task.stop and now % CHECK == 0 and solved_at.min() >= 0:
                 break
-            close[:] = right[:] = True
-            # online: every observation by itself, each with a step; then, or only, all of them, to be looked at
+            solved[:] = correct[:] = True
+            # online: every observation by itself, each with a step; then, or only, all of them, to be checked
             for piece in range(0 if now > 0 else singles, singles + tiles):
                 if due:
-                    step(rules, trained, W, V, G, rate, momentum)
+                    step(task, trained, W, V, G, rate, momentum)
                 alone = piece < singles
                 first = piece if alone else (piece - singles) * tile
                 count = 1 if alone else min(tile, len(targets) - first)
@@ -154,20 +153,20 @@ def deep(
                         for r in range(count):
                             for lane in range(A.shape[1]):
                                 A[i * tile + r, lane] = X[first + r, i]
-                forward(rules, targets[first:], layers, W, tile, count, A, D)
-                if alone or not rules.online:
-                    backward(rules, layers, W, tile, count, A, D, G)
-                due = alone or (not rules.online and piece + 1 == tiles)
+                forward(task, targets[first:], layers, W, tile, count, A, D)
+                if alone or not task.online:
+                    backward(task, layers, W, tile, count, A, D, G)
+                due = alone or (not task.online and piece + 1 == tiles)
                 if not alone:
                     for r in range(count):
                         n, row = first + r, out * tile + r
                         for lane in range(A.shape[1]):
                             p = A[row, lane]
                             S[n, lane] = p
-                            close[lane] &= abs(p - targets[n]) <= rules.tolerance
-                            right[lane] &= (p >= table.lowest[n]) & (p <= table.highest[n])
+                            solved[lane] &= abs(p - targets[n]) <= task.tolerance
+                            correct[lane] &= (p >= task.lowest[n]) & (p <= task.highest[n])
             iteration = np.int32(now)
             for lane in range(A.shape[1]):
-                note(close[lane], right[lane], iteration, solved_at, correct_at, lane)
-            if rules.stop:
-                hold(rate, solved_at, type(rules.scale)(0))
+                keep_first(solved[lane], correct[lane], iteration, solved_at, correct_at, lane)
+            if task.stop:
+                freeze(rate, solved_at, type(task.scale)(0))

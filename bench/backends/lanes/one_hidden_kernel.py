@@ -1,4 +1,4 @@
-"""The kernel for one hidden layer and few observations: all sums in registers.
+"""Kernel for networks with one hidden layer and tables of few observations, whose sums stay in registers.
 
 Shapes: L lanes, B blocks of them, N observations, I inputs, H hidden neurons, P rows of weights.
 """
@@ -10,29 +10,29 @@ import numpy as np
 
 from bench.backends.lanes.arithmetic import activated, slope
 from bench.backends.lanes.compiling import compiled
-from bench.backends.lanes.rows import CHECK, LANES, Lanes, Rules, Table, deltas, descend, fixed, hold, note
+from bench.backends.lanes.rows import CHECK, LANES, Lanes, Task, deltas, descend, fixed, freeze, keep_first
 
-MOST_INPUTS = 4
-MOST_OBSERVATIONS = 8  # loops over more are not unrolled, and then not vectorised
+MAX_INPUTS = 4
+MAX_OBSERVATIONS = 8  # loops over more are not unrolled, and then not vectorised
 
 
 @cache
-def shallow(inputs: int, observations: int, activation: int, moving: bool) -> Any:
-    """Return the kernel for one hidden layer of any size: three passes per iteration, their sums in registers.
+def one_hidden_kernel(inputs: int, observations: int, activation: int, moving: bool) -> Any:
+    """Return the kernel for one hidden layer of any size, which makes three passes an iteration.
 
-    The sizes are constants of the compilation: loops over inputs and observations are unrolled within a lane.
+    The arguments are constants of the compilation: loops over inputs and observations are unrolled within a lane.
     """
 
     @compiled
-    def advance(start: int, end: int, rules: Rules, table: Table, lanes: Lanes, outputs: Any, slopes: Any) -> None:
-        """Go on from the predictions of iteration ``start`` (-1: there are none yet) to those of ``end``.
+    def advance(start: int, end: int, task: Task, lanes: Lanes, outputs: Any, slopes: Any) -> None:
+        """Advance all lanes from the predictions of iteration ``start`` (-1: none yet) to those of ``end``.
 
         A hidden neuron has ``I + 2`` rows of ``W``: its weights, its bias, and its weight in the output; the last row
         is the output's bias. ``outputs [B, H * N, L]`` of the hidden neurons and ``slopes [B, N, L]`` of the loss by
         the output's logit are kept from one call to the next.
         """
-        X, targets = table.inputs, table.targets
-        zero = type(rules.scale)(0)
+        X, targets = task.inputs, task.targets
+        zero = type(task.scale)(0)
         hidden = outputs.shape[1] // observations
         for block in range(len(lanes.weights)):
             W, V, S = fixed(lanes.weights[block]), fixed(lanes.velocities[block]), fixed(lanes.predictions[block])
@@ -40,10 +40,10 @@ def shallow(inputs: int, observations: int, activation: int, moving: bool) -> An
             rate, momentum = lanes.rate[block], lanes.momentum[block]
             solved_at, correct_at = lanes.solved_at[block], lanes.correct_at[block]
             for now in range(start + 1, end + 1):
-                if rules.stop and now % CHECK == 0 and solved_at.min() >= 0:
+                if task.stop and now % CHECK == 0 and solved_at.min() >= 0:
                     break
                 if now > 0:
-                    if rules.output_bias:
+                    if task.output_bias:
                         for lane in range(LANES):
                             by_bias = zero
                             for n in range(observations):
@@ -73,7 +73,7 @@ def shallow(inputs: int, observations: int, activation: int, moving: bool) -> An
                                 descend(W, V, first + 2, by_2, lane, rate, momentum, moving)
                             if inputs > 3:
                                 descend(W, V, first + 3, by_3, lane, rate, momentum, moving)
-                            if rules.hidden_bias:
+                            if task.hidden_bias:
                                 descend(W, V, first + inputs, by_bias, lane, rate, momentum, moving)
                             descend(W, V, first + inputs + 1, by_weight, lane, rate, momentum, moving)
                 for h in range(hidden):
@@ -88,15 +88,15 @@ def shallow(inputs: int, observations: int, activation: int, moving: bool) -> An
                             begun = W[hidden * (inputs + 2), lane] if h == 0 else S[n, lane]
                             S[n, lane] = a * W[first + inputs + 1, lane] + begun
                 for n in range(observations):
-                    deltas(S, D, n, targets[n], rules.loss, rules.scale)
+                    deltas(S, D, n, targets[n], task.loss, task.scale)
                 iteration = np.int32(now)
                 for lane in range(LANES):
-                    close = right = True
+                    solved = correct = True
                     for n in range(observations):
-                        close &= abs(S[n, lane] - targets[n]) <= rules.tolerance
-                        right &= (S[n, lane] >= table.lowest[n]) & (S[n, lane] <= table.highest[n])
-                    note(close, right, iteration, solved_at, correct_at, lane)
-                if rules.stop:
-                    hold(rate, solved_at, zero)
+                        solved &= abs(S[n, lane] - targets[n]) <= task.tolerance
+                        correct &= (S[n, lane] >= task.lowest[n]) & (S[n, lane] <= task.highest[n])
+                    keep_first(solved, correct, iteration, solved_at, correct_at, lane)
+                if task.stop:
+                    freeze(rate, solved_at, zero)
 
     return advance

@@ -1,6 +1,7 @@
-"""What the kernels are given, and what both do to rows of lanes.
+"""Arguments of the kernels, and the operations on rows of lanes that both are made of.
 
 Shapes: L lanes (the last axis of every array, always LANES), B blocks of them, N observations, P rows of weights.
+Rows: W weights, V velocities, G gradients, X inputs, A outputs, S predictions, D slopes of the loss by the logits.
 A lane goes through the same instructions wherever it lies and whatever lies beside it: loops over lanes have no
 remainder. So a training's numbers do not depend on its batch.
 """
@@ -18,13 +19,17 @@ from bench.backends.lanes.compiling import INLINE
 from bench.model.loss import SLOPE_FLOOR
 
 LANES = 64  # four vectors of 16 float32 in flight
-CHECK = 64  # iterations between two looks at whether every lane of a block has stopped
+CHECK = 64  # iterations between two checks of whether every lane of a block has stopped
 MSE, L1, BCE, HUBER = range(4)
 
 
-class Rules(NamedTuple):
-    """What is the same for all trainings and all observations."""
+class Task(NamedTuple):
+    """Truth table and settings that all trainings share."""
 
+    inputs: Any  # [N, I]
+    targets: Any  # [N]
+    lowest: Any  # [N] of correct predictions
+    highest: Any  # [N]
     activation: int
     loss: int
     scale: Any  # 1 / N for the mean over the observations, 1 for the sum
@@ -36,17 +41,8 @@ class Rules(NamedTuple):
     stop: bool
 
 
-class Table(NamedTuple):
-    """What is learned: ``inputs [N, I]``, ``targets [N]``, and between which predictions ``[N]`` one is correct."""
-
-    inputs: Any
-    targets: Any
-    lowest: Any
-    highest: Any
-
-
 class Lanes(NamedTuple):
-    """Trainings in lanes: weights and velocities ``[B, P, L]``, predictions ``[B, N, L]``, else ``[B, L]``."""
+    """Trainings in lanes: weights and velocities ``[B, P, L]``, predictions ``[B, N, L]``, the others ``[B, L]``."""
 
     weights: Any
     velocities: Any
@@ -119,14 +115,14 @@ def descend(W: Any, V: Any, w: int, g: Any, lane: int, rate: Any, momentum: Any,
 
 
 @numba.njit(**INLINE)
-def note(close: Any, right: Any, iteration: Any, solved_at: Any, correct_at: Any, lane: int) -> None:
-    """Note in one lane the first iteration that solves the gate, and the first that is correct."""
-    solved_at[lane] = iteration if close & (solved_at[lane] < 0) else solved_at[lane]
-    correct_at[lane] = iteration if right & (correct_at[lane] < 0) else correct_at[lane]
+def keep_first(solved: Any, correct: Any, iteration: Any, solved_at: Any, correct_at: Any, lane: int) -> None:
+    """Keep the iteration in one lane if it is the first that solves the gate, or the first that is correct."""
+    solved_at[lane] = iteration if solved & (solved_at[lane] < 0) else solved_at[lane]
+    correct_at[lane] = iteration if correct & (correct_at[lane] < 0) else correct_at[lane]
 
 
 @numba.njit(**INLINE)
-def hold(rate: Any, solved_at: Any, zero: Any) -> None:
-    """Hold every lane that has solved its gate where it is."""
+def freeze(rate: Any, solved_at: Any, zero: Any) -> None:
+    """Set the learning rate of every lane that has solved its gate to zero, which keeps its weights."""
     for lane in range(len(rate) // LANES * LANES):
         rate[lane] = rate[lane] if solved_at[lane] < 0 else zero

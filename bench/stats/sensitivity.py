@@ -1,6 +1,7 @@
-"""What matters: how much of the spread between trainings each parameter makes, and how much the seed.
+"""Sensitivity analysis: how much of the spread between trainings each parameter makes, and how much the seed.
 
-Shapes: C trials (a full grid of the parameters' levels), S seeds, U units of seeds, B samples of them.
+Shapes: C trials (in a grid, all combinations of the parameters' levels), P parameters, F features, S seeds, U units of
+seeds, B samples of them, E trees.
 """
 
 from collections.abc import Sequence
@@ -12,8 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.metrics import columns as c
-from bench.metrics.measures import SOLVED, measured
-from bench.stats.factor_levels import begun, codes, levels, places_of, trials
+from bench.metrics.measures import LOG_MSE, SOLVED, SOLVED_SHARE, begun, measured
+from bench.model.network import read_hidden
+from bench.stats.factor_levels import codes, levels, places_of, trials
 from bench.stats.proportions import COUNT, HIGH, LOW, wilson_interval
 from bench.stats.resampling import UNITS, draw_weights, jackknife_interval, percentile_interval, quotients, units
 
@@ -24,8 +26,10 @@ MAIN, INTERACTION, SEED_KIND = "main", "interaction", "seed"
 TIMES = " × "
 HIGHER, SEED_ALONE, SEED_LUCK = "higher interactions", "seed", "seed × parameters"
 PARAMETER, VALUE, MEAN, TRIALS = "parameter", "value", "mean", "trials"
+MEASURE, IMPORTANCE, R2 = "measure", "importance", "r2"
 SHARES = [TERM, KIND, OF, SHARE, LOW, HIGH]
 EFFECTS = [PARAMETER, VALUE, MEAN, LOW, HIGH, COUNT, TRIALS]
+IMPORTANCES = [MEASURE, PARAMETER, IMPORTANCE, LOW, HIGH, R2]
 
 
 def is_balanced(trainings: pd.DataFrame, names: Sequence[str]) -> bool:
@@ -46,15 +50,14 @@ def is_balanced(trainings: pd.DataFrame, names: Sequence[str]) -> bool:
 
 
 def variance_shares(trainings: pd.DataFrame, names: Sequence[str], measure: str) -> pd.DataFrame:
-    """Return how the total sum of squares of a balanced grid divides, the seed being one more crossed factor.
+    """Return the decomposition of the variance of a balanced grid, the seed being one more crossed factor.
 
     The factorial analysis of variance (Fisher 1925), which on a full grid is the functional one (Hoeffding 1948;
     Hutter et al. 2014), exact, by inclusion and exclusion of means: a row per parameter, per two of them, one for all
     higher interactions, one for the seed by itself, and one for its interactions with parameters. They add up to 1.
-    ``measure`` as in `measured`: what diverged or failed has the worst error. The 95 % interval is the jackknife's over
-    seeds, see `jackknife_interval`, widened to the share itself where, of a very small one, it misses it; missing for
-    one seed. Where all trainings are the same, there are no
-    rows. Raises ValueError for a grid that `is_balanced` denies.
+    ``measure`` is one of `measured` that is finite. The 95 % interval is the jackknife's over seeds, see
+    `jackknife_interval`, widened to the share itself where, of a very small one, it misses it; missing for one seed.
+    Where all trainings are the same, there are no rows. Raises ValueError for a grid that `is_balanced` denies.
     """
     if trainings.empty:
         return pd.DataFrame(columns=SHARES)
@@ -85,7 +88,7 @@ def _terms(names: Sequence[str]) -> list[tuple[str, str, tuple[str, ...]]]:
 
 
 def _shares(values_CS: Floats, shape: tuple[int, ...]) -> dict[str, Floats]:
-    """Return every term's share with its interval; all are functions of sums over seeds."""
+    """Return each term's share with its interval: functions of sums over seeds, which the jackknife leaves out."""
     seed_mean_S = values_CS.mean(axis=0)
     count_S = np.ones(values_CS.shape[1])
     sums = units(np.vstack([values_CS, (values_CS**2).mean(axis=0), seed_mean_S**2, count_S]))
@@ -115,9 +118,9 @@ def _components(sums_XB: Floats, shape: tuple[int, ...]) -> Floats:
     return quotients(parts, parts.sum(axis=0))
 
 
-def _spread(cell: Floats, kept: tuple[int, ...]) -> Any:
-    """Return the variance ``[B]`` of the means over all axes but those kept and the last."""
-    others = tuple(axis for axis in range(cell.ndim - 1) if axis not in kept)
+def _spread(cell: Floats, axes: tuple[int, ...]) -> Any:
+    """Return the variance ``[B]`` along some axes, of means over all others but the last."""
+    others = tuple(axis for axis in range(cell.ndim - 1) if axis not in axes)
     return cell.mean(axis=others).reshape(-1, cell.shape[-1]).var(axis=0)
 
 
@@ -125,9 +128,9 @@ def _spread(cell: Floats, kept: tuple[int, ...]) -> Any:
 
 
 def main_effects(trainings: pd.DataFrame, names: Sequence[str], measure: str, rng: np.random.Generator) -> pd.DataFrame:
-    """Return for each parameter and value the mean of the measure over all its trainings, with its interval.
+    """Return the main effects: for each parameter and value the mean of a measure over all its trainings.
 
-    The 95 % interval is the expanded percentile bootstrap (Hesterberg 2015) over seeds, resampled whole because trials
+    Its 95 % interval is the expanded percentile bootstrap (Hesterberg 2015) over seeds, resampled whole because trials
     share them; missing for one seed. Of none or all solved it is Wilson's (1927), of as many as there are seeds.
     """
     started = begun(trainings)
@@ -161,3 +164,75 @@ def _sums(level: NDArray[np.int64], seed: NDArray[np.intp], values: Floats, size
     used = min(int(seed.max()) + 1, UNITS)
     pairs = pd.DataFrame({PARAMETER: level, c.SEED: seed}).drop_duplicates()
     return total[:, :used], count[:, :used].astype(np.float64), np.bincount(pairs[PARAMETER], minlength=size)
+
+
+# ------------------------------------------------------------------ where trials are no full grid
+
+
+FEWEST = 8  # trials
+TREES, REPEATS = 100, 20
+LEAF = 3  # trials: fully grown trees learn noise, and predict the opposite of it where they did not see it
+
+
+def permutation_importances(trainings: pd.DataFrame, names: Sequence[str], seed: int) -> pd.DataFrame:
+    """Return the permutation importance of each parameter to a random forest that predicts trials, for two measures.
+
+    That is (Breiman 2001, section 10) the fall of the forest's out-of-bag R² over the trials when the parameter's
+    values are shuffled among them, the mean of twenty shuffles between their 2.5 and 97.5 % quantiles: the spread of
+    shuffling, not over seeds or trials. A trial's values are means over its trainings of ``log10 final_mse`` and of
+    ``solved_at / iterations``, as in `measured`; the latter is the restricted mean (Irwin 1949), in which what is not
+    solved counts at the budget. ``r2`` is the forest's own: where it is not above 0, it explains nothing, nor do the
+    importances. No rows for fewer than eight trials, nor for a measure that is the same in all of them.
+    """
+    started = begun(trainings)
+    table = trials(started, names)
+    if len(table) < FEWEST or not names:
+        return pd.DataFrame(columns=IMPORTANCES)
+    features = [_features(table, name) for name in names]
+    place = places_of(started, table)
+    order = np.lexsort([started[c.SEED].to_numpy(), place])  # sums round alike in whatever order rows come
+    parts = [pd.DataFrame(columns=IMPORTANCES)]
+    for measure in (LOG_MSE, SOLVED_SHARE):
+        means_C = np.bincount(place[order], measured(started, measure)[order]) / np.bincount(place)
+        if np.ptp(means_C) > 0:
+            falls_PR, r2 = _falls(features, means_C, seed)
+            low, high = np.quantile(falls_PR, [0.025, 0.975], axis=1)
+            columns = {MEASURE: measure, PARAMETER: list(names), IMPORTANCE: falls_PR.mean(axis=1)}
+            parts.append(pd.DataFrame({**columns, LOW: low, HIGH: high, R2: r2}))
+    return pd.concat(parts[1:] or parts, ignore_index=True)
+
+
+def _features(table: pd.DataFrame, name: str) -> Floats:
+    """Return a parameter as numbers ``[C, F]``: hidden as layers and neurons, words each as a flag of its own."""
+    values = table[name].to_list()
+    if name == c.HIDDEN:
+        sizes = [read_hidden(value) for value in values]
+        return np.array([[len(layers), sum(layers)] for layers in sizes], dtype=np.float64)
+    if any(isinstance(value, str) for value in values):
+        return np.array([[value == level for level in levels(table, name)] for value in values], dtype=np.float64)
+    return np.array(values, dtype=np.float64)[:, None]
+
+
+def _falls(features: Sequence[Floats], target_C: Floats, seed: int) -> tuple[Floats, float]:
+    """Return by how much R² falls with each parameter and shuffle ``[P, R]``, and the forest's own R²."""
+    from sklearn.ensemble import RandomForestRegressor
+    from sklearn.inspection import permutation_importance
+    from sklearn.metrics import r2_score
+
+    forest = RandomForestRegressor(TREES, min_samples_leaf=LEAF, random_state=seed, n_jobs=1)
+    forest.fit(np.hstack(features), target_C)
+    unseen_EC = np.stack([np.bincount(drawn, minlength=len(target_C)) == 0 for drawn in forest.estimators_samples_])
+    unseen_EC = unseen_EC / unseen_EC.sum(axis=0)  # that a hundred trees have all seen some trial does not happen
+
+    def out_of_bag_r2(_: Any, rows_CP: NDArray[np.int64], target_C: Floats) -> float:
+        """Return R² of the mean prediction of trees that did not see a trial, with its values from other rows."""
+        shuffled = np.hstack([feature[rows_C] for feature, rows_C in zip(features, rows_CP.T, strict=True)])
+        predicted_EC = [tree.predict(shuffled.astype(np.float32), check_input=False) for tree in forest.estimators_]
+        return float(r2_score(target_C, (unseen_EC * predicted_EC).sum(axis=0)))
+
+    # what is shuffled are rows: a parameter that makes several features takes them along
+    rows_CP = np.tile(np.arange(len(target_C))[:, None], len(features))
+    found = permutation_importance(
+        forest, rows_CP, target_C, scoring=out_of_bag_r2, n_repeats=REPEATS, random_state=seed
+    )
+    return np.asarray(found.importances), out_of_bag_r2(forest, rows_CP, target_C)

@@ -1,0 +1,229 @@
+"""A sweep from its plan to its end: begun or resumed, trained, tracked, checked, reported and finished."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.config.experiment import Experiment
+from bench.config.plan import Plan, make_plan
+from bench.console import repeats_words, say
+from bench.errors import RequestError, before_any_work
+from bench.metrics import columns as c
+from bench.report_files import check_report, keep_report, read_for_report
+from bench.results import Sweep
+from bench.running import executors, loop
+from bench.running.adaptive_seeds import check_until
+from bench.running.chunks import Job
+from bench.running.environment import environment
+from bench.running.progress import SweepProgress, interrupts
+from bench.running.recorder import Recorder, Statistics
+from bench.stats.mlflow_summary import describe_training, describe_trial
+from bench.stats.proportions import half_width, seeds_for_half_width
+from bench.store.mlflow_store import COMMAND_TAG, PLAN_TAG, Store, StoreError, tracking_uri
+from bench.store.reader import read_sweep, unfinished
+from bench.store.writer import SweepWriter
+
+if TYPE_CHECKING:
+    from bench.search.optuna_journal import Journal
+
+FEW_TRAININGS = 100  # up to here every training has an MLflow run of its own
+KILLED = "KILLED"
+MOST_REASONS = 5
+STATISTICS = Statistics(half_width, seeds_for_half_width, describe_trial, describe_training)  # intervals are Wilson's
+
+
+class SweepError(RuntimeError):
+    """A sweep that its store did not let come to its end; what was written before is safe.
+
+    ``sweep`` is the `Sweep`. The same call with ``resume=True`` goes on with it.
+    """
+
+    def __init__(self, message: str, sweep: Sweep) -> None:
+        super().__init__(message)
+        self.sweep = sweep
+
+
+class Interrupted(KeyboardInterrupt):
+    """An interrupt that a sweep heeded: what was finished is written, and ``sweep`` is the `Sweep`."""
+
+    def __init__(self, message: str, sweep: Sweep) -> None:
+        super().__init__(message)
+        self.sweep = sweep
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a sweep is carried out; what it computes does not depend on any of it."""
+
+    workers: int | None = None
+    executor: str = "auto"
+    tracking_uri: str | None = None
+    resume: bool = False
+    runs: str = "auto"
+    report: bool | Path = False  # or where it goes
+    whole: bool = False  # findings will be asked for: all that they need is read at once
+    again: str = "Go on with the same call and resume=True"  # what an interrupt says
+    resuming: str = "resume=True"
+    say: Callable[[str], None] = say
+    progress: Callable[[int, int], SweepProgress] = SweepProgress
+    started: float = field(default_factory=time.monotonic)  # when the call was: imports take seconds too
+
+
+def checked_plan(experiment: Experiment) -> Plan:
+    """Return the plan of a request; raise RequestError for all that is wrong with it."""
+    plan = make_plan(experiment)
+    check_until(plan, STATISTICS)
+    return plan
+
+
+def carry_out(experiment: Experiment, options: Options) -> Sweep:
+    """Plan, train, track, check and report.
+
+    Raises RequestError before any work, Interrupted where it was asked to end early, and SweepError where the store
+    failed on the way.
+    """
+    imported = time.monotonic()
+    with before_any_work():
+        plan = checked_plan(experiment)
+    cores = options.workers or executors.cpu_count()
+    pool = _checked(options, cores)
+    kind = _kinds(plan, pool)
+    store = Store(tracking_uri(options.tracking_uri))
+    journal = _journal(store, plan)
+    writer = _resumed(store, experiment, plan) if options.resume else _begun(store, experiment, plan, kind, cores)
+    few = plan.expected_trainings <= FEW_TRAININGS and plan.until is None
+    training_runs = few if options.runs == "auto" else options.runs == "training"
+    recorder = Recorder(experiment, plan, writer, STATISTICS, training_runs=training_runs)
+    try:
+        already = recorder.resume() if options.resume else 0
+        on = kind if kind == "serial" else f"{kind} on {cores}"
+        options.say(f"sweep {writer.run_id[:8]}: {_work(plan, already)}, {on}")
+        for words in repeats_words(plan.search) if plan.search else ():
+            options.say(words)
+        recorder.seconds["import"] = imported - options.started
+        recorder.seconds["prepare"] = time.monotonic() - imported
+        if _train(recorder, pool, already, journal, options.progress):
+            return _conclude(recorder, options, store)
+        writer.finish(KILLED)
+    except StoreError as error:
+        why = f"the store failed: {str(error).splitlines()[0]}\nWhat was written is safe. {options.again}"
+        raise SweepError(why, _unfinished(recorder, options, store)) from error
+    except KeyboardInterrupt as at_once:
+        at_once.add_note(options.again)
+        raise
+    said = f"interrupted; what was written is safe. {options.again}"
+    raise Interrupted(said, _unfinished(recorder, options, store))
+
+
+def _unfinished(recorder: Recorder, options: Options, store: Store) -> Sweep:
+    """Return the sweep as far as it came."""
+    return Sweep(store, recorder.writer.run_id, plan=recorder.plan, seconds=_seconds(recorder, options))
+
+
+def _checked(options: Options, cores: int) -> executors.WorkerPool:
+    """Check whatever can be wrong before any work, and return who trains."""
+    if options.report:
+        check_report(options.report if isinstance(options.report, Path) else None)
+    return executors.WorkerPool(options.executor, cores)
+
+
+def _journal(store: Store, plan: Plan) -> "Journal | None":
+    """Return Optuna's journal, where there is a search; one that cannot be read is told before any work."""
+    if plan.search is None:
+        return None
+    from bench.search.optuna_journal import Journal
+
+    return Journal(store.journal)
+
+
+def _work(plan: Plan, already: int) -> str:
+    done = f" ({already:,} more are done)" if already else ""
+    more = f", and more seeds until {plan.until}" if plan.until else ""
+    left = max(plan.expected_trainings - already, 0)
+    return f"{left:,} trainings of {plan.expected_trials:,} trials{done}{more}"
+
+
+def _train(
+    recorder: Recorder,
+    pool: executors.WorkerPool,
+    already: int,
+    journal: "Journal | None",
+    bar: Callable[[int, int], SweepProgress],
+) -> bool:
+    """Carry the plan's strategies out; return whether all is done."""
+    steps = loop.strategies(recorder.plan, STATISTICS, journal)
+    with interrupts() as stop, bar(recorder.plan.expected_trainings, already) as progress:
+        loop.run(steps, recorder, pool, progress, stop)
+    return not stop.is_set()
+
+
+def _conclude(recorder: Recorder, options: Options, store: Store) -> Sweep:
+    """Check the claims, write the report, and end the sweep, in this order: FINISHED says that all is there."""
+    reporting = time.monotonic()
+    writer, plan = recorder.writer, recorder.plan
+    recorder.finish()
+    whole = bool(options.whole or options.report or plan.claims)
+    read = read_for_report(store, writer.run_id) if whole else read_sweep(store, writer.run_id, c.EXPORT)
+    swept = Sweep(store, writer.run_id, read, whole=whole, seconds=recorder.seconds)
+    writer.json("claims.json", swept.claims.to_dict("records"))
+    sizes = {"trials": len(plan.trials), "trainings": plan.trainings}
+    figures = {**swept.outcomes, **sizes, "total_seconds": time.monotonic() - options.started}
+    writer.figures(figures)
+    read.figures.update(figures)
+    if options.report:
+        path = swept.report(options.report if isinstance(options.report, Path) else None)
+        keep_report(writer, swept.page, path)
+    recorder.seconds["report"] = time.monotonic() - reporting
+    swept.seconds = _seconds(recorder, options)
+    _tell_reasons(swept, options.say)
+    if len(read.trainings) < plan.trainings:
+        back = f"{len(read.trainings):,} of {plan.trainings:,}"
+        raise SweepError(f"only {back} trainings could be read back; {options.resuming} does the rest", swept)
+    writer.finish()
+    return swept
+
+
+def _seconds(recorder: Recorder, options: Options) -> dict[str, float]:
+    seconds = {**recorder.seconds, "total": time.monotonic() - options.started}
+    return {name: round(value, 3) for name, value in seconds.items()}
+
+
+def _tell_reasons(swept: Sweep, say: Callable[[str], None]) -> None:
+    """Say why trainings failed or were refused, each reason once."""
+    counted = (
+        swept.trainings.dropna(subset=[c.REASON])
+        .groupby([c.OUTCOME, c.REASON], observed=True)
+        .size()
+        .reset_index(name="n")
+    )
+    for row in counted.head(MOST_REASONS).to_dict("records"):
+        say(f"{row['n']:,} trainings {row[c.OUTCOME]}: {row[c.REASON]}")
+    if len(counted) > MOST_REASONS:
+        say(f"and {len(counted) - MOST_REASONS:,} more reasons, in the report and the export")
+
+
+def _kinds(plan: Plan, pool: executors.WorkerPool) -> str:
+    """Return the executors that a plan will be trained with, in words."""
+    jobs = [Job(planned.trial, planned.together) for planned in plan.trials if planned.together]
+    if plan.search:
+        jobs.append(Job(plan.search.first_trial, range(plan.search.expected_trainings)))
+    return " and ".join(pool.divide(jobs)) or "serial"
+
+
+def _begun(store: Store, experiment: Experiment, plan: Plan, kind: str, workers: int) -> SweepWriter:
+    name = f"{experiment.name} {datetime.now().astimezone():%Y-%m-%d %H:%M:%S}"
+    return SweepWriter.begin(store, experiment, plan, environment(kind, workers), name)
+
+
+def _resumed(store: Store, experiment: Experiment, plan: Plan) -> SweepWriter:
+    """Return the newest unfinished sweep of this request; raise RequestError if there is none."""
+    found = unfinished(store, experiment.name)
+    for run in found:
+        if run.data.tags.get(PLAN_TAG) == plan.plan_id:
+            return SweepWriter.resume(store, run)
+    others = "; ".join(f"{run.data.tags.get(COMMAND_TAG, '?')} --resume" for run in found[:5])
+    hint = f"unfinished sweeps of {experiment.name} that asked something else: {others}" if others else "there is none"
+    raise RequestError(f"nothing to resume: no unfinished sweep of this request in {store.uri}; {hint}")

@@ -1,0 +1,150 @@
+"""Reports as files: what is read for one, where it goes, and how it is written."""
+
+import gc
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+from bench.config.claims import Printed
+from bench.config.plan import Plan, PlannedClaim
+from bench.errors import RequestError
+from bench.metrics import columns as c
+from bench.stats.claims import Verdict
+from bench.store.mlflow_store import Store
+from bench.store.reader import StoredSweep, read_plan, read_sweep
+from bench.store.writer import SweepWriter
+
+if TYPE_CHECKING:
+    from bench.report.page import Report
+
+REPORTS = Path("reports")
+REPORT = "report.html"  # what it is called beside the sweep, wherever else it is
+FIGURES = "figures"
+MOST_CURVES = 100_000  # in memory at a time: 80 MB with a hundred points each
+FEWEST_CURVES = 100  # of a trial, however many trials there are
+LOCAL_UI = "http://127.0.0.1:5000"
+
+
+@contextmanager
+def garbage_later() -> Iterator[None]:
+    """Collect no garbage meanwhile: to look for it among figures and rows again and again takes a third of a report."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def read_for_report(store: Store, sweep: str) -> StoredSweep:
+    """Read what a report needs, and no more: weights only where a claim is about them, curves of the first seeds."""
+    plan = read_plan(store, sweep)
+    with garbage_later():
+        return read_sweep(store, sweep, _columns(plan.claims), curves_read(plan))
+
+
+def _columns(claims: Sequence[PlannedClaim]) -> list[str]:
+    printed = {planned.claim.of for planned in claims if isinstance(planned.claim, Printed)}
+    weights = [name for name in (c.INITIAL_WEIGHTS, c.WEIGHTS) if name in printed]
+    return [*c.PARAMETERS, *c.SCALARS, c.PREDICTIONS, c.CURVE, *weights]
+
+
+def curves_read(plan: Plan) -> int | None:
+    """Return of how many seeds of each trial curves are read; None for all, where a verdict may depend on them."""
+    backends = {planned.trial.backend for planned in plan.trials}
+    if plan.claims or len(backends) > 1:
+        return None
+    return max(MOST_CURVES // max(len(plan.trials), 1), FEWEST_CURVES)
+
+
+def report_of(store: Store, read: StoredSweep, verdicts: Sequence[Verdict], key: int = 1) -> "Report":
+    """Return a sweep's report with the verdicts on its claims; ``key`` tells it from others on the same page."""
+    from bench.report.page import Report  # Matplotlib takes a second
+    from bench.report.sweep_data import SweepData
+
+    base, note = _mlflow(store)
+    runs = {trial_id: f"{base}/#/experiments/{read.experiment_id}/runs/{run}" for trial_id, run in read.runs.items()}
+    swept = SweepData(
+        sweep=read.info.sweep,
+        status=read.info.status,
+        started=read.info.started,
+        plan=read.plan,
+        environment=read.environment,
+        figures=read.figures,
+        trainings=read.trainings,
+        timings=read.timings,
+        cold_starts=read.cold_starts,
+        verdicts=verdicts,
+        runs=runs,
+        mlflow=note,
+        searched=read.searched,
+        curves=curves_read(read.plan),
+    )
+    return Report(swept, key)
+
+
+def _mlflow(store: Store) -> tuple[str, str]:
+    """Return where the MLflow UI is, without a password that the address may hold, and what there is to say of it."""
+    if not store.is_remote:
+        return LOCAL_UI, "The links to MLflow answer while python -m bench ui is running."
+    parts = urlsplit(store.uri)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", "")), ""
+
+
+def write_page(reports: "Sequence[Report]", path: Path) -> None:
+    """Write the page of one report or of several side by side."""
+    from bench.report.page import render
+
+    with garbage_later():
+        page = render(reports)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page, encoding="utf-8")
+
+
+def keep_report(writer: SweepWriter, report: "Report", path: Path) -> None:
+    """Keep a report that was written with its sweep, and its main figures, each an SVG file of its own."""
+    from bench.report.charts import sheet
+
+    writer.file(path, REPORT)
+    with tempfile.TemporaryDirectory() as folder:
+        for chart in report.charts():
+            (Path(folder) / f"{chart.name}.svg").write_text(sheet(chart), encoding="utf-8")
+        writer.folder(Path(folder), FIGURES)
+
+
+# ------------------------------------------------------------------ where they go
+
+
+def default_report(sweeps: Sequence[tuple[str, str]]) -> Path:
+    """Return where the report of sweeps, each with its experiment and its id, goes when nobody says."""
+    names = "-".join(dict.fromkeys(experiment for experiment, _ in sweeps))
+    return REPORTS / f"{names}-{'-'.join(sweep[:8] for _, sweep in sweeps)}.html"
+
+
+def check_report(path: Path | None) -> None:
+    """Raise RequestError for a report that cannot be written there, or in its own folder if nobody says where."""
+    if path is None:
+        _check_folder(REPORTS, f"folder {str(REPORTS)!r}")
+    else:
+        check_output(path, ".html")
+
+
+def check_output(path: Path, *suffixes: str) -> None:
+    """Raise RequestError for an output file that cannot be written, before any work."""
+    if path.suffix not in suffixes:
+        raise RequestError(f"output {str(path)!r} ends in {path.suffix!r}; allowed are {', '.join(suffixes)}")
+    _check_folder(path.parent, f"output {str(path)!r}")
+
+
+def _check_folder(folder: Path, what: str) -> None:
+    """Raise RequestError unless a file can be written there, or the folder made."""
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise RequestError(f"{what} cannot be written: {str(folder)!r} is not a folder that one may write to")

@@ -1,0 +1,112 @@
+"""Requests: what is asked in words, in Python's values, by a file or by its content, read as one experiment."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from bench.config.experiment import ADHOC, Experiment, adhoc, find_experiment, read_experiment
+from bench.config.overrides import read_overrides
+from bench.config.seeds import ALLOWED, read_until, write_seeds
+from bench.errors import RequestError
+
+DEFAULT_EXPERIMENT = "sensitivity"
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+SEEDS, HIDDEN, SEARCH = "seeds", "hidden", "search"
+Question: TypeAlias = "str | Path | Mapping[str, Any]"
+
+
+def read_request(
+    asked: Sequence[Question],
+    parameters: Mapping[str, Any] = NOTHING,
+    until: float | None = None,
+    max_seeds: int | None = None,
+) -> Experiment:
+    """Return the experiment that is asked for; raise RequestError with all that is wrong with it.
+
+    ``asked`` has the words of a command line, among them at most one experiment: its name, its path, or the content
+    of its file. ``parameters`` are further words, by their names, with values as Python has them.
+    """
+    words = [one for one in asked if isinstance(one, str) and "=" in one]
+    named = [one for one in asked if not isinstance(one, str) or "=" not in one]
+    more = _words(parameters)
+    overrides = read_overrides([*words, *more], Path.cwd())
+    if len(named) > 1:
+        raise RequestError(f"got the experiments {', '.join(map(str, named))}; allowed is one")
+    experiment = named[0] if named else DEFAULT_EXPERIMENT
+    if isinstance(experiment, Mapping):
+        content, said = _plain(experiment), [*words, *more]
+        found = read_experiment(Path(ADHOC), overrides, said, content)
+        return replace(found, until=read_until(until, max_seeds), script=_script(content, said, until, max_seeds))
+    if not isinstance(experiment, str | Path):
+        raise RequestError(
+            f"got {experiment!r}; allowed are words such as 'gate=xor', and one experiment: its name, its path, or the "
+            "content of its file as a dict"
+        )
+    request = [*map(str, asked), *more]
+    if not named and overrides:
+        return replace(adhoc(overrides, request), until=read_until(until, max_seeds))
+    found = read_experiment(find_experiment(str(experiment)), overrides, request)
+    return replace(found, until=read_until(until, max_seeds))
+
+
+def _script(content: Mapping[str, Any], words: Sequence[str], until: float | None, max_seeds: int | None) -> str:
+    """Return the line of Python that asks what no command line can."""
+    options = {"until": until, "max_seeds": max_seeds}
+    given = [f"{name}={value!r}" for name, value in options.items() if value is not None]
+    arguments = [repr(dict(content)), *map(repr, words), *given, "resume='--resume' in sys.argv"]
+    return f"import bench, sys; bench.sweep({', '.join(arguments)})"
+
+
+# ------------------------------------------------------------------ Python's values
+
+
+def _words(parameters: Mapping[str, Any]) -> list[str]:
+    """Return parameters as a command line has them; raise RequestError for values that it cannot have."""
+    options = parameters.get(SEARCH, NOTHING)
+    if not isinstance(options, Mapping):
+        raise RequestError(f"search is {options!r}; allowed is a dict of a search's options")
+    given = {name: value for name, value in parameters.items() if name != SEARCH}
+    given |= {f"{SEARCH}.{name}": value for name, value in options.items()}
+    return [f"{name}={_text(name, value)}" for name, value in given.items()]
+
+
+def _text(name: str, value: Any) -> str:
+    """Return one value as a command line has it: ``2,3``, ``0:100``, ``true``."""
+    value = _plain(value, name.rpartition(".")[2])
+    if isinstance(value, Mapping):
+        raise RequestError(f"{name} is {value!r}; allowed are values, lists of them, and ranges such as '2..16'")
+    if not isinstance(value, list):
+        return str(value).lower() if isinstance(value, bool) or value is None else str(value)
+    if not value:
+        raise RequestError(f"{name} is an empty list; allowed is at least one value")
+    return ",".join(_text("", item) for item in value)
+
+
+def _plain(value: Any, name: str = "") -> Any:
+    """Return a value as an experiment file has it: NumPy's as Python's, every sequence as a list, paths as text.
+
+    Seeds that follow each other are ``0:100``, and a tuple of hidden layers is ``4-4``: a list of them is several.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item, str(key)) for key, item in value.items()}
+    if name == HIDDEN and isinstance(value, tuple):
+        return "-".join(map(str, value)) or "0"
+    if name == SEEDS and isinstance(value, range) and value and value.step == 1:
+        return f"{value.start}:{value.stop}"  # it may be too long to be written out
+    if hasattr(value, "tolist"):
+        value = value.tolist()  # a NumPy scalar's is Python's own number
+    if isinstance(value, Path):
+        return str(value)
+    if not isinstance(value, Iterable) or isinstance(value, str):
+        return value
+    items = [_plain(item, name if name == HIDDEN else "") for item in value]
+    return _seeds(value, items) if name == SEEDS else items
+
+
+def _seeds(given: object, seeds: list[Any]) -> Any:
+    if not seeds:
+        raise RequestError(f"seeds is {given!r}, which holds no seed; allowed are {ALLOWED}")
+    whole = all(isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 for seed in seeds)
+    return write_seeds(sorted(set(seeds))) if whole else seeds

@@ -1,0 +1,231 @@
+"""A sweep that is stored: its frames, its claims, its findings and its report, each read when it is asked for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from bench.config.plan import Plan
+from bench.metrics import columns as c
+from bench.model.labels import USUAL, bare, varying
+from bench.model.outcome import Result
+from bench.notebook import sweep_html
+from bench.report.number_format import interval, percent_interval, plural
+from bench.report_files import check_report, default_report, read_for_report, report_of, write_page
+from bench.stats import proportions, survival
+from bench.stats.block_analysis import DIGITS, SEED, trial_table
+from bench.stats.claims import Verdict, check_claims, verdict_rows
+from bench.store.mlflow_store import Store
+from bench.store.reader import StoredSweep, exported, read_plan, read_sweep
+
+if TYPE_CHECKING:
+    from bench.report.charts import Finding
+    from bench.report.page import Report
+    from bench.stats.search_results import SearchResults
+
+MOST_ROWS = 20  # of a sweep that is shown
+TRAININGS, SOLVED_RATE, MEDIAN = "trainings", "solved_rate", "median_solved_at"
+INTERVALS = {  # of `Sweep.trials`: what each estimate, and the ends of its 95 % interval, are called elsewhere
+    SOLVED_RATE: (proportions.RATE, proportions.LOW, proportions.HIGH),
+    MEDIAN: (survival.MEDIAN, survival.MEDIAN_LOW, survival.MEDIAN_HIGH),
+    survival.RMST: (survival.RMST, survival.RMST_LOW, survival.RMST_HIGH),
+    survival.ERT: (survival.ERT, survival.ERT_LOW, survival.ERT_HIGH),
+}
+
+
+class Sweep:
+    """A sweep in a store: what was planned, every training, and what they show.
+
+    `bench.sweep` and `bench.load` return one. Everything is read, or computed, when it is first asked for, and kept;
+    a sweep that is still running is read anew with `bench.load`. In a notebook it is shown as a table of its trials.
+
+    Attributes:
+        id: its name for ever: that of its run in MLflow, 32 hexadecimal digits
+        seconds: what this process waited for, by name, where it was carried out here; empty for one that was loaded
+
+    """
+
+    id: str
+    seconds: Mapping[str, float]
+
+    def __init__(
+        self,
+        store: Store,
+        sweep: str,
+        read: StoredSweep | None = None,
+        *,
+        whole: bool = False,
+        plan: Plan | None = None,
+        seconds: Mapping[str, float] | None = None,
+    ) -> None:
+        """Take up a stored sweep; ``read`` is what was read of it before: the ``whole`` of it, or what is exported."""
+        self.id = sweep
+        self.seconds = dict(seconds or {})
+        self._store = store
+        if plan is not None:
+            self.__dict__["plan"] = plan
+        if read is not None:
+            self.__dict__["_whole" if whole else "_rows"] = read
+
+    @cached_property
+    def _whole(self) -> StoredSweep:
+        """All that a report needs."""
+        return read_for_report(self._store, self.id)
+
+    @cached_property
+    def _rows(self) -> StoredSweep:
+        """At least all that is exported."""
+        return self.__dict__.get("_whole") or read_sweep(self._store, self.id, c.EXPORT)
+
+    @property
+    def status(self) -> str:
+        """How it stands, as MLflow calls it: FINISHED, RUNNING, or KILLED where it was interrupted."""
+        return str(self._store.client.get_run(self.id).info.status)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What was planned: experiment, title, command, trials, claims and search, as the sweep keeps them."""
+        known = self.__dict__.get("_whole") or self.__dict__.get("_rows")
+        return known.plan if known else read_plan(self._store, self.id)
+
+    @cached_property
+    def trainings(self) -> pd.DataFrame:
+        """One row per training, in the order of the trials and by seed: what ``python -m bench export`` writes.
+
+        ``outcome`` is solved, slow, stuck, diverged, failed or unsupported, the last two with a ``reason``;
+        ``solved_at`` and ``correct_at`` are iterations, missing where that never happened; ``iteration_us`` are
+        microseconds, to be compared only where ``alone``.
+        """
+        return exported(self._rows.trainings)
+
+    @cached_property
+    def outcomes(self) -> dict[str, int]:
+        """How many trainings were solved, slow, stuck, diverged, failed and unsupported."""
+        found = self._rows.trainings[c.OUTCOME]
+        return {str(result): int((found == result).sum()) for result in Result}
+
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """One row per trial, in the plan's order: its parameters, what became of its trainings, and how well it does.
+
+        ``trainings`` is how many are planned: the sum of the counts by outcome and of those ``missing``. Estimates
+        have the ends of their 95 % intervals beside them, in ``_low`` and ``_high``: ``solved_rate`` (Wilson);
+        ``median_solved_at`` in iterations, by Kaplan and Meier, missing where fewer than half have solved; ``rmst``,
+        the mean of iterations to solution, what is unsolved counting at the budget; ``ert``, all iterations that were
+        spent for each solution, infinite where there is none. They are over all seeds of the trial, and missing where
+        its backend refused it.
+        """
+        rows = self._rows.trainings
+        table = trial_table(self.plan)
+        planned = table[list(c.PARAMETERS)].reset_index()
+        if planned[c.HIDDEN].astype(str).str.isdigit().all():
+            planned[c.HIDDEN] = planned[c.HIDDEN].astype(np.int64)
+        counts = proportions.ledger(rows, table["planned"]).rename(columns={proportions.PLANNED: TRAININGS})
+        rates = proportions.solved_rates(rows, [c.TRIAL_ID]).set_index(c.TRIAL_ID)
+        times = survival.times_to_solution(rows, SEED).set_index(c.TRIAL_ID)
+        found = {
+            f"{name}{end}": known[column].rename(index=str)
+            for name, columns in INTERVALS.items()
+            for known in (rates if name == SOLVED_RATE else times,)
+            for end, column in zip(("", "_low", "_high"), columns, strict=True)
+        }
+        return planned.join(counts, on=c.TRIAL_ID).join(pd.DataFrame(found), on=c.TRIAL_ID)
+
+    @cached_property
+    def _verdicts(self) -> list[Verdict]:
+        claims = self.plan.claims
+        return check_claims(claims, self._whole.trainings) if claims else []
+
+    @cached_property
+    def claims(self) -> pd.DataFrame:
+        """One row per claim of the experiment: id, source, what, expected, observed, and whether it ``holds``."""
+        names = [declared.name for declared in fields(Verdict)]
+        return pd.DataFrame(verdict_rows(self._verdicts), columns=names).astype({"holds": bool})
+
+    @cached_property
+    def page(self) -> "Report":
+        """Its report before it is written: every section, and the figures."""
+        return self.part(1)
+
+    def part(self, key: int) -> "Report":
+        """Return its part of a report on several sweeps; ``key`` tells it from the others."""
+        return report_of(self._store, self._whole, self._verdicts, key)
+
+    @property
+    def findings(self) -> "Sequence[Finding]":
+        """Up to ten sentences that say what there is to know, each with its ``evidence``: interval and n."""
+        return self.page.findings
+
+    @property
+    def search_results(self) -> "SearchResults | None":
+        """What its search found: ``held_out`` has the best on other seeds, a row each; None where it has no search."""
+        return self.page.search_results if self.plan.search else None
+
+    def report(self, path: str | Path | None = None) -> Path:
+        """Write its report, one HTML file that needs no network, and return where it is.
+
+        Args:
+            path: a file that ends in .html; by default ``reports/EXPERIMENT-ID.html`` in the working folder
+
+        Raises:
+            RequestError: the file cannot be written there
+
+        """
+        return write_report([self], path)
+
+    def __repr__(self) -> str:
+        """Show its name, what became of its trainings, and its trials."""
+        rows, more = self._shown()
+        return "\n".join([f"Sweep {self._headline()}", rows.to_string(index=False), *([more] if more else [])])
+
+    def _repr_html_(self) -> str:
+        """Show the same in a notebook."""
+        return sweep_html(self._headline(), *self._shown())
+
+    def _headline(self) -> str:
+        counts = [f"{count:,} {name}" for name, count in self.outcomes.items() if count]
+        asked = plural(self.plan.trainings, "training")
+        became = f": {', '.join(counts)}" if counts else ""
+        return f"{self.id[:8]} of {self.plan.question.experiment}, {self.status.lower()}, {asked}{became}"
+
+    def _shown(self) -> tuple[pd.DataFrame, str]:
+        """Return a row of words per trial, what varies first, and how many more there are."""
+        listed = self.trials.to_dict("records")
+        names = varying(listed) or list(USUAL)  # type: ignore[arg-type]  # columns are named by text
+        rows = [
+            {
+                **{name: bare(name, trial[name], DIGITS) for name in names},
+                "solved [95 % interval]": _rate(trial),
+                "median iterations": _median(trial),
+            }
+            for trial in listed[:MOST_ROWS]
+        ]
+        more = len(listed) - MOST_ROWS
+        return pd.DataFrame(rows), f"and {plural(more, 'more trial')}, in .trials" if more > 0 else ""
+
+
+def write_report(sweeps: Sequence[Sweep], path: str | Path | None = None) -> Path:
+    """Write the report of one sweep, or of several side by side, and return where it is."""
+    target = None if path is None else Path(path)
+    check_report(target)
+    pages = [one.part(key) if key > 1 else one.page for key, one in enumerate(sweeps, 1)]
+    target = target or default_report([(page.data.plan.question.experiment, page.data.sweep) for page in pages])
+    write_page(pages, target)
+    return target.resolve()
+
+
+def _rate(trial: Mapping[Any, Any]) -> str:
+    values = [trial[f"{SOLVED_RATE}{end}"] for end in ("", "_low", "_high")]
+    return "–" if pd.isna(values[0]) else percent_interval(*values)
+
+
+def _median(trial: Mapping[Any, Any]) -> str:
+    """Write a median with its interval; that it is beyond the budget where fewer than half have solved."""
+    if pd.isna(trial[SOLVED_RATE]):
+        return "–"
+    values = [trial[f"{MEDIAN}{end}"] for end in ("", "_low", "_high")]
+    return f"> {trial[c.ITERATIONS]:,}" if pd.isna(values[0]) else interval(*values)

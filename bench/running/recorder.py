@@ -1,0 +1,309 @@
+"""What a sweep has planned, trained and written.
+
+It is written in an order in which a kill leaves nothing half true: the plan before any of it is trained, trainings at
+least once a second, samples of timings after their trainings, a trial's run after all of its trainings.
+"""
+
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+
+from bench.config.experiment import Experiment
+from bench.config.plan import Plan, PlannedTrial
+from bench.config.seeds import compact
+from bench.metrics import columns as c
+from bench.model.labels import labels
+from bench.model.outcome import Record
+from bench.model.timing import Sample
+from bench.running.chunks import Job
+from bench.store.tables import ArrowTable, by_trial, concat, frame, rows, seeds_of, split, stack
+from bench.store.writer import Summary, SweepWriter
+
+FLUSH_S = 1.0  # the most work that a kill can lose, beside what was being trained
+MOST_CURVES = 100_000  # trainings of open trials whose curves are in memory at a time: 160 MB
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+WAITED = ("import", "prepare", "train", "time", "optuna", "track")  # what this process spent its seconds on
+WORKED = ("workers_train", "workers_compile")  # what all workers together spent theirs on
+
+Describe = Callable[[pd.DataFrame], tuple[Mapping[str, float], Mapping[str, Sequence[tuple[int, float]]]]]
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """The statistics that a sweep needs; running knows none, they are handed in.
+
+    ``half_width`` is of the interval of so many solved of so many trainings, ``seeds_for_half_width`` how many
+    trainings a solved rate takes for it. ``describe_trial`` and ``describe_training`` sum trainings up for MLflow.
+    """
+
+    half_width: Callable[[int, int], float]
+    seeds_for_half_width: Callable[[float, float], int]
+    describe_trial: Describe
+    describe_training: Describe
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a strategy wants next: a plan, of which all that is missing is to be trained.
+
+    ``alone`` asks for the trainings that are timed with nothing beside them, otherwise for all others. Runs of
+    ``open`` trials are not written when they are complete: more seeds will be added, or the strategy closes them.
+    ``names`` has what runs of new trials are called; ``activity`` and ``message`` are for the terminal.
+    """
+
+    plan: Plan
+    activity: str = "training"
+    alone: bool = False
+    open: Collection[str] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    message: str = ""
+
+
+@dataclass
+class _Trial:
+    """A planned trial and its trainings so far; it is closed once its run is written and its curves are dropped."""
+
+    planned: PlannedTrial
+    tables: list[ArrowTable] = field(default_factory=list)
+    trained: int = 0
+    closed: bool = False
+
+    @property
+    def trial_id(self) -> str:
+        return self.planned.trial.trial_id
+
+    @property
+    def complete(self) -> bool:
+        return self.trained == self.planned.trainings
+
+    @property
+    def curves(self) -> int:
+        """How many of its trainings are in memory with their curves."""
+        return sum(table.num_rows for table in self.tables if c.CURVE in table.column_names)
+
+    @property
+    def last_curve_seed(self) -> int:
+        """The last seed whose curve is written."""
+        seeds = self.planned.seeds
+        return int(seeds[min(len(seeds), c.CURVES_PER_TRIAL) - 1])
+
+
+class Recorder:
+    """The plan of a sweep, what has come back of it, and the writing of both."""
+
+    def __init__(
+        self, experiment: Experiment, plan: Plan, writer: SweepWriter, statistics: Statistics, *, training_runs: bool
+    ) -> None:
+        """Prepare for a plan that is written already; ``training_runs`` asks for an MLflow run per training as well."""
+        self.experiment, self.plan, self.writer = experiment, plan, writer
+        self.seconds = dict.fromkeys((*WAITED, *WORKED), 0.0)
+        self._statistics, self._training_runs = statistics, training_runs
+        self._columns = c.SCORED if plan.search else (c.SEED, c.SOLVED)  # what strategies ask of trainings
+        self._trials: dict[str, _Trial] = {}
+        self._names: dict[str, str] = {}
+        self._open: frozenset[str] = frozenset()
+        self._curves = 0  # trainings that are in memory with their curves
+        self._interrupted: dict[str, ArrowTable] = {}  # by trial, what an interrupted sweep trained of later steps
+        self._written_plan: Plan | None = plan
+        self._written_runs: set[str] = set()
+        self._unwritten: list[ArrowTable] = []
+        self._samples: list[Sample] = []  # not yet written
+        self._flushed = time.monotonic()
+
+    def resume(self) -> int:
+        """Take up what an interrupted sweep has written; return how many trainings that is."""
+        table = self.writer.trained()
+        self._interrupted = by_trial(table)
+        self._written_runs = self.writer.finished_trials()
+        self._written_plan = None  # it may be of any step, or cut off
+        return int(table.num_rows)
+
+    @property
+    def replaying(self) -> bool:
+        """Whether an interrupted sweep has trainings that no step has planned yet."""
+        return bool(self._interrupted)
+
+    def begin(self, step: Step) -> bool:
+        """Plan a step and have that written; return whether it is new, not one that was trained before an interrupt.
+
+        Of one that was, the written plan has at least what this one has.
+        """
+        with self.clock("track"):
+            self.plan, self._open = step.plan, frozenset(step.open)
+            self._names = {**_labels(step.plan, {*step.names, *self._names}), **step.names, **self._names}
+            resumed = sum([self._extend(planned) for planned in step.plan.trials])
+            new = bool(self.missing(alone=step.alone)) or not (resumed or self.replaying)
+            if new:
+                self._write_plan()
+            self._write_runs(list(self._trials.values()))
+        return new
+
+    def _extend(self, planned: PlannedTrial) -> int:
+        """Plan a trial, or more seeds of it; return how many of them an interrupted sweep has trained."""
+        trial = self._trials.setdefault(planned.trial.trial_id, _Trial(planned))
+        trial.closed = trial.closed and trial.planned is planned
+        trial.planned = planned
+        if trial.trial_id not in self._interrupted:
+            return 0
+        table, later = split(self._interrupted.pop(trial.trial_id), planned.seeds)
+        if later.num_rows:
+            self._interrupted[trial.trial_id] = later
+        self._add(trial, table)
+        return int(table.num_rows)
+
+    def missing(self, *, alone: bool) -> list[Job]:
+        """Return the planned trainings that have not come back: of those that are timed alone, or of all others."""
+        jobs = []
+        for trial in self._trials.values():
+            seeds = trial.planned.alone if alone else trial.planned.together
+            if seeds and not trial.complete:
+                done = {seed for table in trial.tables for seed in seeds_of(table)}
+                missing = compact([seed for seed in seeds if seed not in done]) if done else seeds
+                jobs += [Job(trial.planned.trial, missing, alone)] if missing else []
+        return jobs
+
+    def trainings(self, trial_id: str, seeds: Sequence[int]) -> pd.DataFrame:
+        """Return what came of a trial's trainings with some seeds, in their order.
+
+        Whether they solved their gate and, in a sweep with a search, all that objectives are computed from.
+        """
+        trial = self._trials[trial_id]
+        data = frame(stack([table.select(self._columns) for table in trial.tables]), self._columns).sort_values(c.SEED)
+        some = data[data[c.SEED].isin(seeds)].reset_index(drop=True)
+        return some.assign(**{c.WEIGHTS_COUNT: trial.planned.trial.network.parameters})
+
+    def add(self, records: Iterable[Record], samples: Iterable[Sample] = ()) -> int:
+        """Take up what came back, and write the runs of trials that it completes; return how many trainings it is."""
+        with self.clock("track"):
+            count, complete = 0, []
+            for record in records:
+                if record.outcome is not None and not record.alone:
+                    self.seconds["workers_train"] += float(record.outcome.seconds_TC.sum())
+                    self.seconds["workers_compile"] += record.outcome.compile_seconds
+                trial = self._trials[record.trial.trial_id]
+                table = rows(record, trial.last_curve_seed)
+                self._unwritten.append(table)
+                self._add(trial, table)
+                count += int(table.num_rows)
+                if trial.complete:
+                    complete.append(trial)
+            self._samples += samples
+            if complete or time.monotonic() - self._flushed > FLUSH_S:
+                self.flush()
+            self._write_runs(complete)
+        return count
+
+    def _add(self, trial: _Trial, table: ArrowTable) -> None:
+        """Account for trainings; where curves are too many to keep, those of all open trials are dropped."""
+        trial.trained += table.num_rows
+        trial.tables.append(table.select(c.RESUMED))
+        self._curves += table.num_rows
+        if self._curves > MOST_CURVES and trial.trial_id in self._open:
+            for trial_id in self._open & self._trials.keys():
+                self._drop_curves(self._trials[trial_id])
+
+    def _drop_curves(self, trial: _Trial) -> None:
+        """Keep of trainings what strategies ask: the rest is in the shards, or will be before it is needed."""
+        self._curves -= trial.curves
+        trial.tables = [table.select(self._columns) for table in trial.tables]
+
+    def flush(self) -> None:
+        """Write all that has come back: from here on it is safe."""
+        if self._unwritten:
+            self.writer.shard(concat(self._unwritten))
+        if self._samples:  # after the rows: a sample that is there is never taken again
+            self.writer.timings(self._samples)
+        self._unwritten, self._samples = [], []
+        self._flushed = time.monotonic()
+
+    def close(self, trial_id: str, tags: Mapping[str, str] = NOTHING, metrics: Mapping[str, float] = NOTHING) -> None:
+        """Write the run of an open trial with these tags and metrics, or log them with the run that it has."""
+        with self.clock("track"):
+            if trial_id in self._written_runs:
+                self.writer.note(trial_id, tags, metrics)
+            self._close([self._trials[trial_id]], tags, metrics)
+
+    def finish(self) -> None:
+        """Write the plan, where that of a later step is there that was never reached, and which runs trials have."""
+        with self.clock("track"):
+            self._write_plan()
+            self.writer.keep_runs()
+
+    def _write_plan(self) -> None:
+        if self.plan is not self._written_plan:
+            self.writer.plan(self.plan)
+            self._written_plan = self.plan
+
+    def _write_runs(self, trials: Sequence[_Trial]) -> None:
+        """Write the runs of those trials that are complete and not open."""
+        self._close([t for t in trials if t.complete and not t.closed and t.trial_id not in self._open])
+
+    def _close(
+        self, trials: Sequence[_Trial], tags: Mapping[str, str] = NOTHING, metrics: Mapping[str, float] = NOTHING
+    ) -> None:
+        """Write the runs of trials that have none yet, and drop their curves."""
+        for trial, data in self._described([t for t in trials if t.trial_id not in self._written_runs]):
+            summary = Summary(*self._statistics.describe_trial(data))
+            summary = replace(summary, metrics={**summary.metrics, **metrics})
+            self.writer.trial(trial.planned, self._names[trial.trial_id], summary, self._training_summaries(data), tags)
+            self._written_runs.add(trial.trial_id)
+        for trial in trials:
+            self._drop_curves(trial)
+            trial.closed = True
+
+    def _training_summaries(self, data: pd.DataFrame) -> Iterator[tuple[int, Summary]]:
+        """Yield what each training's run shows, by its seed, where they have runs."""
+        for place in range(len(data)) if self._training_runs else ():
+            training = data.iloc[[place]]
+            yield int(training[c.SEED].iloc[0]), Summary(*self._statistics.describe_training(training))
+
+    def _described(self, trials: Sequence[_Trial]) -> Iterator[tuple[_Trial, pd.DataFrame]]:
+        """Yield trials with all that their runs are made from; of what was dropped, some is read back at a time.
+
+        A trial that cannot be read back whole is left for --resume.
+        """
+        dropped = []
+        for trial in trials:
+            if trial.curves == trial.trained:
+                yield trial, frame(concat(trial.tables))
+            else:
+                dropped.append(trial)
+        parts = _parts(dropped)
+        last_seeds = [{trial.trial_id: trial.last_curve_seed for trial in part} for part in parts]
+        for part, table in zip(parts, self.writer.described(last_seeds) if parts else (), strict=True):
+            tables = by_trial(table)
+            for trial in part:
+                if (found := tables.get(trial.trial_id)) is not None and found.num_rows == trial.planned.trainings:
+                    yield trial, frame(found)
+
+    @contextmanager
+    def clock(self, what: str) -> Iterator[None]:
+        """Add the seconds spent here, but for those of tracking."""
+        started, tracked = time.monotonic(), self.seconds["track"]
+        yield
+        self.seconds[what] += time.monotonic() - started - (self.seconds["track"] - tracked)
+
+
+def _labels(plan: Plan, named: Collection[str]) -> dict[str, str]:
+    """Return names for the runs of all trials that have none: what distinguishes each within its block."""
+    trials = [planned for planned in plan.trials if planned.trial.trial_id not in named]
+    found = labels([planned.trial.parameters for planned in trials], [planned.blocks[0] for planned in trials])
+    return {planned.trial.trial_id: name for planned, name in zip(trials, found, strict=True)}
+
+
+def _parts(trials: Sequence[_Trial]) -> list[list[_Trial]]:
+    """Return trials in parts that can be held in memory with their curves."""
+    parts: list[list[_Trial]] = []
+    size = MOST_CURVES
+    for trial in trials:
+        if size + trial.trained > MOST_CURVES:
+            parts.append([])
+            size = 0
+        parts[-1].append(trial)
+        size += trial.trained
+    return parts
