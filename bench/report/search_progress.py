@@ -44,6 +44,7 @@ def history_chart(found: SearchResults, name: str) -> Chart:
     several = len(shown) > 1
     data = history.drop(columns=BEST, errors="ignore") if flat else history
     title = _history_title(found, flat=flat)
+    what = "Each objective" if several else measured_words(found, next(iter(shown)))
     given_up = int((history[STATE] == PRUNED).sum())
     pruned = f", {given_up:,} of them given up early" if given_up else ""
     return Chart(
