@@ -302,5 +302,5 @@ def caveats(data: SweepData, ledger: Content, rates: Sequence[Content], backends
 def _reasons(trainings: pd.DataFrame) -> list[tuple[int, str, str]]:
     """Return why trainings failed or were refused, each reason once: how many, their outcome, and the reason."""
     lost = trainings[trainings[c.REASON].notna() & measures.never_trained(trainings)]
-    counts = lost[[c.OUTCOME, c.REASON]].astype(str).value_counts(sort=False)
-    return [(count, outcome, reason) for (outcome, reason), count in counts.items()]
+    counts = lost[[c.OUTCOME, c.REASON]].astype(str).value_counts(sort=False).reset_index(name="n")
+    return list(zip(counts["n"], counts[c.OUTCOME], counts[c.REASON], strict=True))

@@ -1,5 +1,7 @@
 """What the search found: its best trials on seeds that did not choose them, beside the references, and how it went."""
 
+from functools import partial
+
 import pandas as pd
 
 from bench.config.search_space import Range
@@ -104,7 +106,7 @@ def _table(found: SearchResults, planned: pd.DataFrame) -> Table:
         numbers("rank", RANK, of_row=lambda row: NONE if row[KIND] == REFERENCE else str(row[RANK])),
         text("trial", _title, title=lambda row: row[c.TRIAL_ID], kind=lambda _: "name"),
         *_values(found),
-        *(Column(limit, lambda row, limit=limit: LIMITS[row[limit]]) for limit in limits),
+        *(Column(limit, partial(_limit, limit)) for limit in limits),
         *(_parameter(found, name) for name in found.space),
         text("command", "command", command=lambda _: True),
     ]
@@ -172,6 +174,10 @@ def _parameter(found: SearchResults, name: str) -> Column:
 
 
 # ------------------------------------------------------------------ what else there is to say
+
+
+def _limit(limit: str, row: Row) -> Cell:
+    return LIMITS[row[limit]]
 
 
 def _edges(found: SearchResults) -> str:

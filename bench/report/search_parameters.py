@@ -221,7 +221,8 @@ def _parts(scales: Sequence[Scale]) -> NDArray[np.int64]:
 
 def _cell(places_T2: Floats, parts: NDArray[np.int64] | int) -> NDArray[np.int64]:
     """Return the cells [T, 2] that places are in, where each axis has so many."""
-    return np.minimum((places_T2 * parts).astype(int), np.asarray(parts) - 1)
+    cells: NDArray[np.int64] = np.minimum((places_T2 * parts).astype(int), np.asarray(parts) - 1)
+    return cells
 
 
 def _scattered(axes: Axes, places_T2: Floats, finite: Flags) -> None:

@@ -17,7 +17,7 @@ from bench.report.charts import Chart
 from bench.report.colours import DIM, EFFECT, INK
 from bench.report.drawing import Floats, area, blank, end_margin, line, name_ends, panel, plain, write
 from bench.report.number_format import OBJECTIVES, axis_words, percent, plural, short
-from bench.report.search_findings import is_flat
+from bench.report.search_findings import is_flat, measured_words
 from bench.report.search_scales import Trials, as_floats, finite_ends, mark_style, title_axis, value_axis
 from bench.stats.holdout import FEASIBLE, NUMBER, PRUNED, STATE
 from bench.stats.proportions import HIGH, LOW
