@@ -7,7 +7,6 @@ import shutil
 import sqlite3
 import tempfile
 import urllib.error
-import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from functools import cached_property
