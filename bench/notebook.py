@@ -43,7 +43,7 @@ class NotebookProgress(SweepProgress):
         """Leave the bar as it stands."""
         self._show()
 
-    def say(self, line: str) -> None:
+    def print(self, line: str) -> None:
         """Print a line below the cell."""
         print(line)  # noqa: T201 - this is what it is for
 

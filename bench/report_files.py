@@ -65,7 +65,7 @@ def curves_read(plan: Plan) -> int | None:
 def report_of(store: Store, read: StoredSweep, verdicts: Sequence[Verdict], key: int = 1) -> "Report":
     """Return a sweep's report with the verdicts on its claims; ``key`` tells it from others on the same page."""
     from bench.report.page import Report  # Matplotlib takes a second
-    from bench.report.sections import SweepData
+    from bench.report.sweep_data import SweepData
 
     base, note = _mlflow(store)
     runs = {trial_id: f"{base}/#/experiments/{read.experiment_id}/runs/{run}" for trial_id, run in read.runs.items()}

@@ -17,7 +17,7 @@ from bench.notebook import sweep_html
 from bench.report.number_format import interval, percent_interval, plural
 from bench.report_files import check_report, default_report, read_for_report, report_of, write_page
 from bench.stats import proportions, survival
-from bench.stats.block_analysis import DIGITS, SEED, trial_table
+from bench.stats.block_analysis import DIGITS, PLANNED, SEED, trial_table
 from bench.stats.claims import Verdict, check_claims, verdict_rows
 from bench.store.mlflow_store import Store
 from bench.store.reader import StoredSweep, exported, read_plan, read_sweep
@@ -124,7 +124,7 @@ class Sweep:
         planned = table[list(c.PARAMETERS)].reset_index()
         if planned[c.HIDDEN].astype(str).str.isdigit().all():
             planned[c.HIDDEN] = planned[c.HIDDEN].astype(np.int64)
-        counts = proportions.ledger(rows, table["planned"]).rename(columns={proportions.PLANNED: TRAININGS})
+        counts = proportions.ledger(rows, table[PLANNED]).rename(columns={proportions.PLANNED: TRAININGS})
         rates = proportions.solved_rates(rows, [c.TRIAL_ID]).set_index(c.TRIAL_ID)
         times = survival.times_to_solution(rows, SEED).set_index(c.TRIAL_ID)
         found = {

@@ -291,7 +291,7 @@ def test_however_it_is_asked_the_rows_are_those_of_the_command_line(bench, folde
         own = swept.trainings.drop(columns=c.ITERATION_US)
         pd.testing.assert_frame_equal(own, ours, check_dtype=False)
         assert swept.status == "FINISHED"
-    assert asked[0].plan["command"] == "python -m bench sweep hidden=0,3 " + " ".join(
+    assert asked[0].plan.question.command == "python -m bench sweep hidden=0,3 " + " ".join(
         w for w in WORDS if "hidden" not in w
     )
 
@@ -423,7 +423,7 @@ def test_a_search_has_its_best_on_other_seeds(folder):
     swept = api.sweep(
         gate="or", hidden="2..6", learning_rate="0.5..20:log", iterations=100, search=options, progress=False
     )
-    assert len(swept.plan["search"]["studies"][0]["trials"]) == 4
+    assert len(swept.plan.proposals.studies[0].trials) == 4
     assert len(swept.search_results.held_out) >= 2
     assert swept.seconds["optuna"] > 0
 
@@ -475,7 +475,7 @@ def test_a_store_that_fails_is_an_error_with_the_sweep(folder, monkeypatch):
             api.sweep(**LONG)
     assert "Go on with the same call and resume=True" in str(failed.value)
     assert 0 < sum(failed.value.sweep.outcomes.values()) < 24
-    assert len(failed.value.sweep.plan["trials"]) == 2
+    assert len(failed.value.sweep.plan.trials) == 2
 
 
 def test_it_is_silent_where_nobody_looks(folder, capfd):

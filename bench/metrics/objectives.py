@@ -15,7 +15,7 @@ from scipy.stats import wilcoxon
 
 from bench.errors import RequestError
 from bench.metrics import columns as c
-from bench.metrics.measures import LOG_MSE, SOLVED, measured
+from bench.metrics.measures import LOG_MSE, SOLVED, measured, time_to_solution
 from bench.model.parameters import choice, number
 
 Floats = NDArray[np.float64]
@@ -49,10 +49,8 @@ class Objective:
 
 
 def _times(trainings: pd.DataFrame) -> Floats:
-    """Return min(time to solution, budget) ``[T]`` in iterations, of what is solved at the end; else the budget."""
-    budget = trainings[c.ITERATIONS].to_numpy(dtype=np.float64)
-    at = trainings[c.SOLVED_AT].to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.where(trainings[c.SOLVED].to_numpy(dtype=bool), np.fmin(at, budget), budget)
+    """Return min(time to solution, budget) ``[T]`` in iterations."""
+    return np.asarray(np.minimum(time_to_solution(trainings), trainings[c.ITERATIONS].to_numpy(dtype=np.float64)))
 
 
 def _log_errors(trainings: pd.DataFrame) -> Floats:

@@ -13,12 +13,12 @@ from bench.metrics import columns as c
 from bench.model.labels import USUAL, varying, word
 from bench.model.trial import BACKENDS
 from bench.report import drawing
-from bench.report.charts import Cell, Chart, Column, Row, Table, numbers, tabulate, text
+from bench.report.charts import Cell, Chart, Column, Content, Row, Table, numbers, tabulate, text
 from bench.report.colours import BACKEND
 from bench.report.drawing import panel
 from bench.report.layout import grouped, sort_by
 from bench.report.number_format import from_to, plural, short
-from bench.report.sections import Content, Section, SweepData
+from bench.report.sweep_data import SweepData
 from bench.stats import agreement, timings
 from bench.stats.block_analysis import NAME, highest, in_words
 
@@ -59,9 +59,6 @@ def backends(data: SweepData) -> Content | None:
         "table": table,
     }
     return found if any(found[part] for part in ("agreements", "timings", "cold", "beside")) else None
-
-
-SECTION = Section("backends", "Backends", "Which backend?", "Whether they train alike, and how fast", backends)
 
 
 def _fastest(table: pd.DataFrame, names: Sequence[str]) -> dict[str, Any] | None:
@@ -192,8 +189,7 @@ def _throughput_chart(table: pd.DataFrame, names: list[str]) -> Chart:
         f"with {plural(int(best[c.TOGETHER]), 'training')} side by side",
         subtitle="Iterations of one training per second against the number of trainings that advance together: median "
         f"and quartiles over {from_to(table[timings.ROUNDS])} rounds; both axes logarithmic.",
-        caption="Dashed, hollow and marked ≠: disagrees with the numpy loop, so that its speed means nothing."
-        + (f" The first {MANY_PANELS} of {len(groups)} settings." if len(groups) > MANY_PANELS else ""),
+        note=f" The first {MANY_PANELS} of {len(groups)} settings." if len(groups) > MANY_PANELS else "",
         alt=f"Throughput by trainings side by side, a line per backend, up to {table[timings.PER_S].max():.3g}.",
         panels=[panel(title, throughput(rows, sizes, ends)) for title, rows in groups[:MANY_PANELS]],
         data=table,
@@ -259,7 +255,6 @@ def _beside(data: SweepData) -> Content | None:
         title="What an iteration took in this sweep",
         subtitle="Median time per iteration of one training, with quartiles; microseconds, logarithmic; "
         f"n = {from_to(shown[timings.COUNT])} trainings per trial.",
-        caption="A training's share of all that advanced side by side.",
         alt="Microseconds per iteration by trial, coloured by backend.",
         panels=[panel("", iteration_times(shown), wide=True)],
         data=shown,

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from bench.report.drawing import Panel, inline
-from bench.report.number_format import whole
+from bench.report.number_format import interval, percent_interval, whole
+from bench.stats.proportions import HIGH, LOW, RATE
 
 SIZE = re.compile(r'<svg(?=[^>]*? width="([\d.]+)pt")(?=[^>]*? height="([\d.]+)pt")')
 NAMES = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
@@ -19,6 +20,7 @@ ESCAPED = '%\n "#<>&'  # in the address of a download, the escape itself first
 SHEET_COLUMNS = 3
 HEADING, SUBHEADING, GAP = 44, 16, 14  # points
 Row = Mapping[Any, Any]
+Content = dict[str, Any]  # what a template shows
 
 
 @dataclass(frozen=True)
@@ -34,19 +36,20 @@ class Finding:
 class Chart:
     """A figure of the page.
 
-    ``name`` is its anchor; the title states what it shows, the subtitle the measure, the unit and n, the caption how
-    to read it, ``alt`` the same for who cannot see it. ``legend`` has (name, colour). ``more`` panels are folded away.
+    ``name`` is its anchor; the title states what it shows, the subtitle the measure, the unit and n, ``alt`` the same
+    for who cannot see it. How to read it stands in the template, and after that the ``note``, of what is not drawn.
+    ``legend`` has (name, colour). ``more`` panels are folded away.
     """
 
     name: str
     title: str
     subtitle: str
-    caption: str
     alt: str
     panels: Sequence[Panel]
     data: pd.DataFrame
     legend: Sequence[tuple[str, str]] = ()
     more: Sequence[Panel] = ()
+    note: str = ""
 
     def drawings(self, key: int | str, panels: Sequence[Panel], start: int = 0) -> list[tuple[Panel, str]]:
         """Return panels with their SVG as part of a page; ``key`` keeps the names of several sweeps apart."""
@@ -191,3 +194,13 @@ def number(text: str, value: Any, **look: Any) -> Cell:
     """Return a cell that is sorted by a number; one without stands last."""
     missing = value is None or pd.isna(value)
     return Cell(text, None if missing else float(value), **look)
+
+
+def row_percent(row: "Row | pd.Series[Any]", name: str = RATE) -> str:
+    """Write a share of a row with the row's interval."""
+    return percent_interval(row[name], row[LOW], row[HIGH])
+
+
+def row_interval(row: Row, name: str) -> str:
+    """Write a number of a row with its interval, whose ends are called after it."""
+    return interval(row[name], row[f"{name}_low"], row[f"{name}_high"])

@@ -8,10 +8,10 @@ import pandas as pd
 from bench.config.plan import PlannedTrial
 from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
-from bench.report.charts import Cell, Chart, Column, Row, Table, number, tabulate, text
+from bench.report.charts import Cell, Chart, Column, Content, Row, Table, number, row_percent, tabulate, text
 from bench.report.drawing import interval_rows, panel
-from bench.report.number_format import NONE, percent_interval, plural, row_percent
-from bench.report.sections import Content, SweepData
+from bench.report.number_format import NONE, percent_interval, plural
+from bench.report.sweep_data import SweepData
 from bench.stats.block_analysis import NAME
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE, clustered_rate, solved_rates
 
@@ -102,7 +102,7 @@ def _chart(shared: pd.DataFrame, rates: pd.DataFrame) -> Chart:
         if widest
         else "The same trials solve at the same rate in all of them",
         subtitle="Share of seeds that solve it, with Wilson's 95 % interval; a panel per trial that two sweeps have.",
-        caption=f"The {len(panels)} of {plural(len(shared), 'trial')} that differ most."
+        note=f"The {len(panels)} of {plural(len(shared), 'trial')} that differ most."
         if len(panels) < len(shared)
         else "Sweeps with the same trial and the same seeds give the same numbers, whatever trained them.",
         alt="Solved rates of shared trials, a row per sweep.",

@@ -1,4 +1,4 @@
-"""Effects: how much of the variance each parameter, their interplay and the seed account for."""
+"""Effects: what share of the variance parameters and the seed account for, and what one thing changed does by seed."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,14 +9,14 @@ from matplotlib.figure import Figure
 
 from bench.metrics import measures
 from bench.model.labels import bare, word
-from bench.report.charts import Chart
+from bench.report.charts import Chart, Content, Row, Table, numbers, row_interval, row_percent, tabulate, text
 from bench.report.colours import DIM, EFFECT, SEED
-from bench.report.drawing import interval_rows, named_rows, panel, percent_axis, write
-from bench.report.layout import is_grid
-from bench.report.number_format import from_to, percent, plural, row_percent
-from bench.report.sections import Content, SweepData, of_blocks
+from bench.report.drawing import interval_rows, named_rows, panel, percent_axis, plain, write
+from bench.report.layout import MOST_PANELS, is_grid
+from bench.report.number_format import from_to, p_value, percent, plural, points, short
+from bench.stats import paired_comparisons as paired
 from bench.stats import sensitivity
-from bench.stats.block_analysis import BUDGET, NAME, BlockAnalysis, highest, lowest
+from bench.stats.block_analysis import BUDGET, DIGITS, NAME, BlockAnalysis, highest, in_words, lowest
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE
 
 MEASURES = {
@@ -31,7 +31,7 @@ MOST_VALUES = 24  # of a parameter
 NARROW = 0.5  # an axis that is shorter has a tick every tenth
 
 
-def effects(_: SweepData, block: BlockAnalysis, key: str) -> Content | None:
+def effects(block: BlockAnalysis, key: str) -> Content | None:
     """Return the charts of shares and of means by value, or of importances; None where nothing was varied."""
     if not block.names or len(block.trials) < 2:
         return None
@@ -51,9 +51,6 @@ def effects(_: SweepData, block: BlockAnalysis, key: str) -> Content | None:
     if len(means) and is_grid(block) and means.groupby(sensitivity.PARAMETER).size().max() <= MOST_VALUES:
         charts.append(_means(means, key))
     return {"charts": charts, "note": note} if charts or note else None
-
-
-SECTION = of_blocks("matters", "What matters", "What matters?", "What one chooses, and what one does not", effects)
 
 
 def bars(
@@ -94,10 +91,6 @@ def _variance(block: BlockAnalysis, decomposed: dict[str, pd.DataFrame], key: st
         title=_variance_title(decomposed),
         subtitle=f"Share of the variance over all {len(block.begun):,} trainings, {len(block.trials):,} trials × "
         f"{from_to(block.seeds)} seeds, with 95 % jackknife intervals over the seeds.",
-        caption="An exact decomposition of the balanced grid: the shares of a panel sum to 1. Blue: what one chose, by "
-        "itself and in its interplay (×). Brown: what one did not choose: the seed by itself is good or bad luck in "
-        "every trial, seed × parameters is luck that depends on the trial. Diverged and failed trainings count as the "
-        "worst error there is, errors below 10⁻¹² as 10⁻¹².",
         alt=f"Bars of variance shares: {'; '.join(listed)}",
         panels=[panel(f"Variance of {words}", _share_bars(table, most)) for words, table in shown.items()],
         data=pd.concat([table.assign(measure=measure) for measure, table in decomposed.items()]).drop(
@@ -156,9 +149,6 @@ def _importances(ranked: pd.DataFrame, trials: int, key: str) -> Chart:
         title=_importances_title(ranked),
         subtitle=f"Permutation importance in a random forest over {plural(trials, 'trial')}: how much worse it "
         "predicts when a parameter is shuffled; lines: 95 % of the shuffles.",
-        caption="Failures count as worst: an error of 1 where it diverged, the whole budget where it never solved. "
-        "The forest is asked only about trials that it was not shown; where it explains nothing, its ranking means "
-        "nothing.",
         alt="Bars of the importance of each parameter.",
         panels=panels,
         data=ranked,
@@ -193,7 +183,6 @@ def _means(means: pd.DataFrame, key: str) -> Chart:
         title=_means_title(means),
         subtitle="Share of seeds that solve it by each value of each parameter, over everything else that was varied, "
         f"with 95 % bootstrap intervals over the seeds; n = {from_to(means[COUNT])} trainings per value.",
-        caption="A mean over settings: where parameters interact, the solved rates of the trials tell more.",
         alt="Solved rate by value of each parameter.",
         panels=panels,
         data=means.assign(**{sensitivity.VALUE: means[sensitivity.VALUE].astype(str)}),
@@ -224,3 +213,132 @@ def greatest_effect(means: pd.DataFrame) -> tuple[str, dict[str, Any], dict[str,
     name = str(spans.idxmax())
     own = causes[causes[sensitivity.PARAMETER] == name]
     return name, lowest(own, sensitivity.MEAN), highest(own, sensitivity.MEAN), len(spans)
+
+
+# ------------------------------------------------------------------ pairs of trials that start from the same weights
+
+MOST_ROWS = 14  # in a panel
+MOST_COMPARED = 2_000  # rows of the table
+SMALLEST_AXIS = 0.05
+VALUES = [paired.PARAMETER, paired.ONE, paired.OTHER]  # what is compared
+ENDS = [paired.DIFFERENCE_LOW, paired.DIFFERENCE_HIGH]
+
+
+def pairs(block: BlockAnalysis, key: str) -> Content | None:
+    """Return the chart and the table of all comparisons; None where no two trials start from the same weights."""
+    if block.comparisons.empty:
+        return None
+    contexts = [_context(block, row) for row in block.comparisons.to_dict("records")]
+    compared = block.comparisons.assign(**{paired.CONTEXT: contexts})
+    return {
+        "chart": _pairs_chart(block, compared, key),
+        "table": _pairs_table(compared, key),
+        "compared": len(compared),
+    }
+
+
+def _context(block: BlockAnalysis, row: Row) -> str:
+    rest = [name for name in block.names if name != row[paired.PARAMETER]]
+    return in_words(block.trial(row[paired.ONE_ID]), rest) or "all else equal"
+
+
+def _sides(row: Row) -> tuple[str, str]:
+    """Return in words the two values that are compared."""
+    one, other = (word(str(row[paired.PARAMETER]), row[side], DIGITS) for side in (paired.ONE, paired.OTHER))
+    return one, other
+
+
+def _pairs_chart(block: BlockAnalysis, compared: pd.DataFrame, key: str) -> Chart:
+    """Return a panel for each two values of a parameter; where settings are many, those with the greatest effect."""
+    most = float(np.clip(np.ceil(np.nanmax(compared[ENDS].abs().to_numpy()) * 10) / 10, SMALLEST_AXIS, 1))
+    groups = [rows for _, rows in compared.groupby(VALUES, sort=False)]
+    panels = []
+    for rows in groups[:MOST_PANELS]:
+        greatest_first = rows[paired.DIFFERENCE].abs().sort_values(ascending=False, kind="stable").index
+        one, other = _sides(rows.iloc[0].to_dict())
+        figure = differences(rows.loc[greatest_first[:MOST_ROWS]], [f"← {other}", f"{one} →"], most)
+        panels.append(panel(f"{one} against {other}", figure))
+    surely = int((compared[paired.P_HOLM] <= paired.SIGNIFICANT).sum())
+    cut = max(len(rows) for rows in groups) > MOST_ROWS
+    return Chart(
+        name=f"pairs-{key}",
+        title=better(greatest(block.pooled))
+        if surely
+        else f"None of {plural(len(compared), 'comparison')} by seed shows a difference beyond chance",
+        subtitle="Difference of solved rates over the same starting weights, in percentage points, with paired 95 % "
+        f"intervals; n = {from_to(compared[paired.PAIRS])} pairs of trainings each.",
+        note=(f" Of more settings, the {MOST_ROWS} with the greatest differences." if cut else "")
+        + (f" {len(groups) - MOST_PANELS} more pairs of values are in the table." if len(groups) > MOST_PANELS else ""),
+        alt=f"{plural(len(compared), 'paired difference')} of solved rates, {surely:,} beyond chance.",
+        panels=panels,
+        data=_plain(compared),
+    )
+
+
+def differences(rows: pd.DataFrame, sides: Sequence[str], most: float) -> Figure:
+    """Draw a dot with its interval for each row around zero; filled where it is beyond chance.
+
+    ``sides`` are the words for what is left and right of zero.
+    """
+    figure, axes = named_rows(rows[paired.CONTEXT], "percentage points", right=0.15, top=0.24, room=0.04)
+    places, difference = np.arange(len(rows)), rows[paired.DIFFERENCE].to_numpy()
+    axes.axvline(0, color=DIM, linewidth=0.9)
+    axes.hlines(places, rows[ENDS[0]], rows[ENDS[1]], color=EFFECT, linewidth=2, alpha=0.5)
+    surely = (rows[paired.P_HOLM] <= paired.SIGNIFICANT).to_numpy()
+    axes.plot(difference[surely], places[surely], "o", color=EFFECT, markersize=4.5)
+    axes.plot(difference[~surely], places[~surely], "o", color=EFFECT, markersize=4.5, mfc="none")
+    axes.set_xlim(-most, most)
+    ticks = np.array([-1, -0.5, 0, 0.5, 1]) * most
+    axes.set_xticks(ticks, [f"{100 * tick:+.3g}" if tick else "0" for tick in ticks])
+    for place, (side, align) in enumerate(zip(sides, ("left", "right"), strict=True)):
+        write(axes, plain(side), (place, 1), (0, 4), ha=align, fontsize=7)
+    return figure
+
+
+def greatest(pooled: pd.DataFrame) -> dict[str, Any]:
+    """Return the two values that differ most, either way."""
+    return highest(pooled.assign(reach=pooled[paired.DIFFERENCE].abs()), "reach")
+
+
+def better(row: Row) -> str:
+    """Return in words which of two values solves more from the same starts, over all settings."""
+    one, other = _sides(row)
+    difference, low, high = (row[name] for name in (paired.DIFFERENCE, *ENDS))
+    if difference < 0:
+        one, other = other, one
+        difference, low, high = -difference, -high, -low
+    return f"From the same starts {one} solves more than {other}: {points(abs(difference), low, high)}"
+
+
+def _plain(compared: pd.DataFrame) -> pd.DataFrame:
+    return compared.assign(**{side: compared[side].astype(str) for side in (paired.ONE, paired.OTHER)})
+
+
+def _pairs_table(compared: pd.DataFrame, key: str) -> Table:
+    columns = [
+        text("first", lambda row: _sides(row)[0]),
+        text("second", lambda row: _sides(row)[1]),
+        text("setting", paired.CONTEXT),
+        numbers("seeds", paired.PAIRS),
+        numbers("points [95 %]", paired.DIFFERENCE, of_row=_points),
+        numbers("improvement [95 %]", paired.IMPROVEMENT, of_row=_improvement),
+        numbers("ratio of times [95 %]", paired.RATIO, of_row=lambda row: row_interval(row, paired.RATIO)),
+        numbers(
+            "only first : only second", paired.ONLY_ONE,
+            of_row=lambda row: f"{row[paired.ONLY_ONE]:,} : {row[paired.ONLY_OTHER]:,}",
+        ),
+        numbers("p (Holm)", paired.P_HOLM, p_value),
+        numbers("seeds for 80 % power", paired.NEEDED, short),
+    ]  # fmt: skip
+    ordered = compared.sort_values(paired.P_HOLM, kind="stable").head(MOST_COMPARED)
+    label = f"{plural(len(ordered), 'comparison')} by seed"
+    return tabulate(f"pairs-table-{key}", label, ordered, columns, _plain(ordered))
+
+
+def _points(row: Row) -> str:
+    return points(row[paired.DIFFERENCE], row[ENDS[0]], row[ENDS[1]], unit="")
+
+
+def _improvement(row: Row) -> str:
+    low, high = row[paired.IMPROVEMENT_LOW], row[paired.IMPROVEMENT_HIGH]
+    return f"{row[paired.IMPROVEMENT]:.2f} [{low:.2f}, {high:.2f}]"

@@ -1,6 +1,6 @@
 """Findings: what a newspaper could print of a sweep, each sentence with its number, its interval and its n.
 
-There is no sentence where the data carry none.
+There is no sentence where the data carry none. Beside them, caveats: whatever a reader must know before trusting these.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,22 +11,13 @@ from bench.metrics import columns as c
 from bench.metrics import measures
 from bench.model.gate import BUILT_IN
 from bench.model.labels import word
-from bench.report.charts import Finding
-from bench.report.effects import greatest_effect, seed_share
-from bench.report.layout import is_grid
-from bench.report.number_format import (
-    p_value,
-    percent,
-    percent_interval,
-    plural,
-    row_interval,
-    row_percent,
-    short,
-)  # fmt: skip
-from bench.report.paired_differences import better, greatest
+from bench.report.charts import Content, Finding, row_interval, row_percent
+from bench.report.effects import better, greatest, greatest_effect, seed_share
+from bench.report.layout import is_grid, is_single
+from bench.report.number_format import p_value, percent, percent_interval, plural, short
 from bench.report.search_findings import search_findings
-from bench.report.sections import Content, SweepData, is_single
-from bench.stats import attractors, sensitivity, survival, timings
+from bench.report.sweep_data import SweepData
+from bench.stats import agreement, attractors, sensitivity, survival, timings
 from bench.stats import paired_comparisons as paired
 from bench.stats.block_analysis import NAME, BlockAnalysis, highest, lowest
 from bench.stats.claims import Verdict
@@ -275,3 +266,41 @@ def _wrong(block: BlockAnalysis) -> Iterator[Finding]:
 BLOCK_RULES: tuple[Callable[[BlockAnalysis], Iterator[Finding]], ...] = (
     _extremes, _luck, _times, _endings, _effects, _pairs, _wrong,
 )  # fmt: skip
+
+
+# ------------------------------------------------------------------ caveats
+
+MOST_REASONS = 8
+
+
+def caveats(data: SweepData, ledger: Content, rates: Sequence[Content], backends: Content | None) -> Content:
+    """Return what failed, what is not sure, and what is shown of a part only."""
+    trainings = data.trainings
+    timed, summed = (backends[name] if backends else pd.DataFrame() for name in ("table", "summed"))
+    reasons = _reasons(trainings)
+    most = max((planned.trainings for planned in data.plan.trials), default=0)
+    kept = min(c.CURVES_PER_TRIAL, most if data.curves is None else data.curves)
+    return {
+        "reasons": reasons[:MOST_REASONS],
+        "more_reasons": len(reasons) - MOST_REASONS,
+        "only": next((name for name, count, _ in ledger["outcomes"] if 0 < count == ledger["done"]), None),
+        "left": int((trainings[c.SOLVED_AT].notna() & ~trainings[c.SOLVED].astype(bool)).sum()),
+        # of what a search proposed, the best are trained on more seeds
+        "wide": [part for part in rates if part["wide"] and not part["picked"] and not ledger["missing"]],
+        "disagreeing": [
+            (row[agreement.ONE], row[agreement.OTHER])
+            for row in summed.to_dict("records")
+            if not pd.isna(row[agreement.AGREES]) and not row[agreement.AGREES]
+        ],
+        "noisy": int(timed[timings.NOISY].sum()) if len(timed) else 0,
+        "shared": int(timed[timings.SHARED].sum()) if len(timed) else 0,
+        "timings": len(timed),
+        "curves": kept if most > kept else None,
+    }
+
+
+def _reasons(trainings: pd.DataFrame) -> list[tuple[int, str, str]]:
+    """Return why trainings failed or were refused, each reason once: how many, their outcome, and the reason."""
+    lost = trainings[trainings[c.REASON].notna() & measures.never_trained(trainings)]
+    counts = lost[[c.OUTCOME, c.REASON]].astype(str).value_counts(sort=False)
+    return [(count, outcome, reason) for (outcome, reason), count in counts.items()]

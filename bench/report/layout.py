@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from bench.metrics import columns as c
-from bench.stats.block_analysis import NAME, BlockAnalysis, in_order, in_words
+from bench.stats.block_analysis import FEW_SEEDS, NAME, BlockAnalysis, in_order, in_words
 from bench.stats.proportions import RATE
 
 MOST_LINES = 8  # in a panel: more cannot be told apart
@@ -64,6 +64,11 @@ def is_grid(block: BlockAnalysis) -> bool:
         return True
     size = math.prod(block.trials[name].nunique() for name in block.names)
     return bool(2 * len(block.trials) >= size and not block.trials.duplicated(block.names).any())
+
+
+def is_single(block: BlockAnalysis) -> bool:
+    """Whether a block has so few seeds that its trainings are shown one by one."""
+    return bool(block.seeds.max() <= FEW_SEEDS) if len(block.seeds) else True
 
 
 def shown_trials(block: BlockAnalysis, most: int) -> list[str]:

@@ -11,10 +11,10 @@ from bench.model.gate import BUILT_IN
 from bench.model.labels import bare, varying
 from bench.model.outcome import Result
 from bench.model.trial import PARAMETERS, Trial
-from bench.report.charts import Cell, Column, Row, Table, number, numbers, tabulate, text
+from bench.report.charts import Cell, Column, Content, Row, Table, number, numbers, tabulate, text
 from bench.report.colours import OUTCOMES
 from bench.report.number_format import NONE, percent_interval, whole
-from bench.report.sections import Content, Section, SweepData
+from bench.report.sweep_data import SweepData
 from bench.stats import proportions
 from bench.stats.block_analysis import BLOCK, DIGITS, NAME, PLANNED, SEEDS, in_order
 from bench.stats.claims import verdict_rows
@@ -43,9 +43,6 @@ def ledger(data: SweepData) -> Content:
         "varying": {name: _listed(name, [values[name] for values in parameters]) for name in varied},
         "fixed": {name: str(value) for name, value in (parameters or [{}])[0].items() if name not in varied},
     }
-
-
-SECTION = Section("ledger", "Every training", "Is everything here?", "What became of every training", ledger)
 
 
 def _table(data: SweepData, rows: pd.DataFrame, occurred: list[str], missing: int) -> Table:
@@ -109,9 +106,6 @@ def _kind(verdict: Row) -> str:
     return "holds" if verdict["holds"] else "fails"
 
 
-CLAIMS = Section("claims", "Claims", "What was expected?", "", claims)
-
-
 # ------------------------------------------------------------------ commands
 
 
@@ -130,9 +124,6 @@ def commands(data: SweepData) -> Content:
     ]
     figures = rows[[c.TRIAL_ID, NAME, SEEDS, *PARAMETERS, "command"]]
     return {"table": tabulate("trials", "Every trial with its command", rows, columns, figures)}
-
-
-COMMANDS = Section("again", "Again", "Can I check it?", "Every trial again, and where this ran", commands)
 
 
 def command_of(parameters: Mapping[Any, Any], seeds: str, rounds: int | None) -> str:

@@ -8,13 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.metrics import columns as c
+from bench.metrics.measures import time_to_solution
 from bench.report import drawing
-from bench.report.charts import Chart, four_digits
+from bench.report.charts import Chart, Content, four_digits
 from bench.report.colours import EFFECT, OUTCOMES, outcome_legend
 from bench.report.drawing import Panel, panel
-from bench.report.layout import shown_trials
+from bench.report.layout import is_single, shown_trials
 from bench.report.number_format import from_to, plural, short
-from bench.report.sections import Content, SweepData, is_single, of_blocks, trained
 from bench.stats.block_analysis import NAME, BlockAnalysis, highest, in_words
 from bench.stats.curves import CURVES, ITERATION, QUANTILES, recorded
 
@@ -34,19 +34,12 @@ DOCUMENTS = (  # what the two documents train: these values where they vary, wha
 MOST_DOCUMENTS = 4
 
 
-def curves(_: SweepData, block: BlockAnalysis, key: str) -> Content | None:
+def curves(block: BlockAnalysis, key: str) -> Content | None:
     """Return the chart of single curves, or of fans with what the page needs to draw the other trials."""
     curved = block.trained[block.trained[c.CURVE].notna()]
     if curved.empty:
         return None
     return _singles(block, curved, key) if is_single(block) else _fans(block, curved, key)
-
-
-SECTION = of_blocks(
-    *("curves", "Training curves", "What does learning look like?", "The loss on its way"),
-    curves,
-    lambda blocks: [*(block for block in blocks if is_single(block)), *trained(blocks)],
-)
 
 
 def loss_axes(axes: Axes, ends: tuple[float, float], iterations: int) -> None:
@@ -71,14 +64,13 @@ def _singles(block: BlockAnalysis, curved: pd.DataFrame, key: str) -> Content | 
         name=f"curves-{key}",
         title=_singles_title(curved),
         subtitle=f"Loss before each iteration, logarithmic; each line is one training, {shown:,} in all.",
-        caption="The same trial from another start is another line: its colour is what became of it."
-        + ("" if shown == len(curved) else f" The first {shown:,} of {len(curved):,} trainings."),
+        note="" if shown == len(curved) else f" The first {shown:,} of {len(curved):,} trainings.",
         alt=f"Loss of {plural(shown, 'single training')} against iterations.",
         panels=[panel("", single_curves(some, ends), wide=True) for _, some in lines.groupby(PANEL, sort=False)],
         data=lines[[LABEL, c.OUTCOME, ITERATION, c.CURVE]].rename(columns={c.CURVE: c.LOSS}),
         legend=outcome_legend(lines[c.OUTCOME]),
     )
-    return {"chart": chart, "others": None}
+    return {"chart": chart, "single": True, "others": None}
 
 
 def _singles_title(curved: pd.DataFrame) -> str:
@@ -137,17 +129,13 @@ def _fans(block: BlockAnalysis, curved: pd.DataFrame, key: str) -> Content | Non
         subtitle=f"Loss before each iteration, logarithmic; blue: median, 25–75 % and 5–95 % of "
         f"n = {from_to(fans.groupby(c.TRIAL_ID, observed=True)[CURVES].max())} seeds. Losses of different kinds have "
         "different units.",
-        caption=f"Thin lines are the first {SINGLES} seeds, each in the colour of its outcome; early and late, in the "
-        "title, are 5 and 95 % of those that solve it."
-        + ("" if whole else f" Shown are the {len(drawn)} trials with the highest and the lowest solved rates and "
-           "those that the documents train; any other can be drawn below.")
-        + (f" Its numbers are of one recorded iteration in {every}." if every > 1 else ""),
         alt=f"Quantile fans of the loss of {plural(len(drawn), 'trial')} against iterations.",
         panels=drawn,
         data=block.named(four_digits(_thinned(fans, every), list(QUANTILES)))[[NAME, ITERATION, *QUANTILES]],
         legend=[("median and quantiles", EFFECT), *outcome_legend(curved[c.OUTCOME])],
     )  # fmt: skip
-    return {"chart": chart, "others": None if whole else [str(name) for name in block.trials[NAME]]}
+    others = None if whole else [str(name) for name in block.trials[NAME]]
+    return {"chart": chart, "single": False, "singles": SINGLES, "every": every, "others": others}
 
 
 def _thinned(fans: pd.DataFrame, every: int) -> pd.DataFrame:
@@ -158,8 +146,8 @@ def _thinned(fans: pd.DataFrame, every: int) -> pd.DataFrame:
 
 def _fans_title(block: BlockAnalysis) -> str:
     """Say how far apart the first and the last to solve it are, in the trial where that is furthest."""
-    solved = block.begun[block.begun[c.SOLVED].astype(bool) & block.begun[c.SOLVED_AT].notna()]
-    at = solved[c.SOLVED_AT].astype(float).groupby(solved[c.TRIAL_ID].astype(str))
+    times = pd.Series(time_to_solution(block.begun), index=block.begun[c.TRIAL_ID].astype(str))
+    at = times[np.isfinite(times)].groupby(level=0)
     spans = pd.DataFrame({"early": at.quantile(0.05), "late": at.quantile(0.95)})[at.size() >= ENOUGH]
     if spans.empty:
         return "How the loss falls"

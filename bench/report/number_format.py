@@ -1,15 +1,12 @@
 """Numbers in words: as many digits as they carry, with their intervals, units and what they count."""
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bench.metrics import columns as c
 from bench.metrics.objectives import MEDIAN_MSE, MEDIAN_SOLVED_AT, PARAMETER_COUNT, RMST, SOLVED_RATE, TRAIN_SECONDS
-from bench.stats.proportions import HIGH, LOW, RATE
 
 SECONDS_UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
 PER_CENT = "\u00a0%"  # no line ends between a number and its sign
@@ -35,11 +32,6 @@ def percent_interval(share: float, low: float, high: float) -> str:
     if pd.isna(low):
         return percent(share)
     return f"{percent(share)} [{percent(low).removesuffix(PER_CENT)}, {percent(high).removesuffix(PER_CENT)}]"
-
-
-def row_percent(row: "Mapping[Any, Any] | pd.Series[Any]", name: str = RATE) -> str:
-    """Write a share of a row with the row's interval."""
-    return percent_interval(row[name], row[LOW], row[HIGH])
 
 
 def points(difference: float, low: float = np.nan, high: float = np.nan, unit: str = " points") -> str:
@@ -80,11 +72,6 @@ def interval(value: float, low: float, high: float) -> str:
     if pd.isna(low) and pd.isna(high):
         return short(value)
     return f"{short(value)} [{short(low)}, {'…' if pd.isna(high) else short(high)}]"
-
-
-def row_interval(row: Mapping[Any, Any], name: str) -> str:
-    """Write a number of a row with its interval, whose ends are called after it."""
-    return interval(row[name], row[f"{name}_low"], row[f"{name}_high"])
 
 
 def p_value(p: float) -> str:
@@ -133,6 +120,12 @@ HEADINGS = {
     TRAIN_SECONDS: "time",
 }
 UNITS = {RMST: " iterations", MEDIAN_SOLVED_AT: " iterations"}
+
+
+def axis_words(name: str) -> str:
+    """Return an objective in words, with the name that its axis has if that is another."""
+    words = OBJECTIVES[name]
+    return words if name == words.replace(" ", "_") else f"{words} ({name})"
 
 
 def value_words(name: str, value: float, low: float = np.nan, high: float = np.nan) -> str:

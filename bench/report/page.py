@@ -1,51 +1,91 @@
 """The page: what a sweep asked, what became of every training, and what that shows, in one HTML file."""
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
 from importlib.resources import files
 from typing import Any
 
 from jinja2 import DictLoader, Environment, StrictUndefined, select_autoescape
 
-from bench.report import (
-    attractors,
-    backends,
-    colours,
-    drawing,
-    effects,
-    final_errors,
-    ledger,
-    loss_curves,
-    paired_differences,
-    search,
-    solved_rates,
-    time_to_solution,
-)  # fmt: skip
-from bench.report.caveats import until_words, warnings
-from bench.report.charts import Chart, Finding
+from bench.report import colours, drawing
+from bench.report.backends import backends
+from bench.report.charts import Chart, Content, Finding
 from bench.report.comparison import comparison
-from bench.report.findings import findings
-from bench.report.number_format import OBJECTIVES
-from bench.report.sections import Content, SweepData
+from bench.report.effects import effects, pairs
+from bench.report.endings import attractors, final_errors
+from bench.report.findings import caveats, findings
+from bench.report.layout import is_single
+from bench.report.ledger import claims, commands, ledger
+from bench.report.loss_curves import curves
+from bench.report.number_format import OBJECTIVES, plural, whole
+from bench.report.search import search
+from bench.report.solved_rates import rates
+from bench.report.sweep_data import SweepData
+from bench.report.time_to_solution import times
+from bench.stats.block_analysis import BlockAnalysis
 from bench.stats.search_results import SearchResults
 
-SECTIONS = {
-    section.name: section
-    for section in (
-        ledger.SECTION,
-        search.SECTION,
-        solved_rates.SECTION,
-        time_to_solution.SECTION,
-        loss_curves.SECTION,
-        final_errors.SECTION,
-        attractors.SECTION,
-        effects.SECTION,
-        paired_differences.SECTION,
-        backends.SECTION,
-        ledger.CLAIMS,
-        ledger.COMMANDS,
-    )
-}
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the page: its anchor, its name in the contents, its question, its heading, and what it shows.
+
+    The template of the same name shows the content, or each of several; there is no section where that is empty. A
+    heading that depends on the content is part of it.
+    """
+
+    name: str
+    contents: str
+    question: str
+    heading: str
+    content: Callable[[SweepData], Any]
+
+
+def _by_block(
+    make: Callable[[BlockAnalysis, str], Content | None], data: SweepData, blocks: Sequence[BlockAnalysis] | None = None
+) -> list[Content]:
+    """Return the content of each of these blocks that has some; of all that have distributions to show."""
+    chosen = _trained(data) if blocks is None else blocks
+    parts = [(block, make(block, str(data.blocks.index(block) + 1))) for block in chosen]
+    several = len(data.blocks) > 1
+    return [
+        {"heading": (block.title or "The grid") if several else "", "picked": block.proposed, **part}
+        for block, part in parts
+        if part is not None
+    ]
+
+
+def _trained(data: SweepData) -> list[BlockAnalysis]:
+    return [block for block in data.blocks if not is_single(block) and len(block.trained)]
+
+
+def _rates(data: SweepData) -> list[Content]:
+    begun = [block for block in data.blocks if not is_single(block) and len(block.begun)]
+    return _by_block(partial(rates, until=data.plan.until), data, begun)
+
+
+def _curves(data: SweepData) -> list[Content]:
+    return _by_block(curves, data, [*(block for block in data.blocks if is_single(block)), *_trained(data)])
+
+
+SECTIONS = (
+    Section("ledger", "Every training", "Is everything here?", "What became of every training", ledger),
+    Section("search", "Search", "Is the best really that good?", "What the search found", search),
+    Section("rates", "How surely", "Does it learn, and how surely?", "From how many starts it is solved", _rates),
+    Section("times", "How fast", "How fast?", "How long it takes until it is solved", partial(_by_block, times)),
+    Section("curves", "Training curves", "What does learning look like?", "The loss on its way", _curves),
+    Section("errors", "Where they end", "Where do they end?", "Final errors", partial(_by_block, final_errors)),
+    Section("attractors", "Where they get stuck", "Where do the failures end up?", "Endings that many share",
+            partial(_by_block, attractors)),
+    Section("matters", "What matters", "What matters?", "What one chooses, and what one does not",
+            partial(_by_block, effects)),
+    Section("pairs", "Compared by seed", "Same start, one thing changed", "Trials compared seed by seed",
+            partial(_by_block, pairs)),
+    Section("backends", "Backends", "Which backend?", "Whether they train alike, and how fast", backends),
+    Section("claims", "Claims", "What was expected?", "", claims),
+    Section("again", "Again", "Can I check it?", "Every trial again, and where this ran", commands),
+)  # fmt: skip
 
 
 class Report:
@@ -60,7 +100,8 @@ class Report:
     def __getitem__(self, name: str) -> Any:
         """Return the content of a section."""
         if name not in self.contents:
-            self.contents[name] = SECTIONS[name].content(self.data)
+            (section,) = (section for section in SECTIONS if section.name == name)
+            self.contents[name] = section.content(self.data)
         return self.contents[name]
 
     @cached_property
@@ -69,21 +110,19 @@ class Report:
         return findings(self.data, self["ledger"], self["backends"])
 
     @property
-    def warnings(self) -> list[str]:
-        """What a reader must know before trusting the rest."""
-        return warnings(self.data, self["ledger"], self["rates"], self["backends"])
-
-    @property
     def search_results(self) -> SearchResults | None:
         """All that is known of its search; None where it has none."""
         return self.data.search_results
 
     def charts(self) -> list[Chart]:
         """Return the main figures, for those who want them apart from the page: each section's, of its first block."""
-        shown = [self[name] for name in SECTIONS if self[name]]
-        first: list[Content] = [content[0] if isinstance(content, list) else content for content in shown]
-        found = [chart for part in first for chart in (part.get("chart"), *part.get("charts", ()))]
+        parts = [content[0] if isinstance(content, list) else content for _, content in self._sections if content]
+        found = [chart for part in parts for chart in (part.get("chart"), *part.get("charts", ()))]
         return [chart for chart in found if chart is not None and chart.panels]
+
+    @property
+    def _sections(self) -> list[tuple[Section, Any]]:
+        return [(section, self[section.name]) for section in SECTIONS]
 
     def context(self) -> dict[str, Any]:
         """Return all that the template shows of this sweep."""
@@ -94,9 +133,9 @@ class Report:
             "k": self.key,
             "ledger": self["ledger"],
             "findings": self.findings,
-            "warnings": self.warnings,
-            "until": until_words(self.data.plan.until),
-            "sections": [(section, self[name]) for name, section in SECTIONS.items()],
+            "caveats": caveats(self.data, self["ledger"], self["rates"], self["backends"]),
+            "search_results": self.search_results,
+            "sections": self._sections,
         }
 
 
@@ -111,6 +150,7 @@ def render(reports: Sequence[Report]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    jinja.filters |= {"whole": whole, "plural": plural}
     # names given as globals are those that macros see too
     jinja.globals |= {"variables": colours.VARIABLES, "scale": colours.scale(), "objectives": OBJECTIVES}
     with drawing.style():

@@ -1,6 +1,6 @@
 """Parallel coordinates: each trial a line through its parameters to its value (Inselberg 1985)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -14,20 +14,8 @@ from bench.metrics import columns as c
 from bench.report.charts import Chart
 from bench.report.colours import DIM, INK, PAPER, QUALITY, SHADES, STEPS
 from bench.report.drawing import Floats, blank, panel, plain
-from bench.report.number_format import OBJECTIVES, plural
-from bench.report.search_scales import (
-    Scale,
-    axis_words,
-    charted,
-    column,
-    is_feasible,
-    is_flat,
-    is_maximized,
-    is_pruned,
-    objective_values,
-    parameter_scale,
-    value_scale,
-)  # fmt: skip
+from bench.report.number_format import OBJECTIVES, axis_words, plural
+from bench.report.search_scales import Scale, Trials
 from bench.stats.holdout import NUMBER
 from bench.stats.search_results import SearchResults
 
@@ -41,21 +29,17 @@ LONG = 9  # letters of a name that stands in two lines, where it has two words
 NARROW = 3  # parameters, whose axes have room beside each other on a small screen
 
 
-def parallel_chart(found: SearchResults) -> Iterator[Chart]:
-    """Yield the chart of all parameters together, if the objective is not the same everywhere."""
-    name, names, trials = charted(found), list(found.space), len(found.history)
-    if is_flat(found, name):
-        return
+def parallel_chart(found: SearchResults, name: str) -> Chart:
+    """Return the chart of an objective over all parameters together."""
+    names, trials = list(found.space), len(found.history)
     some = f"; {shown(trials):,} of them are drawn, the best among them" if shown(trials) < trials else ""
     conditional = any(over.only_if for over in found.space.values())
-    passed = " A line below an axis did not search that parameter." if conditional else ""
-    yield Chart(
+    return Chart(
         name="search-parallel-1",
         title="Which values the best trials share",
         subtitle=f"A line per proposal through {plural(len(names), 'parameter')} to its {axis_words(name)}; "
         f"n = {trials:,}{some}.",
-        caption="Where the strongest lines, of the best tenth, come together, the best trials agree; where they fan "
-        f"out, that parameter matters little.{passed}",
+        note=" A line below an axis did not search that parameter." if conditional else "",
         alt=f"Parallel coordinates of {', '.join(names)} and {OBJECTIVES[name]}.",
         panels=[panel("", draw_parallel(found.history, names, found.space, name), wide=len(names) > NARROW)],
         data=found.history[[NUMBER, c.TRIAL_ID, *names, name]],
@@ -76,9 +60,10 @@ def draw_parallel(
     A line passes below an axis whose parameter the trial did not search, or whose value is not finite. Of more than
     300 trials, an even sample and the best tenth are drawn; ``shown`` says how many.
     """
-    values = objective_values(history, objective)
-    scales = [*(parameter_scale(space[name], column(history, name)) for name in names), value_scale(values)]
-    columns = [*(column(history, name) for name in names), pd.Series(values)]
+    trials = Trials(history, objective)
+    columns = [trials.column(name) for name in names]
+    scales = [Scale.of_parameter(space[name], one) for name, one in zip(names, columns, strict=True)]
+    columns, scales = [*columns, pd.Series(trials.results)], [*scales, Scale.of_values(trials.results)]
     places_AT = np.array([scale.places(one) for scale, one in zip(scales, columns, strict=True)])  # A axes, T trials
     room = float(np.clip(4.3 / max(len(names), 1), NARROWEST, WIDEST))  # inches between axes
     tight = max(len(one) for name in (*names, objective) for one in _two_lines(name).split("\n")) * LETTER > room - 0.05
@@ -88,8 +73,8 @@ def draw_parallel(
     figure, axes = blank(*size, left=0.62, right=0.63, top=top, bottom=0.12)
     axes.set(xlim=(0, max(len(names), 1)), ylim=(lowest, 1.02))
     axes.axis("off")
-    ordered, best = _chosen(history, objective)
-    _lines(axes, places_AT[:, ordered], best[ordered], maximized=is_maximized(objective))
+    ordered, best = _chosen(trials)
+    _lines(axes, places_AT[:, ordered], best[ordered], maximized=trials.is_maximized)
     for place, (name, scale) in enumerate(zip([*names, objective], scales, strict=True)):
         is_last = place == len(names)
         _axis(axes, place, name, scale, is_last=is_last, up=tight and place % 2 == 1, room=room)
@@ -103,18 +88,18 @@ def _best_count(trials: int) -> int:
     return min(int(np.ceil(BEST_SHARE * trials)), MOST_BEST)
 
 
-def _chosen(history: pd.DataFrame, objective: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def _chosen(trials: Trials) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return the places of the trials that are drawn, from worst to best, and for all trials whether they are best.
 
     The best are of those that were not given up and break no limit.
     """
-    values = objective_values(history, objective) * (-1 if is_maximized(objective) else 1)
-    comparable = ~is_pruned(history) & is_feasible(history) & np.isfinite(values)
-    ranked = np.lexsort((values, ~comparable))
-    best = np.zeros(len(history), dtype=bool)
-    best[ranked[: min(_best_count(len(history)), int(comparable.sum()))]] = True
+    costs, count = trials.results * (-1 if trials.is_maximized else 1), len(trials.results)
+    comparable = ~trials.is_pruned & trials.is_feasible & trials.is_finite
+    ranked = np.lexsort((costs, ~comparable))
+    best = np.zeros(count, dtype=bool)
+    best[ranked[: min(_best_count(count), int(comparable.sum()))]] = True
     rest = np.flatnonzero(~best)
-    wanted = min(shown(len(history)) - int(best.sum()), len(rest))
+    wanted = min(shown(count) - int(best.sum()), len(rest))
     kept = best.copy()
     kept[rest[np.linspace(0, len(rest) - 1, wanted).astype(int)]] = True
     return ranked[::-1][kept[ranked[::-1]]], best

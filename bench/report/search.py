@@ -1,25 +1,20 @@
 """What the search found: its best trials on seeds that did not choose them, beside the references, and how it went."""
 
-from collections.abc import Mapping
-from functools import partial
-from itertools import chain
-from typing import Any
-
 import pandas as pd
 
 from bench.config.search_space import Range
 from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
-from bench.metrics.objectives import MEDIAN_SOLVED_AT, PARAMETER_COUNT, RMST, SOLVED_RATE
+from bench.metrics.objectives import PARAMETER_COUNT, RMST, SOLVED_RATE
 from bench.model.labels import bare, word
-from bench.report.charts import Cell, Chart, Column, Row, Table, number, numbers, tabulate, text
+from bench.report.charts import Cell, Chart, Column, Content, Row, Table, number, numbers, tabulate, text
 from bench.report.ledger import command_of
 from bench.report.number_format import HEADINGS, NONE, OBJECTIVES, UNITS, bare_value, change_words, plural, value_words
 from bench.report.parallel_coordinates import parallel_chart
-from bench.report.search_findings import against_baseline, best_findings, is_untrained
+from bench.report.search_findings import against_baseline, best_findings, charted, is_flat, is_untrained
 from bench.report.search_parameters import contour_chart, importance_chart, slices_chart
 from bench.report.search_progress import front_chart, history_chart, repeated_chart
-from bench.report.sections import Content, Section, SweepData
+from bench.report.sweep_data import SweepData
 from bench.stats.block_analysis import DIGITS
 from bench.stats.holdout import (
     HELD_OUT,
@@ -33,7 +28,7 @@ from bench.stats.holdout import (
     TITLE,
     column,
     interval_of,
-)
+)  # fmt: skip
 from bench.stats.search_results import END, PARAMETER, SAMPLER, SAMPLER_SEED, TRIAL, TRIALS, VALUE, SearchResults
 
 FEWEST = 2  # trials, below which there is nothing to see
@@ -58,30 +53,37 @@ def search(data: SweepData) -> Content | None:
         return None
     planned = found.held_out[found.held_out[c.TRIAL_ID].isin(list(found.parameters))]  # all, once it has ended
     chart, more = _charts(found)
+    seconds = (found.saved or {}).get("seconds") or {}
     return {
         "found": found,
         "summary": _summary(found),
         "table": _table(found, planned) if len(planned) and not is_untrained(found) else None,
-        "note": _note(found),
         "edges": "" if found.is_unsolved else _edges(found),
         "chart": chart,
         "more": more,
         "conditional": [name for name, over in found.space.items() if over.only_if] if len(found.importances) else [],
         "compared": against_baseline(found, found.difference) if found.difference else None,
         "studies": _studies(found) if len(found.studies) > 1 else None,
-        "how": _how(found),
+        "equal": len(found.objectives) == 1 and found.best[found.primary].duplicated().any(),
+        "sampler": SAMPLERS[found.search.sampler],
+        "pruned": int((found.history[STATE] == PRUNED).sum()),
+        "spent": [(words, seconds[name]) for name, words in CLOCKS.items() if name in seconds],
     }
-
-
-SECTION = Section("search", "Search", "Is the best really that good?", "What the search found", search)
 
 
 def _charts(found: SearchResults) -> tuple[Chart | None, list[Chart]]:
     """Return the chart of all proposals, and the others that there is something to draw in, as they are read."""
     if is_untrained(found) or len(found.history) < FEWEST:
         return None, []
-    makers = (parallel_chart, slices_chart, contour_chart, front_chart, importance_chart, repeated_chart)
-    return history_chart(found), list(chain.from_iterable(make(found) for make in makers))
+    name = charted(found)
+    over_one = [] if is_flat(found, name) else [parallel_chart(found, name), slices_chart(found, name)]
+    return history_chart(found, name), [
+        *over_one,
+        *([contour_chart(found, name)] if over_one and len(found.space) > 1 else []),
+        *([front_chart(found)] if len(found.objectives) > 1 else []),
+        *([importance_chart(found, name)] if len(found.importances) else []),
+        *([repeated_chart(found)] if len(found.studies) > 1 and len(found.running) else []),
+    ]
 
 
 def _summary(found: SearchResults) -> list[str]:
@@ -102,7 +104,7 @@ def _table(found: SearchResults, planned: pd.DataFrame) -> Table:
         numbers("rank", RANK, of_row=lambda row: NONE if row[KIND] == REFERENCE else str(row[RANK])),
         text("trial", _title, title=lambda row: row[c.TRIAL_ID], kind=lambda _: "name"),
         *_values(found),
-        *(Column(limit, partial(_limit, limit)) for limit in limits),
+        *(Column(limit, lambda row, limit=limit: LIMITS[row[limit]]) for limit in limits),
         *(_parameter(found, name) for name in found.space),
         text("command", "command", command=lambda _: True),
     ]
@@ -169,36 +171,7 @@ def _parameter(found: SearchResults, name: str) -> Column:
     return Column(name, cell, is_number=is_number)
 
 
-def _note(found: SearchResults) -> str:
-    """Return how the table is to be read."""
-    objectives, seeds = found.objectives, plural(len(found.search.seeds), "seed")
-    has_held_out, several = len(found.search.held_out) > 0, len(objectives) > 1
-    times = "Restricted mean and median" if MEDIAN_SOLVED_AT in objectives else "Restricted mean"
-    said = [f"As searched: over the {seeds} that trials were chosen by."]
-    if has_held_out:
-        others = plural(len(found.search.held_out), "other seed")
-        said.append(f"Held out: over {others}, that nothing was chosen by, with 95 % intervals, of shares Wilson's.")
-    said.append(f"{times} in iterations; what never solves counts at the budget.")
-    if has_held_out and found.primary != PARAMETER_COUNT:
-        what = f" in {OBJECTIVES[found.primary]}" if several else ""
-        unit = ", in points" if found.primary == SOLVED_RATE else ""
-        said.append(
-            f"Optimism: by how much a trial looked better{what} as searched than it is held out, with the 95 % "
-            f"interval of the difference{unit}; below 0 it looked worse."
-        )
-    if found.search.constraints and has_held_out:
-        said.append("Limits are kept or broken on held-out seeds.")
-    if found.best[found.primary].duplicated().any() and not several:
-        said.append("Of equal trials, the one that was proposed first ranks first.")
-    again = "held-out seeds" if has_held_out else "seeds of the search"
-    return f"{' '.join(said)} A command trains its trial again, with the {again}."
-
-
 # ------------------------------------------------------------------ what else there is to say
-
-
-def _limit(limit: str, row: Row) -> Cell:
-    return LIMITS[row[limit]]
 
 
 def _edges(found: SearchResults) -> str:
@@ -221,23 +194,9 @@ def _studies(found: SearchResults) -> Table:
     columns = [
         text(SAMPLER, SAMPLER),
         numbers("sampler seed", SAMPLER_SEED, str),
-        numbers("trials", TRIALS, lambda judged: f"{judged:,} of {found.search.trials:,}"),
+        numbers("trials", TRIALS, lambda trials: f"{trials:,} of {found.search.trials:,}"),
         *(numbers(f"best {OBJECTIVES[first]}, {words}", side, lambda value: value_words(first, value))
           for words, side in sides.items()),
     ]  # fmt: skip
     label = plural(len(found.studies), "repeated search", "repeated searches")
     return tabulate("search-studies-1", label, found.studies, columns)
-
-
-def _how(found: SearchResults) -> str:
-    """Return how it was searched: sampler, trials, what was given up or proposed again, and where the time went."""
-    asked, history = found.search, found.history
-    parts = [
-        f"{plural(len(history), 'trial')} of {asked.trials:,} in batches of {asked.batch:,}",
-        *([f"{(history[STATE] == PRUNED).sum():,} given up early"] if asked.prune else []),
-        *([f"{found.duplicates:,} proposed again, and not trained again"] if found.duplicates else []),
-    ]
-    seconds: Mapping[str, Any] = (found.saved or {}).get("seconds") or {}
-    spent = [f"{seconds[name]:.1f} s {words}" for name, words in CLOCKS.items() if name in seconds]
-    took = f" It took {', '.join(spent)}." if spent else ""
-    return f"Searched by {SAMPLERS[asked.sampler]} with sampler seed {asked.seed}: {', '.join(parts)}.{took}"

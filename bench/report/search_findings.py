@@ -12,6 +12,7 @@ from bench.model.gate import BUILT_IN
 from bench.report.charts import Finding, Row
 from bench.report.number_format import (
     OBJECTIVES,
+    axis_words,
     change_words,
     percent,
     percent_interval,
@@ -45,6 +46,27 @@ def front_words(found: SearchResults) -> str:
     """Return how many trials are on the front."""
     on = len(found.front)
     return f"{on:,} of {_trials(found)} {'is' if on == 1 else 'are'} on the Pareto front."
+
+
+def charted(found: SearchResults) -> str:
+    """Return the objective that charts over parameters show: the first that takes training to know.
+
+    Where all trials are alike in it, the median error, which tells what came nearest.
+    """
+    named = [name for name in found.objectives if name != PARAMETER_COUNT]
+    name = named[0] if named else found.primary
+    return MEDIAN_MSE if is_flat(found, name) else name
+
+
+def is_flat(found: SearchResults, name: str) -> bool:
+    """Whether all trials are alike in an objective."""
+    return len(found.history[name].unique()) == 1
+
+
+def measured_words(found: SearchResults, name: str) -> str:
+    """Return what a chart shows, and over how many seeds."""
+    words = axis_words(name)
+    return f"{words[0].upper()}{words[1:]} over {_seeds(found)}"
 
 
 def is_untrained(found: SearchResults) -> bool:

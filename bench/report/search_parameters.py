@@ -1,6 +1,6 @@
 """A search's values over one parameter, over two of them, and how much each parameter matters."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import cycle, pairwise
 
 import numpy as np
@@ -17,26 +17,17 @@ from bench.report.charts import Chart
 from bench.report.colours import DIM, EFFECT, INK, PAPER, QUALITY, SHADES, STEPS
 from bench.report.drawing import Floats, blank, named_rows, panel, percent_axis, plain, row_margin, write
 from bench.report.number_format import OBJECTIVES, percent, short
+from bench.report.search_findings import measured_words
 from bench.report.search_scales import (
     ENDLESS,
+    Flags,
     Scale,
+    Trials,
     as_floats,
-    charted,
-    clipped,
-    column,
-    has_pruned,
-    is_flat,
-    is_maximized,
-    is_pruned,
     mark_style,
-    measured,
-    objective_values,
-    parameter_scale,
-    show_scale,
     spread,
     title_axis,
     value_axis,
-    value_scale,
 )  # fmt: skip
 from bench.stats.holdout import NUMBER
 from bench.stats.search_results import EVALUATOR, IMPORTANCE, OBJECTIVE, PARAMETER, SearchResults
@@ -52,18 +43,14 @@ FEW_NUMBERS = 10  # that each have a median of their own
 FEW = 12  # trials with too little to show a trend
 
 
-def slices_chart(found: SearchResults) -> Iterator[Chart]:
-    """Yield the chart of an objective over each parameter, if it is not the same everywhere."""
-    name, space = charted(found), found.space
-    if is_flat(found, name):
-        return
-    hollow = " Hollow: given up early, by its first seeds." if has_pruned(found) else ""
-    yield Chart(
+def slices_chart(found: SearchResults, name: str) -> Chart:
+    """Return the chart of an objective over each parameter."""
+    space = found.space
+    return Chart(
         name="search-slices-1",
         title="One parameter at a time",
-        subtitle=f"{measured(found, name)}, over each parameter; n = {len(found.history):,} proposals.",
-        caption="The other parameters differ from point to point; lines are medians. A sampler looks more often where "
-        f"it was good: shades show early and late proposals.{hollow}",
+        subtitle=f"{measured_words(found, name)}, over each parameter; n = {len(found.history):,} proposals.",
+        note=" Hollow: given up early, by its first seeds." if Trials(found.history, name).is_pruned.any() else "",
         alt=f"{OBJECTIVES[name].capitalize()} over {', '.join(space)}.",
         panels=[panel("", draw_slice(found.history, one, over, name)) for one, over in space.items()],
         data=found.history[[NUMBER, c.TRIAL_ID, *space, name]],
@@ -77,27 +64,27 @@ def draw_slice(history: pd.DataFrame, name: str, dimension: Dimension, objective
     The line goes through the medians of even parts of the axis or of its few whole numbers, or marks those of choices.
     Trials that did not search the parameter are left out. Hollow: given up early.
     """
-    scale = parameter_scale(dimension, column(history, name))
+    trials = Trials(history, objective)
+    scale = Scale.of_parameter(dimension, trials.column(name))
     turned = TURNED * scale.is_turned
     figure, axes = blank(3.3, 2.4 + turned, left=0.6, top=0.26, bottom=0.42 + turned)
-    values = objective_values(history, objective)
-    places = scale.places(column(history, name))
-    value_axis(axes, "y", values)
+    places = scale.places(trials.column(name))
+    value_axis(axes, "y", trials.results)
     apart = 0.6 * spread(len(history))[:, 0] / len(scale.names) if scale.names else 0.0
-    _points(axes, history, places + apart, clipped(values))
+    _points(axes, trials, places + apart)
     if np.isfinite(places).sum() >= FEW:
-        _medians(axes, scale, places, clipped(values))
-    show_scale(axes, "x", scale)
+        _medians(axes, scale, places, trials.drawn)
+    scale.show(axes, "x")
     axes.set_xlabel(plain(name))
     title_axis(axes, objective)
     return figure
 
 
-def _points(axes: Axes, history: pd.DataFrame, x: Floats, y: Floats) -> None:
+def _points(axes: Axes, trials: Trials, x: Floats) -> None:
     """Draw a mark per trial, one artist for all of a shade and a kind: a page has room for many."""
-    age = pd.Series(as_floats(column(history, NUMBER))).rank(pct=True).fillna(1).to_numpy()
+    age = pd.Series(trials.numbers).rank(pct=True).fillna(1).to_numpy()
     shade = np.minimum((age * STEPS).astype(int), STEPS - 1)
-    pruned = is_pruned(history)
+    pruned, y = trials.is_pruned, trials.drawn
     for step, colour in enumerate(SHADES):
         for own, fill in ((~pruned, colour), (pruned, "none")):
             chosen = (shade == step) & own & np.isfinite(x)
@@ -133,31 +120,23 @@ COARSE = 5  # of a table
 LONG = 12  # letters beside the key
 
 
-def contour_chart(found: SearchResults) -> Iterator[Chart]:
-    """Yield the chart over the two parameters that matter most, if the objective is not the same everywhere."""
-    name, pair = charted(found), _foremost(found)
-    if len(pair) < 2 or is_flat(found, name):
-        return
-    first, second = pair
+def contour_chart(found: SearchResults, name: str) -> Chart:
+    """Return the chart of an objective over the two parameters that matter most to it, else the space's first two."""
+    own = found.importances[found.importances[OBJECTIVE] == name]
+    means = own.groupby(PARAMETER, sort=False)[IMPORTANCE].mean().sort_values(ascending=False, kind="stable")
+    first, second = pair = list(dict.fromkeys([*map(str, means.index), *found.space]))[:2]
     choices = any(isinstance(found.space[one].over, Choices) for one in pair)
     told = "A number is the median of its cell" if choices else "Between the points it is a guess from those around"
-    yield Chart(
+    return Chart(
         name="search-contour-1",
         title=f"{first} and {second} together",
-        subtitle=f"{measured(found, name)}, over both parameters; n = {len(found.history):,} proposals.",
-        caption=f"{told}, whatever the other parameters were.",
+        subtitle=f"{measured_words(found, name)}, over both parameters; n = {len(found.history):,} proposals.",
+        note=f"{told}, whatever the other parameters were.",
         alt=f"{OBJECTIVES[name].capitalize()} over {first} and {second}.",
         panels=[panel("", draw_contour(found.history, first, second, found.space, name))],
         data=found.history[[NUMBER, c.TRIAL_ID, first, second, name]],
         legend=QUALITY,
     )
-
-
-def _foremost(found: SearchResults) -> list[str]:
-    """Return the two parameters that matter most to what is charted, or the first two of the space."""
-    own = found.importances[found.importances[OBJECTIVE] == charted(found)]
-    means = own.groupby(PARAMETER, sort=False)[IMPORTANCE].mean().sort_values(ascending=False, kind="stable")
-    return list(dict.fromkeys([*map(str, means.index), *found.space]))[:2]
 
 
 def draw_contour(
@@ -168,29 +147,29 @@ def draw_contour(
     Over two ranges, linear between the means of a fine grid's cells (Delaunay triangles); over choices, or where there
     are too few trials, the median of each cell. Infinite values count as the worst finite one; they are triangles.
     """
-    scales = [parameter_scale(space[name], column(history, name)) for name in (first, second)]
-    places_T2 = np.column_stack([s.places(column(history, n)) for s, n in zip(scales, (first, second), strict=True)])
-    values = objective_values(history, objective)
-    levels = value_scale(values)
-    z = levels.places(pd.Series(clipped(values))) if np.isfinite(values).any() else np.full(len(values), 0.5)
+    trials, names = Trials(history, objective), (first, second)
+    scales = [Scale.of_parameter(space[name], trials.column(name)) for name in names]
+    places_T2 = np.column_stack([s.places(trials.column(name)) for s, name in zip(scales, names, strict=True)])
+    values, levels = trials.drawn, Scale.of_values(trials.results)
+    z = levels.places(pd.Series(values)) if trials.is_finite.any() else np.full(len(values), 0.5)
     active = np.isfinite(places_T2).all(axis=1)
     turned = TURNED * scales[0].is_turned
     left = max(row_margin(name for _, name in scales[1].ticks()) + 0.14, 0.6)
     figure, axes = blank(max(3.7, left + 2.7), 2.75 + turned, left=left, right=0.95, top=0.12, bottom=0.44 + turned)
     at = places_T2[active]
     surface = None if scales[0].names or scales[1].names else _triangles(at, z[active])
-    shades = (BETWEEN if surface is None else SHADES)[:: 1 if is_maximized(objective) else -1]
+    shades = (BETWEEN if surface is None else SHADES)[:: 1 if trials.is_maximized else -1]
     if surface is None:
-        _cells(axes, scales, at, (z[active], clipped(values)[active]), shades)
+        _cells(axes, scales, at, (z[active], values[active]), shades)
         at = _in_cells(scales, at)
     else:
         axes.tricontourf(*surface, levels=np.linspace(0, 1, STEPS + 1), colors=shades)
-    _scattered(axes, at, np.isfinite(values[active]))
-    for which, scale, name in zip("xy", scales, (first, second), strict=True):
-        show_scale(axes, which, scale)
+    _scattered(axes, at, trials.is_finite[active])
+    for which, scale, name in zip("xy", scales, names, strict=True):
+        scale.show(axes, which)
         getattr(axes, f"set_{which}label")(plain(name))
     axes.grid(visible=False)
-    _key(axes, levels, shades, objective, endless=not np.isfinite(values).all())
+    _key(axes, levels, shades, trials)
     return figure
 
 
@@ -242,11 +221,10 @@ def _parts(scales: Sequence[Scale]) -> NDArray[np.int64]:
 
 def _cell(places_T2: Floats, parts: NDArray[np.int64] | int) -> NDArray[np.int64]:
     """Return the cells [T, 2] that places are in, where each axis has so many."""
-    cells: NDArray[np.int64] = np.minimum((places_T2 * parts).astype(int), np.asarray(parts) - 1)
-    return cells
+    return np.minimum((places_T2 * parts).astype(int), np.asarray(parts) - 1)
 
 
-def _scattered(axes: Axes, places_T2: Floats, finite: NDArray[np.bool_]) -> None:
+def _scattered(axes: Axes, places_T2: Floats, finite: Flags) -> None:
     """Draw a mark for each trial, that can be seen on every shade."""
     look = mark_style(2 * len(places_T2))  # smaller than on paper: what is below must be seen
     for own, marker in ((finite, "o"), (~finite, "^")):
@@ -256,7 +234,7 @@ def _scattered(axes: Axes, places_T2: Floats, finite: NDArray[np.bool_]) -> None
         )  # fmt: skip
 
 
-def _key(axes: Axes, levels: Scale, shades: Sequence[str], objective: str, *, endless: bool) -> None:
+def _key(axes: Axes, levels: Scale, shades: Sequence[str], trials: Trials) -> None:
     """Draw what the shades stand for at the right, with ∞ at the end of the worst."""
     edges = np.linspace(0, 0.86, len(shades) + 1)
     boxes = [[(1.06, low), (1.11, low), (1.11, high), (1.06, high)] for low, high in pairwise(edges)]
@@ -264,8 +242,10 @@ def _key(axes: Axes, levels: Scale, shades: Sequence[str], objective: str, *, en
     key.set_clip_on(False)
     axes.add_collection(key, autolim=False)
     words = [(1.13, 0.86 * place, word) for place, word in levels.ticks(4)]
-    words += [(1.13, -0.06 if is_maximized(objective) else 0.9, f"or {ENDLESS}")] if endless else []
-    words += [(1.06, 1.0, plain(objective.replace("_", "_\n", 1) if len(objective) > LONG else objective))]
+    endless = not trials.is_finite.all()
+    words += [(1.13, -0.06 if trials.is_maximized else 0.9, f"or {ENDLESS}")] if endless else []
+    name = trials.objective
+    words += [(1.06, 1.0, plain(name.replace("_", "_\n", 1) if len(name) > LONG else name))]
     for x, y, word in words:
         axes.annotate(
             word, (x, y), xycoords="axes fraction", va="center", fontsize=7, color=DIM, annotation_clip=False,
@@ -277,27 +257,23 @@ def _key(axes: Axes, levels: Scale, shades: Sequence[str], objective: str, *, en
 EVALUATOR_COLOURS = (EFFECT, DIM)
 
 
-def importance_chart(found: SearchResults) -> Iterator[Chart]:
-    """Yield the chart of how much parameters matter, once the search has ended."""
-    if found.importances.empty:
-        return
+def importance_chart(found: SearchResults, name: str) -> Chart:
+    """Return the chart of how much parameters matter, above all to the objective that is charted."""
     groups = found.importances.groupby(OBJECTIVE, sort=False)
-    yield Chart(
+    return Chart(
         name="search-importance-1",
-        title=_importance_title(found),
+        title=_importance_title(found, name),
         subtitle="Share of what matters to an objective, by each of Optuna's evaluators; complete trials only.",
-        caption="PED-ANOVA asks what the best tenth of the trials has in common (Watanabe, Bansal & Hutter 2023), "
-        "fANOVA what the variance over all of the space comes from (Hutter, Hoos & Leyton-Brown 2014).",
         alt="Bars of the importance of each parameter.",
         panels=[panel(OBJECTIVES[str(name)].capitalize(), draw_importance(rows)) for name, rows in groups],
         data=found.importances,
     )
 
 
-def _importance_title(found: SearchResults) -> str:
+def _importance_title(found: SearchResults, name: str) -> str:
     """Return what matters most, and to whom where evaluators do not agree."""
     known = found.importances[OBJECTIVE]
-    name = charted(found) if (known == charted(found)).any() else str(known.iloc[0])
+    name = name if (known == name).any() else str(known.iloc[0])
     if name in found.disagreement:
         tops = found.disagreement[name]
         return f"What matters most: {', '.join(f'{first} by {evaluator}' for evaluator, first in tops.items())}"

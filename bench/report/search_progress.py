@@ -1,6 +1,6 @@
 """How a search went: its values by the number of the trial, against each other, and those of repeated searches."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import combinations, product
 from typing import Any
 
@@ -16,26 +16,10 @@ from bench.metrics.objectives import DIRECTIONS, MAXIMIZE, SOLVED_RATE
 from bench.report.charts import Chart
 from bench.report.colours import DIM, EFFECT, INK
 from bench.report.drawing import Floats, area, blank, end_margin, line, name_ends, panel, plain, write
-from bench.report.number_format import OBJECTIVES, percent, plural, short
-from bench.report.search_scales import (
-    as_floats,
-    axis_words,
-    better_words,
-    charted,
-    clipped,
-    column,
-    finite_ends,
-    has_pruned,
-    is_feasible,
-    is_flat,
-    is_pruned,
-    mark_style,
-    measured,
-    objective_values,
-    title_axis,
-    value_axis,
-)  # fmt: skip
-from bench.stats.holdout import FEASIBLE, NUMBER
+from bench.report.number_format import OBJECTIVES, axis_words, percent, plural, short
+from bench.report.search_findings import is_flat
+from bench.report.search_scales import Trials, as_floats, finite_ends, mark_style, title_axis, value_axis
+from bench.stats.holdout import FEASIBLE, NUMBER, PRUNED, STATE
 from bench.stats.proportions import HIGH, LOW
 from bench.stats.search_results import BEST, MEAN, SAMPLER, SearchResults, label
 
@@ -52,21 +36,22 @@ MARKS: dict[str, dict[str, Any]] = {  # with their names
 # ------------------------------------------------------------------ by the number of the trial
 
 
-def history_chart(found: SearchResults) -> Chart:
-    """Return the chart of all proposals in their order."""
+def history_chart(found: SearchResults, name: str) -> Chart:
+    """Return the chart of all proposals in their order; of this objective where they are alike in all of the search."""
     history, objectives = found.history, found.objectives
-    flat = all(is_flat(found, name) for name in objectives)
-    shown = {charted(found): DIRECTIONS[charted(found)]} if flat else objectives
+    flat = all(is_flat(found, one) for one in objectives)
+    shown = {name: DIRECTIONS[name]} if flat else objectives
     several = len(shown) > 1
     data = history.drop(columns=BEST, errors="ignore") if flat else history
     title = _history_title(found, flat=flat)
-    pruned = f", {is_pruned(history).sum():,} of them given up early" if has_pruned(found) else ""
+    what = "Each objective" if several else measured_words(found, next(iter(shown)))
+    given_up = int((history[STATE] == PRUNED).sum())
+    pruned = f", {given_up:,} of them given up early" if given_up else ""
     return Chart(
         name="search-history-1",
         title=title,
-        subtitle=f"{'Each objective' if several else measured(found, next(iter(shown)))}, by the number of the trial; "
-        f"n = {len(history):,} proposals{pruned}.",
-        caption=_history_caption(found, is_running=BEST in data and bool(data[BEST].notna().any())),
+        subtitle=f"{what}, by the number of the trial; n = {len(history):,} proposals{pruned}.",
+        note=_history_note(found, is_running=BEST in data and bool(data[BEST].notna().any())),
         alt=f"{plural(len(history), 'proposal')} by number. {title}.",
         panels=[panel(OBJECTIVES[name].capitalize() if several else "", draw_history(data, name, direction))
                 for name, direction in shown.items()],
@@ -74,10 +59,10 @@ def history_chart(found: SearchResults) -> Chart:
     )  # fmt: skip
 
 
-def _history_caption(found: SearchResults, *, is_running: bool) -> str:
+def _history_note(found: SearchResults, *, is_running: bool) -> str:
     """Return what the marks are, of those that there are."""
     marks = [
-        *(["hollow if it was given up after its first seeds"] if has_pruned(found) else []),
+        *(["hollow if it was given up after its first seeds"] if (found.history[STATE] == PRUNED).any() else []),
         *(["a cross if it breaks a limit"] if not found.history[FEASIBLE].all() else []),
     ]
     of = ("", ", of those that do not", ", of those that do neither")[len(marks)]
@@ -105,36 +90,41 @@ def draw_history(history: pd.DataFrame, objective: str, direction: str) -> Figur
 
     Hollow: given up early; crosses: trials that break a limit; triangles: infinite, drawn at the worst finite value.
     """
-    values = objective_values(history, objective)
-    at, best = (as_floats(column(history, name)) for name in (NUMBER, BEST))
+    trials = Trials(history, objective)
+    at, best = trials.numbers, as_floats(trials.column(BEST))
     known = ~np.isnan(best)
     last = [percent(value) if objective == SOLVED_RATE else short(value) for value in best[known][-1:].tolist()]
     names = [f"best {words}" for words in last]
     figure, axes = blank(4.4, 2.7, left=0.6, right=max(end_margin(names), 0.2), top=0.26)
-    ends = value_axis(axes, "y", values)
-    _marks(axes, at, values, history)
-    best = np.clip(best, *finite_ends(values))[known]
+    ends = value_axis(axes, "y", trials.results)
+    _marks(axes, trials)
+    best = np.clip(best, *finite_ends(trials.results))[known]
     axes.step(at[known], best, where="post", color=INK, linewidth=1.5)
     heights = np.log10(best) if axes.get_yscale() == "log" else best
     name_ends(axes, [{"name": name, "colour": INK, "y": heights[-1]} for name in names], *ends)
     _number_axis(axes, at)
     axes.set_xlabel("trial number", loc="left")  # at its right, what the marks are
-    title_axis(axes, better_words(objective, direction))
+    title_axis(axes, _better_words(objective, direction))
     return figure
 
 
-def _marks(axes: Axes, at: Floats, values: Floats, history: pd.DataFrame) -> None:
+def _marks(axes: Axes, trials: Trials) -> None:
     """Draw a mark for each trial, of exactly one kind, and name the kinds that there are."""
-    infeasible = ~is_feasible(history)
-    endless = ~np.isfinite(values) & ~infeasible
-    pruned = is_pruned(history) & ~endless & ~infeasible
+    at, drawn = trials.numbers, trials.drawn
+    infeasible = ~trials.is_feasible
+    endless = ~trials.is_finite & ~infeasible
+    pruned = trials.is_pruned & ~endless & ~infeasible
     kinds = (~(infeasible | endless | pruned), pruned, endless, infeasible)
     for own, marks in zip(kinds, MARKS.values(), strict=True):
         if own.any():
             look = {"markeredgecolor": EFFECT, **marks, **mark_style(len(at))}
-            axes.plot(at[own], clipped(values)[own], linestyle="", color=EFFECT, **look)
+            axes.plot(at[own], drawn[own], linestyle="", color=EFFECT, **look)
     named = [name for own, name in zip(kinds, MARKS, strict=True) if name and own.any()]
     write(axes, "   ".join(named), (1, 0), (0, -29), ha="right", va="bottom", fontsize=6.5)
+
+
+def _better_words(objective: str, direction: str) -> str:
+    return f"{objective} ({'more' if direction == MAXIMIZE else 'less'} is better)"
 
 
 def _number_axis(axes: Axes, at: Floats, room: float = 0.02) -> None:
@@ -148,21 +138,17 @@ def _number_axis(axes: Axes, at: Floats, room: float = 0.02) -> None:
 # ------------------------------------------------------------------ repeated searches
 
 
-def repeated_chart(found: SearchResults) -> Iterator[Chart]:
-    """Yield the chart of how soon each sampler gets there, if it was repeated or compared."""
-    if len(found.studies) < 2 or found.running.empty:
-        return
+def repeated_chart(found: SearchResults) -> Chart:
+    """Return the chart of how soon each sampler gets there."""
     name, samplers = found.primary, list(dict.fromkeys(found.studies[SAMPLER]))
     repeats = found.search.repeats
     mean = f"Mean over {repeats:,} searches by each sampler of the" if repeats > 1 else "The"
     band = ", with its 95 % bootstrap band" if repeats > 1 else ""
-    compared = "; the table compares held-out seeds" if len(found.search.held_out) else ""
-    yield Chart(
+    return Chart(
         name="search-repeated-1",
         title=f"How soon {' and '.join(samplers)} {'get' if len(samplers) > 1 else 'gets'} there",
         subtitle=f"{mean} best {axis_words(name)} so far{band}; by the number of the trial.",
-        caption="All train from the same seeds and propose as many trials; no two have a sampler seed in common. The "
-        f"best so far is by the seeds of the search and tends to look better than it is{compared}.",
+        note="; the table compares held-out seeds." if len(found.search.held_out) else ".",
         alt=f"Best {OBJECTIVES[name]} so far by number of trials of {' and '.join(samplers)}.",
         panels=[panel("", draw_repeated(found.running, name))],
         data=found.running,
@@ -173,9 +159,10 @@ def draw_repeated(running: pd.DataFrame, objective: str) -> Figure:
     """Draw each sampler's mean of the best so far by the number of trials, with its 95 % band, named at its end."""
     groups = list(running.groupby(SAMPLER, sort=False, observed=True)) if len(running) else []
     figure, axes = blank(4.4, 2.6, left=0.6, right=end_margin(str(name) for name, _ in groups), top=0.26)
-    every = np.concatenate([as_floats(column(running, name)) for name in (MEAN, LOW, HIGH)])
+    trials = Trials(running, objective)
+    every = np.concatenate([as_floats(trials.column(name)) for name in (MEAN, LOW, HIGH)])
     ends = value_axis(axes, "y", every)
-    _number_axis(axes, as_floats(column(running, NUMBER)), room=0)
+    _number_axis(axes, trials.numbers, room=0)
     named = []
     for place, (name, rows) in enumerate(groups):
         colour = SAMPLER_COLOURS[min(place, len(SAMPLER_COLOURS) - 1)]
@@ -205,19 +192,15 @@ STEPS_OUT = (0.11, 0.17, 0.25, 0.36, 0.5, 0.7, 0.95)  # inches from a point to i
 AROUND = np.arange(16) * np.pi / 8 + np.pi / 4
 
 
-def front_chart(found: SearchResults) -> Iterator[Chart]:
-    """Yield the chart of the Pareto front, if there are several objectives."""
+def front_chart(found: SearchResults) -> Chart:
+    """Return the chart of the Pareto front of several objectives."""
     objectives = found.objectives
-    if len(objectives) < 2:
-        return
     words = " and ".join(OBJECTIVES[name] for name in objectives)
-    yield Chart(
+    return Chart(
         name="search-front-1",
         title=f"What one gives up for the other: {words}",
         subtitle=f"{len(found.front):,} of {plural(found.history[c.TRIAL_ID].nunique(), 'trial')} on the front: no "
         "other is better in one objective and at least as good in all (Pareto).",
-        caption="Along the front, to get better in one is to get worse in another. All values are by the seeds that "
-        "trials were chosen by, and tend to look better than they are.",
         alt=f"Pareto front of {words}: {', '.join(label(number) for number in found.front[NUMBER])}.",
         panels=[panel("", draw_front(found.history, found.front, [*objectives], [*objectives.values()]))],
         data=found.front,
@@ -250,19 +233,20 @@ def draw_front(
 def _pair(axes: Axes, history: pd.DataFrame, front: pd.DataFrame, pair: Sequence[tuple[str, str]]) -> None:
     """Draw two objectives, each with its direction."""
     every = pd.concat([history, front]) if len(history) and len(front) else history
-    objectives = [name for name, _ in pair]
-    ends = [
-        value_axis(axes, which, objective_values(every, name)) for which, name in zip("xy", objectives, strict=True)
-    ]
-    all_T2, own_T2 = (_places(some, every, objectives) for some in (history, front))
+    values = {name: Trials(every, name).results for name, _ in pair}
+    ends = [value_axis(axes, which, own) for which, own in zip("xy", values.values(), strict=True)]
+    all_T2, own_T2 = (
+        np.column_stack([np.clip(Trials(some, name).results, *finite_ends(own)) for name, own in values.items()])
+        for some in (history, front)
+    )
     look = mark_style(len(all_T2))
     axes.plot(*all_T2.T, "o", markerfacecolor=DIM, markeredgewidth=0, alpha=0.45, **look)
     steps = unbeaten(own_T2 * [-1.0 if direction == MAXIMIZE else 1.0 for _, direction in pair])
     axes.step(*own_T2[steps].T, where="post", color=EFFECT, linewidth=1.4)
     axes.plot(*own_T2.T, "o", markersize=4.6, color=EFFECT)
-    _name_points(axes, own_T2, steps, [f"#{number:.0f}" for number in as_floats(column(front, NUMBER))], ends)
-    axes.set_xlabel(plain(better_words(*pair[0])))
-    title_axis(axes, better_words(*pair[1]))
+    _name_points(axes, own_T2, steps, [f"#{number:.0f}" for number in Trials(front, pair[0][0]).numbers], ends)
+    axes.set_xlabel(plain(_better_words(*pair[0])))
+    title_axis(axes, _better_words(*pair[1]))
 
 
 def unbeaten(costs_P2: Floats) -> NDArray[np.int64]:
@@ -270,13 +254,6 @@ def unbeaten(costs_P2: Floats) -> NDArray[np.int64]:
     ordered = np.lexsort((costs_P2[:, 1], costs_P2[:, 0]))
     least = np.minimum.accumulate(costs_P2[ordered, 1])
     return ordered[np.append(True, costs_P2[ordered[1:], 1] < least[:-1])] if len(ordered) else ordered
-
-
-def _places(some: pd.DataFrame, every: pd.DataFrame, objectives: Sequence[str]) -> Floats:
-    """Return two objectives of some trials [T, 2], the infinite ones at the ends of all."""
-    ends = [finite_ends(objective_values(every, name)) for name in objectives]
-    found = [np.clip(objective_values(some, name), *end) for name, end in zip(objectives, ends, strict=True)]
-    return np.column_stack(found)
 
 
 def _name_points(

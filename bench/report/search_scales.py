@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -11,12 +12,11 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from bench.config.search_space import Choices, Dimension
-from bench.metrics.objectives import DIRECTIONS, MAXIMIZE, MEDIAN_MSE, PARAMETER_COUNT
+from bench.metrics.objectives import DIRECTIONS, MAXIMIZE
 from bench.report.drawing import Floats, folded, log_axis, log_range, log_ticks, plain, plain_number, write
-from bench.report.number_format import OBJECTIVES, plural
-from bench.stats.holdout import FEASIBLE, PRUNED, STATE
-from bench.stats.search_results import SearchResults
+from bench.stats.holdout import FEASIBLE, NUMBER, PRUNED, STATE
 
+Flags = NDArray[np.bool_]
 ENDLESS = "∞"
 DECADES = 100.0  # from the least to the greatest: beyond, an axis is logarithmic
 PLASTIC = 1.324717957244746  # the real root of x³ = x + 1
@@ -25,58 +25,9 @@ MOST_LETTERS = 40  # of names side by side
 NOWHERE = 0.5  # where all values are endless: the middle of an axis with no other tick
 
 
-# ------------------------------------------------------------------ what is charted
-
-
-def charted(found: SearchResults) -> str:
-    """Return the objective that charts over parameters show: the first that takes training to know.
-
-    Where all trials are alike in it, the median error, which tells what came nearest.
-    """
-    named = [name for name in found.objectives if name != PARAMETER_COUNT]
-    name = named[0] if named else found.primary
-    return MEDIAN_MSE if is_flat(found, name) else name
-
-
-def is_flat(found: SearchResults, name: str) -> bool:
-    """Whether all trials are alike in an objective."""
-    return len(found.history[name].unique()) == 1
-
-
-def measured(found: SearchResults, name: str) -> str:
-    """Return what is drawn, and over how many seeds."""
-    words = axis_words(name)
-    return f"{words[0].upper()}{words[1:]} over {plural(len(found.search.seeds), 'seed')}"
-
-
-def axis_words(name: str) -> str:
-    """Return an objective in words, with the name that its axis has if that is another."""
-    words = OBJECTIVES[name]
-    return words if name == words.replace(" ", "_") else f"{words} ({name})"
-
-
-def has_pruned(found: SearchResults) -> bool:
-    """Whether some trial was given up early."""
-    return bool((found.history[STATE] == PRUNED).any())
-
-
-# ------------------------------------------------------------------ values
-
-
-def column(history: pd.DataFrame, name: str) -> "pd.Series[Any]":
-    """Return a column, without values where a frame without rows has none."""
-    return history[name] if name in history else pd.Series(np.nan, index=history.index)
-
-
 def as_floats(values: Iterable[Any]) -> Floats:
     """Return values as floats, NaN for those that are no numbers."""
     return np.asarray(pd.to_numeric(pd.Series(values), errors="coerce"), dtype=np.float64)
-
-
-def objective_values(history: pd.DataFrame, objective: str) -> Floats:
-    """Return an objective's values; those that are missing are infinite, as those that never came are."""
-    found = as_floats(column(history, objective))
-    return np.where(np.isnan(found), np.inf, found)
 
 
 def finite_ends(values: Floats) -> tuple[float, float]:
@@ -85,29 +36,52 @@ def finite_ends(values: Floats) -> tuple[float, float]:
     return (float(finite.min()), float(finite.max())) if finite.size else (NOWHERE, NOWHERE)
 
 
-def clipped(values: Floats) -> Floats:
-    """Return values that can be drawn: those that are endless as the greatest, or the least, that is not."""
-    return np.asarray(np.clip(values, *finite_ends(values)))
+@dataclass(frozen=True, eq=False)
+class Trials:
+    """Trials of a search with their values of an objective; a frame without rows may be without columns."""
 
+    table: pd.DataFrame
+    objective: str
 
-def is_pruned(history: pd.DataFrame) -> NDArray[np.bool_]:
-    """Return which trials were given up early."""
-    return (column(history, STATE) == PRUNED).to_numpy(dtype=bool)
+    def column(self, name: str) -> "pd.Series[Any]":
+        """Return a column, without values where there is none."""
+        return self.table[name] if name in self.table else pd.Series(np.nan, index=self.table.index)
 
+    @property
+    def numbers(self) -> Floats:
+        """Their numbers, in Optuna's order."""
+        return as_floats(self.column(NUMBER))
 
-def is_feasible(history: pd.DataFrame) -> NDArray[np.bool_]:
-    """Return which trials break no limit."""
-    return column(history, FEASIBLE).fillna(1).to_numpy(dtype=bool)
+    @cached_property
+    def results(self) -> Floats:
+        """Their values of the objective; those that are missing are infinite, as those that never came are."""
+        found = as_floats(self.column(self.objective))
+        return np.where(np.isnan(found), np.inf, found)
 
+    @property
+    def drawn(self) -> Floats:
+        """Values that can be drawn: those that are endless as the greatest, or the least, that is not."""
+        return np.asarray(np.clip(self.results, *finite_ends(self.results)))
 
-def is_maximized(objective: str) -> bool:
-    """Whether more of an objective is better."""
-    return DIRECTIONS.get(objective) == MAXIMIZE
+    @property
+    def is_finite(self) -> Flags:
+        """Which have a finite value."""
+        return np.isfinite(self.results)
 
+    @property
+    def is_pruned(self) -> Flags:
+        """Which were given up early."""
+        return (self.column(STATE) == PRUNED).to_numpy(dtype=bool)
 
-def better_words(objective: str, direction: str) -> str:
-    """Return an objective with its better end."""
-    return f"{objective} ({'more' if direction == MAXIMIZE else 'less'} is better)"
+    @property
+    def is_feasible(self) -> Flags:
+        """Which break no limit."""
+        return self.column(FEASIBLE).fillna(1).to_numpy(dtype=bool)
+
+    @property
+    def is_maximized(self) -> bool:
+        """Whether more of the objective is better."""
+        return DIRECTIONS.get(self.objective) == MAXIMIZE
 
 
 # ------------------------------------------------------------------ axes of values
@@ -184,34 +158,33 @@ class Scale:
         """Whether names are too long to stand side by side."""
         return sum(len(name) + 2 for name in self.names) > MOST_LETTERS
 
+    def show(self, axes: Axes, which: str) -> None:
+        """Let an axis of length 1 show the scale; long names are turned, or stand in two lines, or are cut."""
+        ticks = self.ticks()
+        room = 0.0 if self.names else 0.04
+        getattr(axes, f"set_{which}lim")(-room, 1 + room)
+        getattr(axes, f"set_{which}ticks")([place for place, _ in ticks], [plain(folded(word)) for _, word in ticks])
+        if which == "x" and self.is_turned:
+            axes.tick_params(axis="x", labelrotation=25, labelsize=7)
 
-def parameter_scale(dimension: Dimension, values: "pd.Series[Any]") -> Scale:
-    """Return the scale of a dimension of the space, long enough for all values."""
-    over = dimension.over
-    if isinstance(over, Choices):
-        return Scale(names=tuple(_written(name) for name in over.ends))
-    found = as_floats(values)
-    ends = [float(over.low), float(over.high), *found[np.isfinite(found) & ((found > 0) | (not over.log))]]
-    low, high = min(ends), max(ends)
-    return Scale(low, high if high > low else low + 1, over.log, over.whole)
+    @classmethod
+    def of_parameter(cls, dimension: Dimension, values: "pd.Series[Any]") -> Self:
+        """Return the scale of a dimension of the space, long enough for all values."""
+        over = dimension.over
+        if isinstance(over, Choices):
+            return cls(names=tuple(_written(name) for name in over.ends))
+        found = as_floats(values)
+        ends = [float(over.low), float(over.high), *found[np.isfinite(found) & ((found > 0) | (not over.log))]]
+        low, high = min(ends), max(ends)
+        return cls(low, high if high > low else low + 1, over.log, over.whole)
 
-
-def value_scale(values: Floats) -> Scale:
-    """Return the scale of an objective's finite values, logarithmic where they span more than two decades."""
-    finite = values[np.isfinite(values)]
-    if not finite.size:
-        return Scale(names=(ENDLESS,))
-    return Scale(*log_range(finite), log=True) if is_log(finite) else Scale(*_padded(finite))
-
-
-def show_scale(axes: Axes, which: str, scale: Scale) -> None:
-    """Let an axis of length 1 show a scale; long names are turned, or stand in two lines, or are cut."""
-    ticks = scale.ticks()
-    room = 0.0 if scale.names else 0.04
-    getattr(axes, f"set_{which}lim")(-room, 1 + room)
-    getattr(axes, f"set_{which}ticks")([place for place, _ in ticks], [plain(folded(word)) for _, word in ticks])
-    if which == "x" and scale.is_turned:
-        axes.tick_params(axis="x", labelrotation=25, labelsize=7)
+    @classmethod
+    def of_values(cls, values: Floats) -> Self:
+        """Return the scale of an objective's finite values, logarithmic where they span more than two decades."""
+        finite = values[np.isfinite(values)]
+        if not finite.size:
+            return cls(names=(ENDLESS,))
+        return cls(*log_range(finite), log=True) if is_log(finite) else cls(*_padded(finite))
 
 
 def _written(value: Any) -> str:

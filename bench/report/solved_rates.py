@@ -8,12 +8,11 @@ import pandas as pd
 from bench.config.seeds import Until
 from bench.metrics import columns as c
 from bench.model.labels import bare, word
-from bench.report.charts import Chart, csv_uri
+from bench.report.charts import Chart, Content, csv_uri, row_percent
 from bench.report.colours import rate_colours
 from bench.report.drawing import interval_rows, panel
 from bench.report.layout import MOST_PANELS, grouped, is_grid, layout, only_shown, sort_by
-from bench.report.number_format import counted, percent, plural, row_percent
-from bench.report.sections import Content, SweepData, is_single, of_blocks
+from bench.report.number_format import counted, percent, plural
 from bench.stats.block_analysis import NAME, BlockAnalysis, highest, in_order, lowest
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE
 
@@ -23,9 +22,8 @@ FEW_ROWS = 40  # that one panel has room for
 REACH = "reach"
 
 
-def rates(data: SweepData, block: BlockAnalysis, key: str) -> Content:
+def rates(block: BlockAnalysis, key: str, until: Until | None) -> Content:
     """Return the heatmap, if two parameters were varied, and the chart of intervals."""
-    until = data.plan.until
     target = until.half_width if until else WIDE
     table = block.rates.assign(**{REACH: _reach(block.rates, until)})
     has_heat = len(block.names) > 1 and is_grid(block)
@@ -37,13 +35,6 @@ def rates(data: SweepData, block: BlockAnalysis, key: str) -> Content:
         "subtitle": f"Share of seeds whose every prediction ends within the tolerance of its target; "
         f"{counted(block.begun)}, in {plural(len(table), 'trial')}.",
     }
-
-
-SECTION = of_blocks(
-    *("rates", "How surely", "Does it learn, and how surely?", "From how many starts it is solved"),
-    rates,
-    lambda blocks: [block for block in blocks if not is_single(block) and len(block.begun)],
-)
 
 
 def _reach(rates: pd.DataFrame, until: Until | None) -> pd.Series:
@@ -150,9 +141,7 @@ def _intervals(block: BlockAnalysis, table: pd.DataFrame, key: str, title: str) 
         name=f"rates-{key}",
         title=title,
         subtitle=f"Share of seeds that solve it, with Wilson's 95 % interval; {counted(block.begun)}.",
-        caption="A dot is a trial, the line its interval. Lines that overlap do not show that trials are alike: those "
-        "that start from the same weights are compared seed by seed below."
-        + (f" {left_out:,} more trials are in the table of every trial." if left_out else ""),
+        note=f" {left_out:,} more trials are in the table of every trial." if left_out else "",
         alt=f"Solved rates of {plural(len(table), 'trial')}, from {percent(table[RATE].min())} to "
         f"{percent(table[RATE].max())}.",
         panels=[panel(title, interval_rows(rows, NAME, xlabel="solved")) for title, rows in parts],

@@ -8,12 +8,11 @@ from matplotlib.figure import Figure
 
 from bench.metrics import columns as c
 from bench.report import drawing
-from bench.report.charts import Chart, Table, four_digits, numbers, tabulate, text
+from bench.report.charts import Chart, Content, Table, four_digits, numbers, row_interval, tabulate, text
 from bench.report.colours import DIM, order
 from bench.report.drawing import Panel, panel
 from bench.report.layout import FEW_TRIALS, MOST_FOLDED, MOST_PANELS, Layout, layout, only_shown
-from bench.report.number_format import NONE, counted, duration, percent, plural, row_interval, short
-from bench.report.sections import Content, SweepData, of_blocks
+from bench.report.number_format import NONE, counted, duration, percent, plural, short
 from bench.stats import survival
 from bench.stats.block_analysis import NAME, SEED, BlockAnalysis, lowest
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE
@@ -26,7 +25,7 @@ POINTS = 100  # of a line: more are not to be seen, and twice as many bytes
 MEASURE = "Share of seeds that have solved it by then (1 − Kaplan–Meier) with its 95 % band"
 
 
-def times(_: SweepData, block: BlockAnalysis, key: str) -> Content:
+def times(block: BlockAnalysis, key: str) -> Content:
     """Return the charts in iterations and in seconds, and the table of medians, means and expected times."""
     seconds = survival.times_to_solution(block.begun, SEED, seconds=True)
     return {
@@ -34,9 +33,6 @@ def times(_: SweepData, block: BlockAnalysis, key: str) -> Content:
         "seconds": _in_seconds(block, seconds, key),
         "table": _table(block.times, seconds.set_index(c.TRIAL_ID)[MEDIAN], key),
     }
-
-
-SECTION = of_blocks("times", "How fast", "How fast?", "How long it takes until it is solved", times)
 
 
 def _in_iterations(block: BlockAnalysis, key: str) -> Chart | None:
@@ -53,9 +49,7 @@ def _in_iterations(block: BlockAnalysis, key: str) -> Chart | None:
         name=f"times-{key}",
         title=_title(block),
         subtitle=f"{MEASURE}; iterations, logarithmic; {counted(block.begun)}.",
-        caption="Every training that was begun is in the count to the end: stuck, slow and diverged ones never solve "
-        "it, so a line ends at the trial's solved rate. Higher and further left is better."
-        + (" Not every trial is drawn; the table has all of them." if left_out else ""),
+        note=" Not every trial is drawn; the table has all of them." if left_out else "",
         alt=f"Share solved against iterations; at the end of the budget it is from {percent(block.rates[RATE].min())}"
         f" to {percent(block.rates[RATE].max())}.",
         panels=drawn[:MOST_PANELS],
@@ -79,8 +73,6 @@ def _in_seconds(block: BlockAnalysis, seconds: pd.DataFrame, key: str) -> Chart 
         name=f"times-seconds-{key}",
         title=f"By the clock, half have solved it after {took} with {best}",
         subtitle=f"{MEASURE}; seconds, logarithmic; {which}95 % interval of the median: {low} to {high}.",
-        caption="Seconds are a training's iterations times the median time that one took it, its share of all that "
-        "advanced side by side, often beside other work: what it cost, not a comparison of backends.",
         alt=f"Share solved against seconds; {best} is fastest.",
         panels=_panels(steps, Layout(NAME), "seconds"),
         data=_numbers(steps, [AT, SHARE, LOW, HIGH]),

@@ -11,7 +11,8 @@ from bench.backends import load
 from bench.config.plan import Plan, make_plan
 from bench.model.initialization import MAX_SEED
 from bench.model.outcome import Batch, Record, Result
-from bench.report.page import Report, SweepData, render
+from bench.report.page import Report, render
+from bench.report.sweep_data import SweepData
 from bench.request import read_request
 from bench.stats.claims import check_claims
 from bench.store.reader import read_columns, trainings_frame

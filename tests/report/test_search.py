@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from bench.commands import request
 
 from bench.config.plan import make_plan
 from bench.config.search_config import Reference
 from bench.report.page import Report
+from bench.request import read_request
 
 SPACE = {
     "hidden": {"low": 2, "high": 16, "log": False, "step": None, "whole": True},
@@ -102,7 +102,7 @@ def test_the_table_has_winners_and_references_with_commands_that_run_again(found
     table = found(five, winners=[five[3], five[4]], references={"the usual": usual})["search"]["table"]
     assert [row[0].text for row in table.rows] == ["1", "2", "–"]
     assert [row[1].text for row in table.rows] == ["#3", "#4", "the usual"]
-    (planned,) = make_plan(request(shlex.split(table.rows[0][-1].text)[4:])).trials
+    (planned,) = make_plan(read_request(shlex.split(table.rows[0][-1].text)[4:])).trials
     assert planned.trial.trial_id == five[3].trial.trial_id
     assert list(planned.seeds) == list(range(20, 60))
 

@@ -20,7 +20,7 @@ from bench.report.drawing import inline, panel, style
 from bench.report.parallel_coordinates import draw_parallel
 from bench.report.search_parameters import BETWEEN, draw_contour, draw_importance, draw_slice
 from bench.report.search_progress import MOST_NAMED, draw_front, draw_history, draw_repeated, unbeaten
-from bench.report.search_scales import Scale, parameter_scale, spread
+from bench.report.search_scales import Scale, spread
 
 MIN, MAX = "minimize", "maximize"
 ROWS = {
@@ -210,7 +210,7 @@ def test_an_objective_is_logarithmic_where_it_spans_more_than_two_decades(values
 
 def test_ticks_of_a_logarithmic_range_are_even_per_decade():
     """From its low end to its high end."""
-    places = {word: place for place, word in parameter_scale(SPACE["learning_rate"], pd.Series([0.1])).ticks(6)}
+    places = {word: place for place, word in Scale.of_parameter(SPACE["learning_rate"], pd.Series([0.1])).ticks(6)}
     assert places == pytest.approx({"0.001": 0, "0.01": 0.25, "0.1": 0.5, "1": 0.75, "10": 1})
 
 

@@ -97,7 +97,7 @@ def rows(bench, sweep):
 
 
 def plan_of(sweep):
-    return read_sweep(Store(DEFAULT_URI), sweep).plan
+    return read_sweep(Store(DEFAULT_URI), sweep).plan.to_json()
 
 
 def test_seeds_are_added_until_every_rate_is_known(bench, folder):

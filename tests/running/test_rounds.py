@@ -326,7 +326,7 @@ def test_a_sweep_keeps_its_rows_once_and_its_samples_all(bench, folder):
     assert sorted(read.timings[c.ROUND]) == [0, 0, 1, 1, 2, 2, 3, 3]
     assert sorted(read.timings[read.timings[c.ROUND] == 2][c.ORDER]) == [0, 1]
     assert [start["backend"] for start in read.cold_starts] == ["numpy"]
-    assert [timing["rounds"] for timing in read.plan["timings"]] == [3, 3]
+    assert [timing.rounds for timing in read.plan.timings] == [3, 3]
 
 
 def test_a_sweep_without_anything_alone_has_no_timings(bench, folder):

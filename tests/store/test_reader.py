@@ -22,7 +22,7 @@ def test_a_sweep_without_any_shard_reads_as_empty(bench, folder):
         shard.unlink()
     read = read_sweep(Store("sqlite:///mlflow.db"), sweep)
     assert read.trainings.empty
-    assert read.plan["trials"][0]["trainings"] == 3
+    assert read.plan.trials[0].trainings == 3
 
 
 def test_reading_leaves_nothing_behind(bench, folder, monkeypatch):

@@ -1,5 +1,7 @@
 """Trainings read back slim: the same values, each word kept once, and lists of the first seeds only."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -33,7 +35,7 @@ def swept(bench):
 def plain(store, sweep):
     """Return the trainings as the shards alone have them, a word in every row, in the plan's order."""
     data = frame(concat(read_shards(store, sweep)))
-    order = {trial[c.TRIAL_ID]: place for place, trial in enumerate(read_sweep(store, sweep).plan["trials"])}
+    order = {one.trial.trial_id: place for place, one in enumerate(read_sweep(store, sweep).plan.trials)}
     ordered = data.sort_values([c.TRIAL_ID, c.SEED], key=lambda s: s.map(order) if s.name == c.TRIAL_ID else s)
     return ordered.reset_index(drop=True)
 
@@ -102,7 +104,7 @@ def test_a_row_that_was_not_planned_is_left_out(swept):
     store, sweep = swept("hidden=0,2", "iterations=20", "seeds=0:3")
     plan = read_sweep(store, sweep).plan
     shards = read_shards(store, sweep, read_columns(None))
-    data = trainings_frame([*shards, *shards], plan | {"trials": plan["trials"][1:]}, None)
+    data = trainings_frame([*shards, *shards], replace(plan, trials=plan.trials[1:]), None)
     assert data[c.SEED].tolist() == [0, 1, 2]
     assert set(data[c.HIDDEN]) == {2}
 

@@ -1,0 +1,53 @@
+"""What the page shows of a sweep, as plain data, and what is computed of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from bench.config.plan import Plan
+from bench.stats.block_analysis import BlockAnalysis, block_analyses, trial_table
+from bench.stats.claims import Verdict
+from bench.stats.search_results import SearchResults, search_results
+
+
+@dataclass(frozen=True, eq=False)
+class SweepData:
+    """Everything that the page shows of one sweep, as plain data; what is computed of it is computed once.
+
+    ``runs`` has the address of each trial's run in the MLflow UI, and ``mlflow`` says when it answers. ``searched`` is
+    what a search kept when it ended: importances, and where the time went.
+    """
+
+    sweep: str
+    status: str
+    started: datetime
+    plan: Plan
+    environment: dict[str, Any]
+    figures: dict[str, float]
+    trainings: pd.DataFrame
+    timings: pd.DataFrame
+    cold_starts: Sequence[dict[str, Any]]
+    verdicts: Sequence[Verdict]
+    runs: Mapping[str, str] = field(default_factory=dict)
+    mlflow: str = ""
+    searched: Mapping[str, Any] | None = None
+    curves: int | None = None  # the most seeds of a trial whose curves are in trainings; None for all that were kept
+
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """The planned trials, a row each, with their names and blocks."""
+        return trial_table(self.plan)
+
+    @cached_property
+    def blocks(self) -> list[BlockAnalysis]:
+        """The blocks with trainings that ran together."""
+        return list(block_analyses(self.plan, self.trainings))
+
+    @cached_property
+    def search_results(self) -> SearchResults | None:
+        """All that is known of its search; None where it has none."""
+        return search_results(self.plan, self.trainings, self.searched)
