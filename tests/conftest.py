@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 import matplotlib as mpl
 import numpy as np
@@ -38,7 +40,7 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(__file__).parent.parent / ".pytest_cache" / "jax")
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # nine processes beside a server, for nothing here
-settings.register_profile("quick", deadline=None, max_examples=40)  # other tests may hold the cores
+settings.register_profile("quick", deadline=None, max_examples=25)  # other tests may hold the cores
 settings.register_profile("thorough", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
@@ -126,6 +128,63 @@ def command() -> Callable[..., Ran]:
 def bench(folder: Path, command: Callable[..., Ran]) -> Callable[..., Ran]:
     """Run ``python -m bench`` with these words in the working folder."""
     return lambda *words: command(Path.cwd(), *words)
+
+
+class Child:
+    """A process that runs a script in a folder, as subprocess.Popen would be; it has imported what a sweep needs."""
+
+    PREPARED = multiprocessing.get_context("forkserver")
+    PREPARED.set_forkserver_preload(
+        ["bench.execution", "bench.report_files", "bench.search.optuna_study", "bench.backends.numba_lanes", "numba"]
+    )
+
+    def __init__(self, script: str, folder: Path) -> None:
+        self._streams = [folder / f".{uuid4().hex}" for _ in range(2)]
+        begin = f"""
+import os, signal
+os.chdir({str(folder)!r})
+for number, file in enumerate({[str(path) for path in self._streams]!r}, 1):
+    os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), number)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+"""
+        self._process = self.PREPARED.Process(target=exec, args=(begin + script, {}))
+        self._process.start()
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def send_signal(self, number: int) -> None:
+        assert self.pid is not None
+        os.kill(self.pid, number)
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """Wait for its end; return what it printed on stdout and stderr."""
+        self._process.join(timeout)
+        assert self._process.exitcode is not None, "it has not ended"
+        out, err = (path.read_text() for path in self._streams)
+        return out, err
+
+
+@pytest.fixture(scope="session")
+def start() -> Callable[..., Child]:
+    """Start ``python -m bench`` with these words in a folder, in a process of its own, after lines of a script."""
+
+    def begin(folder: Path, *words: object, after: str = "") -> Child:
+        argv = ["bench", *map(str, words)]
+        return Child(f"{after}\nimport sys\nsys.argv = {argv!r}\nfrom bench.cli import main\nmain()\n", folder)
+
+    return begin
 
 
 @pytest.fixture(scope="session")

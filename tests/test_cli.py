@@ -1,5 +1,6 @@
 """The command line, from the request to the exit status."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -15,33 +16,37 @@ from bench.metrics import columns as c
 TINY = ("gate=xor", "hidden=0,3", "loss=mse,l1", "seeds=0:5", "iterations=60")
 
 
-def test_a_sweep_accounts_for_every_training(bench):
+@pytest.fixture
+def tiny(made):
+    """The folder of a sweep that several tests look at."""
+    return made("tiny", "sweep", *TINY, "backend=numpy,torch", "--json", "--no-report")
+
+
+def test_a_sweep_accounts_for_every_training(tiny):
     """The JSON of a sweep counts its trials, its trainings and their outcomes."""
-    ran = bench("sweep", *TINY, "backend=numpy,torch", "--json", "--no-report")
-    assert ran.status == 0, ran.err
-    assert (ran.json["trials"], ran.json["trainings"], sum(ran.json["outcomes"].values())) == (8, 40, 40)
-    assert ran.json["experiment"] == "adhoc"
-    assert ran.json["report"] is None
-    assert set(ran.json) == {"sweep", "experiment", "trials", "trainings", "outcomes", "seconds", "report"}
+    found = json.loads((tiny / "out").read_text())
+    assert (found["trials"], found["trainings"], sum(found["outcomes"].values())) == (8, 40, 40)
+    assert found["experiment"] == "adhoc"
+    assert found["report"] is None
+    assert set(found) == {"sweep", "experiment", "trials", "trainings", "outcomes", "seconds", "report"}
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
-def test_an_export_has_the_contracts_columns(bench, folder, suffix):
+def test_an_export_has_the_contracts_columns(command, tiny, tmp_path, suffix):
     """One row per training, with every column that scripts depend on, in either format."""
-    bench("sweep", *TINY, "backend=numpy,torch", "--no-report")
-    assert bench("export", "-o", f"x.{suffix}").status == 0
-    data = pd.read_parquet("x.parquet") if suffix == "parquet" else pd.read_csv("x.csv")
+    path = tmp_path / f"x.{suffix}"
+    assert command(tiny, "export", "-o", path).status == 0
+    data = pd.read_parquet(path) if suffix == "parquet" else pd.read_csv(path)
     assert list(data.columns) == list(c.EXPORT)
     assert len(data) == 40
     assert not data.duplicated([c.TRIAL_ID, c.SEED]).any()
     assert set(data[c.HIDDEN]) == {0, 3}
 
 
-def test_numpy_and_torch_rows_agree(bench, folder):
+def test_numpy_and_torch_rows_agree(command, tiny, tmp_path):
     """The same configuration and seed give the same errors whichever backend trained it."""
-    bench("sweep", *TINY, "backend=numpy,torch", "--no-report")
-    bench("export", "-o", "x.parquet")
-    rows = pd.read_parquet("x.parquet").set_index([c.HIDDEN, c.LOSS, c.SEED])
+    command(tiny, "export", "-o", tmp_path / "x.parquet")
+    rows = pd.read_parquet(tmp_path / "x.parquet").set_index([c.HIDDEN, c.LOSS, c.SEED])
     ours, theirs = (rows[rows[c.BACKEND] == name].sort_index() for name in ("numpy", "torch"))
     np.testing.assert_allclose(ours[c.FINAL_MSE], theirs[c.FINAL_MSE], rtol=1e-5)
     np.testing.assert_allclose(np.stack(ours[c.PREDICTIONS]), np.stack(theirs[c.PREDICTIONS]), atol=1e-6)
@@ -261,13 +266,14 @@ def test_sweeps_of_the_same_trials_are_compared_by_their_rates(bench, folder):
     assert "n = 4" in page
 
 
-@pytest.mark.parametrize(("given", "said"), [("zzzzzzzz", "is not in"), ("ab", "is not in")])
-def test_a_sweep_that_does_not_exist_is_said(bench, given, said):
+def test_a_sweep_that_does_not_exist_is_said(command, tiny):
     """The message names some that do."""
-    bench("sweep", "iterations=20", "seeds=0:2", "--no-report")
-    ran = bench("export", given, "-o", "x.csv")
-    assert ran.status == 2
-    assert said in ran.err
+    sweep = json.loads((tiny / "out").read_text())["sweep"]
+    for given in ("zzzzzzzz", "ab" if not sweep.startswith("ab") else "cd"):
+        ran = command(tiny, "export", given, "-o", "x.csv")
+        assert ran.status == 2
+        assert f"{given!r} is not in" in ran.err
+        assert sweep[:8] in ran.err
 
 
 def test_help_imports_nothing_heavy():

@@ -182,7 +182,7 @@ def test_a_csv_file_is_read_as_spreadsheets_write_it(csv, content):
         )
     )
 )
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_table_survives_its_csv_file(csv, table):
     """Writing a table as CSV and reading it gives the same numbers."""
     inputs, targets = table

@@ -1,9 +1,9 @@
 """Seeds are added until it is sure: the rule, and sweeps that follow it."""
 
 import json
-import subprocess
-import sys
 import time
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -200,6 +200,7 @@ def test_only_trials_of_the_grid_that_are_trained_together_grow(bench, folder):
     assert len(figures(ran.json["sweep"])) == len(sizes)
 
 
+FAULTY = (*QUICK, "--until", "0.01", "--max-seeds", "24", "--executor", "serial")
 FAULTS = [
     ("shard", 1),
     ("shard", 2),
@@ -220,12 +221,11 @@ LAST = FAULTS[-1]
     [(*fault, False) for fault in FAULTS]
     + [pytest.param(*fault, True, marks=() if fault == LAST else pytest.mark.slow) for fault in FAULTS],
 )
-def test_a_sweep_that_fails_in_any_round_goes_on_where_it_was(bench, folder, monkeypatch, what, times, after):
+def test_a_sweep_that_fails_in_any_round_goes_on_where_it_was(bench, folder, monkeypatch, whole, what, times, after):
     """Resumed, it ends with the rows, the plan and the runs of one that nothing happened to.
 
     Slow are the moments after a write: but for the last, little is kept between them and those before the next.
     """
-    request = (*QUICK, "--until", "0.01", "--max-seeds", 24, "--executor", "serial")
     write, calls = getattr(SweepWriter, what), []
 
     def fail(self, *given):
@@ -239,26 +239,40 @@ def test_a_sweep_that_fails_in_any_round_goes_on_where_it_was(bench, folder, mon
     with monkeypatch.context() as patch:
         patch.setattr(SweepWriter, what, fail)
         with pytest.raises(RuntimeError, match="the power went"):
-            bench("sweep", *request)
-    resumed_is_whole(bench, request)
+            bench("sweep", *FAULTY)
+    resumed_is_whole(bench, FAULTY, whole)
 
 
-def resumed_is_whole(bench, request):
+def left(bench, sweep):
+    """Return what a sweep left: its rows but for their timing, its plan, and what its runs show."""
+    return rows(bench, sweep).drop(columns=TIMING), plan_of(sweep), figures(sweep)
+
+
+@pytest.fixture(scope="module")
+def whole(made, command):
+    """What a sweep left that nothing happened to."""
+    folder = made("grown", "sweep", *FAULTY, "--json")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        return left(partial(command, folder), json.loads(Path("out").read_text())["sweep"])
+
+
+def resumed_is_whole(bench, request, whole):
     (begun,) = (info["sweep"] for info in bench("list", "--json").json["sweeps"])
-    resumed, whole = (bench("sweep", *request, *more, "--json") for more in (["--resume"], []))
+    resumed = bench("sweep", *request, "--resume", "--json")
     assert resumed.status == 0, resumed.err
     assert resumed.json["sweep"] == begun
-    assert resumed.json["trainings"] == whole.json["trainings"]
-    one, other = (ran.json["sweep"] for ran in (resumed, whole))
-    pd.testing.assert_frame_equal(rows(bench, one).drop(columns=TIMING), rows(bench, other).drop(columns=TIMING))
-    assert plan_of(one) == plan_of(other)
-    assert figures(one) == figures(other)
-    assert set(read_sweep(Store(DEFAULT_URI), one).runs) == {row[c.TRIAL_ID] for row in plan_of(one)["trials"]}
+    for one, other in zip(left(bench, begun), whole, strict=True):
+        if isinstance(one, pd.DataFrame):
+            assert resumed.json["trainings"] == len(other)
+            pd.testing.assert_frame_equal(one, other)
+        else:
+            assert one == other
+    assert set(read_sweep(Store(DEFAULT_URI), begun).runs) == {row[c.TRIAL_ID] for row in plan_of(begun)["trials"]}
 
 
-def test_a_plan_that_was_cut_off_while_it_was_written_is_made_again(bench, folder, monkeypatch):
+def test_a_plan_that_was_cut_off_while_it_was_written_is_made_again(bench, folder, monkeypatch, whole):
     """When the second round was planned, the power went."""
-    request = (*QUICK, "--until", "0.01", "--max-seeds", 24, "--executor", "serial")
     write, calls = SweepWriter.plan, []
 
     def fail(self, *given):
@@ -270,9 +284,9 @@ def test_a_plan_that_was_cut_off_while_it_was_written_is_made_again(bench, folde
     with monkeypatch.context() as patch:
         patch.setattr(SweepWriter, "plan", fail)
         with pytest.raises(RuntimeError, match="the power went"):
-            bench("sweep", *request)
+            bench("sweep", *FAULTY)
     cut_off_in_the_second_round(folder)
-    resumed_is_whole(bench, request)
+    resumed_is_whole(bench, FAULTY, whole)
 
 
 def cut_off_in_the_second_round(folder):
@@ -282,14 +296,14 @@ def cut_off_in_the_second_round(folder):
 
 
 @pytest.mark.slow
-def test_a_sweep_that_is_killed_in_the_second_round_goes_on_where_it_was(bench, folder):
+def test_a_sweep_that_is_killed_in_the_second_round_goes_on_where_it_was(bench, folder, start):
     """SIGKILL leaves no time to tidy up, and may cut off the plan while it is written.
 
     Slow: a process of its own, and what it leaves is what a failure leaves, above.
     """
     slow = ("gate=xor", "hidden=2", "backend=numpy", "iterations=4000", "seeds=0:8")
     request = (*slow, "--no-report", "--until", "0.01", "--max-seeds", "40", "--executor", "serial")
-    process = subprocess.Popen([sys.executable, "-m", "bench", "sweep", *request], cwd=folder, stderr=subprocess.PIPE)
+    process = start(folder, "sweep", *request)
     for _ in range(1200):
         plans = list((folder / "mlruns").rglob("plan.json"))
         if plans and '"rounds": 2' in plans[0].read_text():
@@ -299,7 +313,7 @@ def test_a_sweep_that_is_killed_in_the_second_round_goes_on_where_it_was(bench, 
     process.kill()
     process.communicate()
     cut_off_in_the_second_round(folder)
-    resumed_is_whole(bench, request)
+    resumed_is_whole(bench, request, left(bench, bench("sweep", *request, "--json").json["sweep"]))
 
 
 def test_interrupted_it_says_how_to_go_on(bench, folder, monkeypatch):

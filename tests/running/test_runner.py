@@ -1,8 +1,6 @@
 """Interrupting and resuming: nothing finished is lost, nothing is trained twice."""
 
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -19,10 +17,12 @@ REQUEST = ("gate=xor", "hidden=2,3", "seeds=0:16", "iterations=6000", "--executo
 TIMING = [c.ITERATION_US]
 
 
-def start(folder):
-    """Begin a sweep of some seconds in a process of its own."""
-    command = [sys.executable, "-m", "bench", "sweep", *REQUEST, "--no-report"]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+@pytest.fixture(scope="module")
+def whole(made, command):
+    """The rows of a sweep that nothing happened to, but for their timing."""
+    folder = made("uninterrupted", "sweep", *REQUEST, "--no-report")
+    command(folder, "export", "-o", "whole.parquet")
+    return pd.read_parquet(folder / "whole.parquet").drop(columns=TIMING)
 
 
 def wait_for_a_shard(folder, process):
@@ -34,38 +34,35 @@ def wait_for_a_shard(folder, process):
     assert process.poll() is None, process.communicate()
 
 
-def resumed_equals_uninterrupted(bench, folder):
+def resumed_equals_uninterrupted(bench, whole):
     """Resume, and compare every row but its timing with a sweep that nothing happened to."""
     sweeps = bench("list", "--json").json["sweeps"]
     ran = bench("sweep", *REQUEST, "--no-report", "--resume", "--json")
     assert ran.status == 0, ran.err
     assert ran.json["sweep"] == sweeps[0]["sweep"]
     bench("export", ran.json["sweep"], "-o", "resumed.parquet")
-    whole = bench("sweep", *REQUEST, "--no-report", "--json").json["sweep"]
-    bench("export", whole, "-o", "whole.parquet")
-    one, other = (pd.read_parquet(f"{name}.parquet").drop(columns=TIMING) for name in ("resumed", "whole"))
-    pd.testing.assert_frame_equal(one, other)
+    pd.testing.assert_frame_equal(pd.read_parquet("resumed.parquet").drop(columns=TIMING), whole)
     children = list(Store(names.DEFAULT_URI).runs(names.TRIAL, parent=ran.json["sweep"]))
     assert len(children) == 2
     assert all(child.info.status == "FINISHED" for child in children)
 
 
-def test_a_killed_sweep_is_resumed_without_loss(bench, folder):
+def test_a_killed_sweep_is_resumed_without_loss(bench, folder, start, whole):
     """After SIGKILL, --resume trains what is missing and nothing else."""
-    process = start(folder)
+    process = start(folder, "sweep", *REQUEST, "--no-report")
     wait_for_a_shard(folder, process)
     process.kill()
     process.communicate()
-    resumed_equals_uninterrupted(bench, folder)
+    resumed_equals_uninterrupted(bench, whole)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
-def test_an_interrupted_sweep_says_how_to_go_on(bench, folder, number):
+def test_an_interrupted_sweep_says_how_to_go_on(bench, folder, start, whole, number):
     """Ctrl-C and TERM end the sweep cleanly: exit status 130, and the command that resumes.
 
     Slow is TERM: it goes the way of Ctrl-C but for its number, and that both are heard is tested without a sweep.
     """
-    process = start(folder)
+    process = start(folder, "sweep", *REQUEST, "--no-report")
     wait_for_a_shard(folder, process)
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
@@ -73,12 +70,12 @@ def test_an_interrupted_sweep_says_how_to_go_on(bench, folder, number):
     assert "--resume" in err
     assert "Traceback" not in err
     assert bench("list", "--json").json["sweeps"][0]["status"] == "KILLED"
-    resumed_equals_uninterrupted(bench, folder)
+    resumed_equals_uninterrupted(bench, whole)
 
 
-def test_a_sweep_that_is_still_running_is_not_taken_over(bench, folder):
+def test_a_sweep_that_is_still_running_is_not_taken_over(bench, folder, start):
     """Two processes never write one sweep."""
-    process = start(folder)
+    process = start(folder, "sweep", *REQUEST, "--no-report")
     wait_for_a_shard(folder, process)
     ran = bench("sweep", *REQUEST, "--no-report", "--resume")
     process.kill()
@@ -87,22 +84,19 @@ def test_a_sweep_that_is_still_running_is_not_taken_over(bench, folder):
     assert f"still running as process {process.pid}" in ran.err
 
 
-def test_workers_end_with_a_driver_that_was_killed(folder):
+def test_workers_end_with_a_driver_that_was_killed(folder, start):
     """No process is left behind to train for nobody."""
-    command = [sys.executable, "-m", "bench", "sweep", *REQUEST[:4], "--no-report"]
-    command += ["--executor", "processes", "--workers", "2"]
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = start(folder, "sweep", *REQUEST[:4], "--no-report", "--executor", "processes", "--workers", "2")
     wait_for_a_shard(folder, process)
     workers = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
-    assert len(workers) >= 2
+    assert workers
     process.kill()
-    process.wait()
+    process.communicate()
     for _ in range(100):
         if not any(Path(f"/proc/{worker}").exists() for worker in workers):
             break
         time.sleep(0.1)
     assert not [worker for worker in workers if Path(f"/proc/{worker}").exists()]
-    process.communicate()
 
 
 def test_another_request_is_not_resumed(bench, folder, monkeypatch):
@@ -139,7 +133,9 @@ def test_results_do_not_depend_on_who_trains(bench, executor):
 
 def test_few_trainings_have_runs_of_their_own(bench):
     """Up to a hundred trainings each have a run below their trial, with its whole loss curve."""
-    sweep = bench("sweep", "hidden=0,2", "iterations=200", "seeds=0:3", "--json", "--no-report").json["sweep"]
+    sweep = bench("sweep", "hidden=0,2", "iterations=200", "seeds=0:3", "--runs", "auto", "--json", "--no-report").json[
+        "sweep"
+    ]
     store = Store(names.DEFAULT_URI)
     trials = list(store.runs(names.TRIAL, parent=sweep))
     trainings = [run for trial in trials for run in store.runs(names.TRAINING, parent=trial.info.run_id)]

@@ -1,10 +1,7 @@
 """Whole searches: the same however they are run, and nothing lost by a kill."""
 
 import json
-import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import optuna
@@ -43,7 +40,7 @@ KILLERS = {  # where the process kills itself: module, class, method, and at whi
     "after training on held-out seeds": ("bench.running.holdout", "HeldOutValidation", "_evaluate", 2),
 }
 KILLED = """
-import importlib, os, signal, sys
+import importlib, os, signal
 module, name, attribute = {where!r}
 target = getattr(importlib.import_module(module), name)
 original, calls = getattr(target, attribute), []
@@ -53,9 +50,6 @@ def deadly(*args, **kwargs):
         os.kill(os.getpid(), signal.SIGKILL)
     return original(*args, **kwargs)
 setattr(target, attribute, deadly)
-sys.argv = ["bench", "sweep", "s.toml", "--no-report", *{more}]
-from bench.cli import main
-main()
 """
 
 
@@ -70,6 +64,13 @@ def search(bench, folder):
         return found()
 
     return run
+
+
+@pytest.fixture
+def whole(made, monkeypatch):
+    """What a search left that several tests look at, each in its folder."""
+    monkeypatch.chdir(made("s", "sweep", "s.toml", "--no-report", "--json", "--workers", "2", text=FILE))
+    return found()
 
 
 def found():
@@ -100,9 +101,9 @@ def same(one, other):
     pd.testing.assert_frame_equal(sort(one[1]), sort(other[1]))
 
 
-def test_every_proposal_is_trained_with_every_seed(search, folder):
+def test_every_proposal_is_trained_with_every_seed(whole):
     """All are accounted for; the best and the reference have the held-out seeds besides."""
-    plan, rows = search()
+    plan, rows = whole
     asked = set(plan["studies"][0]["trials"])
     assert len(plan["studies"][0]["trials"]) == 9
     for trial_id in asked:
@@ -115,9 +116,9 @@ def test_every_proposal_is_trained_with_every_seed(search, folder):
     assert plan["ended"] == "trials"
 
 
-def test_mlflow_knows_each_trials_number_and_state(search, folder):
+def test_mlflow_knows_each_trials_number_and_state(whole):
     """A search's trial is a run like a grid's; the sweep's own has the best parameters, history and importance."""
-    plan, _ = search()
+    plan, _ = whole
     store = Store("sqlite:///mlflow.db")
     runs = {run.data.tags["bench.trial_id"]: run for run in store.runs("trial")}
     for number, trial_id in enumerate(plan["studies"][0]["trials"]):
@@ -136,27 +137,26 @@ def test_mlflow_knows_each_trials_number_and_state(search, folder):
     assert history[-1].value == winner.data.metrics["rmst"]
 
 
-def test_a_search_killed_three_times_goes_on_as_if_nothing_had_happened(search, folder, blank_store, monkeypatch):
+def test_a_search_killed_three_times_goes_on_as_if_nothing_had_happened(search, folder, whole, start, monkeypatch):
     """The same trials, the same best, and no trial told twice; what goes on is killed at the next moment."""
-    whole, told = search(), journal()
-    elsewhere = folder / "elsewhere"
-    elsewhere.mkdir()
-    shutil.copy(blank_store, elsewhere / "mlflow.db")
-    shutil.copy(folder / "s.toml", elsewhere)
-    monkeypatch.chdir(elsewhere)
+    told = journal()
+    monkeypatch.chdir(folder)
+    Path("s.toml").write_text(FILE)
     for number, (*where, call) in enumerate(KILLERS.values()):
-        script = KILLED.format(where=where, call=call, more=["--resume"] if number else [])
-        killed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        more = ["--resume"] if number else []
+        killed = start(folder, "sweep", "s.toml", "--no-report", *more, after=KILLED.format(where=where, call=call))
+        _, err = killed.communicate()
+        assert killed.returncode == -signal.SIGKILL, err
     same(whole, search("--resume"))
     assert journal() == told
 
 
-def test_workers_do_not_change_a_search(search, folder):
+def test_workers_do_not_change_a_search(search, folder, whole, monkeypatch):
     """Bit for bit: what is proposed depends on outcomes, and these on nothing but the trial and its seed."""
-    one, two = search("--workers", "1"), search("--workers", "2")
-    assert journal()[0] == journal()[1]
-    same(one, two)
+    told = journal()
+    monkeypatch.chdir(folder)
+    same(search("--workers", "1"), whole)
+    assert journal() == told
 
 
 def test_a_dead_end_is_given_up_early(search, folder):
@@ -244,12 +244,11 @@ def test_a_grid_and_a_search_stand_side_by_side(search, folder):
     assert shared
 
 
-def test_seconds_in_optuna_and_mlflow_are_told_apart(bench, folder):
+def test_seconds_in_optuna_and_mlflow_are_told_apart(whole):
     """For scripts, and kept with the sweep."""
-    (folder / "s.toml").write_text(FILE)
-    ran = bench("sweep", "s.toml", "--no-report", "--json")
-    assert ran.json["seconds"]["optuna"] > 0
-    assert ran.json["seconds"]["track"] > 0
+    seconds = json.loads(Path("out").read_text())["seconds"]
+    assert seconds["optuna"] > 0
+    assert seconds["track"] > 0
     kept = json.loads(next(Path("mlruns").rglob("search.json")).read_text())
     assert set(kept["seconds"]) == {"optuna", "train", "track"}
 

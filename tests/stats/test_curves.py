@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -26,7 +26,6 @@ CURVES = st.integers(1, 30).flatmap(lambda size: arrays(np.float64, (size, 10), 
 # ------------------------------------------------------------------ quantiles
 
 
-@settings(max_examples=30)
 @given(arrays(np.float64, (20, 10), elements=st.floats(0, 100)))
 def test_quantiles_are_losses_of_single_trainings(trial, ended, table, curves):
     """Of twenty seeds they are the 1st, 5th, 10th, 15th and 19th, at every recorded iteration."""
@@ -34,7 +33,6 @@ def test_quantiles_are_losses_of_single_trainings(trial, ended, table, curves):
     assert quantiles[list(QUANTILES)].to_numpy().T.tolist() == np.sort(curves, axis=0)[[0, 4, 9, 14, 18]].tolist()
 
 
-@settings(max_examples=30)
 @given(CURVES)
 def test_quantiles_lie_where_numpy_says(trial, ended, table, curves):
     """Each is one of the losses, between the two that are nearest to NumPy's interpolated quantile."""
@@ -52,7 +50,6 @@ def test_the_median_of_an_odd_number_of_curves_is_the_middle_one(trial, ended, t
     assert (curve_quantiles(table(ended(trial(), [STUCK] * size, loss=loss)))[0.5] == size // 2).all()
 
 
-@settings(max_examples=30)
 @given(CURVES, st.randoms())
 def test_the_order_of_the_trainings_never_matters(trial, ended, table, curves, random):
     """Quantiles are over the seeds, whatever order they come in."""

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -60,7 +60,6 @@ def test_a_training_says_how_many_it_gets_wrong_and_which_if_it_is_one(trial, en
     ]
 
 
-@settings(max_examples=30)
 @given(st.lists(st.lists(st.floats(0, 1), min_size=4, max_size=4), min_size=1))
 def test_a_training_is_correct_if_it_gets_none_wrong(trial, ended, table, predictions):
     """The count of wrong observations and the outcome's own judgement agree."""

@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
@@ -92,7 +92,6 @@ def test_shares_are_those_of_statsmodels():
     assert shares[list(expected)].to_dict() == pytest.approx(expected)
 
 
-@settings(max_examples=50)
 @given(ERRORS)
 def test_shares_add_up_and_none_is_negative(values):
     """Every training's spread is somewhere, and every interval is within 0 and 1 and holds its share."""
@@ -105,7 +104,6 @@ def test_shares_add_up_and_none_is_negative(values):
         assert ((shares[HIGH] <= 1) & (shares[HIGH] >= shares[SHARE])).all()
 
 
-@settings(max_examples=25)
 @given(ERRORS, st.randoms())
 def test_the_order_of_the_trainings_never_matters_to_what_matters(values, random):
     """Trainings arrive in any order from their workers, intervals included; text may be categorical."""

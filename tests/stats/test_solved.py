@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
@@ -179,7 +179,6 @@ def test_rates_are_by_whatever_parameters_are_wanted(trial, ended, table):
     assert rates[[c.GATE, c.HIDDEN, c.SOLVED, COUNT]].to_numpy().tolist() == [["xor", 8, 2, 3], ["xor", 2, 0, 1]]
 
 
-@settings(max_examples=40)
 @given(OUTCOMES, st.randoms())
 def test_the_order_of_the_trainings_never_matters_to_a_rate(outcomes, random):
     """Trainings arrive in any order from their workers."""
@@ -193,7 +192,6 @@ def test_the_order_of_the_trainings_never_matters_to_a_rate(outcomes, random):
 # ------------------------------------------------------------------ the ledger
 
 
-@settings(max_examples=40)
 @given(OUTCOMES)
 def test_the_ledger_accounts_for_every_training(outcomes):
     """The outcomes of a trial add up to its trainings, and none counts twice."""
@@ -203,7 +201,6 @@ def test_the_ledger_accounts_for_every_training(outcomes):
     assert set(ledger.index) == {trial for trial, _ in outcomes}
 
 
-@settings(max_examples=40)
 @given(OUTCOMES)
 def test_the_ledger_counts_each_outcome(outcomes):
     """Every number of the ledger is the number of its trainings."""
@@ -213,7 +210,6 @@ def test_the_ledger_counts_each_outcome(outcomes):
     )
 
 
-@settings(max_examples=40)
 @given(OUTCOMES, st.randoms())
 def test_the_order_of_the_trainings_never_matters_to_the_ledger(outcomes, random):
     """Trainings arrive in any order from their workers."""
@@ -239,7 +235,6 @@ def test_trials_stand_in_the_ledger_in_the_order_in_which_they_come(trial, ended
 # ------------------------------------------------------------------ the ledger of a plan
 
 
-@settings(max_examples=60)
 @given(OUTCOMES, st.lists(st.integers(0, 9), min_size=4, max_size=4))
 def test_the_ledger_of_a_plan_leaves_no_training_over(outcomes, missing):
     """Planned is the sum of every outcome and of what is missing, for trials without a row too."""
@@ -278,7 +273,6 @@ def test_more_trainings_than_planned_are_an_error_that_names_every_trial():
 # ------------------------------------------------------------------ words that are kept once
 
 
-@settings(max_examples=40)
 @given(OUTCOMES)
 def test_words_that_are_kept_once_are_counted_alike(outcomes):
     """Pandas' categories, also those that no training has, are words like others."""
@@ -346,7 +340,6 @@ def test_a_seed_that_trained_more_often_counts_for_more():
     )
 
 
-@settings(max_examples=60)
 @given(st.lists(st.integers(0, 30).flatmap(lambda m: st.tuples(st.integers(0, m), st.just(m))), min_size=1))
 def test_the_interval_over_seeds_holds_the_rate_and_mirrors(counts):
     """However the seeds are filled; what is not solved mirrors it; seeds that never began are none."""

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import bootstrap, lognorm
 from statsmodels.duration.survfunc import SurvfuncRight
@@ -95,7 +95,6 @@ def test_the_curve_of_a_censored_trial_is_worked_out_by_hand():
     assert curve[[AT, SHARE, AT_RISK]].to_numpy().tolist() == [[0, 0, 4], [10, 0.5, 4], [20, 0.75, 2], [50, 0.75, 1]]
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(1, 130), min_size=2, max_size=80).filter(lambda times: min(times) <= 100))
 def test_the_curve_and_its_limits_are_those_of_statsmodels(times):
     """Two independent implementations agree: Kaplan-Meier's, and Greenwood's variance on the log-log scale."""
@@ -112,7 +111,6 @@ def test_the_curve_and_its_limits_are_those_of_statsmodels(times):
         assert inside[limit].to_numpy() == pytest.approx(expected.to_numpy(), abs=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
 @given(TRAININGS)
 def test_the_share_at_the_budget_is_the_solved_rate(trainings):
     """Diverged, failed, stuck and slow trainings stay at risk to the end; unsupported ones are not there."""
@@ -124,7 +122,6 @@ def test_the_share_at_the_budget_is_the_solved_rate(trainings):
     assert last[AT].to_dict() == {name: BUDGETS[name] for name in rates.index}
 
 
-@settings(max_examples=60, deadline=None)
 @given(TRAININGS, st.integers(2, 12))
 def test_a_curve_never_falls_and_lies_within_its_limits(trainings, points):
     """What has been solved by some iteration has been solved by every later one."""
@@ -136,7 +133,6 @@ def test_a_curve_never_falls_and_lies_within_its_limits(trainings, points):
         assert (curve[SHARE] <= curve[HIGH]).all()
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(0, 2000), min_size=1, max_size=300), st.integers(2, 40))
 def test_thinning_a_curve_changes_no_place_that_it_keeps(times, points):
     """A place that is kept has the share, the limits and the number at risk that it had."""
@@ -166,7 +162,6 @@ def test_the_median_and_its_limits_are_worked_out_by_hand():
     assert [row[name] for name in (MEDIAN, MEDIAN_LOW, MEDIAN_HIGH)] == [8, 4, 11]
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(1, 130), min_size=5, max_size=80).filter(lambda times: min(times) <= 100 < max(times)))
 def test_the_median_is_that_of_statsmodels(times):
     """The smallest time by which the share is a half, or none within the budget."""
@@ -199,7 +194,6 @@ def test_exactly_half_reach_the_median():
 # ------------------------------------------------------------------ the restricted mean
 
 
-@settings(max_examples=60, deadline=None)
 @given(TRAININGS)
 def test_the_restricted_mean_is_the_area_above_the_curve(trainings):
     """Royston & Parmar (2013): the integral of the survival function up to the budget."""
@@ -231,7 +225,6 @@ def test_a_restricted_mean_of_equal_times_is_not_certain():
 # ------------------------------------------------------------------ the expected running time
 
 
-@settings(max_examples=60, deadline=None)
 @given(TRAININGS)
 def test_the_expected_running_time_is_that_of_restarts(trainings):
     """Auger & Hansen (2005): the mean of a success, and (1 - p) / p failures before it that cost the budget each."""
@@ -361,7 +354,6 @@ def test_a_sweep_without_trainings_has_neither_curves_nor_times(table):
 # ------------------------------------------------------------------ order, types, units
 
 
-@settings(max_examples=40, deadline=None)
 @given(TRAININGS, st.randoms())
 def test_the_order_of_the_trainings_never_matters(trainings, random):
     """Trainings arrive in any order from their workers: not even a random draw may depend on it."""
@@ -389,7 +381,6 @@ def test_another_seed_gives_other_draws_and_the_same_seed_the_same():
     pd.testing.assert_frame_equal(first.drop(columns=drawn), other.drop(columns=drawn))
 
 
-@settings(max_examples=20, deadline=None)
 @given(TRAININGS)
 def test_words_that_are_kept_once_give_the_same_figures(trainings):
     """Pandas' categories, also those that no training has, are words like others."""

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.metrics import columns as c
@@ -32,7 +32,6 @@ STUCK = [0.5] * 4
 TIMES = st.lists(st.floats(0.1, 1e6), min_size=1, max_size=20)
 
 
-@settings(max_examples=30)
 @given(TIMES)
 def test_times_are_numpys_median_and_quartiles(trial, ended, table, times):
     """The median and both quartiles are those of NumPy, over the seeds of a trial."""
@@ -85,7 +84,6 @@ def test_without_any_time_there_is_no_row(trial, table):
     assert iteration_times(table(Record(trial(), (0, 1), result=Result.FAILED, reason="no"))).empty
 
 
-@settings(max_examples=30)
 @given(TIMES, st.randoms())
 def test_the_order_of_the_trainings_never_matters(trial, ended, table, times, random):
     """Trainings arrive in any order from their workers."""
