@@ -290,7 +290,11 @@ def _read_selected(name: str, value: Any) -> Any:
 
 def _document(plan: Plan) -> dict[str, Any]:
     searched = [plan.search.gate] if plan.search else []
-    gates = {gate.digest: gate for gate in (*(planned.trial.gate for planned in plan.trials), *searched)}
+    gates: dict[str, Gate] = {}
+    for gate in (*(planned.trial.gate for planned in plan.trials), *searched):
+        known = gates.setdefault(gate.digest, gate)
+        if known.name != gate.name:  # the same table by another name
+            gates[f"{gate.digest} {gate.name}"] = gate
     return {
         **vars(plan.question),
         "blocks": list(plan.blocks),
@@ -344,7 +348,12 @@ def _read(document: Mapping[str, Any]) -> Plan:
         digest: Gate(one["name"], np.array(one["inputs"], dtype=float), np.array(one["targets"], dtype=float))
         for digest, one in document["gates"].items()
     }
-    planned = {row["trial_id"]: _planned_trial(row, gates) for row in document["trials"]}
+    named = {gate.name: gate for gate in gates.values()}
+    for row in document["trials"]:  # gates of several names may share a table
+        name, table = row["parameters"]["gate"], gates[row["table"]]
+        if name not in named:
+            named[name] = table if table.name == name else replace(table, name=name)
+    planned = {row["trial_id"]: _planned_trial(row, named) for row in document["trials"]}
     trials = {name: one.trial for name, one in planned.items()}
     search = document["search"]
     return Plan(
@@ -354,7 +363,7 @@ def _read(document: Mapping[str, Any]) -> Plan:
             PlannedClaim(CLAIM.validate_python(row["claim"]), tuple(row["trials"]), tuple(row["than"]))
             for row in document["claims"]
         ),
-        search=Search.from_json(search, trials, {gate.name: gate for gate in gates.values()}) if search else None,
+        search=Search.from_json(search, trials, named) if search else None,
         timings=tuple(
             Timing(trials[row["trial_id"]], read_seeds(row["seeds"]), row["rounds"]) for row in document["timings"]
         ),
@@ -368,7 +377,7 @@ def _read(document: Mapping[str, Any]) -> Plan:
 
 
 def _planned_trial(row: Mapping[str, Any], gates: Mapping[str, Gate]) -> PlannedTrial:
-    trial = Trial(**{**row["parameters"], "gate": gates[row["table"]]})
+    trial = Trial(**{**row["parameters"], "gate": gates[row["parameters"]["gate"]]})
     trial.__dict__["trial_id"] = row["trial_id"]  # as it was named then, with the parameters that there were
     alone = read_seeds(row["alone"]) if row.get("alone") else ()
     return PlannedTrial(trial, tuple(row["blocks"]), _minus(read_seeds(row["seeds"]), alone), alone)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.config.experiment import Experiment, read_experiment
+from bench.config.experiment import Experiment, adhoc, read_experiment
+from bench.config.overrides import read_overrides
 from bench.config.plan import Plan, make_plan
 from bench.config.values import Block, Overrides
 from bench.errors import RequestError
@@ -307,3 +308,11 @@ def test_a_plan_comes_back_from_the_document_that_a_sweep_keeps_of_it(path):
     read = Plan.from_json(json.loads(json.dumps(plan.to_json())))
     assert read.claims == plan.claims
     assert (read.trials, read.timings, read.question) == (plan.trials, plan.timings, plan.question)
+
+
+def test_gates_with_one_table_keep_their_names_in_a_document(tmp_path):
+    """XOR and parity2 are one table by two names."""
+    plan = make_plan(adhoc(read_overrides(["gate=xor,parity2", "seeds=0:2"], tmp_path), []))
+    read = Plan.from_json(json.loads(json.dumps(plan.to_json())))
+    assert [one.trial.gate.name for one in read.trials] == ["xor", "parity2"]
+    assert read.trials == plan.trials

@@ -93,7 +93,7 @@ def test_drawing_leaves_matplotlib_as_it_was():
 
 
 def chart(panels, title='<b>Title</b> & "quotes"'):
-    return Chart("name", title, "sub < title", "caption", "words", panels, pd.DataFrame({"a": [1]}))
+    return Chart("name", title, "sub < title", "words", panels, pd.DataFrame({"a": [1]}))
 
 
 @pytest.mark.parametrize("count", [1, 3, 4])

@@ -38,7 +38,7 @@ ROWS = {
     },
     "hidden_bias": {"choices": ["True", "False"]},
 }
-SPACE = {name: Dimension.from_json(row) for name, row in ROWS.items()}
+SPACE = {name: Dimension.from_json(name, row) for name, row in ROWS.items()}
 COLUMNS = ["number", "trial_id", "state", "seeds", "feasible", "best", *SPACE, "rmst", "solved_rate", "parameters"]
 
 

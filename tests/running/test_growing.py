@@ -341,7 +341,7 @@ WRONG = {
     "no width": (["--until", "0"], "until is 0.0; allowed are above 0 and below 0.5"),
     "a width of everything": (["--until", "0.5"], "until is 0.5; allowed are above 0 and below 0.5"),
     "a width that is no number": (["--until", "nan"], "until is nan"),
-    "seeds without an interval": (["--max-seeds", "50"], "max-seeds is 50, and there is no --until"),
+    "seeds without an interval": (["--max-seeds", "50"], "max-seeds is 50, which needs --until"),
     "fewer seeds than there are": (["--until", "0.1", "--max-seeds", "7"], "allowed is at least 8"),
     "no seeds at all": (["--until", "0.1", "--max-seeds", "0"], "max-seeds is 0"),
     "nothing that could get more": (["--until", "0.1", "alone=true"], "no trial is trained together"),

@@ -6,9 +6,10 @@ from threading import Event
 
 import pytest
 
-from bench.api import STATISTICS
-from bench.config.experiment import adhoc, read_overrides
+from bench.config.experiment import adhoc
+from bench.config.overrides import read_overrides
 from bench.config.plan import make_plan
+from bench.execution import STATISTICS
 from bench.metrics import columns as c
 from bench.running.executors import WorkerPool
 from bench.running.loop import Grid, run
