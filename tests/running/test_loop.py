@@ -9,6 +9,7 @@ import pytest
 from bench.config.experiment import adhoc
 from bench.config.overrides import read_overrides
 from bench.config.plan import make_plan
+from bench.config.seeds import write_seeds
 from bench.execution import STATISTICS
 from bench.metrics import columns as c
 from bench.running.executors import WorkerPool
@@ -50,7 +51,7 @@ class WatchedPool(WorkerPool):
 
     def train(self, jobs, stop):
         self.trained.append([(job.trial.trial_id, list(job.seeds)) for job in jobs])
-        self.planned.append([row["seeds"] for row in read_plan(Store(names.DEFAULT_URI), self.sweep)["trials"]])
+        self.planned.append([write_seeds(one.seeds) for one in read_plan(Store(names.DEFAULT_URI), self.sweep).trials])
         if len(self.trained) == self.last_step:
             self.stop.set()
         yield from super().train(jobs, stop)
