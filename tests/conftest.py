@@ -11,6 +11,7 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -19,6 +20,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from coverage import Coverage
 from filelock import FileLock
 from hypothesis import settings
 
@@ -48,6 +50,19 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest test, or one of two cores idles at the end."""
     items.sort(key=lambda item: "test_reproduce" not in item.nodeid)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Leave what is marked untraced untraced, fixtures included."""
+    tracing = Coverage.current() if item.get_closest_marker("untraced") else None
+    if tracing:
+        tracing.stop()
+    try:
+        return (yield)
+    finally:
+        if tracing:
+            tracing.start()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -80,8 +95,13 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def blank_store(shared: Path) -> Path:
-    """An MLflow database with tables and nothing in them: making one takes seconds, copying it none."""
+def blank_store(shared: Path) -> Iterator[Path]:
+    """An MLflow database with tables and nothing in them: making one takes seconds, copying it none.
+
+    MLflow reads its 67 migrations anew for each database that it opens: with this, once.
+    """
+    from mlflow.store.db import utils
+
     from bench.store.mlflow_store import Store
 
     blank = shared / "blank.db"
@@ -90,7 +110,9 @@ def blank_store(shared: Path) -> Path:
             Store(f"sqlite:///{shared}/mlflow.db")
             with contextlib.closing(sqlite3.connect(shared / "mlflow.db")) as connection:
                 connection.execute("VACUUM INTO ?", [str(blank)])
-    return blank
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(utils, "_get_latest_schema_revision", cache(utils._get_latest_schema_revision))
+        yield blank
 
 
 @pytest.fixture
@@ -174,6 +196,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
         assert self._process.exitcode is not None, "it has not ended"
         out, err = (path.read_text() for path in self._streams)
         return out, err
+
+
+@pytest.fixture(scope="session")
+def child() -> type[Child]:
+    """Run a script in a process of its own."""
+    return Child
 
 
 @pytest.fixture(scope="session")

@@ -276,6 +276,7 @@ def rows(bench, sweep):
     return pd.read_parquet("x.parquet").drop(columns=c.ITERATION_US)
 
 
+@pytest.mark.untraced
 def test_however_it_is_asked_the_rows_are_those_of_the_command_line(bench, folder):
     """In words, by name, as content, from a file: bit for bit."""
     ours = rows(bench, bench("sweep", *WORDS, "--no-report", "--json").json["sweep"])
@@ -417,6 +418,7 @@ def test_of_trainings_that_are_not_there_yet_it_says_nothing(folder):
     assert repr(found).splitlines()[0] == f"Sweep {swept.id[:8]} of adhoc, finished, 6 trainings"
 
 
+@pytest.mark.untraced
 def test_a_search_has_its_best_on_other_seeds(folder):
     """Ranges and options by name."""
     options = {"trials": 4, "batch": 2, "seeds": range(4), "validate": 6, "best": 2}
@@ -449,6 +451,7 @@ def interrupted(monkeypatch, error):
 LONG = {"hidden": [2, 8], "backend": "numpy", "iterations": 2000, "seeds": range(12), "executor": "serial"}
 
 
+@pytest.mark.untraced
 def test_an_interrupt_leaves_what_was_finished_and_says_how_to_go_on(folder, bench, monkeypatch):
     """The same call resumes it: every row as if nothing had happened."""
     with monkeypatch.context() as patch:
@@ -465,6 +468,7 @@ def test_an_interrupt_leaves_what_was_finished_and_says_how_to_go_on(folder, ben
     pd.testing.assert_frame_equal(rows(bench, resumed.id), rows(bench, api.sweep(**LONG).id))
 
 
+@pytest.mark.untraced
 def test_a_store_that_fails_is_an_error_with_the_sweep(folder, monkeypatch):
     """What was written before is there."""
     from bench.store.mlflow_store import StoreError
@@ -495,7 +499,7 @@ def test_a_script_needs_no_guard(folder):
     (folder / "script.py").write_text(
         "import bench\n"
         "print('run')\n"
-        "swept = bench.sweep(iterations=9, backend='numpy', seeds=range(4), executor='processes', workers=2)\n"
+        "swept = bench.sweep(iterations=9, backend='numpy', seeds=range(4), executor='processes', workers=1)\n"
         "print(swept.outcomes['stuck'] + swept.outcomes['slow'])\n"
     )
     done = subprocess.run([sys.executable, "script.py"], capture_output=True, text=True, check=True, timeout=240)
@@ -582,6 +586,7 @@ def test_the_lines_of_the_readme_work_as_they_stand(folder, capsys):
     assert isinstance(api.load(), api.Sweep)
 
 
+@pytest.mark.untraced
 def test_the_notebook_runs(folder, monkeypatch):
     """From its first cell to its last, with a bar, a table, two figures and a report, and without a warning."""
     import nbformat

@@ -4,6 +4,7 @@ import ast
 import re
 import sys
 import tomllib
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def names(*groups):
     return sorted({re.split(r"[\[<>=!~; ]", line)[0].lower() for group in groups for line in group} - {"bench"})
 
 
+@cache
 def imported():
     """Return for every third-party module that the package imports the distributions that it may come from."""
     found = set()

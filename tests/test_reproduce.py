@@ -35,6 +35,7 @@ def without_loops(document):
     return "\n".join(f"{name} = {inline(value)}" for name, value in document.items())
 
 
+@pytest.mark.untraced
 def test_every_printed_figure_comes_out_of_the_backends_that_take_seconds(bench, folder):
     """Each once at least, with expected and observed side by side; OR to the last digit in torch is tested with it."""
     (folder / "quick.toml").write_text(without_loops(tomllib.loads(PRINTED.read_text())))

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import wilcoxon
 
 from bench.errors import RequestError
 from bench.metrics import columns as c
@@ -138,6 +137,8 @@ def is_worse(trainings: pd.DataFrame, best: pd.DataFrame, name: str) -> bool:
     own, other = (per_training(rows[rows[c.SEED].isin(common)].sort_values(c.SEED), name) for rows in (trainings, best))
     if own is None or other is None or own.mean() <= other.mean():
         return False
+    from scipy.stats import wilcoxon  # half a second
+
     return bool(wilcoxon(own, other, zero_method="zsplit", alternative="greater").pvalue < DOUBT)
 
 

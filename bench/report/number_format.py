@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bench.metrics import columns as c
-from bench.metrics.objectives import MEDIAN_MSE, MEDIAN_SOLVED_AT, PARAMETER_COUNT, RMST, SOLVED_RATE, TRAIN_SECONDS
+from bench.metrics.objectives import OBJECTIVES, SOLVED_RATE, TRAIN_SECONDS
 
 SECONDS_UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
 PER_CENT = "\u00a0%"  # no line ends between a number and its sign
@@ -103,34 +103,21 @@ def plural(count: int, one: str, many: str | None = None) -> str:
 
 # ------------------------------------------------------------------ objectives of a search
 
-OBJECTIVES = {
-    RMST: "restricted mean time to solution",
-    SOLVED_RATE: "solved rate",
-    MEDIAN_SOLVED_AT: "median time to solution",
-    MEDIAN_MSE: "median final error",
-    PARAMETER_COUNT: "number of weights and biases",
-    TRAIN_SECONDS: "time of a training",
-}
-HEADINGS = {
-    RMST: "restricted mean",
-    SOLVED_RATE: "solved",
-    MEDIAN_SOLVED_AT: "median time",
-    MEDIAN_MSE: "median error",
-    PARAMETER_COUNT: "weights",
-    TRAIN_SECONDS: "time",
-}
-UNITS = {RMST: " iterations", MEDIAN_SOLVED_AT: " iterations"}
+
+def unit(name: str) -> str:
+    """Return an objective's unit, as it follows a number."""
+    return f" {OBJECTIVES[name].unit}".rstrip()
 
 
 def axis_words(name: str) -> str:
     """Return an objective in words, with the name that its axis has if that is another."""
-    words = OBJECTIVES[name]
+    words = OBJECTIVES[name].measures
     return words if name == words.replace(" ", "_") else f"{words} ({name})"
 
 
 def value_words(name: str, value: float, low: float = np.nan, high: float = np.nan) -> str:
     """Write a value of an objective in its unit, with its interval if there is one."""
-    return NONE if pd.isna(value) else f"{bare_value(name, value, low, high)}{UNITS.get(name, '')}"
+    return NONE if pd.isna(value) else f"{bare_value(name, value, low, high)}{unit(name)}"
 
 
 def bare_value(name: str, value: float, low: float = np.nan, high: float = np.nan) -> str:
@@ -149,7 +136,7 @@ def change_words(name: str, value: float, low: float = np.nan, high: float = np.
     if name == TRAIN_SECONDS and np.isfinite(value):
         return f"{'+' if value > 0 else '−' if value < 0 else ''}{duration(abs(value))}"
     ends = "" if pd.isna(low) else f" [{_signed(low)}, {_signed(high)}]"
-    return f"{_signed(value)}{ends}{UNITS.get(name, '')}"
+    return f"{_signed(value)}{ends}{unit(name)}"
 
 
 def _signed(value: float) -> str:

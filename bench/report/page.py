@@ -8,6 +8,7 @@ from typing import Any
 
 from jinja2 import DictLoader, Environment, StrictUndefined, select_autoescape
 
+from bench.metrics.objectives import OBJECTIVES
 from bench.report import colours, drawing
 from bench.report.backends import backends
 from bench.report.charts import Chart, Content, Finding
@@ -18,7 +19,7 @@ from bench.report.findings import caveats, findings
 from bench.report.layout import is_single
 from bench.report.ledger import claims, commands, ledger
 from bench.report.loss_curves import curves
-from bench.report.number_format import OBJECTIVES, plural, whole
+from bench.report.number_format import plural, whole
 from bench.report.search import search
 from bench.report.solved_rates import rates
 from bench.report.sweep_data import SweepData

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from bench.config.search_space import Dimension
 from bench.metrics import columns as c
+from bench.metrics.objectives import OBJECTIVES
 from bench.report.charts import Chart
 from bench.report.colours import DIM, INK, PAPER, QUALITY, SHADES, STEPS
 from bench.report.drawing import Floats, blank, panel, plain
-from bench.report.number_format import OBJECTIVES, axis_words, plural
+from bench.report.number_format import axis_words, plural
 from bench.report.search_scales import Scale, Trials
 from bench.stats.holdout import NUMBER
 from bench.stats.search_results import SearchResults
@@ -40,7 +41,7 @@ def parallel_chart(found: SearchResults, name: str) -> Chart:
         subtitle=f"A line per proposal through {plural(len(names), 'parameter')} to its {axis_words(name)}; "
         f"n = {trials:,}{some}.",
         note=" A line below an axis did not search that parameter." if conditional else "",
-        alt=f"Parallel coordinates of {', '.join(names)} and {OBJECTIVES[name]}.",
+        alt=f"Parallel coordinates of {', '.join(names)} and {OBJECTIVES[name].measures}.",
         panels=[panel("", draw_parallel(found.history, names, found.space, name), wide=len(names) > NARROW)],
         data=found.history[[NUMBER, c.TRIAL_ID, *names, name]],
         legend=QUALITY,

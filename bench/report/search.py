@@ -4,14 +4,16 @@ from functools import partial
 
 import pandas as pd
 
+from bench.config.search_config import SAMPLERS
 from bench.config.search_space import Range
 from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
-from bench.metrics.objectives import PARAMETER_COUNT, RMST, SOLVED_RATE
+from bench.metrics.objectives import OBJECTIVES, PARAMETER_COUNT, RMST, SOLVED_RATE
 from bench.model.labels import bare, word
+from bench.model.trial import PARAMETERS
 from bench.report.charts import Cell, Chart, Column, Content, Row, Table, number, numbers, tabulate, text
 from bench.report.ledger import command_of
-from bench.report.number_format import HEADINGS, NONE, OBJECTIVES, UNITS, bare_value, change_words, plural, value_words
+from bench.report.number_format import NONE, bare_value, change_words, plural, unit, value_words
 from bench.report.parallel_coordinates import parallel_chart
 from bench.report.search_findings import against_baseline, best_findings, charted, is_flat, is_untrained
 from bench.report.search_parameters import contour_chart, importance_chart, slices_chart
@@ -34,18 +36,9 @@ from bench.stats.holdout import (
 from bench.stats.search_results import END, PARAMETER, SAMPLER, SAMPLER_SEED, TRIAL, TRIALS, VALUE, SearchResults
 
 FEWEST = 2  # trials, below which there is nothing to see
-SAMPLERS = {
-    "tpe": "Optuna's tree-structured Parzen estimator (tpe)",
-    "random": "random search (random)",
-    "qmc": "a quasi-random sequence (qmc)",
-    "gp": "a Gaussian process (gp)",
-    "cmaes": "CMA-ES (cmaes)",
-    "nsga2": "NSGA-II (nsga2)",
-}
 CLOCKS = {"optuna": "in Optuna", "train": "in training", "track": "in MLflow"}
 LIMITS = {None: Cell(NONE), True: Cell("kept", kind="holds"), False: Cell("broken", kind="fails")}
 ENDS = {"low": "lower", "high": "upper"}
-LEAST = {c.HIDDEN: 0, "momentum": 0}  # of parameters whose range cannot be wider
 
 
 def search(data: SweepData) -> Content | None:
@@ -67,7 +60,7 @@ def search(data: SweepData) -> Content | None:
         "compared": against_baseline(found, found.difference) if found.difference else None,
         "studies": _studies(found) if len(found.studies) > 1 else None,
         "equal": len(found.objectives) == 1 and found.best[found.primary].duplicated().any(),
-        "sampler": SAMPLERS[found.search.sampler],
+        "sampler": f"{SAMPLERS[found.search.sampler].words} ({found.search.sampler})",
         "pruned": int((found.history[STATE] == PRUNED).sum()),
         "spent": [(words, seconds[name]) for name, words in CLOCKS.items() if name in seconds],
     }
@@ -135,7 +128,7 @@ def _values(found: SearchResults) -> list[Column]:
 
 def _sides(found: SearchResults, name: str, *, both: bool = True) -> list[Column]:
     """Return the columns of an objective: on both sides, or held out only; one where seeds do not matter."""
-    has_held_out, heading = len(found.search.held_out) > 0, HEADINGS[name]
+    has_held_out, heading = len(found.search.held_out) > 0, OBJECTIVES[name].heading
     if name == PARAMETER_COUNT:
         return [_value(heading, HELD_OUT if has_held_out else SEARCH, name)]
     searched = [_value(f"{heading}, as searched", SEARCH, name)] if both or not has_held_out else []
@@ -156,7 +149,7 @@ def _optimism(name: str) -> Column:
     """Return the column of by how much a trial looked better than it is."""
 
     def write(row: Row) -> str:
-        return change_words(name, *(row[part] for part in OPTIMISM)).removesuffix(UNITS.get(name, " points"))
+        return change_words(name, *(row[part] for part in OPTIMISM)).removesuffix(unit(name) or " points")
 
     return numbers("optimism", OPTIMISM[0], of_row=write)
 
@@ -187,7 +180,7 @@ def _edges(found: SearchResults) -> str:
         listed = [
             f"{word(str(name), some[VALUE].iloc[0], DIGITS)} of {', '.join(some[TRIAL])}"
             for (name, _), some in rows.groupby([PARAMETER, VALUE], sort=False)
-            if end == "high" or found.space[str(name)].over.ends[0] != LEAST.get(str(name))
+            if end == "high" or found.space[str(name)].over.ends[0] != PARAMETERS[str(name)].least
         ]
         said += [f"At the {ENDS[str(end)]} end of its range: {'; '.join(listed)}."] if listed else []
     return " ".join([*said, "A wider range may hold better trials."]) if said else ""
@@ -201,7 +194,7 @@ def _studies(found: SearchResults) -> Table:
         text(SAMPLER, SAMPLER),
         numbers("sampler seed", SAMPLER_SEED, str),
         numbers("trials", TRIALS, lambda trials: f"{trials:,} of {found.search.trials:,}"),
-        *(numbers(f"best {OBJECTIVES[first]}, {words}", side, lambda value: value_words(first, value))
+        *(numbers(f"best {OBJECTIVES[first].measures}, {words}", side, lambda value: value_words(first, value))
           for words, side in sides.items()),
     ]  # fmt: skip
     label = plural(len(found.studies), "repeated search", "repeated searches")

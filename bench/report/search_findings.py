@@ -7,11 +7,10 @@ import pandas as pd
 
 from bench.metrics import columns as c
 from bench.metrics.measures import never_trained
-from bench.metrics.objectives import CENSORED, MAXIMIZE, MEDIAN_MSE, PARAMETER_COUNT, SOLVED_RATE
+from bench.metrics.objectives import CENSORED, MAXIMIZE, MEDIAN_MSE, OBJECTIVES, PARAMETER_COUNT, SOLVED_RATE
 from bench.model.gate import BUILT_IN
 from bench.report.charts import Finding, Row
 from bench.report.number_format import (
-    OBJECTIVES,
     axis_words,
     change_words,
     percent,
@@ -140,7 +139,7 @@ def _best(found: SearchResults) -> Iterator[Finding]:
         parts = []
         for name, row in best.items():
             rate = "" if name == SOLVED_RATE else f" and solves {_gate(found, row)} from {_rate(row)} of the starts"
-            parts.append(f"the best in {OBJECTIVES[name]}, {_name(row)}, comes to {_value(row, name)}{rate}")
+            parts.append(f"the best in {OBJECTIVES[name].measures}, {_name(row)}, comes to {_value(row, name)}{rate}")
         sentence = f"On {seeds}, {'; '.join(parts)}{beside}."
         chosen = f"{front_words(found)} They were chosen by {_seeds(found, 'other seed')}. 95 % intervals;"
     else:
@@ -156,7 +155,7 @@ def _best(found: SearchResults) -> Iterator[Finding]:
 def _chosen_by(found: SearchResults, row: Row) -> str:
     """Return by what a trial is the best, and its value on both sides, if these can differ."""
     name, trials = found.primary, found.history[c.TRIAL_ID].nunique()
-    by = " and ".join(OBJECTIVES[one] for one in found.objectives)
+    by = " and ".join(OBJECTIVES[one].measures for one in found.objectives)
     what = "The best" if found.nearest is None else "The nearest to the limits"
     first = f"{what} of {trials:,} trials by {by}" if trials > 1 else f"The only trial, judged by {by}"
     if name == SOLVED_RATE:
@@ -164,7 +163,7 @@ def _chosen_by(found: SearchResults, row: Row) -> str:
     seemed = value_words(name, row[column(SEARCH, name)])
     both = "" if name == PARAMETER_COUNT else f" on held-out seeds, {seemed} on those of the search"
     if len(found.objectives) > 1:
-        return f"{first}; {OBJECTIVES[name]}: {_value(row, name)}{both}."
+        return f"{first}; {OBJECTIVES[name].measures}: {_value(row, name)}{both}."
     return f"{first}: {_value(row, name)}{both}.{_overtaken(found, row)}"
 
 
@@ -190,7 +189,7 @@ def _best_so_far(found: SearchResults) -> Iterator[Finding]:
     where = f"{front_words(found)} " if len(found.objectives) > 1 else ""
     yield Finding(
         f"By the {_seeds(found)} that it was chosen by, {label(row[NUMBER])} "
-        f"({found.named(row[c.TRIAL_ID])}) is {what}: {OBJECTIVES[name]} {value_words(name, row[name])}.",
+        f"({found.named(row[c.TRIAL_ID])}) is {what}: {OBJECTIVES[name].measures} {value_words(name, row[name])}.",
         f"{where}The best of many tends to look better than it is, and it was not trained on other seeds.",
         ANCHOR,
     )
@@ -202,7 +201,7 @@ def _optimism(found: SearchResults) -> Iterator[Finding]:
     for row in _of_kind(found.held_out, WINNER)[:1]:
         if row[OPTIMISM[1]] > 0:
             yield Finding(
-                f"The search was too optimistic: the {OBJECTIVES[name]} of {_number(row)} was "
+                f"The search was too optimistic: the {OBJECTIVES[name].measures} of {_number(row)} was "
                 f"{value_words(name, row[column(SEARCH, name)])} on the seeds that chose it, and is "
                 f"{_value(row, name)} on others.",
                 f"n = {len(found.search.seeds):,} and {len(found.search.held_out):,} seeds; it looked better by "
@@ -229,7 +228,7 @@ def _nothing_found(found: SearchResults) -> Iterator[Finding]:
             ANCHOR,
         )
     elif found.is_unsolved:
-        flat = [OBJECTIVES[name] for name in found.objectives if name in (*CENSORED, SOLVED_RATE)]
+        flat = [OBJECTIVES[name].measures for name in found.objectives if name in (*CENSORED, SOLVED_RATE)]
         blind = f", so {WORTHLESS} {' and '.join(flat)}" if flat else ""
         yield Finding(
             f"No training of the {trials} solves {_gate(found, near)}{blind}.",
@@ -238,7 +237,7 @@ def _nothing_found(found: SearchResults) -> Iterator[Finding]:
         )
     else:
         limits = found.search.constraints
-        values = [f"{OBJECTIVES[one.measure]} {value_words(one.measure, near[one.measure])}" for one in limits]
+        values = [f"{OBJECTIVES[one.measure].measures} {value_words(one.measure, near[one.measure])}" for one in limits]
         yield Finding(
             f"None of the {trials} keeps {' and '.join(map(str, limits))}.",
             f"{who}: {', '.join(values)} on the {_seeds(found)} of the search.",
@@ -264,7 +263,7 @@ def against_baseline(found: SearchResults, compared: Difference) -> Finding:
     left = int((~found.studies[ENDED].astype(bool)).sum())
     left_out = f" {_searches(left)} of {len(found.studies):,} did not end and do not count." if left else ""
     return Finding(
-        f"{verdict}: the {OBJECTIVES[name]} of their best differs by {by} {where}.",
+        f"{verdict}: the {OBJECTIVES[name].measures} of their best differs by {by} {where}.",
         f"{sides[0]} less {sides[1]}, means of {compared.repeats:,} and {_searches(compared.baseline_repeats)} of "
         f"{plural(found.search.trials, 'trial')} each; {interval}the best of {sides[0]} is better than that of "
         f"{sides[1]} in {percent(compared.superiority, 0)} of their pairs (Mann–Whitney, ties count half).{left_out}",

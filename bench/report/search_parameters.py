@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from bench.config.search_space import Choices, Dimension
 from bench.metrics import columns as c
+from bench.metrics.objectives import OBJECTIVES
 from bench.report.charts import Chart
 from bench.report.colours import DIM, EFFECT, INK, PAPER, QUALITY, SHADES, STEPS
 from bench.report.drawing import Floats, blank, named_rows, panel, percent_axis, plain, row_margin, write
-from bench.report.number_format import OBJECTIVES, percent, short
+from bench.report.number_format import percent, short
 from bench.report.search_findings import measured_words
 from bench.report.search_scales import (
     ENDLESS,
@@ -51,7 +52,7 @@ def slices_chart(found: SearchResults, name: str) -> Chart:
         title="One parameter at a time",
         subtitle=f"{measured_words(found, name)}, over each parameter; n = {len(found.history):,} proposals.",
         note=" Hollow: given up early, by its first seeds." if Trials(found.history, name).is_pruned.any() else "",
-        alt=f"{OBJECTIVES[name].capitalize()} over {', '.join(space)}.",
+        alt=f"{OBJECTIVES[name].measures.capitalize()} over {', '.join(space)}.",
         panels=[panel("", draw_slice(found.history, one, over, name)) for one, over in space.items()],
         data=found.history[[NUMBER, c.TRIAL_ID, *space, name]],
         legend=AGES,
@@ -132,7 +133,7 @@ def contour_chart(found: SearchResults, name: str) -> Chart:
         title=f"{first} and {second} together",
         subtitle=f"{measured_words(found, name)}, over both parameters; n = {len(found.history):,} proposals.",
         note=f"{told}, whatever the other parameters were.",
-        alt=f"{OBJECTIVES[name].capitalize()} over {first} and {second}.",
+        alt=f"{OBJECTIVES[name].measures.capitalize()} over {first} and {second}.",
         panels=[panel("", draw_contour(found.history, first, second, found.space, name))],
         data=found.history[[NUMBER, c.TRIAL_ID, first, second, name]],
         legend=QUALITY,
@@ -266,7 +267,7 @@ def importance_chart(found: SearchResults, name: str) -> Chart:
         title=_importance_title(found, name),
         subtitle="Share of what matters to an objective, by each of Optuna's evaluators; complete trials only.",
         alt="Bars of the importance of each parameter.",
-        panels=[panel(OBJECTIVES[str(name)].capitalize(), draw_importance(rows)) for name, rows in groups],
+        panels=[panel(OBJECTIVES[str(name)].measures.capitalize(), draw_importance(rows)) for name, rows in groups],
         data=found.importances,
     )
 
@@ -279,7 +280,7 @@ def _importance_title(found: SearchResults, name: str) -> str:
         tops = found.disagreement[name]
         return f"What matters most: {', '.join(f'{first} by {evaluator}' for evaluator, first in tops.items())}"
     rows = found.importances[known == name].sort_values(IMPORTANCE, ascending=False, kind="stable")
-    to = f" to the {OBJECTIVES[name]}" if len(found.objectives) > 1 else ""
+    to = f" to the {OBJECTIVES[name].measures}" if len(found.objectives) > 1 else ""
     return f"{rows[PARAMETER].iloc[0]} matters most{to}"
 
 

@@ -12,11 +12,11 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from bench.metrics import columns as c
-from bench.metrics.objectives import DIRECTIONS, MAXIMIZE, SOLVED_RATE
+from bench.metrics.objectives import DIRECTIONS, MAXIMIZE, OBJECTIVES, SOLVED_RATE
 from bench.report.charts import Chart
 from bench.report.colours import DIM, EFFECT, INK
 from bench.report.drawing import Floats, area, blank, end_margin, line, name_ends, panel, plain, write
-from bench.report.number_format import OBJECTIVES, axis_words, percent, plural, short
+from bench.report.number_format import axis_words, percent, plural, short
 from bench.report.search_findings import is_flat, measured_words
 from bench.report.search_scales import Trials, as_floats, finite_ends, mark_style, title_axis, value_axis
 from bench.stats.holdout import FEASIBLE, NUMBER, PRUNED, STATE
@@ -53,7 +53,7 @@ def history_chart(found: SearchResults, name: str) -> Chart:
         subtitle=f"{what}, by the number of the trial; n = {len(history):,} proposals{pruned}.",
         note=_history_note(found, is_running=BEST in data and bool(data[BEST].notna().any())),
         alt=f"{plural(len(history), 'proposal')} by number. {title}.",
-        panels=[panel(OBJECTIVES[name].capitalize() if several else "", draw_history(data, name, direction))
+        panels=[panel(OBJECTIVES[name].measures.capitalize() if several else "", draw_history(data, name, direction))
                 for name, direction in shown.items()],
         data=history,
     )  # fmt: skip
@@ -73,7 +73,7 @@ def _history_note(found: SearchResults, *, is_running: bool) -> str:
 def _history_title(found: SearchResults, *, flat: bool) -> str:
     history = found.history
     if flat:
-        return f"All trials are alike in {' and '.join(OBJECTIVES[name] for name in found.objectives)}"
+        return f"All trials are alike in {' and '.join(OBJECTIVES[name].measures for name in found.objectives)}"
     if BEST not in history:
         return f"{plural(len(found.front), 'trial is', 'trials are')} on the Pareto front"
     known = history[history[BEST].notna()]
@@ -149,7 +149,7 @@ def repeated_chart(found: SearchResults) -> Chart:
         title=f"How soon {' and '.join(samplers)} {'get' if len(samplers) > 1 else 'gets'} there",
         subtitle=f"{mean} best {axis_words(name)} so far{band}; by the number of the trial.",
         note="; the table compares held-out seeds." if len(found.search.held_out) else ".",
-        alt=f"Best {OBJECTIVES[name]} so far by number of trials of {' and '.join(samplers)}.",
+        alt=f"Best {OBJECTIVES[name].measures} so far by number of trials of {' and '.join(samplers)}.",
         panels=[panel("", draw_repeated(found.running, name))],
         data=found.running,
     )
@@ -195,7 +195,7 @@ AROUND = np.arange(16) * np.pi / 8 + np.pi / 4
 def front_chart(found: SearchResults) -> Chart:
     """Return the chart of the Pareto front of several objectives."""
     objectives = found.objectives
-    words = " and ".join(OBJECTIVES[name] for name in objectives)
+    words = " and ".join(OBJECTIVES[name].measures for name in objectives)
     return Chart(
         name="search-front-1",
         title=f"What one gives up for the other: {words}",

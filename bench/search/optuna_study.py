@@ -46,18 +46,20 @@ def importances(study: optuna.Study, objectives: Sequence[str], directions: Sequ
 
 
 def _evaluate(study: optuna.Study, evaluator: BaseImportanceEvaluator, place: int, direction: str) -> dict[str, float]:
-    if len(study.directions) == 1:
-        return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))
     sign = 1.0 if direction == MINIMIZE else -1.0  # PED-ANOVA takes a target's lowest for its best
 
     def target(trial: FrozenTrial) -> float:
         return sign * float(trial.values[place])
 
+    several = {"target": target} if len(study.directions) > 1 else {}
     with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", "PedAnovaImportanceEvaluator computes the importances of params to achieve low"
-        )
-        return dict(optuna.importance.get_param_importances(study, evaluator=evaluator, target=target))
+        # which is why there is a sign, and what small searches with conditions are warned of: both evaluators are shown
+        for told in (
+            "PedAnovaImportanceEvaluator computes the importances of params to achieve low",
+            "Some regimes for",
+        ):
+            warnings.filterwarnings("ignore", told)
+        return dict(optuna.importance.get_param_importances(study, evaluator=evaluator, **several))
 
 
 # ------------------------------------------------------------------ study

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from bench.metrics import columns as c
 from bench.metrics.measures import never_trained
 from bench.model.outcome import Result
+from bench.model.parameters import Role
 from bench.model.trial import BACKENDS, Trial, recorded_iterations
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
 Flags = NDArray[np.bool_]
 Columns = Mapping[str, NDArray[Any]]
-SIDE = (c.BACKEND, c.DEVICE, c.SUMMATION)  # what may differ between trials that should give the same trainings
+SIDE = Trial.names(Role.COMPUTATION)  # what may differ between trials that should give the same trainings
 REST = tuple(name for name in c.PARAMETERS if name not in SIDE)
 USUAL = Trial().parameters
 

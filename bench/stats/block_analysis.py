@@ -17,13 +17,14 @@ from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
 from bench.metrics import measures
 from bench.model.labels import labels, varying, word
-from bench.model.trial import PARAMETERS
+from bench.model.parameters import Role
+from bench.model.trial import PARAMETERS, PROMINENT, Trial
 from bench.stats import attractors, curves, final_patterns, proportions, sensitivity, survival
 from bench.stats import paired_comparisons as paired
 
 NAME, BLOCK, PLANNED, SEEDS = "name", "block", "planned", "seeds"
-FIRST = (c.HIDDEN, c.LOSS, "activation")  # what readers look for along an axis, before any other parameter
-BUDGET = (c.ITERATIONS, c.CURVE_POINTS, "stop", "tolerance")  # how long and how strictly, not how: no causes
+FIRST = tuple(name for name in PROMINENT if name != c.GATE)  # along an axis; each gate has a panel of its own
+BUDGET = Trial.names(Role.BUDGET)
 FEW_SEEDS = 3  # up to here a trial shows single trainings and no distribution
 DIGITS = 4  # of a number in words
 SEED = 0  # of all resampling: the same sweep always gives the same report

@@ -5,8 +5,7 @@ U units that are resampled.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
-from inspect import signature
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -16,8 +15,7 @@ from numpy.typing import NDArray
 
 from bench.metrics import columns as c
 from bench.metrics.measures import begun, time_to_solution
-from bench.model.initialization import initial_weights
-from bench.model.network import Network
+from bench.model.parameters import Role
 from bench.model.trial import Trial
 from bench.stats.factor_levels import codes, levels, places_of, trials
 from bench.stats.paired_tests import (
@@ -34,7 +32,7 @@ Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 # what the initial weights are drawn by: a seed says the same of two trials only where all of these are equal
-DRAWN_BY = {c.GATE, *signature(initial_weights).parameters, *(field.name for field in fields(Network))}
+DRAWN_BY = Trial.names(Role.TASK, Role.INITIALIZATION)
 COMPARABLE = tuple(name for name in c.PARAMETERS if name not in DRAWN_BY)
 FEW = 4  # values: each is compared with each; of more, each with a reference
 

@@ -5,7 +5,7 @@ from itertools import combinations, groupby
 
 import pytest
 
-COSTLY = {"jax"}  # backends that compile for every shape: a third of a second a test
+COSTLY = {"jax", "torch"}  # backends that compile for every shape, or train one after the other
 
 
 @pytest.hookimpl(tryfirst=True)  # before those that are marked slow are left out

@@ -36,6 +36,9 @@ DIVERGING = {"hidden": "8-8-8", "activation": "relu", "iterations": 12, "curve_p
 HUGE = {"float32": 1e38, "float64": 1e300}  # a learning rate that takes deep relu networks to infinity
 
 
+pytestmark = pytest.mark.untraced  # its loops would take half as long again; each backend's own tests are traced
+
+
 @pytest.fixture(params=BACKENDS)
 def backend(request):
     """Every backend in turn."""

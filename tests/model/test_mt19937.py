@@ -5,7 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.model.mt19937 import SEEDS_AT_ONCE, STATE, doubles, words
+from bench.model import mt19937
+from bench.model.mt19937 import FEW, SEEDS_AT_ONCE, STATE, doubles, words
+
+
+@pytest.fixture(scope="module", autouse=True, params=[0, FEW])
+def few(request):
+    """Few seeds are drawn by NumPy itself: here side by side as well."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mt19937, "FEW", request.param)
+        yield
+
 
 SEEDS = st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=5)
 

@@ -11,6 +11,7 @@ WIDTHS = (390, 1600)
 SCHEMES = ("light", "dark")
 MARKS = [
     pytest.mark.browser,
+    pytest.mark.untraced,
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:playwright"),
 ]

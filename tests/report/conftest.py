@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
 
 from bench.backends import load
 from bench.config.plan import Plan, make_plan
@@ -68,7 +69,7 @@ hidden = { low = 2, high = 8 }
 learning_rate = { low = 1.0, high = 20.0, log = true }
 constraints = "parameters <= 30"
 prune = [8]
-trials = 24
+trials = 12
 batch = 6
 validate = 30
 best = 3
@@ -76,7 +77,7 @@ baseline = "random"
 repeats = 2
 """
 HOPELESS = (
-    *("hidden=2..4", "learning_rate=0.0001..0.001:log", "iterations=50", "seeds=0:10", "search.trials=12"),
+    *("hidden=2..4", "learning_rate=0.0001..0.001:log", "iterations=50", "seeds=0:10", "search.trials=8"),
     *("search.validate=20", "search.objective=solved_rate"),
 )
 
@@ -106,6 +107,13 @@ def unsolved(made: Callable[..., Path]) -> Path:
     return made("unsolved", "sweep", *HOPELESS, *PAGE)
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave panels empty, for tests of words and numbers: whatever a sweep found, its figures are drawn elsewhere."""
+    empty = '<svg width="9pt" height="9pt" viewBox="0 0 9 9" xmlns="http://www.w3.org/2000/svg"></svg>'
+    monkeypatch.setattr(Figure, "savefig", lambda _figure, file, **_: file.write(empty))
+
+
 # ------------------------------------------------------------------ in a browser
 
 
@@ -120,11 +128,15 @@ def browser() -> Any:
         chromium.close()
 
 
-@pytest.fixture(scope="session")
-def addresses(full: tuple[Path, str], timed: Path, searched: Path, unsolved: Path) -> dict[str, str]:
-    """Where the pages are."""
-    folders = {"full": full[0], "timed": timed, "searched": searched, "unsolved": unsolved}
-    return {name: (folder / "r.html").as_uri() for name, folder in folders.items()}
+@pytest.fixture
+def address(request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """Where a page is, which is made when it is asked for."""
+
+    def find(name: str) -> str:
+        made = request.getfixturevalue(name)
+        return ((made[0] if name == "full" else made) / "r.html").as_uri()
+
+    return find
 
 
 # ------------------------------------------------------------------ without a store

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from bench.metrics import columns as c
-from bench.model.timing import Sample, Timing
+from bench.model.timing import ColdStart, Sample, Timing
 from bench.model.trial import BACKENDS, Trial
 from bench.report.backends import backends, throughput
 from bench.report.colours import BACKEND
@@ -30,6 +30,15 @@ seeds = "0:1"
 [[grid]]
 seeds = "0:3"
 """
+
+pytestmark = pytest.mark.usefixtures("undrawn")
+
+
+@pytest.fixture(autouse=True)
+def started(monkeypatch):
+    """Cold starts are made up: each would be a process that imports a library."""
+    found = lambda trials, *_: [ColdStart(name, 1.0, 0.1, 0.0) for name in trials]  # noqa: E731
+    monkeypatch.setattr("bench.running.benchmark.cold_starts", found)
 
 
 def page(bench, folder, *words):

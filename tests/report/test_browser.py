@@ -11,10 +11,14 @@ import pytest
 from .chromium import MARKS, SCHEMES, WIDTHS, opened
 
 PAGES = ("full", "timed", "searched", "unsolved")
-VIEWS = [  # of a search, each width and each scheme once: its parts are drawn as those of the others are
-    *product(("full", "timed"), WIDTHS, SCHEMES),
-    *(("searched", *view) for view in zip(WIDTHS, SCHEMES, strict=True)),
-    *(("unsolved", *view) for view in zip(WIDTHS, reversed(SCHEMES), strict=True)),
+QUICK = {  # each page once, the grid's at both widths and in both schemes: a page's parts are drawn as another's are
+    *(("full", *view) for view in zip(WIDTHS, SCHEMES, strict=True)),
+    ("timed", 390, "dark"),
+    ("searched", 1600, "light"),
+    ("unsolved", 390, "dark"),
+}
+VIEWS = [
+    pytest.param(*view, marks=() if view in QUICK else pytest.mark.slow) for view in product(PAGES, WIDTHS, SCHEMES)
 ]
 WHAT_IS_NEW = {"searched": "header, #search-1", "unsolved": "header, #search-1"}  # the rest is as on other pages
 
@@ -22,9 +26,9 @@ pytestmark = MARKS
 
 
 @pytest.fixture
-def page(browser, addresses):
+def page(browser, address):
     """The page of the grid at its widest."""
-    with opened(browser, addresses["full"]) as shown:
+    with opened(browser, address("full")) as shown:
         yield shown
 
 
@@ -41,11 +45,11 @@ def test_a_grid_fills_every_section_in_the_order_of_the_readers_questions(page):
 
 
 @pytest.mark.parametrize(("name", "width", "scheme"), VIEWS)
-def test_the_page_opens_clean_and_accessible_at_every_width_and_scheme(browser, addresses, name, width, scheme):
+def test_the_page_opens_clean_and_accessible_at_every_width_and_scheme(browser, address, name, width, scheme):
     """No message, no request elsewhere, no sideways scrolling, and nothing serious that axe-core finds."""
     from axe_playwright_python.sync_playwright import Axe
 
-    with opened(browser, addresses[name], width, scheme) as page:
+    with opened(browser, address(name), width, scheme) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -56,9 +60,9 @@ def test_the_page_opens_clean_and_accessible_at_every_width_and_scheme(browser, 
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_link_within_the_page_has_its_target_and_ids_are_unique(browser, addresses, name):
+def test_every_link_within_the_page_has_its_target_and_ids_are_unique(browser, address, name):
     """A finding leads to what shows it."""
-    with opened(browser, addresses[name]) as page:
+    with opened(browser, address(name)) as page:
         ids = page.eval_on_selector_all("[id]", "all => all.map(one => one.id)")
         links = page.eval_on_selector_all(
             "a[href^='#'], label[for]", "all => all.map(one => one.hash?.slice(1) || one.htmlFor)"
@@ -69,21 +73,21 @@ def test_every_link_within_the_page_has_its_target_and_ids_are_unique(browser, a
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_reference_of_a_drawing_is_to_a_part_of_the_same_drawing(browser, addresses, name):
+def test_every_reference_of_a_drawing_is_to_a_part_of_the_same_drawing(browser, address, name):
     """Clip paths and glyphs keep to their own panel."""
     lost = """() => [...document.querySelectorAll('svg')].flatMap(svg => {
         const names = [...svg.outerHTML.matchAll(/(?:href="#|url\\(["']?#)([^"')]*)/g)].map(found => found[1]);
         return names.filter(name => !svg.contains(document.getElementById(name)));
     })"""
-    with opened(browser, addresses[name]) as page:
+    with opened(browser, address(name)) as page:
         assert page.locator("svg").count() > 1
         assert page.evaluate(lost) == []
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_download_is_a_table_with_a_heading_and_rows(browser, addresses, name):
+def test_every_download_is_a_table_with_a_heading_and_rows(browser, address, name):
     """Whoever saves it has what the figure or table was made from."""
-    with opened(browser, addresses[name]) as page:
+    with opened(browser, address(name)) as page:
         links = page.eval_on_selector_all(
             "a[download]", "all => all.map(one => [one.download, one.getAttribute('href')])"
         )
@@ -99,7 +103,7 @@ def test_every_download_is_a_table_with_a_heading_and_rows(browser, addresses, n
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_figure_has_a_title_a_caption_and_words_for_who_cannot_see_it(browser, addresses, name):
+def test_every_figure_has_a_title_a_caption_and_words_for_who_cannot_see_it(browser, address, name):
     """And no two figures below one heading have the same title."""
     told = """all => all.map(one => ({
         heading: [...one.closest('section').querySelectorAll('h2, h3')].filter(
@@ -109,7 +113,7 @@ def test_every_figure_has_a_title_a_caption_and_words_for_who_cannot_see_it(brow
         caption: one.querySelector('.how').textContent,
         alt: one.querySelector('[role=img], [role=region]').getAttribute('aria-label'),
     }))"""
-    with opened(browser, addresses[name]) as page:
+    with opened(browser, address(name)) as page:
         figures = page.eval_on_selector_all("figure", told)
     assert figures
     assert all(figure["title"] and figure["caption"] and figure["alt"] for figure in figures)
@@ -198,9 +202,9 @@ def test_a_chosen_trials_curve_is_drawn(page):
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_the_colour_switch_overrules_the_readers_scheme(browser, addresses, scheme):
+def test_the_colour_switch_overrules_the_readers_scheme(browser, address, scheme):
     """And goes back to it."""
-    with opened(browser, addresses["full"], scheme=scheme) as page:
+    with opened(browser, address("full"), scheme=scheme) as page:
         paper = "getComputedStyle(document.body).backgroundColor"
         first = page.evaluate(paper)
         seen = {}
@@ -212,9 +216,9 @@ def test_the_colour_switch_overrules_the_readers_scheme(browser, addresses, sche
 
 
 @pytest.mark.parametrize("choice", ["", "dark"])
-def test_printing_shows_light_colours_and_no_controls(browser, addresses, choice):
+def test_printing_shows_light_colours_and_no_controls(browser, address, choice):
     """Whatever the screen shows; ink is for what was found."""
-    with opened(browser, addresses["full"], scheme="dark") as page:
+    with opened(browser, address("full"), scheme="dark") as page:
         page.locator("#theme").select_option(choice)
         page.emulate_media(media="print")
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 254)"
@@ -223,22 +227,22 @@ def test_printing_shows_light_colours_and_no_controls(browser, addresses, choice
             assert not control.is_visible(), control.evaluate("one => one.outerHTML")
 
 
-def test_a_command_is_copied_by_a_click(browser, addresses):
+def test_a_command_is_copied_by_a_click(browser, address):
     """To the clipboard, whole."""
     context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()
-    page.goto(addresses["full"])
+    page.goto(address("full"))
     button = page.locator("button[data-copy]").first
     button.click()
     assert page.evaluate("navigator.clipboard.readText()") == button.get_attribute("data-copy")
     context.close()
 
 
-def test_the_page_tells_the_same_without_its_script(browser, addresses):
+def test_the_page_tells_the_same_without_its_script(browser, address):
     """Every section, and no control that does nothing."""
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
-    page.goto(addresses["full"])
+    page.goto(address("full"))
     assert page.locator("section").count() == 11
     assert page.locator("td[title]").count() >= 16
     for control in page.locator("[data-heat] select, select[data-curves], #theme, button[data-copy]").all():

@@ -10,6 +10,8 @@ from bench.stats.claims import Verdict
 SOLVED, STUCK, WRONG = [0.0, 1.0, 1.0, 0.0], [0.5, 0.5, 0.5, 0.5], [1.0, 1.0, 1.0, 0.0]
 ANCHOR = re.compile(r'<a href="#([^"]*)"><strong>')
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture(scope="module")
 def some(ended, trial):

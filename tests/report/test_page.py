@@ -126,6 +126,7 @@ def smuggled(tmp_path_factory, blank_store, command):
     return (folder / "r.html").read_text()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_html_in_names_titles_and_claims_appears_as_text(smuggled):
     """A gate's file name, an experiment's title and its claims cannot inject anything."""
     found = Reader(smuggled)
@@ -212,6 +213,7 @@ def test_timings_only_have_no_section_on_rates(timed):
     assert re.findall(r'<section id="([a-z]+)-1"', html) == ["ledger", "backends", "again"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_two_blocks_with_the_same_gate_are_told_apart(bench, folder):
     """By their titles."""
     (folder / "x.toml").write_text(
@@ -234,6 +236,7 @@ def test_two_blocks_with_the_same_gate_are_told_apart(bench, folder):
     assert html.count(">Small ones</h3>") == html.count(">Deep ones</h3>") > 2
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_search_has_a_report(bench, folder):
     """Its trials are no grid: they are ranked, and nothing is said of the variance."""
     (folder / "x.toml").write_text(
@@ -256,6 +259,7 @@ def test_a_search_has_a_report(bench, folder):
     assert "Only some combinations were trained" in html
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_interrupted_sweep_says_what_is_missing_and_how_to_go_on(bench, folder, monkeypatch):
     """Its exit status is 130; the report counts what is there."""
     keep, left = SweepWriter.shard, [1]
@@ -276,6 +280,7 @@ def test_an_interrupted_sweep_says_what_is_missing_and_how_to_go_on(bench, folde
     assert "--resume" in said
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_unfinished_sweep_without_anything_says_so(bench, folder):
     """The report of a sweep with no trainings counts them and says how to go on."""
     bench("sweep", "iterations=60", "seeds=0:4", "--no-report")
@@ -287,6 +292,7 @@ def test_an_unfinished_sweep_without_anything_says_so(bench, folder):
     assert "--resume" in said
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(("seeds", "said"), [(range(1), "1 failed"), (range(6), "every training crashed")])
 def test_failed_trainings_are_said_with_their_reason(bench, folder, monkeypatch, seeds, said):
     """Exit status 1; they count as not solved."""
@@ -316,6 +322,7 @@ def test_a_dollar_in_a_name_is_no_mathematics(bench, folder):
     assert r"$\foo$" in html
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_single_curves_of_different_trials_are_different_lines(trained_report):
     """Every parameter that tells two trials apart is in the label."""
     report = trained_report("learning_rate=0.01,5", "iterations=60", "seeds=0:2")
@@ -323,6 +330,7 @@ def test_single_curves_of_different_trials_are_different_lines(trained_report):
     assert curves["chart"].data["label"].nunique() == 4
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_median_over_diverged_trainings_is_not_that_of_the_others(bench, folder):
     """Where more than half diverged, the median error is infinite; what never solves takes for ever."""
     ran, html = has_a_report(bench, folder, [*BURST, "seeds=0:5", "--json"], "Every training diverged")
@@ -332,6 +340,7 @@ def test_a_median_over_diverged_trainings_is_not_that_of_the_others(bench, folde
     assert "•" not in ran.err  # findings are for people
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_figures_that_are_left_out_are_said(trained_report, html):
     """More trials than a figure can show are in the table of every trial, and the page says so."""
     rates = ",".join(f"{rate / 10}" for rate in range(1, 63))
@@ -356,6 +365,7 @@ never = true
 """
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_claims_are_left_out_under_overrides_and_the_page_says_so(bench, folder):
     """Claims speak of the file as written."""
     (folder / "x.toml").write_text(CLAIMED)

@@ -23,6 +23,8 @@ IMPORTANCE = [
 ]
 KEPT = {"importance": IMPORTANCE, "seconds": {"optuna": 1.94, "train": 3.4, "track": 8.1}}
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture(scope="module")
 def found(made_report, search_plan):

@@ -10,9 +10,9 @@ pytestmark = MARKS
 
 
 @pytest.fixture
-def page(browser, addresses):
+def page(browser, address):
     """The page of a search on a screen of middle width."""
-    with opened(browser, addresses["searched"], 1300) as shown:
+    with opened(browser, address("searched"), 1300) as shown:
         yield shown
 
 
@@ -52,9 +52,9 @@ def test_the_best_are_sorted_by_what_they_are_on_held_out_seeds(page):
         assert found == sorted(found, reverse=downwards)
 
 
-def test_a_drawing_with_many_axes_keeps_its_size_on_a_small_screen(browser, addresses):
+def test_a_drawing_with_many_axes_keeps_its_size_on_a_small_screen(browser, address):
     """It is moved within its own place, and the page is not."""
-    with opened(browser, addresses["searched"], 390) as page:
+    with opened(browser, address("searched"), 390) as page:
         drawing = page.locator("#search-parallel-1-1 .panels")
         inside, shown = drawing.evaluate("one => [one.scrollWidth, one.clientWidth]")
         assert inside > shown
@@ -62,10 +62,10 @@ def test_a_drawing_with_many_axes_keeps_its_size_on_a_small_screen(browser, addr
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_every_drawing_of_a_search_turns_with_the_colours(browser, addresses, scheme):
+def test_every_drawing_of_a_search_turns_with_the_colours(browser, address, scheme):
     """Marks, lines and words have the colours of the page: none is left that is the same by day and by night."""
     script = """all => all.flatMap(svg => [...svg.outerHTML.matchAll(/#[0-9a-f]{6}\\b/g)].map(found => found[0]))"""
-    with opened(browser, addresses["searched"], scheme=scheme) as page:
+    with opened(browser, address("searched"), scheme=scheme) as page:
         assert page.eval_on_selector_all("#search-1 svg", script) == []
         word = page.locator("#search-history-1-1 svg text").first
         colour = word.evaluate("one => getComputedStyle(one).fill")
@@ -73,9 +73,9 @@ def test_every_drawing_of_a_search_turns_with_the_colours(browser, addresses, sc
         assert light == (scheme == "dark")
 
 
-def test_on_paper_every_row_of_the_best_is_whole(browser, addresses):
+def test_on_paper_every_row_of_the_best_is_whole(browser, address):
     """In light colours, and with nothing to click."""
-    with opened(browser, addresses["searched"], scheme="dark") as page:
+    with opened(browser, address("searched"), scheme="dark") as page:
         page.emulate_media(media="print")
         box = page.locator(f"#search-1 .wide-table:has({TABLE})")
         assert box.evaluate("one => getComputedStyle(one).maxHeight") == "none"
@@ -84,12 +84,10 @@ def test_on_paper_every_row_of_the_best_is_whole(browser, addresses):
             assert not control.is_visible()
 
 
-def test_where_nothing_was_solved_the_charts_show_the_error_instead(browser, addresses):
+def test_where_nothing_was_solved_the_charts_show_the_error_instead(browser, address):
     """What all trials have in common tells nothing; the finding on the first screen says so."""
-    with opened(browser, addresses["unsolved"]) as page:
-        assert (
-            page.locator(".findings li").first.inner_text().startswith("No training of the 12 proposed trials solves")
-        )
+    with opened(browser, address("unsolved")) as page:
+        assert page.locator(".findings li").first.inner_text().startswith("No training of the 8 proposed trials solves")
         told = page.eval_on_selector_all("#search-1 figcaption", "all => all.map(one => one.textContent)")
         assert told[0].startswith("All trials are alike in solved rate")
         assert all("Median final error" in one or "median final error" in one for one in told)

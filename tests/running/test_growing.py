@@ -71,6 +71,7 @@ def test_where_nothing_can_grow_it_is_over():
     assert (until.stopped_by, until.wide, len(seeds)) == (INTERVAL, 0, 0)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("rate", [0.5, 0.9, 0.99])
 def test_the_interval_still_holds_the_truth_in_95_of_100_sweeps(rate):
     """Looking at the data to decide when to stop could spoil the interval; a width as the rule hardly does."""
@@ -150,6 +151,7 @@ def figures(sweep):
     return found
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("curves", [1, 40, 100_000])
 def test_trials_runs_are_those_of_a_sweep_that_asked_for_all_seeds_at_once(bench, folder, monkeypatch, curves):
     """Each trial has one run, of all of its seeds, however many of 60 curves may be in memory at a time."""
@@ -166,6 +168,7 @@ MIXED = """
 [defaults]
 iterations = 60
 seeds = "0:6"
+backend = "numpy"
 [[grid]]
 hidden = [2, 3]
 summation = ["library", "fma"]
@@ -186,6 +189,7 @@ validate = 0
 """
 
 
+@pytest.mark.untraced
 def test_only_trials_of_the_grid_that_are_trained_together_grow(bench, folder):
     """What is alone, what is refused and what a search proposes keeps its seeds; a trial that is both gets more."""
     (folder / "mixed.toml").write_text(MIXED)
@@ -216,6 +220,7 @@ FAULTS = [
 LAST = FAULTS[-1]
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("what", "times", "after"),
     [(*fault, False) for fault in FAULTS]
@@ -271,6 +276,7 @@ def resumed_is_whole(bench, request, whole):
     assert set(read_sweep(Store(DEFAULT_URI), begun).runs) == {row[c.TRIAL_ID] for row in plan_of(begun)["trials"]}
 
 
+@pytest.mark.untraced
 def test_a_plan_that_was_cut_off_while_it_was_written_is_made_again(bench, folder, monkeypatch, whole):
     """When the second round was planned, the power went."""
     write, calls = SweepWriter.plan, []

@@ -41,6 +41,8 @@ TIMINGS = st.lists(
     unique_by=lambda timing: (timing.trial.trial_id, timing.seeds),
 )
 
+pytestmark = pytest.mark.untraced
+
 
 def plan_of(timings):
     return Plan((), 0, timings=tuple(timings))

@@ -16,6 +16,8 @@ from bench.store.writer import SweepWriter
 REQUEST = ("gate=xor", "hidden=2,3", "seeds=0:16", "iterations=6000", "--executor", "serial")
 TIMING = [c.ITERATION_US]
 
+pytestmark = pytest.mark.untraced
+
 
 @pytest.fixture(scope="module")
 def whole(made, command):

@@ -137,6 +137,7 @@ def test_mlflow_knows_each_trials_number_and_state(whole):
     assert history[-1].value == winner.data.metrics["rmst"]
 
 
+@pytest.mark.untraced
 def test_a_search_killed_three_times_goes_on_as_if_nothing_had_happened(search, folder, whole, start, monkeypatch):
     """The same trials, the same best, and no trial told twice; what goes on is killed at the next moment."""
     told = journal()
@@ -151,6 +152,7 @@ def test_a_search_killed_three_times_goes_on_as_if_nothing_had_happened(search, 
     assert journal() == told
 
 
+@pytest.mark.untraced
 def test_workers_do_not_change_a_search(search, folder, whole, monkeypatch):
     """Bit for bit: what is proposed depends on outcomes, and these on nothing but the trial and its seed."""
     told = journal()
@@ -159,6 +161,7 @@ def test_workers_do_not_change_a_search(search, folder, whole, monkeypatch):
     assert journal() == told
 
 
+@pytest.mark.untraced
 def test_a_dead_end_is_given_up_early(search, folder):
     """Pruned trials keep the seeds they were given, and say after how many they were given up."""
     text = FILE.replace("trials = 9", "trials = 16\nprune = [8, 16]").replace('"0:6"', '"0:32"')
@@ -193,6 +196,7 @@ def test_a_baseline_has_the_same_budget(search, folder):
         assert set(own[c.SEED]) == set(range(26))
 
 
+@pytest.mark.untraced
 def test_several_objectives_have_a_front(search, folder):
     """Fewer parameters against faster solutions."""
     text = FILE.replace("trials = 9", 'trials = 9\nobjective = ["parameters", "rmst"]')
@@ -201,6 +205,7 @@ def test_several_objectives_have_a_front(search, folder):
     assert all(len(values) == 2 for _, _, values, _ in journal()[0])
 
 
+@pytest.mark.untraced
 def test_time_that_is_up_ends_a_search(search, folder):
     """No batch is begun after it, and what was found is validated."""
     plan, _ = search(text=FILE.replace("trials = 9", "trials = 1000\ntimeout = 0.01"))
@@ -212,6 +217,7 @@ def test_time_that_is_up_ends_a_search(search, folder):
 OTHERS = [name for name in SAMPLERS if name not in {"tpe", "nsga2"}]
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("sampler", ["nsga2", *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)])
 def test_other_samplers_search_too(search, folder, sampler):
     """All of them come to an end, with as many trials as were asked for; the others here are by TPE.
@@ -223,6 +229,7 @@ def test_other_samplers_search_too(search, folder, sampler):
     assert len(plan["studies"][0]["trials"]) == 5
 
 
+@pytest.mark.untraced
 def test_a_search_in_which_nothing_can_be_trained_still_ends(search, folder):
     """What a backend refuses counts as worst, and is accounted for."""
     text = FILE.replace("iterations = 200", 'iterations = 200\nbackend = "numba"\ndevice = "cuda"')

@@ -3,8 +3,6 @@
 import contextlib
 import signal
 import sqlite3
-import subprocess
-import sys
 
 import pytest
 
@@ -75,20 +73,21 @@ def test_a_file_that_is_no_database_is_refused(folder):
         Store("sqlite:///text.db")
 
 
-def test_sweeps_that_start_at_once_share_a_new_store(tmp_path):
+def test_sweeps_that_start_at_once_share_a_new_store(tmp_path, child):
     """MLflow makes its tables on first sight; two processes do not get in each other's way."""
     code = "from bench.store.mlflow_store import Store; Store('sqlite:///new.db').experiment_id('x')"
-    processes = [subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path) for _ in range(2)]
-    assert [process.wait(120) for process in processes] == [0, 0]
+    processes = [child(code, tmp_path) for _ in range(2)]
+    told = [process.communicate(120) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], told
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_a_store_whose_making_was_killed_is_made_by_the_next_command(bench, folder, moment):
+def test_a_store_whose_making_was_killed_is_made_by_the_next_command(bench, folder, child, moment):
     """MLflow refuses a database that has only some of its tables: one is there when it is whole."""
     (folder / "mlflow.db").unlink()
-    script = KILLED.format(moment=MOMENTS[moment])
-    killed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    killed = child(KILLED.format(moment=MOMENTS[moment]), folder)
+    told = killed.communicate(120)
+    assert killed.returncode == -signal.SIGKILL, told
     assert not (folder / "mlflow.db").exists()
     assert bench("list").status == 0
     ran = bench("sweep", "iterations=20", "seeds=0:2", "--no-report", "--json")
