@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.api import load, sweep, train
     from bench.errors import RequestError
-    from bench.execution import SweepError
+    from bench.lifecycle import SweepError
     from bench.model.outcome import Batch, Outcome
     from bench.model.trial import Trial
     from bench.results import Sweep
@@ -21,7 +21,7 @@ _HOMES = {
     "Outcome": "model.outcome",
     "RequestError": "errors",
     "Sweep": "results",
-    "SweepError": "execution",
+    "SweepError": "lifecycle",
     "Trial": "model.trial",
     "load": "api",
     "sweep": "api",

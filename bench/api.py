@@ -98,7 +98,7 @@ def sweep(
     started = time.monotonic()
     _say_of_one_seed(parameters.get("seeds"))
     with before_any_work(), _without_widgets():
-        from bench.execution import Options, carry_out
+        from bench.lifecycle import Options, carry_out
         from bench.request import read_request
 
         experiment = read_request(question, parameters, until, max_seeds)
@@ -186,7 +186,7 @@ def _say_of_one_seed(seeds: object) -> None:
 
 def _check(workers: object, runs: object) -> None:
     """Raise RequestError for options that the command line checks by itself."""
-    from bench.model.parameters import choice, whole
+    from bench.model.parameter_fields import choice, whole
 
     with raising_all() as problems:
         with collecting(problems):

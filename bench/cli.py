@@ -16,7 +16,7 @@ from bench.errors import RequestError, before_any_work
 
 if TYPE_CHECKING:
     from bench.config.experiment import Experiment
-    from bench.execution import Options
+    from bench.lifecycle import Options
     from bench.results import Sweep
 
 DOCUMENTS = "documents"  # the experiment that `reproduce` carries out
@@ -122,7 +122,7 @@ def sweep(
     started = time.monotonic()
     with before_any_work():
         from bench.console import print_sweep, say
-        from bench.execution import Options
+        from bench.lifecycle import Options
         from bench.request import read_request
 
         experiment = read_request(words, until=until, max_seeds=max_seeds)
@@ -148,7 +148,7 @@ def _dry(experiment: "Experiment", *, as_json: bool) -> None:
     """List the trials of a request and count its work."""
     from bench.config.seeds import until_row
     from bench.console import plan_table
-    from bench.execution import checked_plan
+    from bench.lifecycle import checked_plan
 
     plan = checked_plan(experiment)
     if not as_json:
@@ -168,7 +168,7 @@ def _carry_out(experiment: "Experiment", options: "Options") -> "tuple[int, Swee
     130 for an interrupt.
     """
     from bench.console import say
-    from bench.execution import Interrupted, SweepError, carry_out
+    from bench.lifecycle import Interrupted, SweepError, carry_out
 
     gc.freeze()  # what was imported stays: to look for garbage in it again and again takes a tenth of a report
     uri = f" --tracking-uri {shlex.quote(options.tracking_uri)}" if options.tracking_uri else ""
@@ -261,7 +261,7 @@ def reproduce(workers: int | None, executor: str, tracking_uri: str | None, *, a
         from bench.config.experiment import find_experiment, read_experiment
         from bench.config.values import Overrides
         from bench.console import claims_table
-        from bench.execution import Options
+        from bench.lifecycle import Options
 
         experiment = read_experiment(find_experiment(DOCUMENTS), Overrides(), [DOCUMENTS])
     options = Options(workers, executor, tracking_uri, report=True, started=started)

@@ -17,8 +17,8 @@ from bench.notebook import sweep_html
 from bench.report.number_format import interval, percent_interval, plural
 from bench.report_files import check_report, default_report, read_for_report, report_of, write_page
 from bench.stats import proportions, survival
-from bench.stats.block_analysis import DIGITS, PLANNED, SEED, trial_table
 from bench.stats.claims import Verdict, check_claims, verdict_rows
+from bench.stats.grid_analysis import DIGITS, PLANNED, SEED, trial_table
 from bench.store.mlflow_store import Store
 from bench.store.reader import StoredSweep, exported, read_plan, read_sweep
 

@@ -42,7 +42,7 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(__file__).parent.parent / ".pytest_cache" / "jax")
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # nine processes beside a server, for nothing here
-settings.register_profile("quick", deadline=None, max_examples=25)  # other tests may hold the cores
+settings.register_profile("quick", deadline=None, max_examples=20)  # other tests may hold the cores
 settings.register_profile("thorough", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
@@ -157,7 +157,7 @@ class Child:
 
     PREPARED = multiprocessing.get_context("forkserver")
     PREPARED.set_forkserver_preload(
-        ["bench.execution", "bench.report_files", "bench.search.optuna_study", "bench.backends.numba_lanes", "numba"]
+        ["bench.lifecycle", "bench.report_files", "bench.search.optuna_study", "bench.backends.numba_lanes", "numba"]
     )
 
     def __init__(self, script: str, folder: Path) -> None:

@@ -142,7 +142,7 @@ def test_training_by_itself_imports_no_store():
 
 def test_a_grid_imports_no_optuna_and_draws_nothing():
     """They take seconds, and are for a search, and for a report."""
-    assert not {"optuna", "matplotlib", "seaborn", "sklearn"} & loaded("import bench.execution")
+    assert not {"optuna", "matplotlib", "seaborn", "sklearn"} & loaded("import bench.lifecycle")
 
 
 # ------------------------------------------------------------------ what it takes

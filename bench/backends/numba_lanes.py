@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.backends.base import Array, Backend, Group, Ints, Results, loss_factor, padded
-from bench.backends.lanes import arithmetic, rows
-from bench.backends.lanes.compiling import clear_cache
-from bench.backends.lanes.general_kernel import general_kernel
-from bench.backends.lanes.one_hidden_kernel import MAX_INPUTS, MAX_OBSERVATIONS, one_hidden_kernel
-from bench.backends.lanes.rows import LANES, Lanes, Task
+from bench.backends.numba_kernels import arithmetic
+from bench.backends.numba_kernels import row_operations as rows
+from bench.backends.numba_kernels.compiling import clear_cache
+from bench.backends.numba_kernels.general_kernel import general_kernel
+from bench.backends.numba_kernels.one_hidden_kernel import MAX_INPUTS, MAX_OBSERVATIONS, one_hidden_kernel
+from bench.backends.numba_kernels.row_operations import LANES, Lanes, Task
 from bench.model.loss import loss_value
 from bench.model.outcome import NEVER, Batch
 from bench.model.trial import Trial

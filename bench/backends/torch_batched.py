@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from bench.backends.base import Array, Backend, Group, Ints, Results, padded
-from bench.backends.torch_lanes import (
+from bench.backends.torch_iteration import (
     LANES,
     Lanes,
     Operation,

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapt
 
 from bench.errors import RequestError
 from bench.model.outcome import Result
-from bench.model.parameters import Reader, choice, flag, whole
+from bench.model.parameter_fields import Reader, choice, flag, whole
 
 C = TypeVar("C", bound="Claim")
 Where = dict[str, Any]

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.config.claims import AnyClaim, Claim, TrainingClaim, fields_of
 from bench.config.search_config import Search
-from bench.config.search_table import read_search
+from bench.config.search_parsing import read_search
 from bench.config.seeds import Until
 from bench.config.values import Block, Overrides, block_readers, read_table
 from bench.errors import RequestError, raising_all, unknown

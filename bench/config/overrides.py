@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.config.search_parsing import OPTIONS, REFERENCE
 from bench.config.search_space import Range, read_range
-from bench.config.search_table import OPTIONS, REFERENCE
 from bench.config.values import Overrides, block_readers, read_table
 from bench.errors import RequestError, raising_all, unknown
 from bench.model.trial import PARAMETERS

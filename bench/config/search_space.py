@@ -11,7 +11,7 @@ from typing import Any
 from bench.config.values import list_readers, parse_value, read_list, read_table, write_value
 from bench.errors import RequestError, raising_all, unknown
 from bench.model.gate import Gate
-from bench.model.parameters import Reader, flag, number, whole
+from bench.model.parameter_fields import Reader, flag, number, whole
 from bench.model.trial import PARAMETERS
 
 CHOICES, ONLY_IF = "choices", "only_if"

@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.errors import RequestError, collecting, raising_all
 from bench.model.initialization import MAX_SEED
-from bench.model.parameters import number, whole
+from bench.model.parameter_fields import number, whole
 
 DIGITS = 12  # more than any seed has
 ALLOWED = f"0:200, 7 or 0,3,5 with seeds from 0 to {MAX_SEED}"

@@ -10,7 +10,7 @@ from bench.config.seeds import read_seeds
 from bench.errors import RequestError, collecting, raising_all, unknown
 from bench.model.gate import Gate, read_csv
 from bench.model.network import write_hidden
-from bench.model.parameters import Reader, flag, whole
+from bench.model.parameter_fields import Reader, flag, whole
 from bench.model.trial import PARAMETERS
 
 if TYPE_CHECKING:

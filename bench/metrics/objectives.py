@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bench.errors import RequestError
 from bench.metrics import columns as c
 from bench.metrics.measures import LOG_MSE, SOLVED, measured, time_to_solution
-from bench.model.parameters import choice, number
+from bench.model.parameter_fields import choice, number
 
 Floats = NDArray[np.float64]
 

@@ -14,7 +14,7 @@ from bench.model import initialization
 from bench.model.gate import BUILT_IN, Gate, built_in
 from bench.model.loss import LOSSES, REDUCTIONS
 from bench.model.network import ACTIVATIONS, MAX_NEURONS, Network, read_hidden, write_hidden
-from bench.model.parameters import Parameter, Role, choice, flag, number, parameter, whole
+from bench.model.parameter_fields import Parameter, Role, choice, flag, number, parameter, whole
 
 BACKENDS = ("numba", "numpy", "torch", "torch-batched", "jax")
 TASK, INITIALIZATION, TRAINING, BUDGET, PRECISION, COMPUTATION = Role

@@ -16,11 +16,11 @@ from bench.report import drawing
 from bench.report.charts import Cell, Chart, Column, Content, Row, Table, numbers, tabulate, text
 from bench.report.colours import BACKEND
 from bench.report.drawing import panel
-from bench.report.layout import grouped, sort_by
 from bench.report.number_format import from_to, plural, short
+from bench.report.panel_layout import grouped, sort_by
 from bench.report.sweep_data import SweepData
 from bench.stats import agreement, timings
-from bench.stats.block_analysis import NAME, highest, in_words
+from bench.stats.grid_analysis import NAME, highest, in_words
 
 FEW = 3  # trials that are named
 MANY_PANELS = 12

@@ -12,7 +12,7 @@ from bench.report.charts import Cell, Chart, Column, Content, Row, Table, number
 from bench.report.drawing import interval_rows, panel
 from bench.report.number_format import NONE, percent_interval, plural
 from bench.report.sweep_data import SweepData
-from bench.stats.block_analysis import NAME
+from bench.stats.grid_analysis import NAME
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE, clustered_rate, solved_rates
 
 MOST_DRAWN = 24

@@ -12,11 +12,11 @@ from bench.model.labels import bare, word
 from bench.report.charts import Chart, Content, Row, Table, numbers, row_interval, row_percent, tabulate, text
 from bench.report.colours import DIM, EFFECT, SEED
 from bench.report.drawing import interval_rows, named_rows, panel, percent_axis, plain, write
-from bench.report.layout import MOST_PANELS, is_grid
 from bench.report.number_format import from_to, p_value, percent, plural, points, short
+from bench.report.panel_layout import MOST_PANELS, is_grid
 from bench.stats import paired_comparisons as paired
 from bench.stats import sensitivity
-from bench.stats.block_analysis import BUDGET, DIGITS, NAME, BlockAnalysis, highest, in_words, lowest
+from bench.stats.grid_analysis import BUDGET, DIGITS, NAME, GridAnalysis, highest, in_words, lowest
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE
 
 MEASURES = {
@@ -31,7 +31,7 @@ MOST_VALUES = 24  # of a parameter
 NARROW = 0.5  # an axis that is shorter has a tick every tenth
 
 
-def effects(block: BlockAnalysis, key: str) -> Content | None:
+def effects(block: GridAnalysis, key: str) -> Content | None:
     """Return the charts of shares and of means by value, or of importances; None where nothing was varied."""
     if not block.names or len(block.trials) < 2:
         return None
@@ -76,7 +76,7 @@ def bars(
 # ------------------------------------------------------------------ shares of the variance
 
 
-def _variance(block: BlockAnalysis, decomposed: dict[str, pd.DataFrame], key: str) -> Chart:
+def _variance(block: GridAnalysis, decomposed: dict[str, pd.DataFrame], key: str) -> Chart:
     shown = {words: _terms(decomposed[measure]) for measure, words in MEASURES.items() if measure in decomposed}
     most = max(float(np.nanmax(table[[sensitivity.SHARE, HIGH]].to_numpy())) for table in shown.values())
     listed = [
@@ -224,7 +224,7 @@ VALUES = [paired.PARAMETER, paired.ONE, paired.OTHER]  # what is compared
 ENDS = [paired.DIFFERENCE_LOW, paired.DIFFERENCE_HIGH]
 
 
-def pairs(block: BlockAnalysis, key: str) -> Content | None:
+def pairs(block: GridAnalysis, key: str) -> Content | None:
     """Return the chart and the table of all comparisons; None where no two trials start from the same weights."""
     if block.comparisons.empty:
         return None
@@ -237,7 +237,7 @@ def pairs(block: BlockAnalysis, key: str) -> Content | None:
     }
 
 
-def _context(block: BlockAnalysis, row: Row) -> str:
+def _context(block: GridAnalysis, row: Row) -> str:
     rest = [name for name in block.names if name != row[paired.PARAMETER]]
     return in_words(block.trial(row[paired.ONE_ID]), rest) or "all else equal"
 
@@ -248,7 +248,7 @@ def _sides(row: Row) -> tuple[str, str]:
     return one, other
 
 
-def _pairs_chart(block: BlockAnalysis, compared: pd.DataFrame, key: str) -> Chart:
+def _pairs_chart(block: GridAnalysis, compared: pd.DataFrame, key: str) -> Chart:
     """Return a panel for each two values of a parameter; where settings are many, those with the greatest effect."""
     most = float(np.clip(np.ceil(np.nanmax(compared[ENDS].abs().to_numpy()) * 10) / 10, SMALLEST_AXIS, 1))
     groups = [rows for _, rows in compared.groupby(VALUES, sort=False)]

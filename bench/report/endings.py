@@ -16,13 +16,13 @@ from bench.report import drawing
 from bench.report.charts import Cell, Chart, Column, Content, Row, Table, number, numbers, row_percent, tabulate, text
 from bench.report.colours import OUTCOMES, STEPS, order, outcome_legend
 from bench.report.drawing import Floats, panel
-from bench.report.layout import MOST_FOLDED, MOST_PANELS, layout, only_shown
 from bench.report.loss_curves import loss_axes
 from bench.report.number_format import NONE, counted, p_value, percent, plural, short, whole
+from bench.report.panel_layout import MOST_FOLDED, MOST_PANELS, layout, only_shown
 from bench.stats.attractors import CENTRE, ELSEWHERE, MEDIAN, OF_UNSOLVED, SHARE, TRIALS, UNDECIDED, WHICH
-from bench.stats.block_analysis import NAME, BlockAnalysis, highest
 from bench.stats.curves import ITERATION
 from bench.stats.final_patterns import CHI2, COUNTS, P_HOLM, PATTERN, N, wrong_observation_summary
+from bench.stats.grid_analysis import NAME, GridAnalysis, highest
 from bench.stats.paired_comparisons import SIGNIFICANT
 from bench.stats.proportions import COUNT
 
@@ -36,7 +36,7 @@ MOST_ROWS = 12
 DECADE = "log10_mse_from"
 
 
-def final_errors(block: BlockAnalysis, key: str) -> Content | None:
+def final_errors(block: GridAnalysis, key: str) -> Content | None:
     """Return the ridges of final errors by trial, or None where no error is finite."""
     finite = block.trained[np.isfinite(block.trained[c.FINAL_MSE])]
     if finite.empty:
@@ -83,7 +83,7 @@ def _errors_title(finite: pd.DataFrame) -> str:
     )
 
 
-def _histogram(block: BlockAnalysis, finite: pd.DataFrame) -> pd.DataFrame:
+def _histogram(block: GridAnalysis, finite: pd.DataFrame) -> pd.DataFrame:
     """Return how many trainings of each trial and outcome end in each tenth of a decade."""
     values = finite[c.FINAL_MSE].to_numpy(dtype=np.float64).clip(LOWEST, None)
     table = finite[[c.TRIAL_ID]].assign(
@@ -142,7 +142,7 @@ MOST_LINES = 5
 NEAR = 0.03  # of a loss: closer lines cannot be told apart
 
 
-def attractors(block: BlockAnalysis, key: str) -> Content | None:
+def attractors(block: GridAnalysis, key: str) -> Content | None:
     """Return the table of attractors, their typical curves and the test of the wrong observation; None without any."""
     table = block.attractors
     if table.empty:
@@ -227,7 +227,7 @@ class Line:
         return "\n".join(self.patterns[:2]) + more
 
 
-def _typical_chart(block: BlockAnalysis, key: str) -> Chart | None:
+def _typical_chart(block: GridAnalysis, key: str) -> Chart | None:
     curves = block.typical
     if curves.empty or not (curves[MEDIAN] > 0).any():
         return None
@@ -284,7 +284,7 @@ def typical(lines: Sequence[Line], ends: tuple[float, float]) -> Figure:
 # ------------------------------------------------------------------ the wrong observation
 
 
-def _wrong(block: BlockAnalysis, key: str) -> Content | None:
+def _wrong(block: GridAnalysis, key: str) -> Content | None:
     tested = block.wrong
     if tested.empty or tested[N].sum() < 2:
         return None
@@ -305,7 +305,7 @@ def _wrong_summary(tested: pd.DataFrame) -> str:
     return " ".join([*parts, verdict])
 
 
-def _wrong_table(block: BlockAnalysis, tested: pd.DataFrame, key: str) -> Table:
+def _wrong_table(block: GridAnalysis, tested: pd.DataFrame, key: str) -> Table:
     most = max(len(counts) for counts in tested[COUNTS])
     columns = [
         text("trial", NAME),

@@ -13,15 +13,15 @@ from bench.model.gate import BUILT_IN
 from bench.model.labels import word
 from bench.report.charts import Content, Finding, row_interval, row_percent
 from bench.report.effects import better, greatest, greatest_effect, seed_share
-from bench.report.layout import is_grid, is_single
 from bench.report.number_format import p_value, percent, percent_interval, plural, short
+from bench.report.panel_layout import is_grid, is_single
 from bench.report.search_findings import search_findings
 from bench.report.sweep_data import SweepData
 from bench.stats import agreement, attractors, sensitivity, survival, timings
 from bench.stats import paired_comparisons as paired
-from bench.stats.block_analysis import NAME, BlockAnalysis, highest, lowest
 from bench.stats.claims import Verdict
 from bench.stats.final_patterns import COUNTS, P_HOLM, PATTERN, N, wrong_observation_summary
+from bench.stats.grid_analysis import NAME, GridAnalysis, highest, lowest
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE, clustered_rate
 
 MOST = 10
@@ -43,7 +43,7 @@ def findings(data: SweepData, ledger: Content, backends: Content | None) -> list
     return [*first, *middle, *last][:MOST]
 
 
-def _undecided(block: BlockAnalysis) -> float:
+def _undecided(block: GridAnalysis) -> float:
     """Return how much is undecided in a block: the sum of its trials' variances of solved or not."""
     return float((block.rates[RATE] * (1 - block.rates[RATE])).sum())
 
@@ -64,7 +64,7 @@ def _missing(ledger: Content) -> Iterator[Finding]:
         )
 
 
-def _rates(blocks: Sequence[BlockAnalysis]) -> Iterator[Finding]:
+def _rates(blocks: Sequence[GridAnalysis]) -> Iterator[Finding]:
     """Say of each grid from how many starts its gates are solved; an average of what a search proposed says nothing."""
     grids = [one for one in blocks if len(one.begun) and not one.proposed and is_grid(one)]
     even = [one for one in grids if one.seeds.min() == one.seeds.max()]
@@ -91,7 +91,7 @@ def _rate(gate: str, rows: pd.DataFrame) -> str:
     return f"{what} is solved from {words} of the starts{average}"
 
 
-def _few(blocks: Sequence[BlockAnalysis]) -> Iterator[Finding]:
+def _few(blocks: Sequence[GridAnalysis]) -> Iterator[Finding]:
     """Say what came of so few trainings that there is no rate to be had."""
     rows = pd.concat([block.begun for block in blocks]) if blocks else pd.DataFrame()
     if len(rows) == 1:
@@ -136,7 +136,7 @@ def _claims(verdicts: Sequence[Verdict]) -> Iterator[Finding]:
 # ------------------------------------------------------------------ of the block in which most is undecided
 
 
-def _extremes(block: BlockAnalysis) -> Iterator[Finding]:
+def _extremes(block: GridAnalysis) -> Iterator[Finding]:
     rates = block.rates
     if len(rates) < 2 or rates[RATE].nunique() < 2:
         return
@@ -152,7 +152,7 @@ def _extremes(block: BlockAnalysis) -> Iterator[Finding]:
     )
 
 
-def _luck(block: BlockAnalysis) -> Iterator[Finding]:
+def _luck(block: GridAnalysis) -> Iterator[Finding]:
     rates = block.rates
     low, high = ONLY_PART
     part = int(((rates[LOW] > low) & (rates[HIGH] < high)).sum())
@@ -177,7 +177,7 @@ def _luck(block: BlockAnalysis) -> Iterator[Finding]:
         )
 
 
-def _times(block: BlockAnalysis) -> Iterator[Finding]:
+def _times(block: GridAnalysis) -> Iterator[Finding]:
     times = block.times
     reached = times[times[survival.MEDIAN].notna()].sort_values(survival.MEDIAN, kind="stable")
     if reached.empty:
@@ -201,7 +201,7 @@ def _fastest(reached: pd.DataFrame) -> str:
     return "fastest" if ends[0] < ends[1] else "among the fastest"
 
 
-def _endings(block: BlockAnalysis) -> Iterator[Finding]:
+def _endings(block: GridAnalysis) -> Iterator[Finding]:
     table = block.attractors
     named = table[table[PATTERN] != attractors.ELSEWHERE] if len(table) else table
     first = highest(named, COUNT) if len(named) else None
@@ -217,7 +217,7 @@ def _endings(block: BlockAnalysis) -> Iterator[Finding]:
     )
 
 
-def _effects(block: BlockAnalysis) -> Iterator[Finding]:
+def _effects(block: GridAnalysis) -> Iterator[Finding]:
     found = greatest_effect(block.effects) if len(block.effects) and is_grid(block) else None
     if found is None:
         return
@@ -233,7 +233,7 @@ def _effects(block: BlockAnalysis) -> Iterator[Finding]:
     )
 
 
-def _pairs(block: BlockAnalysis) -> Iterator[Finding]:
+def _pairs(block: GridAnalysis) -> Iterator[Finding]:
     compared = block.comparisons
     if compared.empty or not is_grid(block) or not (compared[paired.P_HOLM] <= paired.SIGNIFICANT).any():
         return
@@ -247,7 +247,7 @@ def _pairs(block: BlockAnalysis) -> Iterator[Finding]:
     )
 
 
-def _wrong(block: BlockAnalysis) -> Iterator[Finding]:
+def _wrong(block: GridAnalysis) -> Iterator[Finding]:
     """Say where some observations are wrong more often than others; that none could be shown to be is no finding."""
     if block.wrong.empty:
         return
@@ -263,7 +263,7 @@ def _wrong(block: BlockAnalysis) -> Iterator[Finding]:
     )
 
 
-BLOCK_RULES: tuple[Callable[[BlockAnalysis], Iterator[Finding]], ...] = (
+BLOCK_RULES: tuple[Callable[[GridAnalysis], Iterator[Finding]], ...] = (
     _extremes, _luck, _times, _endings, _effects, _pairs, _wrong,
 )  # fmt: skip
 

@@ -16,8 +16,8 @@ from bench.report.colours import OUTCOMES
 from bench.report.number_format import NONE, percent_interval, whole
 from bench.report.sweep_data import SweepData
 from bench.stats import proportions
-from bench.stats.block_analysis import BLOCK, DIGITS, NAME, PLANNED, SEEDS, in_order
 from bench.stats.claims import verdict_rows
+from bench.stats.grid_analysis import BLOCK, DIGITS, NAME, PLANNED, SEEDS, in_order
 from bench.stats.proportions import MISSING
 
 MOST_VALUES = 12  # of a parameter that are listed

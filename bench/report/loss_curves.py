@@ -13,10 +13,10 @@ from bench.report import drawing
 from bench.report.charts import Chart, Content, four_digits
 from bench.report.colours import EFFECT, OUTCOMES, outcome_legend
 from bench.report.drawing import Panel, panel
-from bench.report.layout import is_single, shown_trials
 from bench.report.number_format import from_to, plural, short
-from bench.stats.block_analysis import NAME, BlockAnalysis, highest, in_words
+from bench.report.panel_layout import is_single, shown_trials
 from bench.stats.curves import CURVES, ITERATION, QUANTILES, recorded
+from bench.stats.grid_analysis import NAME, GridAnalysis, highest, in_words
 
 FAN = ((0.05, 0.95, 0.13), (0.25, 0.75, 0.22))  # from, to, how dense
 LABEL, PANEL = "label", "panel"
@@ -34,7 +34,7 @@ DOCUMENTS = (  # what the two documents train: these values where they vary, wha
 MOST_DOCUMENTS = 4
 
 
-def curves(block: BlockAnalysis, key: str) -> Content | None:
+def curves(block: GridAnalysis, key: str) -> Content | None:
     """Return the chart of single curves, or of fans with what the page needs to draw the other trials."""
     curved = block.trained[block.trained[c.CURVE].notna()]
     if curved.empty:
@@ -54,7 +54,7 @@ def loss_axes(axes: Axes, ends: tuple[float, float], iterations: int) -> None:
 # ------------------------------------------------------------------ single trainings
 
 
-def _singles(block: BlockAnalysis, curved: pd.DataFrame, key: str) -> Content | None:
+def _singles(block: GridAnalysis, curved: pd.DataFrame, key: str) -> Content | None:
     lines = _lines(block, curved)
     if lines.empty:
         return None
@@ -80,7 +80,7 @@ def _singles_title(curved: pd.DataFrame) -> str:
     return "Training by training" if len(curved) > 1 else "One training"
 
 
-def _lines(block: BlockAnalysis, curved: pd.DataFrame) -> pd.DataFrame:
+def _lines(block: GridAnalysis, curved: pd.DataFrame) -> pd.DataFrame:
     """Return the drawable curves, a row per training and recorded iteration, named by what tells them apart."""
     several = (curved[c.SEED] != curved[c.SEED].iloc[0]).any()
     parts = []
@@ -114,7 +114,7 @@ def single_curves(lines: pd.DataFrame, ends: tuple[float, float]) -> Figure:
 # ------------------------------------------------------------------ fans
 
 
-def _fans(block: BlockAnalysis, curved: pd.DataFrame, key: str) -> Content | None:
+def _fans(block: GridAnalysis, curved: pd.DataFrame, key: str) -> Content | None:
     fans = block.fans
     finite = fans[list(QUANTILES)].replace([np.inf, -np.inf], np.nan)
     if not (finite > 0).to_numpy().any():
@@ -144,7 +144,7 @@ def _thinned(fans: pd.DataFrame, every: int) -> pd.DataFrame:
     return fans[(trials.cumcount() % every == 0) | (trials.cumcount(ascending=False) == 0)]
 
 
-def _fans_title(block: BlockAnalysis) -> str:
+def _fans_title(block: GridAnalysis) -> str:
     """Say how far apart the first and the last to solve it are, in the trial where that is furthest."""
     times = pd.Series(time_to_solution(block.begun), index=block.begun[c.TRIAL_ID].astype(str))
     at = times[np.isfinite(times)].groupby(level=0)
@@ -158,7 +158,7 @@ def _fans_title(block: BlockAnalysis) -> str:
     )
 
 
-def _chosen(block: BlockAnalysis) -> Sequence[str]:
+def _chosen(block: GridAnalysis) -> Sequence[str]:
     """Return the trials with a panel: all of a few, else the highest, the lowest and the documents' own."""
     ids = [str(name) for name in block.trials.index]
     own = [name for name in ids if _is_documents(block, name)][:MOST_DOCUMENTS]
@@ -168,7 +168,7 @@ def _chosen(block: BlockAnalysis) -> Sequence[str]:
     return [name for name in ids if name in chosen]
 
 
-def _is_documents(block: BlockAnalysis, trial_id: str) -> bool:
+def _is_documents(block: GridAnalysis, trial_id: str) -> bool:
     row = block.trial(trial_id)
     return any(
         str(row[c.GATE]) == values[c.GATE]
@@ -177,7 +177,7 @@ def _is_documents(block: BlockAnalysis, trial_id: str) -> bool:
     )
 
 
-def _panels(block: BlockAnalysis, curved: pd.DataFrame, fans: pd.DataFrame) -> list[Panel]:
+def _panels(block: GridAnalysis, curved: pd.DataFrame, fans: pd.DataFrame) -> list[Panel]:
     quantiles = dict(iter(fans.groupby(fans[c.TRIAL_ID].astype(str), sort=False)))
     ends = {str(loss): drawing.log_range(rows[list(QUANTILES)]) for loss, rows in block.named(fans).groupby(c.LOSS)}
     drawn = []

@@ -16,15 +16,15 @@ from bench.report.comparison import comparison
 from bench.report.effects import effects, pairs
 from bench.report.endings import attractors, final_errors
 from bench.report.findings import caveats, findings
-from bench.report.layout import is_single
 from bench.report.ledger import claims, commands, ledger
 from bench.report.loss_curves import curves
 from bench.report.number_format import plural, whole
+from bench.report.panel_layout import is_single
 from bench.report.search import search
 from bench.report.solved_rates import rates
 from bench.report.sweep_data import SweepData
 from bench.report.time_to_solution import times
-from bench.stats.block_analysis import BlockAnalysis
+from bench.stats.grid_analysis import GridAnalysis
 from bench.stats.search_results import SearchResults
 
 
@@ -44,7 +44,7 @@ class Section:
 
 
 def _by_block(
-    make: Callable[[BlockAnalysis, str], Content | None], data: SweepData, blocks: Sequence[BlockAnalysis] | None = None
+    make: Callable[[GridAnalysis, str], Content | None], data: SweepData, blocks: Sequence[GridAnalysis] | None = None
 ) -> list[Content]:
     """Return the content of each of these blocks that has some; of all that have distributions to show."""
     chosen = _trained(data) if blocks is None else blocks
@@ -57,7 +57,7 @@ def _by_block(
     ]
 
 
-def _trained(data: SweepData) -> list[BlockAnalysis]:
+def _trained(data: SweepData) -> list[GridAnalysis]:
     return [block for block in data.blocks if not is_single(block) and len(block.trained)]
 
 

@@ -19,7 +19,7 @@ from bench.report.search_findings import against_baseline, best_findings, charte
 from bench.report.search_parameters import contour_chart, importance_chart, slices_chart
 from bench.report.search_progress import front_chart, history_chart, repeated_chart
 from bench.report.sweep_data import SweepData
-from bench.stats.block_analysis import DIGITS
+from bench.stats.grid_analysis import DIGITS
 from bench.stats.holdout import (
     HELD_OUT,
     KIND,

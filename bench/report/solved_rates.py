@@ -11,9 +11,9 @@ from bench.model.labels import bare, word
 from bench.report.charts import Chart, Content, csv_uri, row_percent
 from bench.report.colours import rate_colours
 from bench.report.drawing import interval_rows, panel
-from bench.report.layout import MOST_PANELS, grouped, is_grid, layout, only_shown, sort_by
 from bench.report.number_format import counted, percent, plural
-from bench.stats.block_analysis import NAME, BlockAnalysis, highest, in_order, lowest
+from bench.report.panel_layout import MOST_PANELS, grouped, is_grid, layout, only_shown, sort_by
+from bench.stats.grid_analysis import NAME, GridAnalysis, highest, in_order, lowest
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE
 
 WIDE = 0.05  # an interval that reaches further to either side is marked: too few seeds to tell
@@ -22,7 +22,7 @@ FEW_ROWS = 40  # that one panel has room for
 REACH = "reach"
 
 
-def rates(block: BlockAnalysis, key: str, until: Until | None) -> Content:
+def rates(block: GridAnalysis, key: str, until: Until | None) -> Content:
     """Return the heatmap, if two parameters were varied, and the chart of intervals."""
     target = until.half_width if until else WIDE
     table = block.rates.assign(**{REACH: _reach(block.rates, until)})
@@ -71,7 +71,7 @@ def _wide(table: pd.DataFrame, target: float, *, marked: str, growing: bool) -> 
 # ------------------------------------------------------------------ heatmaps
 
 
-def _heatmap(block: BlockAnalysis, table: pd.DataFrame, target: float, key: str) -> Content:
+def _heatmap(block: GridAnalysis, table: pd.DataFrame, target: float, key: str) -> Content:
     """Return the heatmap's cells by panel, and everything that the page needs to turn it to other axes."""
     names = block.names
     down, across = names[:2]
@@ -126,7 +126,7 @@ def _bound(end: float) -> str:
 # ------------------------------------------------------------------ intervals
 
 
-def _intervals(block: BlockAnalysis, table: pd.DataFrame, key: str, title: str) -> Chart:
+def _intervals(block: GridAnalysis, table: pd.DataFrame, key: str, title: str) -> Chart:
     """Return the chart of dots with intervals: of every trial of a grid, else of the best and the worst."""
     plan = layout(block)
     facets = plan.panels(table)

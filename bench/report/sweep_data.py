@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from bench.config.plan import Plan
-from bench.stats.block_analysis import BlockAnalysis, block_analyses, trial_table
 from bench.stats.claims import Verdict
+from bench.stats.grid_analysis import GridAnalysis, block_analyses, trial_table
 from bench.stats.search_results import SearchResults, search_results
 
 
@@ -43,7 +43,7 @@ class SweepData:
         return trial_table(self.plan)
 
     @cached_property
-    def blocks(self) -> list[BlockAnalysis]:
+    def blocks(self) -> list[GridAnalysis]:
         """The blocks with trainings that ran together."""
         return list(block_analyses(self.plan, self.trainings))
 

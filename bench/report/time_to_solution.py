@@ -11,10 +11,10 @@ from bench.report import drawing
 from bench.report.charts import Chart, Content, Table, four_digits, numbers, row_interval, tabulate, text
 from bench.report.colours import DIM, order
 from bench.report.drawing import Panel, panel
-from bench.report.layout import FEW_TRIALS, MOST_FOLDED, MOST_PANELS, Layout, layout, only_shown
 from bench.report.number_format import NONE, counted, duration, percent, plural, short
+from bench.report.panel_layout import FEW_TRIALS, MOST_FOLDED, MOST_PANELS, Layout, layout, only_shown
 from bench.stats import survival
-from bench.stats.block_analysis import NAME, SEED, BlockAnalysis, lowest
+from bench.stats.grid_analysis import NAME, SEED, GridAnalysis, lowest
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE
 from bench.stats.survival import AT, MEDIAN, SHARE
 
@@ -25,7 +25,7 @@ POINTS = 100  # of a line: more are not to be seen, and twice as many bytes
 MEASURE = "Share of seeds that have solved it by then (1 − Kaplan–Meier) with its 95 % band"
 
 
-def times(block: BlockAnalysis, key: str) -> Content:
+def times(block: GridAnalysis, key: str) -> Content:
     """Return the charts in iterations and in seconds, and the table of medians, means and expected times."""
     seconds = survival.times_to_solution(block.begun, SEED, seconds=True)
     return {
@@ -35,7 +35,7 @@ def times(block: BlockAnalysis, key: str) -> Content:
     }
 
 
-def _in_iterations(block: BlockAnalysis, key: str) -> Chart | None:
+def _in_iterations(block: GridAnalysis, key: str) -> Chart | None:
     """Return the steps of every trial in panels on the same axes, or None where nothing was ever solved."""
     steps = block.named(survival.solution_curves(block.begun, POINTS))
     plan = layout(block)
@@ -58,7 +58,7 @@ def _in_iterations(block: BlockAnalysis, key: str) -> Chart | None:
     )
 
 
-def _in_seconds(block: BlockAnalysis, seconds: pd.DataFrame, key: str) -> Chart | None:
+def _in_seconds(block: GridAnalysis, seconds: pd.DataFrame, key: str) -> Chart | None:
     """Return the steps of the trials that are fastest by the clock, in one panel; None where none gets to half."""
     first = seconds[seconds[MEDIAN].notna()].sort_values(MEDIAN, kind="stable").head(FEW_TRIALS)
     if first.empty:
@@ -83,7 +83,7 @@ def _numbers(steps: pd.DataFrame, rounded: list[str]) -> pd.DataFrame:
     return four_digits(steps[[NAME, AT, SHARE, LOW, HIGH, survival.AT_RISK]], rounded)
 
 
-def _title(block: BlockAnalysis) -> str:
+def _title(block: GridAnalysis) -> str:
     """Return what the medians say."""
     reached = block.times[block.times[MEDIAN].notna()]
     if reached.empty:

@@ -8,11 +8,11 @@ from bench.config.plan import Plan
 from bench.model.outcome import Record
 from bench.model.timing import Sample
 from bench.running.adaptive_seeds import AdaptiveSeeds
-from bench.running.benchmark import Benchmark, measure
 from bench.running.chunks import refusals
 from bench.running.executors import WorkerPool
 from bench.running.progress import SweepProgress
 from bench.running.recorder import Recorder, Statistics, Step
+from bench.running.timing_rounds import Benchmark, measure
 
 if TYPE_CHECKING:
     from bench.search.optuna_journal import Journal

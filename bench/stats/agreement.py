@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bench.metrics import columns as c
 from bench.metrics.measures import never_trained
 from bench.model.outcome import Result
-from bench.model.parameters import Role
+from bench.model.parameter_fields import Role
 from bench.model.trial import BACKENDS, Trial, recorded_iterations
 
 Floats = NDArray[np.float64]

@@ -21,7 +21,7 @@ from bench.config.search_state import Candidate, Proposals, best, front
 from bench.metrics import columns as c
 from bench.metrics.objectives import MAXIMIZE, MEDIAN_MSE, MEDIAN_SOLVED_AT, RMST, SOLVED_RATE, objective
 from bench.stats import proportions, survival
-from bench.stats.block_analysis import SEED
+from bench.stats.grid_analysis import SEED
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE
 from bench.stats.survival import MEDIAN_HIGH, MEDIAN_LOW, RMST_HIGH, RMST_LOW
 

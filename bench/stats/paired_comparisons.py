@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bench.metrics import columns as c
 from bench.metrics.measures import begun, time_to_solution
-from bench.model.parameters import Role
+from bench.model.parameter_fields import Role
 from bench.model.trial import Trial
 from bench.stats.factor_levels import codes, levels, places_of, trials
 from bench.stats.paired_tests import (

@@ -20,7 +20,7 @@ from bench.config.search_space import Dimension, Range
 from bench.metrics import columns as c
 from bench.metrics.objectives import MAXIMIZE, MEDIAN_MSE, SOLVED_RATE, objective
 from bench.model.labels import word
-from bench.stats.block_analysis import DIGITS, SEED
+from bench.stats.grid_analysis import DIGITS, SEED
 from bench.stats.holdout import (
     COMPLETE,
     FEASIBLE,

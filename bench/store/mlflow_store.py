@@ -68,6 +68,7 @@ class Store:
     def __init__(self, uri: str) -> None:
         """Reach the store now, so that a wrong URI costs no training."""
         self.path = _sqlite_path(uri)
+        self._artifact_uris: dict[str, str] = {}
         # MLflow keeps one engine per URI for the whole process: a relative path must not change its meaning
         self.uri = uri if self.path is None else f"sqlite:///{self.path}"
         _quiet()
@@ -123,15 +124,30 @@ class Store:
             if not token:
                 return
 
+    def has_artifact(self, run_id: str, name: str) -> bool:
+        """Return whether a run keeps a file or a folder of this name."""
+        place = self._in_place(run_id, name)
+        if place is not None:
+            return place.exists()
+        folder = name.rpartition("/")[0] or None
+        return any(artifact.path == name for artifact in self.client.list_artifacts(run_id, folder))
+
     @contextlib.contextmanager
     def artifact(self, run_id: str, name: str) -> Iterator[Path]:
         """Yield the path of an artifact: in place if that is on this machine, else of a copy that ends here."""
-        uri = f"{self.client.get_run(run_id).info.artifact_uri}/{name}"
-        if is_local_uri(uri):  # MLflow's own download would leave a copy behind each time
-            yield Path(local_file_uri_to_path(uri))
+        place = self._in_place(run_id, name)
+        if place is not None:  # MLflow's own download would leave a copy behind each time
+            yield place
             return
         with tempfile.TemporaryDirectory() as folder:
             yield Path(download_artifacts(run_id=run_id, artifact_path=name, dst_path=folder, tracking_uri=self.uri))
+
+    def _in_place(self, run_id: str, name: str) -> Path | None:
+        """Return where an artifact is or would be on this machine; None where it is elsewhere."""
+        if run_id not in self._artifact_uris:  # it never changes, and MLflow asks for the whole run each time
+            self._artifact_uris[run_id] = self.client.get_run(run_id).info.artifact_uri
+        uri = f"{self._artifact_uris[run_id]}/{name}"
+        return Path(local_file_uri_to_path(uri)) if is_local_uri(uri) else None
 
     @property
     def journal(self) -> Path:

@@ -236,7 +236,7 @@ def read_tables(
     store: Store, sweep: str, folder: str, schema: pa.Schema, parts: Iterable[Mapping[str, int] | None] = (None,)
 ) -> Iterator[list[pa.Table]]:
     """Yield for each part all whole tables of a folder; one that was cut off by a kill counts as never written."""
-    if not store.client.list_artifacts(sweep, folder):
+    if not store.has_artifact(sweep, folder):
         yield from ([] for _ in parts)  # nothing was written yet
         return
     with store.artifact(sweep, folder) as path:
@@ -281,8 +281,7 @@ def write_export(data: pd.DataFrame, path: Path) -> None:
 
 def _json_or(default: Any, store: Store, sweep: str, name: str) -> Any:
     """Return a JSON document that is kept with the sweep, or the default if there is none."""
-    kept = any(artifact.path == name for artifact in store.client.list_artifacts(sweep))
-    return _json(store, sweep, name) if kept else default
+    return _json(store, sweep, name) if store.has_artifact(sweep, name) else default
 
 
 def _json(store: Store, sweep: str, name: str) -> Any:

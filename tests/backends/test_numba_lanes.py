@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bench.backends import numba_lanes
-from bench.backends.lanes import arithmetic, compiling
+from bench.backends.numba_kernels import arithmetic, compiling
 from bench.backends.numba_lanes import NumbaLanes
 from bench.backends.numpy_loop import NumpyLoop
 from bench.model.gate import Gate

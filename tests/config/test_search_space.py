@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.config.search_parsing import read_search
 from bench.config.search_space import Choices, Dimension, Range
-from bench.config.search_table import read_search
 from bench.config.values import Overrides
 from bench.model.gate import built_in
 from bench.model.trial import Trial

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from bench.config.experiment import adhoc
 from bench.config.overrides import SEARCH_KEYS, read_overrides
+from bench.config.search_parsing import OPTIONS
 from bench.config.search_space import Choices, Dimension, Range
-from bench.config.search_table import OPTIONS
 from bench.errors import RequestError
 from bench.metrics.objectives import Constraint
 

@@ -14,7 +14,7 @@ from bench.model.gate import BUILT_IN, Gate, built_in
 from bench.model.initialization import initial_weights
 from bench.model.loss import LOSSES
 from bench.model.network import ACTIVATIONS
-from bench.model.parameters import Role
+from bench.model.parameter_fields import Role
 from bench.model.trial import BACKENDS, PARAMETERS, Trial, recorded_iterations
 
 OTHER = {  # for every parameter, a value that is not its default

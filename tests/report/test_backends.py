@@ -38,7 +38,7 @@ pytestmark = pytest.mark.usefixtures("undrawn")
 def started(monkeypatch):
     """Cold starts are made up: each would be a process that imports a library."""
     found = lambda trials, *_: [ColdStart(name, 1.0, 0.1, 0.0) for name in trials]  # noqa: E731
-    monkeypatch.setattr("bench.running.benchmark.cold_starts", found)
+    monkeypatch.setattr("bench.running.timing_rounds.cold_starts", found)
 
 
 def page(bench, folder, *words):

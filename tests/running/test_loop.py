@@ -10,7 +10,7 @@ from bench.config.experiment import adhoc
 from bench.config.overrides import read_overrides
 from bench.config.plan import make_plan
 from bench.config.seeds import write_seeds
-from bench.execution import STATISTICS
+from bench.lifecycle import STATISTICS
 from bench.metrics import columns as c
 from bench.running.executors import WorkerPool
 from bench.running.loop import Grid, run

@@ -18,11 +18,11 @@ from bench.metrics import columns as c
 from bench.model.outcome import Batch, Result
 from bench.model.timing import WARM_UP, Timing
 from bench.model.trial import Trial
-from bench.running import benchmark
-from bench.running.benchmark import WARM_S, machine_lock, shuffled, take_turns, turns, warm_up
+from bench.running import timing_rounds
 from bench.running.cold_start import cold_starts, smallest
 from bench.running.process_setup import pinned
 from bench.running.progress import SweepProgress
+from bench.running.timing_rounds import WARM_S, machine_lock, shuffled, take_turns, turns, warm_up
 from bench.store.mlflow_store import DEFAULT_URI, Store
 from bench.store.reader import read_sweep
 from bench.store.tables import frame, rows, timing_frame, timing_rows
@@ -251,7 +251,7 @@ def test_cold_starts_are_of_each_backends_smallest_network():
 @pytest.fixture
 def lock(tmp_path, monkeypatch):
     """A machine's lock of the test's own."""
-    monkeypatch.setattr(benchmark, "lock_path", lambda: tmp_path / "lock")
+    monkeypatch.setattr(timing_rounds, "lock_path", lambda: tmp_path / "lock")
     return FileLock(tmp_path / "lock", thread_local=False)
 
 
@@ -291,7 +291,7 @@ def test_whoever_comes_next_may_lock_the_machine_too(lock, tmp_path):
 
 def test_a_lock_that_may_not_be_opened_is_no_end_of_a_sweep(tmp_path, monkeypatch):
     """It is said, and the samples' own witness remains."""
-    monkeypatch.setattr(benchmark, "lock_path", lambda: tmp_path)  # a folder
+    monkeypatch.setattr(timing_rounds, "lock_path", lambda: tmp_path)  # a folder
     said = []
     with machine_lock(Event(), said.append) as free:
         assert free

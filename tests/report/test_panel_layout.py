@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from bench.config.plan import Plan, PlannedTrial
 from bench.metrics import columns as c
 from bench.model.trial import Trial
-from bench.report.layout import MOST_LINES, is_grid, layout, shown_trials, sort_by
-from bench.stats.block_analysis import NAME, BlockAnalysis, trial_table
+from bench.report.panel_layout import MOST_LINES, is_grid, layout, shown_trials, sort_by
+from bench.stats.grid_analysis import NAME, GridAnalysis, trial_table
 
 VALUES = {
     "gate": st.lists(st.sampled_from(["or", "and", "xor", "nor"]), min_size=1, unique=True),
@@ -29,7 +29,7 @@ def grid(axes):
 
 def block(trials):
     planned = tuple(PlannedTrial(one, (0,), range(5), ()) for one in trials)
-    return BlockAnalysis("", trial_table(Plan(planned, duplicates=0)), pd.DataFrame())
+    return GridAnalysis("", trial_table(Plan(planned, duplicates=0)), pd.DataFrame())
 
 
 @given(GRIDS, st.randoms(use_true_random=False))

@@ -26,7 +26,7 @@ from bench.errors import RequestError, collecting
 from bench.metrics.objectives import CENSORED, OBJECTIVES, OF_SOLVED, read_constraints, read_objectives
 from bench.model.gate import Gate, built_in
 from bench.model.initialization import MAX_SEED
-from bench.model.parameters import Reader, Role, choice, number, whole
+from bench.model.parameter_fields import Reader, Role, choice, number, whole
 from bench.model.trial import PARAMETERS, Trial
 
 DEFAULT_SEEDS = range(100)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bench.config.plan import PlannedTrial
 from bench.config.seeds import INTERVAL, MAX_SEEDS, Until
-from bench.execution import STATISTICS
+from bench.lifecycle import STATISTICS
 from bench.metrics import columns as c
 from bench.model.trial import Trial
 from bench.running import recorder

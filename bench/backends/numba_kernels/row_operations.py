@@ -14,8 +14,8 @@ from numba.core import cgutils
 from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
 
-from bench.backends.lanes.arithmetic import sigmoid
-from bench.backends.lanes.compiling import INLINE
+from bench.backends.numba_kernels.arithmetic import sigmoid
+from bench.backends.numba_kernels.compiling import INLINE
 from bench.model.loss import SLOPE_FLOOR
 
 LANES = 64  # four vectors of 16 float32 in flight

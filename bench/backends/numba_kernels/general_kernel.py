@@ -8,9 +8,19 @@ from typing import Any
 import numba
 import numpy as np
 
-from bench.backends.lanes.arithmetic import RELU, SIGMOID, TANH, activated, slope
-from bench.backends.lanes.compiling import INLINE, compiled
-from bench.backends.lanes.rows import CHECK, Lanes, Task, clear, deltas, descend, fixed, freeze, keep_first
+from bench.backends.numba_kernels.arithmetic import RELU, SIGMOID, TANH, activated, slope
+from bench.backends.numba_kernels.compiling import INLINE, compiled
+from bench.backends.numba_kernels.row_operations import (
+    CHECK,
+    Lanes,
+    Task,
+    clear,
+    deltas,
+    descend,
+    fixed,
+    freeze,
+    keep_first,
+)
 
 
 @numba.njit(**INLINE)

@@ -12,7 +12,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 from bench.config.search_config import Search
 from bench.metrics import columns as c
 from bench.metrics.objectives import objective
-from bench.stats.block_analysis import block_analyses
+from bench.stats.grid_analysis import block_analyses
 from bench.stats.holdout import (
     HELD_OUT,
     KIND,

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from bench.metrics import columns as c
-from bench.stats.block_analysis import NAME, BlockAnalysis, block_analyses, highest, in_order, lowest, trial_table
+from bench.stats.grid_analysis import NAME, GridAnalysis, block_analyses, highest, in_order, lowest, trial_table
 
 SOLVED, STUCK = [0.0, 1.0, 1.0, 0.0], [0.5, 0.5, 0.5, 0.5]
 
@@ -25,7 +25,7 @@ def plan(as_plan, planned_row):
 def study(plan, table):
     """Return the only study of some records."""
 
-    def only(*records) -> BlockAnalysis:
+    def only(*records) -> GridAnalysis:
         (found,) = block_analyses(plan(*records), table(*records))
         return found
 

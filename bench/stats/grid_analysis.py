@@ -17,7 +17,7 @@ from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
 from bench.metrics import measures
 from bench.model.labels import labels, varying, word
-from bench.model.parameters import Role
+from bench.model.parameter_fields import Role
 from bench.model.trial import PARAMETERS, PROMINENT, Trial
 from bench.stats import attractors, curves, final_patterns, proportions, sensitivity, survival
 from bench.stats import paired_comparisons as paired
@@ -31,7 +31,7 @@ SEED = 0  # of all resampling: the same sweep always gives the same report
 
 
 @dataclass(frozen=True, eq=False)
-class BlockAnalysis:
+class GridAnalysis:
     """Trials, a row each with name and parameters, indexed by trial_id; their trainings; and what was varied.
 
     They are ``proposed`` where a search chose them: an average over them says nothing.
@@ -156,7 +156,7 @@ class BlockAnalysis:
         return np.random.default_rng(SEED)
 
 
-def block_analyses(plan: Plan, trainings: pd.DataFrame) -> Iterator[BlockAnalysis]:
+def block_analyses(plan: Plan, trainings: pd.DataFrame) -> Iterator[GridAnalysis]:
     """Yield the analysis of every block with trainings that ran together.
 
     A trial of several blocks is in each, with the seeds that the block's own trials have. Those of a search and of its
@@ -172,7 +172,7 @@ def block_analyses(plan: Plan, trainings: pd.DataFrame) -> Iterator[BlockAnalysi
         rows = own[own[c.SEED].isin(seeds[place])] if place in seeds else _of_block(own, place, blocks)
         if len(rows):
             some = trials[trials.index.isin(rows[c.TRIAL_ID].unique())]
-            yield BlockAnalysis(title, some.assign(**{NAME: labels(_parameters(some))}), rows, proposed=place in seeds)
+            yield GridAnalysis(title, some.assign(**{NAME: labels(_parameters(some))}), rows, proposed=place in seeds)
 
 
 def _search_seeds(plan: Plan) -> dict[int, Sequence[int]]:

@@ -12,7 +12,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 
-from bench.backends.lanes.compiling import INLINE
+from bench.backends.numba_kernels.compiling import INLINE
 
 SIGMOID, TANH, RELU = range(3)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.errors import RequestError
-from bench.model.parameters import Parameter, Role, choice, flag, number, parameter, whole
+from bench.model.parameter_fields import Parameter, Role, choice, flag, number, parameter, whole
 
 
 def problem_of(reader, value):

@@ -8,9 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from bench.backends.lanes.arithmetic import activated, slope
-from bench.backends.lanes.compiling import compiled
-from bench.backends.lanes.rows import CHECK, LANES, Lanes, Task, deltas, descend, fixed, freeze, keep_first
+from bench.backends.numba_kernels.arithmetic import activated, slope
+from bench.backends.numba_kernels.compiling import compiled
+from bench.backends.numba_kernels.row_operations import (
+    CHECK,
+    LANES,
+    Lanes,
+    Task,
+    deltas,
+    descend,
+    fixed,
+    freeze,
+    keep_first,
+)
 
 MAX_INPUTS = 4
 MAX_OBSERVATIONS = 8  # loops over more are not unrolled, and then not vectorised

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from bench.metrics import columns as c
-from bench.stats.block_analysis import FEW_SEEDS, NAME, BlockAnalysis, in_order, in_words
+from bench.stats.grid_analysis import FEW_SEEDS, NAME, GridAnalysis, in_order, in_words
 from bench.stats.proportions import RATE
 
 MOST_LINES = 8  # in a panel: more cannot be told apart
@@ -48,7 +48,7 @@ class Layout:
         return str(value) if self.lines == NAME else in_words({self.lines: value}, [self.lines])
 
 
-def layout(block: BlockAnalysis) -> Layout:
+def layout(block: GridAnalysis) -> Layout:
     """Return where a block's parameters go."""
     sizes = block.trials[block.names].nunique()
     free = [name for name in block.names if sizes[name] <= MOST_LINES]
@@ -58,7 +58,7 @@ def layout(block: BlockAnalysis) -> Layout:
     return Layout(lines, tuple(name for name in block.names if name != lines))
 
 
-def is_grid(block: BlockAnalysis) -> bool:
+def is_grid(block: GridAnalysis) -> bool:
     """Whether at least half of all combinations of the values that occur are there, each once."""
     if not block.names:
         return True
@@ -66,12 +66,12 @@ def is_grid(block: BlockAnalysis) -> bool:
     return bool(2 * len(block.trials) >= size and not block.trials.duplicated(block.names).any())
 
 
-def is_single(block: BlockAnalysis) -> bool:
+def is_single(block: GridAnalysis) -> bool:
     """Whether a block has so few seeds that its trainings are shown one by one."""
     return bool(block.seeds.max() <= FEW_SEEDS) if len(block.seeds) else True
 
 
-def shown_trials(block: BlockAnalysis, most: int) -> list[str]:
+def shown_trials(block: GridAnalysis, most: int) -> list[str]:
     """Return the ids of the trials that are shown: all, or the best and the worst by solved rate, as many of each."""
     ids = [str(name) for name in block.trials.index]
     if len(ids) <= most:
@@ -82,7 +82,7 @@ def shown_trials(block: BlockAnalysis, most: int) -> list[str]:
     return [name for name in ids if name in chosen]
 
 
-def only_shown(block: BlockAnalysis, table: pd.DataFrame, most: int) -> pd.DataFrame:
+def only_shown(block: GridAnalysis, table: pd.DataFrame, most: int) -> pd.DataFrame:
     """Return the rows of the trials that are shown."""
     return table[table[c.TRIAL_ID].isin(shown_trials(block, most))]
 
