@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeVar, Unpack, get_args
 
@@ -74,7 +75,8 @@ def sweep(
     Args:
         *question: what the command line takes: ``"gate=xor"``, ``"hidden=2,3"``, a range for a search
             (``"hidden=2..16"``), an option of one (``"search.trials=200"``); and, before them, an experiment: its name,
-            its path, or the content of its file as a dict (``{"grid": [{"hidden": [2, 3]}], "claim": [...]}``)
+            its path, or the content of its file as a dict (``{"grid": [{"hidden": [2, 3]}], "claim": [...]}``);
+            nothing at all is the default experiment, ``"sensitivity"``
         workers: how many chunks are trained at a time; by default, as many as there are cores
         executor: auto, serial, threads, processes, or ``dask://HOST:PORT``
         tracking_uri: the MLflow store; by default ``$MLFLOW_TRACKING_URI``, else ``sqlite:///mlflow.db``
@@ -86,8 +88,9 @@ def sweep(
             `Sweep.report` writes it later
         progress: show it; by default, in a notebook and on a terminal
         **parameters: the same as words by their names, a value or several: ``gate="xor"``, ``hidden=[2, 3]``,
-            ``hidden=[(4, 4)]`` (two layers), ``learning_rate="0.01..10:log"``; ``seeds=range(100)``, ``"0:100"``,
-            ``[0, 3, 5]``, and 100 is one seed; ``alone`` and ``rounds`` for timings; ``search={"trials": 200}``
+            ``hidden=[(4, 4), 3]`` (two layers, and one), ``learning_rate="0.01..10:log"``; ``seeds=range(100)``,
+            ``"0:100"``, ``[0, 3, 5]``, and 100 is one seed; ``alone`` and ``rounds`` for timings;
+            ``search={"trials": 200}``
 
     Raises:
         RequestError: something of this is wrong; nothing was trained, and no sweep was begun
@@ -96,13 +99,13 @@ def sweep(
 
     """
     started = time.monotonic()
-    _say_of_one_seed(parameters.get("seeds"))
     with before_any_work(), _without_widgets():
         from bench.lifecycle import Options, carry_out
         from bench.request import read_request
 
         experiment = read_request(question, parameters, until, max_seeds)
-        _check(workers=workers, runs=runs)
+        _check(workers, runs, executor, tracking_uri, report, resume=resume, progress=progress)
+    _say_of_one_seed(parameters.get("seeds"))
     say, bar = _channels(progress=progress)
     where = Path(report) if isinstance(report, str) else report
     options = Options(workers, executor, tracking_uri, resume, runs, where, say=say, progress=bar, started=started)
@@ -125,6 +128,9 @@ def load(sweep: str | None = None, tracking_uri: str | None = None) -> "Sweep":
         from bench.store.mlflow_store import existing_store
         from bench.store.reader import find_sweep
 
+    _check_uri(tracking_uri)
+    if sweep is not None and not isinstance(sweep, str):
+        raise RequestError(f"sweep is {sweep!r}; allowed is its id, or the beginning of it, as text")
     store = existing_store(tracking_uri)
     return Sweep(store, find_sweep(store, sweep))
 
@@ -143,20 +149,18 @@ def train(what: "Trial | Batch", seeds: Seeds | None = None) -> "Outcome":
     from threadpoolctl import threadpool_limits
 
     from bench.backends import load
-    from bench.config.seeds import read_seeds
     from bench.model.outcome import Batch
     from bench.model.trial import Trial
+    from bench.request import read_seeds_in_order
     from bench.running.chunks import THREADS
 
     if isinstance(what, Batch) and seeds is not None:
-        raise RequestError(f"seeds is {seeds!r}, and a batch has its weights; allowed are seeds with a trial")
+        raise RequestError(f"seeds is {seeds!r}, but a Batch has its initial weights; allowed are seeds of a Trial")
     if isinstance(what, Trial):
         if seeds is None:
             raise RequestError("seeds is missing; allowed with a trial are range(10), '0:10', [0, 3, 5], or one seed")
+        what = Batch.of(what, read_seeds_in_order(seeds))
         _say_of_one_seed(seeds)
-        each = [seeds] if isinstance(seeds, int | str) else list(seeds)
-        # one by one: in their order, and as often as they are given
-        what = Batch.of(what, [seed for one in each for seed in read_seeds(str(one))] or read_seeds(each))
     if not isinstance(what, Batch):
         raise RequestError(f"got {what!r}; allowed are a bench.Trial and a bench.Batch")
     backend = load(what.trial.backend)
@@ -177,22 +181,36 @@ def _without_widgets() -> Iterator[None]:
 
 def _say_of_one_seed(seeds: object) -> None:
     """Say that a whole number is a seed and not how many: who writes 100 may mean either."""
-    if isinstance(seeds, int) and seeds > 1:
+    if isinstance(seeds, Integral) and int(seeds) > 1:
         said = (
             f'seeds={seeds} is one seed; {seeds} of them are seeds=range({seeds}) or "0:{seeds}", and one is [{seeds}]'
         )
         warnings.warn(said, stacklevel=3)
 
 
-def _check(workers: object, runs: object) -> None:
+def _check(workers: object, runs: object, executor: object, uri: object, report: object, **flags: object) -> None:
     """Raise RequestError for options that the command line checks by itself."""
-    from bench.model.parameter_fields import choice, whole
+    from bench.model.parameter_fields import choice, flag, whole
 
     with raising_all() as problems:
         with collecting(problems):
             whole(1, 100_000)("workers", 1 if workers is None else workers)
         with collecting(problems):
             choice(*get_args(Runs))("runs", runs)
+        for name, value in flags.items():
+            with collecting(problems):
+                flag(name, False if name == "progress" and value is None else value)
+        if not isinstance(executor, str):
+            problems.append(f"executor is {executor!r}; allowed is text")
+        if not isinstance(report, bool | str | Path):
+            problems.append(f"report is {report!r}; allowed is a path, True or False")
+        with collecting(problems):
+            _check_uri(uri)
+
+
+def _check_uri(uri: object) -> None:
+    if uri is not None and not (isinstance(uri, str) and uri):
+        raise RequestError(f"tracking_uri is {uri!r}; allowed is text such as 'sqlite:///mlflow.db'")
 
 
 def _channels(*, progress: bool | None) -> "tuple[Callable[[str], None], Callable[[int, int], SweepProgress]]":

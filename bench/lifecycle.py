@@ -143,7 +143,8 @@ def _work(plan: Plan, already: int) -> str:
     done = f" ({already:,} more are done)" if already else ""
     more = f", and more seeds until {plan.until}" if plan.until else ""
     left = max(plan.expected_trainings - already, 0)
-    return f"{left:,} trainings of {plan.expected_trials:,} trials{done}{more}"
+    ending = "" if plan.expected_trials == 1 else "s"
+    return f"{left:,} trainings of {plan.expected_trials:,} trial{ending}{done}{more}"
 
 
 def _train(

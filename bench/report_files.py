@@ -103,8 +103,11 @@ def write_page(reports: "Sequence[Report]", path: Path) -> None:
 
     with garbage_later():
         page = render(reports)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise RequestError(f"report {str(path)!r} cannot be written: {error.strerror}") from error
 
 
 def keep_report(writer: SweepWriter, report: "Report", path: Path) -> None:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from numbers import Integral
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from bench.config.experiment import ADHOC, Experiment, adhoc, find_experiment, read_experiment
 from bench.config.overrides import read_overrides
-from bench.config.seeds import ALLOWED, read_until, write_seeds
+from bench.config.seeds import ALLOWED, read_seeds, read_until, write_seeds
 from bench.errors import RequestError
 
 DEFAULT_EXPERIMENT = "sensitivity"
@@ -81,28 +82,43 @@ def _text(name: str, value: Any) -> str:
         return str(value).lower() if isinstance(value, bool) or value is None else str(value)
     if not value:
         raise RequestError(f"{name} is an empty list; allowed is at least one value")
-    return ",".join(_text("", item) for item in value)
+    if nested := [item for item in value if isinstance(item, list | Mapping)]:
+        raise RequestError(f"{name} holds {nested[0]!r}; allowed are values, and for hidden lists of layers")
+    return ",".join(_text(name, item) for item in value)
 
 
 def _plain(value: Any, name: str = "") -> Any:
     """Return a value as an experiment file has it: NumPy's as Python's, every sequence as a list, paths as text.
 
-    Seeds that follow each other are ``0:100``, and a tuple of hidden layers is ``4-4``: a list of them is several.
+    Seeds that follow each other are ``0:100``. A tuple of hidden layers, or a list in a list, is ``4-4``.
     """
     if isinstance(value, Mapping):
         return {str(key): _plain(item, str(key)) for key, item in value.items()}
     if name == HIDDEN and isinstance(value, tuple):
-        return "-".join(map(str, value)) or "0"
+        return _layers(value)
     if name == SEEDS and isinstance(value, range) and value and value.step == 1:
         return f"{value.start}:{value.stop}"  # it may be too long to be written out
     if hasattr(value, "tolist"):
         value = value.tolist()  # a NumPy scalar's is Python's own number
-    if isinstance(value, Path):
-        return str(value)
-    if not isinstance(value, Iterable) or isinstance(value, str):
-        return value
-    items = [_plain(item, name if name == HIDDEN else "") for item in value]
+    if not isinstance(value, Iterable) or isinstance(value, str | bytes):
+        return str(value) if isinstance(value, Path) else value
+    if name == HIDDEN:
+        return [_layers(item) if isinstance(item, list) else _plain(item, name) for item in value]
+    items = [_plain(item) for item in value]
     return _seeds(value, items) if name == SEEDS else items
+
+
+def _layers(sizes: Iterable[Any]) -> str:
+    return "-".join(map(str, sizes)) or "0"
+
+
+def read_seeds_in_order(given: Any) -> list[int]:
+    """Return seeds as Python has them, in their order and as often as they are given; raise RequestError otherwise."""
+    if isinstance(given, str | Integral):
+        return list(read_seeds(str(given)))
+    if not isinstance(given, Iterable) or isinstance(given, bytes | Mapping):
+        raise RequestError(f"seeds is {given!r}; allowed are range(10), '0:10', [0, 3, 5], or one seed")
+    return [seed for one in given for seed in read_seeds(str(one))] or list(read_seeds([]))
 
 
 def _seeds(given: object, seeds: list[Any]) -> Any:

@@ -19,7 +19,7 @@ from bench.report_files import check_report, default_report, read_for_report, re
 from bench.stats import proportions, survival
 from bench.stats.claims import Verdict, check_claims, verdict_rows
 from bench.stats.grid_analysis import DIGITS, PLANNED, SEED, trial_table
-from bench.store.mlflow_store import Store
+from bench.store.mlflow_store import Store, existing_store
 from bench.store.reader import StoredSweep, exported, read_plan, read_sweep
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Sweep:
         plan: Plan | None = None,
         seconds: Mapping[str, float] | None = None,
     ) -> None:
-        """Take up a stored sweep; ``read`` is what was read of it before: the ``whole`` of it, or what is exported."""
+        """Show a stored sweep; ``read`` is what was read of it before: the ``whole`` of it, or what is exported."""
         self.id = sweep
         self.seconds = dict(seconds or {})
         self._store = store
@@ -71,9 +71,13 @@ class Sweep:
         if read is not None:
             self.__dict__["_whole" if whole else "_rows"] = read
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle where it is stored, and read it from there."""
+        return _stored, (self.id, self._store.uri)
+
     @cached_property
     def _whole(self) -> StoredSweep:
-        """All that a report needs."""
+        """The sweep with all that a report needs."""
         return read_for_report(self._store, self.id)
 
     @cached_property
@@ -83,7 +87,7 @@ class Sweep:
 
     @property
     def status(self) -> str:
-        """How it stands, as MLflow calls it: FINISHED, RUNNING, or KILLED where it was interrupted."""
+        """The status in MLflow: FINISHED, RUNNING, or KILLED where it was interrupted."""
         return str(self._store.client.get_run(self.id).info.status)
 
     @cached_property
@@ -229,3 +233,7 @@ def _median(trial: Mapping[Any, Any]) -> str:
         return "–"
     values = [trial[f"{MEDIAN}{end}"] for end in ("", "_low", "_high")]
     return f"> {trial[c.ITERATIONS]:,}" if pd.isna(values[0]) else interval(*values)
+
+
+def _stored(sweep: str, uri: str) -> Sweep:
+    return Sweep(existing_store(uri), sweep)

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import pickle
 import shlex
 import shutil
 import signal
@@ -153,6 +154,7 @@ def test_a_grid_imports_no_optuna_and_draws_nothing():
     [
         (NAMED, WORDS),
         ({"hidden": [(4, 4), 3]}, ["hidden=4-4,3"]),
+        ({"hidden": [[4, 4], 3]}, ["hidden=4-4,3"]),
         ({"hidden": (2, 3)}, ["hidden=2-3"]),
         ({"hidden": np.arange(2, 5)}, ["hidden=2,3,4"]),
         ({"hidden": range(2, 5)}, ["hidden=2,3,4"]),
@@ -239,6 +241,13 @@ WRONG = {
     "an unknown kind of runs": ((), {"runs": "all"}, "runs 'all' is not known"),
     "a report of no kind": ((), {"report": "r.pdf"}, "allowed are .html"),
     "a width of nothing": ((), {"until": 0}, "until is 0; allowed are"),
+    "a list in a list": ((), {"learning_rate": [[1, 2]]}, "learning_rate holds [1, 2]; allowed are values"),
+    "a table in a list": ((), {"hidden": [{}]}, "hidden holds {}"),
+    "bytes": ((), {"gate": b"xor"}, "gate \"b'xor'\" is not known"),
+    "an executor of no kind": ((), {"executor": None}, "executor is None; allowed is text"),
+    "a report of no type": ((), {"report": 3}, "report is 3; allowed is a path, True or False"),
+    "a flag in words": ((), {"resume": "yes"}, "resume is 'yes'; allowed are true and false"),
+    "a store of no type": ((), {"tracking_uri": Path("x.db")}, "allowed is text such as 'sqlite:///mlflow.db'"),
     "nothing to resume": ((), {"resume": True}, "nothing to resume"),
 }
 
@@ -254,6 +263,29 @@ def test_a_wrong_request_is_an_error_before_any_work(folder, question, options, 
         api.load()
 
 
+@pytest.mark.parametrize("seeds", [b"0:3", {1: 2}, 1.5, object(), None, True])
+def test_what_are_no_seeds_is_said(seeds):
+    """Bytes are numbers to Python, and a table its keys."""
+    with pytest.raises(RequestError, match=r"^seeds? "):
+        api.train(Trial(backend="numpy", iterations=1), seeds=seeds)
+
+
+@pytest.mark.parametrize("weights", ["abc", [[1j] * 13]])
+def test_weights_are_real_numbers(weights):
+    """Others are refused, not cut down to their real parts."""
+    with pytest.raises(RequestError, match="allowed are real numbers"):
+        api.Batch(Trial(), weights)
+
+
+def test_a_trial_takes_what_a_sweep_takes(folder):
+    """A table of one's own, and NumPy's numbers."""
+    (folder / "t.csv").write_text("observation,input1,output\n1,0,0\n2,1,1\n")
+    values = {"hidden_bias": np.True_, "iterations": np.int64(20), "learning_rate": np.float32(0.5)}
+    trial = Trial(gate="t.csv", backend="numpy", **values)
+    swept = api.sweep(gate="t.csv", backend="numpy", seeds=[0], **values)
+    assert list(swept.trials[c.TRIAL_ID]) == [trial.trial_id]
+
+
 def test_who_writes_a_number_for_seeds_is_told_that_it_is_one():
     """As in a file, and on the command line; a list of one says that one is meant."""
     trial = Trial(backend="numpy", iterations=1)
@@ -263,8 +295,8 @@ def test_who_writes_a_number_for_seeds_is_told_that_it_is_one():
         one = api.train(trial, seeds=100)
     assert told[0].filename == __file__
     np.testing.assert_array_equal(one.weights_TP, api.train(trial, seeds=[100]).weights_TP)
-    with pytest.warns(UserWarning, match="seeds=50 is one seed"), pytest.raises(RequestError):
-        api.sweep(seeds=50, hiden=3)
+    with pytest.warns(UserWarning, match="seeds=50 is one seed"):
+        api.train(trial, seeds=np.int64(50))
 
 
 # ------------------------------------------------------------------ what comes of it
@@ -366,6 +398,30 @@ def test_a_stored_sweep_is_loaded_by_its_id_the_beginning_of_it_or_as_the_newest
     pd.testing.assert_frame_equal(found.claims, done.claims)
     with pytest.raises(RequestError, match="is not in"):
         api.load("zzzzzzzz")
+
+
+def test_it_is_pickled_by_where_it_is_stored(done):
+    """Another process reads it from there."""
+    found = pickle.loads(pickle.dumps(done))
+    pd.testing.assert_frame_equal(found.trials, done.trials)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [(3, "allowed is its id"), (Path("x"), "allowed is its id"), ("0", "allowed are at least 4 digits of an id")],
+)
+def test_what_is_no_id_is_said(done, given, said):
+    """What, got, allowed."""
+    with pytest.raises(RequestError, match=said):
+        api.load(given)
+
+
+def test_what_became_of_each_training_is_read_from_its_outcome(done):
+    """A training that was solved may leave again: its last predictions decide."""
+    trial = Trial(gate="or", iterations=300, learning_rate=5.0, backend="numpy", hidden=2)
+    reading = api.train(trial, seeds="0:6").reading(trial)
+    its = done.trainings[done.trainings[c.TRIAL_ID] == trial.trial_id]
+    assert list(reading.result_T) == list(its[c.OUTCOME])
 
 
 def test_loading_creates_no_store(folder):
@@ -565,7 +621,7 @@ def test_a_batch_takes_its_trials_rates_and_one_rate_for_all():
         (lambda: api.train(Trial()), "seeds is missing"),
         (lambda: api.train(Trial(), seeds=range(0)), "which holds no seed"),
         (lambda: api.train(Trial(), seeds=[0.5]), "allowed are 0:200, 7 or 0,3,5"),
-        (lambda: api.train(Batch.of(Trial(), [0]), seeds=[0]), "a batch has its weights"),
+        (lambda: api.train(Batch.of(Trial(), [0]), seeds=[0]), "a Batch has its initial weights"),
         (lambda: api.train("xor"), "got 'xor'; allowed are a bench.Trial and a bench.Batch"),
         (lambda: api.train(Trial(summation="fma"), seeds=[0]), "backend numba has no summation 'fma'"),
     ],

@@ -55,14 +55,14 @@ class Batch:
         Weights are in the order of `Trial.initial_weights`: layer after layer, each weight ``[fan_in, fan_out]`` row by
         row and then its bias. Without rates they are the trial's. Raises RequestError for other shapes.
         """
-        weights = np.atleast_2d(np.asarray(weights_TP, dtype=np.float64))
+        weights = np.atleast_2d(_floats("weights", weights_TP))
         size, parameters = len(weights), trial.network.parameters
         if weights.ndim != 2 or weights.shape[1] != parameters:
             raise RequestError(f"weights have the shape {weights.shape}; allowed is (trainings, {parameters})")
         object.__setattr__(self, "trial", trial)
         object.__setattr__(self, "weights_TP", weights)
         for name, rate in (("learning_rate", learning_rate_T), ("momentum", momentum_T)):
-            given = np.asarray(getattr(trial, name) if rate is None else rate, dtype=np.float64)
+            given = _floats(name, getattr(trial, name) if rate is None else rate)
             if given.shape not in ((), (size,)):
                 raise RequestError(f"{name} has the shape {given.shape}; allowed are ({size},) and one for all")
             object.__setattr__(self, f"{name}_T", given if given.shape else np.full(size, given))
@@ -83,11 +83,13 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """Numbers that a backend returns for a batch, diverged ones included.
+    """Numbers that a backend returns for a batch of T trainings, diverged ones included.
 
-    ``loss_TC`` is measured at the trial's checkpoints, before that iteration's update; predictions and weights
-    after the last one. ``solved_at_T`` and ``correct_at_T`` are iterations, or NEVER. ``iterations_T`` is how many
-    were done (fewer than planned only with ``stop = "solved"``; checkpoints after that hold NaN).
+    C checkpoints, N observations, P weights and biases. ``loss_TC`` is measured at the trial's checkpoints, before
+    that iteration's update; predictions and weights after the last one. ``solved_at_T`` and ``correct_at_T`` are the
+    first iterations within the tolerance, and on the right side, or -1: a training may leave them again, so that what
+    became of it is in `reading`. ``iterations_T`` is how many were done (fewer than planned only with
+    ``stop = "solved"``; checkpoints after that hold NaN).
     ``seconds_TC`` is what each training spent from a checkpoint to the next, the last to the end; trainings that
     advance together share it equally, and ``together`` says how many did. ``compile_seconds`` comes on top.
     """
@@ -102,9 +104,20 @@ class Outcome:
     together: int = 1
     compile_seconds: float = 0.0
 
+    def reading(self, trial: Trial) -> "Reading":
+        """Return what became of each training of this trial: ``result_T``, ``solved_T``, and its final errors."""
+        return read_outcome(trial, self)
+
     def take(self, indices: Ints) -> "Outcome":
         """Return the outcome of some of the trainings, by their indices in the batch."""
         return _take(self, indices)
+
+
+def _floats(what: str, values: ArrayLike) -> Floats:
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiub":  # a number that is not finite is a training that diverges, and no mistake
+        raise RequestError(f"{what} are {array.dtype.name}; allowed are real numbers")
+    return array.astype(np.float64)
 
 
 def _take(arrays: Arrays, indices: Ints) -> Arrays:

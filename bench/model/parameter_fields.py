@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+import numpy as np
+
 from bench.errors import RequestError, unknown
 
 Reader = Callable[[str, object], Any]  # of a name, for messages, and a value; raises RequestError: what, got, allowed
@@ -108,7 +110,7 @@ class Parameter:
 
     def read(self, value: object) -> Any:
         """Return what a user means by a value; raise RequestError with what, got and allowed."""
-        return self.reader(self.name, value)
+        return self.reader(self.name, value.item() if isinstance(value, np.generic) else value)
 
     @property
     def least(self) -> float | None:

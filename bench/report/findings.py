@@ -284,7 +284,7 @@ def caveats(data: SweepData, ledger: Content, rates: Sequence[Content], backends
         "reasons": reasons[:MOST_REASONS],
         "more_reasons": len(reasons) - MOST_REASONS,
         "only": next((name for name, count, _ in ledger["outcomes"] if 0 < count == ledger["done"]), None),
-        "left": int((trainings[c.SOLVED_AT].notna() & ~trainings[c.SOLVED].astype(bool)).sum()),
+        "left": int(measures.left_solution(trainings).sum()),
         # of what a search proposed, the best are trained on more seeds
         "wide": [part for part in rates if part["wide"] and not part["picked"] and not ledger["missing"]],
         "disagreeing": [

@@ -136,7 +136,7 @@ class Recorder:
         with self.clock("track"):
             self.plan, self._open = step.plan, frozenset(step.open)
             self._names = {**_labels(step.plan, {*step.names, *self._names}), **step.names, **self._names}
-            resumed = sum([self._extend(planned) for planned in step.plan.trials])
+            resumed = sum(self._extend(planned) for planned in step.plan.trials)
             new = bool(self.missing(alone=step.alone)) or not (resumed or self.replaying)
             if new:
                 self._write_plan()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
@@ -41,6 +41,7 @@ SHARDS, TIMINGS, COLD_STARTS, RUNS, SEARCH = "shards", "timings", "cold_starts.j
 JOURNAL = "optuna.journal"  # beside the store
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")  # that MLflow knows
 REACH_TIMEOUT_S = 5.0
+LOCK_TIMEOUT_S = 60.0  # another process makes the tables of a new store in seconds
 STALE = ("-wal", "-shm", "-journal")  # files of SQLite beside a database, which it would play into a new one
 
 
@@ -84,11 +85,15 @@ class Store:
                     _connect_once(uri)
                 self.client = MlflowClient(tracking_uri=self.uri)
                 self.client.search_experiments(max_results=1)
+        except Timeout as error:
+            raise RequestError(
+                f"tracking URI {uri!r}: {error.lock_file!r} cannot be locked; allowed is a folder that keeps locks"
+            ) from error
         except Exception as error:
             raise RequestError(f"tracking URI {uri!r} cannot be used: {_first_line(error)}") from error
 
     def _lock(self) -> contextlib.AbstractContextManager[Any]:
-        return contextlib.nullcontext() if self.path is None else FileLock(f"{self.path}.lock")
+        return contextlib.nullcontext() if self.path is None else FileLock(f"{self.path}.lock", timeout=LOCK_TIMEOUT_S)
 
     def experiment_id(self, name: str) -> str:
         """Return the id of the experiment of that name, creating it if needed; SQLite's artifacts lie beside it."""

@@ -170,8 +170,9 @@ def find_sweep(store: Store, given: str | None) -> str:
     found = [info.sweep for info in known if info.sweep.startswith(given)] if len(given) >= MIN_PREFIX else []
     if not found:
         some = ", ".join(info.sweep[:8] for info in known[:5]) or "none yet"
+        short = f"; allowed are at least {MIN_PREFIX} digits of an id" if len(given) < MIN_PREFIX else ""
         raise RequestError(
-            f"sweep {given!r} is not in {store.uri}; choose from {some} (python -m bench list shows all)"
+            f"sweep {given!r} is not in {store.uri}{short}; choose from {some} (python -m bench list shows all)"
         )
     if len(found) > 1:
         raise RequestError(f"sweep {given!r} could be {' or '.join(found)}; allowed is enough of one id")
