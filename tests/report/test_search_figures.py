@@ -117,7 +117,12 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("values", ODD.values(), ids=ODD)
+QUICK = ("no trial", "one trial", "all equal", "some of each")
+
+
+@pytest.mark.parametrize(
+    "values", [pytest.param(odd, id=name, marks=() if name in QUICK else pytest.mark.slow) for name, odd in ODD.items()]
+)
 def test_every_figure_can_be_drawn_of_whatever_a_search_found(values):
     """Without an error, and without a warning, which would be one here."""
     for figure in every_figure(proposals(len(values), values)):

@@ -152,7 +152,7 @@ def figures(sweep):
 
 
 @pytest.mark.untraced
-@pytest.mark.parametrize("curves", [1, 40, 100_000])
+@pytest.mark.parametrize("curves", [40, *(pytest.param(most, marks=pytest.mark.slow) for most in (1, 100_000))])
 def test_trials_runs_are_those_of_a_sweep_that_asked_for_all_seeds_at_once(bench, folder, monkeypatch, curves):
     """Each trial has one run, of all of its seeds, however many of 60 curves may be in memory at a time."""
     monkeypatch.setattr(recorder, "MOST_CURVES", curves)

@@ -133,10 +133,10 @@ def test_every_round_gives_a_sample_and_only_the_first_gives_rows():
 
 def test_the_rows_of_a_training_are_those_that_it_has_by_itself():
     """Whichever batch its row comes from."""
-    plan = plan_of([Timing(SHORT, range(2, 3), 1), Timing(SHORT, range(5), 1)])
+    plan = plan_of([Timing(SHORT, range(2, 3), 1), Timing(SHORT, range(4), 1)])
     records, _ = taken(plan)
     data = pd.concat([frame(rows(record, 9)) for record in records]).sort_values(c.SEED)
-    assert data[c.SEED].tolist() == [0, 1, 2, 3, 4]
+    assert data[c.SEED].tolist() == [0, 1, 2, 3]
     for seed, found in zip(data[c.SEED], data[c.FINAL_LOSS], strict=True):
         (alone,), _ = taken(plan_of([Timing(SHORT, range(seed, seed + 1), 1)]))
         assert frame(rows(alone, 9))[c.FINAL_LOSS].item() == found

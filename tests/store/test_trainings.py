@@ -1,5 +1,6 @@
 """Trainings read back slim: the same values, each word kept once, and lists of the first seeds only."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -22,9 +23,16 @@ from bench.store.tables import concat, frame
 REQUEST = ("hidden=2,4-4", "gate=or,xor", "backend=numpy,numba", "summation=library,fma", "iterations=20")
 
 
+@pytest.fixture(scope="module")
+def many(made):
+    """The store and the id of a sweep half of whose trainings a backend refuses, which several tests look at."""
+    folder = made("many", "sweep", *REQUEST, "seeds=0:3", "--json", "--no-report")
+    return Store(f"sqlite:///{folder}/mlflow.db"), json.loads((folder / "out").read_text())["sweep"]
+
+
 @pytest.fixture
 def swept(bench):
-    """Return the store and the id of a sweep of these words, half of whose trainings a backend refuses."""
+    """Return the store and the id of a sweep of these words."""
 
     def of(*words):
         return Store(DEFAULT_URI), bench("sweep", *words, "--json", "--no-report").json["sweep"]
@@ -52,9 +60,9 @@ def by_name(found):
     return found.set_axis(found.index.astype(str)).sort_index().to_numpy(dtype=object, na_value=None)
 
 
-def test_a_frame_says_what_the_shards_say(swept):
+def test_a_frame_says_what_the_shards_say(many):
     """Whatever comes from the plan, and however a column is kept, every row has its values."""
-    store, sweep = swept(*REQUEST, "seeds=0:3")
+    store, sweep = many
     read, expected = read_sweep(store, sweep).trainings, plain(store, sweep)
     assert list(read.columns) == [*expected.columns, c.TARGETS]
     for name in expected:
@@ -62,9 +70,9 @@ def test_a_frame_says_what_the_shards_say(swept):
         assert all(same(one, other) for one, other in values), name
 
 
-def test_words_are_kept_once_and_numbers_as_they_are(swept):
+def test_words_are_kept_once_and_numbers_as_they_are(many):
     """A category has all values of the plan, an outcome all that there are; numbers and flags are plain."""
-    store, sweep = swept(*REQUEST, "seeds=0:3")
+    store, sweep = many
     data = read_sweep(store, sweep).trainings
     words = {name for name, value in Trial().parameters.items() if isinstance(value, str)}
     assert {name for name in data if isinstance(data[name].dtype, pd.CategoricalDtype)} == {
@@ -109,9 +117,9 @@ def test_a_row_that_was_not_planned_is_left_out(swept):
     assert set(data[c.HIDDEN]) == {2}
 
 
-def test_what_is_found_does_not_depend_on_how_words_are_kept(swept):
+def test_what_is_found_does_not_depend_on_how_words_are_kept(many):
     """Statistics are the same of categories and of plain words."""
-    store, sweep = swept(*REQUEST, "seeds=0:3")
+    store, sweep = many
     slim, words = read_sweep(store, sweep).trainings, plain(store, sweep)
     words = words.assign(**{c.TARGETS: slim[c.TARGETS].to_numpy()})
     for statistic in (
