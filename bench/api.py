@@ -104,7 +104,15 @@ def sweep(
         from bench.request import read_request
 
         experiment = read_request(question, parameters, until, max_seeds)
-        _check(workers, runs, executor, tracking_uri, report, resume=resume, progress=progress)
+        _check(
+            workers,
+            runs,
+            executor,
+            tracking_uri,
+            report,
+            resume=resume,
+            progress=False if progress is None else progress,
+        )
     _say_of_one_seed(parameters.get("seeds"))
     say, bar = _channels(progress=progress)
     where = Path(report) if isinstance(report, str) else report
@@ -151,14 +159,14 @@ def train(what: "Trial | Batch", seeds: Seeds | None = None) -> "Outcome":
     from bench.backends import load
     from bench.model.outcome import Batch
     from bench.model.trial import Trial
-    from bench.request import read_seeds_in_order
+    from bench.request import SEEDS_IN_PYTHON, read_seeds_in_order
     from bench.running.chunks import THREADS
 
     if isinstance(what, Batch) and seeds is not None:
         raise RequestError(f"seeds is {seeds!r}, but a Batch has its initial weights; allowed are seeds of a Trial")
     if isinstance(what, Trial):
         if seeds is None:
-            raise RequestError("seeds is missing; allowed with a trial are range(10), '0:10', [0, 3, 5], or one seed")
+            raise RequestError(f"seeds is missing; allowed with a trial are {SEEDS_IN_PYTHON}")
         what = Batch.of(what, read_seeds_in_order(seeds))
         _say_of_one_seed(seeds)
     if not isinstance(what, Batch):
@@ -199,7 +207,7 @@ def _check(workers: object, runs: object, executor: object, uri: object, report:
             choice(*get_args(Runs))("runs", runs)
         for name, value in flags.items():
             with collecting(problems):
-                flag(name, False if name == "progress" and value is None else value)
+                flag(name, value)
         if not isinstance(executor, str):
             problems.append(f"executor is {executor!r}; allowed is text")
         if not isinstance(report, bool | str | Path):

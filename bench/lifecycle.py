@@ -12,6 +12,7 @@ from bench.config.plan import Plan, make_plan
 from bench.console import repeats_words, say
 from bench.errors import RequestError, before_any_work
 from bench.metrics import columns as c
+from bench.report.number_format import plural
 from bench.report_files import check_report, keep_report, read_for_report
 from bench.results import Sweep
 from bench.running import executors, loop
@@ -143,8 +144,7 @@ def _work(plan: Plan, already: int) -> str:
     done = f" ({already:,} more are done)" if already else ""
     more = f", and more seeds until {plan.until}" if plan.until else ""
     left = max(plan.expected_trainings - already, 0)
-    ending = "" if plan.expected_trials == 1 else "s"
-    return f"{left:,} trainings of {plan.expected_trials:,} trial{ending}{done}{more}"
+    return f"{left:,} trainings of {plural(plan.expected_trials, 'trial')}{done}{more}"
 
 
 def _train(

@@ -15,6 +15,7 @@ from bench.errors import RequestError
 DEFAULT_EXPERIMENT = "sensitivity"
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 SEEDS, HIDDEN, SEARCH = "seeds", "hidden", "search"
+SEEDS_IN_PYTHON = "range(10), '0:10', [0, 3, 5], or one seed"
 Question: TypeAlias = "str | Path | Mapping[str, Any]"
 
 
@@ -117,8 +118,9 @@ def read_seeds_in_order(given: Any) -> list[int]:
     if isinstance(given, str | Integral):
         return list(read_seeds(str(given)))
     if not isinstance(given, Iterable) or isinstance(given, bytes | Mapping):
-        raise RequestError(f"seeds is {given!r}; allowed are range(10), '0:10', [0, 3, 5], or one seed")
-    return [seed for one in given for seed in read_seeds(str(one))] or list(read_seeds([]))
+        raise RequestError(f"seeds is {given!r}; allowed are {SEEDS_IN_PYTHON}")
+    each = list(given)
+    return [seed for one in each for seed in read_seeds(str(one))] if each else list(read_seeds(each))
 
 
 def _seeds(given: object, seeds: list[Any]) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.config.seeds import read_seeds
 from bench.errors import RequestError, collecting, raising_all, unknown
-from bench.model.gate import Gate, read_csv
+from bench.model.gate import Gate, read_gate
 from bench.model.network import write_hidden
 from bench.model.parameter_fields import Reader, flag, whole
 from bench.model.trial import PARAMETERS
@@ -66,10 +66,7 @@ def read_list(name: str, value: Any, folder: Path) -> list[Any]:
 
 
 def _read_one(name: str, value: Any, folder: Path) -> Any:
-    if name == "gate" and str(value).lower().endswith(".csv"):
-        beside = folder / str(value)
-        return read_csv(beside if beside.is_file() else Path(str(value)))
-    return PARAMETERS[name].read(value)
+    return PARAMETERS[name].read(read_gate(str(value), folder) if name == "gate" else value)
 
 
 def write_value(value: Any) -> str:

@@ -87,6 +87,14 @@ def built_in(name: str) -> Gate:
     raise RequestError(unknown("gate", name, BUILT_IN) + ", or a path to a .csv file")
 
 
+def read_gate(name: str, folder: Path = Path()) -> Gate:
+    """Return the built-in gate of that name, or a .csv file's: of one in the folder, or where its path says."""
+    if not name.lower().endswith(".csv"):
+        return built_in(name)
+    beside = folder / name
+    return read_csv(beside if beside.is_file() else Path(name))
+
+
 def read_csv(path: Path) -> Gate:
     """Read a gate from a CSV file with the columns ``observation,input1,...,output``; its name is the file's."""
     import pandas as pd  # local: only a user's own table needs it, and it takes 0.3 s to import

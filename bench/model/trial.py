@@ -5,14 +5,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import RequestError, collecting, raising_all
 from bench.model import initialization
-from bench.model.gate import BUILT_IN, Gate, built_in, read_csv
+from bench.model.gate import BUILT_IN, Gate, built_in, read_gate
 from bench.model.loss import LOSSES, REDUCTIONS
 from bench.model.network import ACTIVATIONS, MAX_NEURONS, Network, read_hidden, write_hidden
 from bench.model.parameter_fields import Parameter, Role, choice, flag, number, parameter, whole
@@ -23,9 +22,7 @@ Scalar = str | int | float | bool
 
 
 def _read_gate(_what: str, value: object) -> Gate:
-    if isinstance(value, Gate):
-        return value
-    return read_csv(Path(str(value))) if str(value).endswith(".csv") else built_in(str(value))
+    return value if isinstance(value, Gate) else read_gate(str(value))
 
 
 def _read_hidden(what: str, value: object) -> tuple[int, ...]:

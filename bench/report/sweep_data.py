@@ -10,7 +10,7 @@ import pandas as pd
 
 from bench.config.plan import Plan
 from bench.stats.claims import Verdict
-from bench.stats.grid_analysis import GridAnalysis, block_analyses, trial_table
+from bench.stats.grid_analysis import GridAnalysis, grid_analyses, trial_table
 from bench.stats.search_results import SearchResults, search_results
 
 
@@ -45,7 +45,7 @@ class SweepData:
     @cached_property
     def blocks(self) -> list[GridAnalysis]:
         """The blocks with trainings that ran together."""
-        return list(block_analyses(self.plan, self.trainings))
+        return list(grid_analyses(self.plan, self.trainings))
 
     @cached_property
     def search_results(self) -> SearchResults | None:

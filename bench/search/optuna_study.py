@@ -53,12 +53,10 @@ def _evaluate(study: optuna.Study, evaluator: BaseImportanceEvaluator, place: in
 
     several = {"target": target} if len(study.directions) > 1 else {}
     with warnings.catch_warnings():
-        # which is why there is a sign, and what small searches with conditions are warned of: both evaluators are shown
-        for told in (
-            "PedAnovaImportanceEvaluator computes the importances of params to achieve low",
-            "Some regimes for",
-        ):
-            warnings.filterwarnings("ignore", told)
+        warnings.filterwarnings(
+            "ignore", "PedAnovaImportanceEvaluator computes the importances of params to achieve low"
+        )
+        warnings.filterwarnings("ignore", "Some regimes for")  # few trials under a condition: where evaluators disagree
         return dict(optuna.importance.get_param_importances(study, evaluator=evaluator, **several))
 
 

@@ -156,7 +156,7 @@ class GridAnalysis:
         return np.random.default_rng(SEED)
 
 
-def block_analyses(plan: Plan, trainings: pd.DataFrame) -> Iterator[GridAnalysis]:
+def grid_analyses(plan: Plan, trainings: pd.DataFrame) -> Iterator[GridAnalysis]:
     """Yield the analysis of every block with trainings that ran together.
 
     A trial of several blocks is in each, with the seeds that the block's own trials have. Those of a search and of its

@@ -130,12 +130,11 @@ class Store:
                 return
 
     def has_artifact(self, run_id: str, name: str) -> bool:
-        """Return whether a run keeps a file or a folder of this name."""
+        """Return whether a run keeps a file or a folder of this name, which lies in no other."""
         place = self._in_place(run_id, name)
         if place is not None:
             return place.exists()
-        folder = name.rpartition("/")[0] or None
-        return any(artifact.path == name for artifact in self.client.list_artifacts(run_id, folder))
+        return any(artifact.path == name for artifact in self.client.list_artifacts(run_id))
 
     @contextlib.contextmanager
     def artifact(self, run_id: str, name: str) -> Iterator[Path]:

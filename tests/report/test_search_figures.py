@@ -81,7 +81,11 @@ def drawn_text(figure):
     return [text.get_text() for axes in figure.axes for text in axes.texts]
 
 
-def every_figure(frame):
+ALL_PAIRS = tuple(combinations(SPACE, 2))
+SOME_PAIRS = (*pairwise(SPACE), ("hidden", "init_low"))  # every kind of axis, either way
+
+
+def every_figure(frame, pairs=SOME_PAIRS):
     """Draw all figures of a search."""
     two, three = ["rmst", "parameters"], ["rmst", "solved_rate", "parameters"]
     some = frame.iloc[:12]
@@ -91,7 +95,7 @@ def every_figure(frame):
         yield draw_parallel(frame, list(SPACE), SPACE, "rmst")
         for name, dimension in SPACE.items():
             yield draw_slice(frame, name, dimension, "rmst")
-        for first, second in (*pairwise(SPACE), ("hidden", "init_low")):  # every kind of axis, either way
+        for first, second in pairs:
             yield draw_contour(frame, first, second, SPACE, "rmst")
         yield draw_front(frame, some, two, [MIN, MIN])
         yield draw_front(frame, some, three, [MIN, MAX, MIN])
@@ -115,17 +119,17 @@ ODD = {
     "all zero": [0.0] * 20,
     "some of each": [np.inf, np.nan, -np.inf, 0.0, -3.0, 1e9, 1e-9] * 4,
 }
-
-
 QUICK = ("no trial", "one trial", "all equal", "some of each")
+CASES = [
+    *(pytest.param(ODD[name], SOME_PAIRS, id=name) for name in QUICK),
+    *(pytest.param(odd, ALL_PAIRS, id=f"{name}, every pair", marks=pytest.mark.slow) for name, odd in ODD.items()),
+]
 
 
-@pytest.mark.parametrize(
-    "values", [pytest.param(odd, id=name, marks=() if name in QUICK else pytest.mark.slow) for name, odd in ODD.items()]
-)
-def test_every_figure_can_be_drawn_of_whatever_a_search_found(values):
+@pytest.mark.parametrize(("values", "pairs"), CASES)
+def test_every_figure_can_be_drawn_of_whatever_a_search_found(values, pairs):
     """Without an error, and without a warning, which would be one here."""
-    for figure in every_figure(proposals(len(values), values)):
+    for figure in every_figure(proposals(len(values), values), pairs):
         assert saved(figure).startswith("<svg")
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from bench.metrics import columns as c
-from bench.stats.grid_analysis import NAME, GridAnalysis, block_analyses, highest, in_order, lowest, trial_table
+from bench.stats.grid_analysis import NAME, GridAnalysis, grid_analyses, highest, in_order, lowest, trial_table
 
 SOLVED, STUCK = [0.0, 1.0, 1.0, 0.0], [0.5, 0.5, 0.5, 0.5]
 
@@ -26,7 +26,7 @@ def study(plan, table):
     """Return the only study of some records."""
 
     def only(*records) -> GridAnalysis:
-        (found,) = block_analyses(plan(*records), table(*records))
+        (found,) = grid_analyses(plan(*records), table(*records))
         return found
 
     return only
@@ -41,7 +41,7 @@ def test_a_trial_of_two_blocks_is_in_both_with_the_seeds_of_each(plan, table, so
     """Of its ten seeds, the second block has four: those of its other trial. In the first it is alone, with all."""
     one, other = some(5, 5, hidden=2), ended(trial(hidden=8), [SOLVED] * 4, seeds=range(6, 10))
     document = plan(one, other, blocks=("a", "b", "c"), places=([0, 1], [1]))
-    found = list(block_analyses(document, table(one, other)))
+    found = list(grid_analyses(document, table(one, other)))
     assert [(each.title, len(each.trials), len(each.trainings)) for each in found] == [("a", 1, 10), ("b", 2, 8)]
     assert found[1].is_balanced
 
@@ -49,15 +49,15 @@ def test_a_trial_of_two_blocks_is_in_both_with_the_seeds_of_each(plan, table, so
 def test_trainings_alone_are_no_study(plan, table, some, ended, trial):
     """They are timings."""
     alone = ended(trial(hidden=8), [SOLVED] * 3, alone=True)
-    (found,) = block_analyses(plan(some(3, 3), alone), table(some(3, 3), alone))
+    (found,) = grid_analyses(plan(some(3, 3), alone), table(some(3, 3), alone))
     assert len(found.trials) == 1
-    assert list(block_analyses(plan(alone), table(alone))) == []
+    assert list(grid_analyses(plan(alone), table(alone))) == []
 
 
 def test_a_trial_of_which_nothing_is_there_is_in_no_study(plan, table, some):
     """The ledger has it."""
     there, missing = some(3, 3), some(3, 3, hidden=8)
-    (found,) = block_analyses(plan(there, missing), table(there))
+    (found,) = grid_analyses(plan(there, missing), table(there))
     assert list(found.trials.index) == [there.trial.trial_id]
     assert list(trial_table(plan(there, missing)).index) == [there.trial.trial_id, missing.trial.trial_id]
 
@@ -65,7 +65,7 @@ def test_a_trial_of_which_nothing_is_there_is_in_no_study(plan, table, some):
 def test_a_sweep_without_trainings_has_no_study(plan, table, some):
     """Interrupted at once."""
     one = some(3, 3)
-    assert list(block_analyses(plan(one), table(one).head(0))) == []
+    assert list(grid_analyses(plan(one), table(one).head(0))) == []
 
 
 def test_hidden_layers_and_losses_come_first_then_what_has_most_values(study, some):
@@ -90,7 +90,7 @@ def test_tables_are_in_the_plans_order_whatever_the_rows(plan, table, some):
     records = [some(solved, 10 - solved, hidden=hidden) for solved, hidden in ((2, 8), (9, 2), (5, 4))]
     data = table(*records)
     shuffled = data.sample(frac=1, random_state=3)
-    (one,), (other,) = (list(block_analyses(plan(*records), rows)) for rows in (data, shuffled))
+    (one,), (other,) = (list(grid_analyses(plan(*records), rows)) for rows in (data, shuffled))
     assert one.rates[NAME].tolist() == ["hidden=8", "hidden=2", "hidden=4"]
     pd.testing.assert_frame_equal(one.rates, other.rates)
     pd.testing.assert_frame_equal(one.times, other.times)
@@ -102,7 +102,7 @@ def test_text_columns_may_be_categories(plan, table, some):
     records = [some(solved, 10 - solved, loss=loss) for solved, loss in ((2, "mse"), (9, "bce"))]
     data = table(*records)
     slim = data.astype(dict.fromkeys((c.TRIAL_ID, c.GATE, c.LOSS, c.OUTCOME, c.BACKEND), "category"))
-    (one,), (other,) = (list(block_analyses(plan(*records), rows)) for rows in (data, slim))
+    (one,), (other,) = (list(grid_analyses(plan(*records), rows)) for rows in (data, slim))
     for name in ("rates", "times", "pooled", "seeds"):
         left, right = getattr(one, name), getattr(other, name)
         np.testing.assert_array_equal(left.astype(str).fillna("").to_numpy(), right.astype(str).fillna("").to_numpy())

@@ -12,7 +12,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 from bench.config.search_config import Search
 from bench.metrics import columns as c
 from bench.metrics.objectives import objective
-from bench.stats.grid_analysis import block_analyses
+from bench.stats.grid_analysis import grid_analyses
 from bench.stats.holdout import (
     HELD_OUT,
     KIND,
@@ -339,7 +339,7 @@ def test_the_blocks_of_a_search_have_their_own_seeds(searched, three, proposal, 
     """The winner's held-out trainings are in the second study only; repeated searches are no study."""
     again = [proposal(trial(hidden=16), 20)]
     found = searched(three, again, winners=[three[1]], samplers=["tpe", "random"], baseline="random")
-    listed = list(block_analyses(found.plan, found.trainings))
+    listed = list(grid_analyses(found.plan, found.trainings))
     assert [(one.title, len(one.trials), len(one.trainings)) for one in listed] == [
         ("Search", 3, 60),
         ("Held-out seeds", 1, 40),
