@@ -63,9 +63,10 @@ def sweep(
     executor: str = "auto",
     tracking_uri: str | None = None,
     resume: bool = False,
-    until: float | None = None,
+    until: float | Literal["claims"] | None = None,
     max_seeds: int | None = None,
     runs: Runs = "auto",
+    budget_check: bool = True,
     report: bool | str | Path = False,
     progress: bool | None = None,
     **parameters: Unpack[Parameters],
@@ -81,9 +82,11 @@ def sweep(
         executor: auto, serial, threads, processes, or ``dask://HOST:PORT``
         tracking_uri: the MLflow store; by default ``$MLFLOW_TRACKING_URI``, else ``sqlite:///mlflow.db``
         resume: go on with the newest unfinished sweep of the same request
-        until: add seeds, the same to every trial, until each solved rate is known to ± this (95 % interval)
+        until: add seeds, the same to every trial, until each solved rate is known to ± this (95 % interval), or until
+            every claim is decided: ``"claims"``, with ``max_seeds``
         max_seeds: with ``until``: end when there are so many seeds of each trial
         runs: an MLflow run for each trial, or for each training as well; auto: for up to 100 trainings
+        budget_check: train some of what is stuck on to ten times its budget, to say how much of it is only slow
         report: write the report, where it is said or into ``reports/``, and keep it with the sweep in MLflow;
             `Sweep.report` writes it later
         progress: show it; by default, in a notebook and on a terminal
@@ -111,12 +114,15 @@ def sweep(
             tracking_uri,
             report,
             resume=resume,
+            budget_check=budget_check,
             progress=False if progress is None else progress,
         )
     _say_of_one_seed(parameters.get("seeds"))
     say, bar = _channels(progress=progress)
     where = Path(report) if isinstance(report, str) else report
-    options = Options(workers, executor, tracking_uri, resume, runs, where, say=say, progress=bar, started=started)
+    options = Options(
+        workers, executor, tracking_uri, resume, runs, budget_check, where, say=say, progress=bar, started=started
+    )
     return carry_out(experiment, options)
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 DOCUMENTS = "documents"  # the experiment that `reproduce` carries out
 CLOCKS = {"import": "imports", "train": "training", "optuna": "Optuna", "track": "MLflow", "report": "report"}
 
+REPRODUCED = ("id", "source", "what", "expected", "observed", "holds")
+UNDECIDED = 3  # the exit status where all went well, but a claim is undecided
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 URI_HELP = "MLflow tracking URI.  [default: $MLFLOW_TRACKING_URI, else sqlite:///mlflow.db]"
 
@@ -77,6 +79,7 @@ def cli() -> None:
 @click.option("--dry-run", is_flag=True, help="List the trials and count the work; train nothing.")
 @as_json
 @click.option("--no-report", is_flag=True, help="Write no report.")
+@click.option("--no-budget-check", is_flag=True, help="Train nothing of what is stuck ten times as long.")
 @click.option(
     "-o",
     "--output",
@@ -85,10 +88,12 @@ def cli() -> None:
     help="Where the report goes.",
 )
 @click.option(
-    "--until", type=float, metavar="HALF_WIDTH",
-    help="Add seeds until every trial's solved rate is known to ± HALF_WIDTH (95 % interval), such as 0.02.",
+    "--until", metavar="HALF_WIDTH|claims",
+    help="Add seeds until every trial's solved rate is known to ± HALF_WIDTH (95 % interval), such as 0.02, or until "
+    "every claim is decided.",
 )  # fmt: skip
 @click.option("--max-seeds", type=int, metavar="N", help="With --until: end when there are N seeds of each trial.")
+@click.option("--strict", is_flag=True, help="A claim that is undecided is a failure: exit status 1 instead of 3.")
 @click.option(
     "--runs", type=click.Choice(["auto", "trial", "training"]), default="auto", show_default=True,
     help="MLflow runs: one per trial, or one per training as well (auto: up to 100 trainings).",
@@ -103,9 +108,11 @@ def sweep(
     dry_run: bool,
     as_json: bool,
     no_report: bool,
+    no_budget_check: bool,
     output: Path | None,
-    until: float | None,
+    until: str | None,
     max_seeds: int | None,
+    strict: bool,
     runs: str,
 ) -> None:
     """Train every seed of every configuration of an experiment.
@@ -131,8 +138,11 @@ def sweep(
         return
     report = output or not no_report
     whole = not as_json
-    options = Options(workers, executor, tracking_uri, resume, runs, report, whole=whole, started=started)
+    options = Options(
+        workers, executor, tracking_uri, resume, runs, not no_budget_check, report, whole=whole, started=started
+    )
     status, swept, summary = _carry_out(experiment, options)
+    status = 1 if strict and status == UNDECIDED else status
     if swept is not None:
         print_sweep(swept, results_on_stderr=as_json)
     if as_json:
@@ -164,8 +174,8 @@ def _dry(experiment: "Experiment", *, as_json: bool) -> None:
 def _carry_out(experiment: "Experiment", options: "Options") -> "tuple[int, Sweep | None, dict[str, Any]]":
     """Carry a sweep out; return the exit status, the sweep if there is something to show of it, and what --json prints.
 
-    The exit status is 0 when all is done, 1 where a training failed, a claim does not hold or the store failed, and
-    130 for an interrupt.
+    The exit status is 0 when all is done, 1 where a training failed, a claim is refuted or the store failed, 3 where
+    nothing is wrong but a claim is undecided, and 130 for an interrupt.
     """
     from bench.console import say
     from bench.lifecycle import Interrupted, SweepError, carry_out
@@ -187,8 +197,9 @@ def _carry_out(experiment: "Experiment", options: "Options") -> "tuple[int, Swee
         for words in getattr(at_once, "__notes__", ()):
             say(words)
         raise
-    bad = swept.outcomes["failed"] or not swept.claims["holds"].all()
-    return int(bool(bad)), swept, _summary(swept, swept.outcomes, report=options.report)
+    verdicts = set(swept.claims["verdict"])
+    status = 1 if swept.outcomes["failed"] or "refuted" in verdicts else UNDECIDED if "undecided" in verdicts else 0
+    return status, swept, _summary(swept, swept.outcomes, report=options.report)
 
 
 def _summary(swept: "Sweep", outcomes: dict[str, int], *, report: bool | Path = False) -> dict[str, Any]:
@@ -236,17 +247,19 @@ def report(sweeps: tuple[str, ...], output: Path | None, tracking_uri: str | Non
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.parquet|FILE.csv"
 )
+@click.option("--summary", is_flag=True, help="One row per trial instead: counts, and estimates with their intervals.")
 @tracking
-def export(sweep: str | None, output: Path, tracking_uri: str | None) -> None:
-    """Write one row per training of a sweep (the newest by default)."""
+def export(sweep: str | None, output: Path, tracking_uri: str | None, *, summary: bool) -> None:
+    """Write one row per training of a sweep (the newest by default), or per trial."""
     from bench.api import load
     from bench.report_files import check_output
     from bench.store.reader import write_export
 
     check_output(output, ".parquet", ".csv")
     swept = load(sweep, tracking_uri)
-    write_export(swept.trainings, output)
-    click.echo(f"{len(swept.trainings):,} trainings of sweep {swept.id[:8]}: {output}")
+    rows = swept.trials if summary else swept.trainings
+    write_export(rows, output)
+    click.echo(f"{len(rows):,} {'trials' if summary else 'trainings'} of sweep {swept.id[:8]}: {output}")
 
 
 @cli.command()
@@ -267,7 +280,7 @@ def reproduce(workers: int | None, executor: str, tracking_uri: str | None, *, a
     options = Options(workers, executor, tracking_uri, report=True, started=started)
     status, swept, summary = _carry_out(experiment, options)
     if as_json:
-        rows = [] if swept is None else swept.claims.to_dict("records")
+        rows = [] if swept is None else swept.claims[list(REPRODUCED)].to_dict("records")
         click.echo(json.dumps(rows, ensure_ascii=False))
     elif swept is not None:
         claims_table(swept.claims)

@@ -15,7 +15,8 @@ from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
 from bench.metrics.objectives import SOLVED_RATE
 from bench.model.labels import labels
-from bench.report.number_format import bare_value
+from bench.report.number_format import about, bare_value
+from bench.stats.claims import HOLDS, REFUTED, UNDECIDED, counted_verdicts
 from bench.stats.holdout import HELD_OUT, SEARCH, TITLE, column, interval_of
 from bench.stats.mlflow_summary import trial_medians
 from bench.stats.proportions import HIGH, LOW, RATE, solved_rates
@@ -76,7 +77,7 @@ def repeats_words(search: Search) -> list[str]:
 
 
 def trials_table(plan: Plan, trainings: pd.DataFrame) -> None:
-    """Print per trial of a grid: solved rate with Wilson's interval, medians over the seeds; a heading per block."""
+    """Print per trial of a grid: solved rate with its exact interval, medians over the seeds; a heading per block."""
     titles = plan.question.blocks
     listed = [planned for planned in plan.trials if planned.blocks[0] < len(titles)]
     if not listed:
@@ -135,15 +136,22 @@ def _figures(rates: pd.DataFrame, medians: pd.DataFrame, trial_id: str) -> list[
     ]
 
 
+MARKS = {HOLDS: "[green]✓[/]", REFUTED: "[red]✗[/]", UNDECIDED: "[yellow]?[/]"}
+
+
 def claims_table(claims: pd.DataFrame, *, on_stderr: bool = False) -> None:
     """Print claims, expected beside observed."""
     if claims.empty:
         return
     table = Table("", "source", "what", "expected", "observed", box=None, header_style="bold")
     for row in claims.to_dict("records"):
-        mark = "[green]✓[/]" if row["holds"] else "[red]✗[/]"
-        table.add_row(mark, *(escape(row[name]) for name in ("source", "what", "expected", "observed")))
+        words = (row["source"], row["what"], row["expected"], f"{row['observed']}{_more_seeds(row['seeds'])}")
+        table.add_row(MARKS[row["verdict"]], *map(escape, words))
     print_table(table, on_stderr=on_stderr)
+
+
+def _more_seeds(seeds: float | None) -> str:
+    return "" if seeds is None else f"; about {about(seeds)} seeds would decide"
 
 
 def print_sweep(swept: "Sweep", *, results_on_stderr: bool = False) -> None:
@@ -158,7 +166,7 @@ def print_sweep(swept: "Sweep", *, results_on_stderr: bool = False) -> None:
         findings_list(swept.findings)
     claims = swept.claims
     if len(claims):
-        say(f"{claims['holds'].sum()} of {len(claims)} claims hold")
+        say(counted_verdicts(list(claims["verdict"])))
         claims_table(claims[~claims["holds"]], on_stderr=results_on_stderr)
 
 

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,17 +14,19 @@ from bench.console import repeats_words, say
 from bench.errors import RequestError, before_any_work
 from bench.metrics import columns as c
 from bench.report.number_format import plural
-from bench.report_files import check_report, keep_report, read_for_report
+from bench.report_files import check_report, keep_report, read_for_claims, read_for_report
 from bench.results import Sweep
 from bench.running import executors, loop
 from bench.running.adaptive_seeds import check_until
+from bench.running.budget_check import CHECKED, check_budget
 from bench.running.chunks import Job
 from bench.running.environment import environment
 from bench.running.progress import SweepProgress, interrupts
 from bench.running.recorder import Recorder, Statistics
+from bench.stats.claims import check_claims, undecided
 from bench.stats.mlflow_summary import describe_training, describe_trial
 from bench.stats.proportions import half_width, seeds_for_half_width
-from bench.store.mlflow_store import COMMAND_TAG, PLAN_TAG, Store, StoreError, tracking_uri
+from bench.store.mlflow_store import BUDGET_CHECK, COMMAND_TAG, PLAN_TAG, Store, StoreError, tracking_uri
 from bench.store.reader import read_sweep, unfinished
 from bench.store.writer import SweepWriter
 
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 FEW_TRAININGS = 100  # up to here every training has an MLflow run of its own
 KILLED = "KILLED"
 MOST_REASONS = 5
-STATISTICS = Statistics(half_width, seeds_for_half_width, describe_trial, describe_training)  # intervals are Wilson's
+STATISTICS = Statistics(half_width, seeds_for_half_width, describe_trial, describe_training)
 
 
 class SweepError(RuntimeError):
@@ -64,6 +67,7 @@ class Options:
     tracking_uri: str | None = None
     resume: bool = False
     runs: str = "auto"
+    budget_check: bool = True  # train some of what is stuck ten times as long
     report: bool | Path = False  # or where it goes
     whole: bool = False  # findings will be asked for: all that they need is read at once
     again: str = "Go on with the same call and resume=True"  # what an interrupt says
@@ -97,7 +101,8 @@ def carry_out(experiment: Experiment, options: Options) -> Sweep:
     writer = _resumed(store, experiment, plan) if options.resume else _begun(store, experiment, plan, kind, cores)
     few = plan.expected_trainings <= FEW_TRAININGS and plan.until is None
     training_runs = few if options.runs == "auto" else options.runs == "training"
-    recorder = Recorder(experiment, plan, writer, STATISTICS, training_runs=training_runs)
+    statistics = replace(STATISTICS, undecided=partial(_undecided, store, writer.run_id))
+    recorder = Recorder(experiment, plan, writer, statistics, training_runs=training_runs)
     try:
         already = recorder.resume() if options.resume else 0
         on = kind if kind == "serial" else f"{kind} on {cores}"
@@ -106,7 +111,8 @@ def carry_out(experiment: Experiment, options: Options) -> Sweep:
             options.say(words)
         recorder.seconds["import"] = imported - options.started
         recorder.seconds["prepare"] = time.monotonic() - imported
-        if _train(recorder, pool, already, journal, options.progress):
+        check = options.budget_check
+        if _train(recorder, statistics, pool, already, journal, options.progress, store, check=check):
             return _conclude(recorder, options, store)
         writer.finish(KILLED)
     except StoreError as error:
@@ -117,6 +123,13 @@ def carry_out(experiment: Experiment, options: Options) -> Sweep:
         raise
     said = f"interrupted; what was written is safe. {options.again}"
     raise Interrupted(said, _unfinished(recorder, options, store))
+
+
+def _undecided(store: Store, sweep: str, plan: Plan) -> int:
+    """Return how many claims about a plan's grid are undecided, by those of its trainings that are stored."""
+    trainings = read_for_claims(store, sweep, plan)
+    of_grid = [planned for planned in plan.claims if planned.seeds is None]
+    return undecided(check_claims(of_grid, trainings, plan.until.look if plan.until else 0))
 
 
 def _unfinished(recorder: Recorder, options: Options, store: Store) -> Sweep:
@@ -149,15 +162,25 @@ def _work(plan: Plan, already: int) -> str:
 
 def _train(
     recorder: Recorder,
+    statistics: Statistics,
     pool: executors.WorkerPool,
     already: int,
     journal: "Journal | None",
     bar: Callable[[int, int], SweepProgress],
+    store: Store,
+    *,
+    check: bool,
 ) -> bool:
-    """Carry the plan's strategies out; return whether all is done."""
-    steps = loop.strategies(recorder.plan, STATISTICS, journal)
+    """Carry the plan's strategies out, and ``check`` what is stuck; return whether all is done."""
+    steps = loop.strategies(recorder.plan, statistics, journal)
     with interrupts() as stop, bar(recorder.plan.expected_trainings, already) as progress:
         loop.run(steps, recorder, pool, progress, stop)
+        if check and not stop.is_set():
+            progress.update("checking the budget")
+            with recorder.clock("train"):
+                trainings = read_sweep(store, recorder.writer.run_id, CHECKED).trainings
+                checked = check_budget(recorder.plan, trainings, pool, stop)
+            recorder.writer.json(BUDGET_CHECK, checked or [])
     return not stop.is_set()
 
 

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
+import pandas as pd
+
 from bench.config.claims import Printed
 from bench.config.plan import Plan, PlannedClaim
 from bench.errors import RequestError
 from bench.metrics import columns as c
 from bench.stats.claims import Verdict
 from bench.store.mlflow_store import Store
-from bench.store.reader import StoredSweep, read_plan, read_sweep
+from bench.store.reader import StoredSweep, read_columns, read_plan, read_shards, read_sweep, trainings_frame
 from bench.store.writer import SweepWriter
 
 if TYPE_CHECKING:
@@ -46,6 +48,14 @@ def read_for_report(store: Store, sweep: str) -> StoredSweep:
     plan = read_plan(store, sweep)
     with garbage_later():
         return read_sweep(store, sweep, _columns(plan.claims), curves_read(plan))
+
+
+def read_for_claims(store: Store, sweep: str, plan: Plan) -> pd.DataFrame:
+    """Return the trainings of a plan, and of no later one that the sweep may have come to before it was interrupted."""
+    columns = _columns(plan.claims)
+    trainings = trainings_frame(read_shards(store, sweep, read_columns(columns)), plan, columns)
+    last = {planned.trial.trial_id: planned.seeds[-1] for planned in plan.trials}
+    return trainings[trainings[c.SEED] <= trainings[c.TRIAL_ID].astype(str).map(last)]
 
 
 def _columns(claims: Sequence[PlannedClaim]) -> list[str]:
@@ -83,6 +93,7 @@ def report_of(store: Store, read: StoredSweep, verdicts: Sequence[Verdict], key:
         runs=runs,
         mlflow=note,
         searched=read.searched,
+        checked=read.checked,
         curves=curves_read(read.plan),
     )
     return Report(swept, key)

@@ -22,7 +22,7 @@ Question: TypeAlias = "str | Path | Mapping[str, Any]"
 def read_request(
     asked: Sequence[Question],
     parameters: Mapping[str, Any] = NOTHING,
-    until: float | None = None,
+    until: float | str | None = None,
     max_seeds: int | None = None,
 ) -> Experiment:
     """Return the experiment that is asked for; raise RequestError with all that is wrong with it.
@@ -53,7 +53,7 @@ def read_request(
     return replace(found, until=read_until(until, max_seeds))
 
 
-def _script(content: Mapping[str, Any], words: Sequence[str], until: float | None, max_seeds: int | None) -> str:
+def _script(content: Mapping[str, Any], words: Sequence[str], until: float | str | None, max_seeds: int | None) -> str:
     """Return the line of Python that asks what no command line can."""
     options = {"until": until, "max_seeds": max_seeds}
     given = [f"{name}={value!r}" for name, value in options.items() if value is not None]

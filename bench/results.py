@@ -18,7 +18,7 @@ from bench.report.number_format import interval, percent_interval, plural
 from bench.report_files import check_report, default_report, read_for_report, report_of, write_page
 from bench.stats import proportions, survival
 from bench.stats.claims import Verdict, check_claims, verdict_rows
-from bench.stats.grid_analysis import DIGITS, PLANNED, SEED, trial_table
+from bench.stats.grid_analysis import DIGITS, PLANNED, trial_table
 from bench.store.mlflow_store import Store, existing_store
 from bench.store.reader import StoredSweep, exported, read_plan, read_sweep
 
@@ -117,7 +117,7 @@ class Sweep:
         """One row per trial, in the plan's order: its parameters, what became of its trainings, and how well it does.
 
         ``trainings`` is how many are planned: the sum of the counts by outcome and of those ``missing``. Estimates
-        have the ends of their 95 % intervals beside them, in ``_low`` and ``_high``: ``solved_rate`` (Wilson);
+        have the ends of their 95 % intervals beside them, in ``_low`` and ``_high``: ``solved_rate`` (exact);
         ``median_solved_at`` in iterations, by Kaplan and Meier, missing where fewer than half have solved; ``rmst``,
         the mean of iterations to solution, what is unsolved counting at the budget; ``ert``, all iterations that were
         spent for each solution, infinite where there is none. They are over all seeds of the trial, and missing where
@@ -130,7 +130,7 @@ class Sweep:
             planned[c.HIDDEN] = planned[c.HIDDEN].astype(np.int64)
         counts = proportions.ledger(rows, table[PLANNED]).rename(columns={proportions.PLANNED: TRAININGS})
         rates = proportions.solved_rates(rows, [c.TRIAL_ID]).set_index(c.TRIAL_ID)
-        times = survival.times_to_solution(rows, SEED).set_index(c.TRIAL_ID)
+        times = survival.times_to_solution(rows).set_index(c.TRIAL_ID)
         found = {
             f"{name}{end}": known[column].rename(index=str)
             for name, columns in INTERVALS.items()
@@ -141,14 +141,18 @@ class Sweep:
 
     @cached_property
     def _verdicts(self) -> list[Verdict]:
-        claims = self.plan.claims
-        return check_claims(claims, self._whole.trainings) if claims else []
+        claims, until = self.plan.claims_now, self.plan.until
+        return check_claims(claims, self._whole.trainings, until.look if until else 0) if claims else []
 
     @cached_property
     def claims(self) -> pd.DataFrame:
-        """One row per claim of the experiment: id, source, what, expected, observed, and whether it ``holds``."""
-        names = [declared.name for declared in fields(Verdict)]
-        return pd.DataFrame(verdict_rows(self._verdicts), columns=names).astype({"holds": bool})
+        """One row per claim of the experiment: id, source, what, expected, observed, and its ``verdict``.
+
+        It ``holds``, or is refuted, or undecided: with about so many ``seeds``, if shares stay what they are, it would
+        not be.
+        """
+        names = [*(declared.name for declared in fields(Verdict)), "holds"]
+        return pd.DataFrame(verdict_rows(self._verdicts), columns=names, dtype=object).astype({"holds": bool})
 
     @cached_property
     def page(self) -> "Report":

@@ -342,7 +342,7 @@ def test_a_trial_has_its_counts_its_rate_and_its_times(done):
             out: int((its[c.OUTCOME] == out).sum()) for out in done.outcomes
         }
         assert row["solved_rate"] == solved / 6
-        low, high = proportion_confint(solved, 6, method="wilson")
+        low, high = proportion_confint(solved, 6, method="beta")
         assert (row["solved_rate_low"], row["solved_rate_high"]) == pytest.approx((low, high))
         times = its[c.SOLVED_AT].where(its[c.SOLVED]).fillna(300).astype(float)
         assert row["rmst"] == pytest.approx(times.mean())
@@ -364,7 +364,7 @@ def test_what_a_backend_refuses_has_no_rate(folder):
 
 def test_claims_are_rows_with_their_verdicts(done):
     """As the report has them; of a sweep without claims there are none."""
-    assert list(done.claims.columns) == ["id", "source", "what", "expected", "observed", "holds"]
+    assert list(done.claims.columns) == ["id", "source", "what", "expected", "observed", "verdict", "seeds", "holds"]
     assert list(done.claims["id"]) == ["some", "all"]
     assert done.claims["holds"].dtype == bool
     rate = done.trials.query("hidden == 0").iloc[0]

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binomtest
 
 from bench.metrics import columns as c
 
@@ -43,6 +44,23 @@ def test_an_export_has_the_contracts_columns(command, tiny, tmp_path, suffix):
     assert set(data[c.HIDDEN]) == {0, 3}
 
 
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_a_summary_has_a_row_per_trial_with_its_intervals(command, tiny, tmp_path, suffix):
+    """What became of its trainings adds up to all, and the rate has its exact interval."""
+    path = tmp_path / f"x.{suffix}"
+    ran = command(tiny, "export", "--summary", "-o", path)
+    assert (ran.status, ran.out.split(" of ")[0]) == (0, "8 trials")
+    data = pd.read_parquet(path) if suffix == "parquet" else pd.read_csv(path)
+    assert not data[c.TRIAL_ID].duplicated().any()
+    assert (data[["solved", "slow", "stuck", "diverged", "failed", "unsupported", "missing"]].sum(axis=1) == 5).all()
+    for row in data.to_dict("records"):
+        exact = binomtest(row["solved"], 5).proportion_ci(method="exact")
+        assert (row["solved_rate_low"], row["solved_rate_high"]) == pytest.approx((exact.low, exact.high))
+        for name in ("median_solved_at", "rmst", "ert"):
+            assert not row[f"{name}_low"] > row[name] * (1 + 1e-12)
+            assert not row[f"{name}_high"] < row[name] * (1 - 1e-12)
+
+
 def test_numpy_and_torch_rows_agree(command, tiny, tmp_path):
     """The same configuration and seed give the same errors whichever backend trained it."""
     command(tiny, "export", "-o", tmp_path / "x.parquet")
@@ -54,10 +72,10 @@ def test_numpy_and_torch_rows_agree(command, tiny, tmp_path):
 
 
 def test_the_table_shows_rates_with_their_intervals(bench):
-    """Without --json, the trials are printed with solved rate, Wilson interval and medians."""
+    """Without --json, the trials are printed with solved rate, exact interval and medians."""
     ran = bench("sweep", "gate=or", "hidden=0", "learning_rate=5", "iterations=300", "seeds=0:4", "--no-report")
     assert "100%" in ran.out
-    assert "51% to 100%" in ran.out
+    assert "40% to 100%" in ran.out
 
 
 def test_the_report_is_written_where_it_was_asked_for(bench, folder):
@@ -152,29 +170,62 @@ def test_a_wrong_option_has_the_exit_status_of_a_wrong_request(bench):
     assert bench("sweep", "--wrokers", 2).status == 2
 
 
-def test_a_failed_claim_gives_exit_status_one(bench, folder):
-    """A claim that does not hold is said, and is the exit status."""
-    (folder / "wrong.toml").write_text(
-        """
-        title = "Wrong"
-        [[grid]]
-        gate = "xor"
-        hidden = 0
-        iterations = 50
-        seeds = "0:5"
-        [[claim]]
-        id = "a"
-        source = "me"
-        what = "a perceptron solves XOR"
-        where = { gate = "xor" }
-        event = { outcome = "solved" }
-        always = true
-        """
+PERCEPTRONS = """
+title = "Perceptrons"
+[[grid]]
+gate = "xor"
+hidden = 0
+iterations = 50
+seeds = "0:5"
+"""
+HELD, REFUTED, UNDECIDED = (
+    f'[[claim]]\nid = "{name}"\nsource = "me"\nwhat = "{words}"\nwhere = {{ gate = "xor" }}\n'
+    f'event = {{ outcome = "solved" }}\n{bound} = {value}\n'
+    for name, words, bound, value in (
+        ("a", "not most perceptrons solve XOR", "below", 0.6),
+        ("b", "a perceptron solves XOR", "always", "true"),
+        ("c", "no perceptron solves XOR", "never", "true"),
     )
-    ran = bench("sweep", "wrong.toml")
-    assert ran.status == 1
-    assert "0 of 1 claims hold" in ran.err
-    assert "a perceptron solves XOR" in ran.out
+)
+CLAIMED = {
+    "all hold": (HELD, 0, 0, "1 of 1 claims hold"),
+    "one is refuted": (HELD + REFUTED, 1, 1, "1 of 2 claims hold, 1 refuted"),
+    "one is undecided": (HELD + UNDECIDED, 3, 1, "1 of 2 claims hold, 1 undecided"),
+    "one is refuted and one undecided": (REFUTED + UNDECIDED, 1, 1, "0 of 2 claims hold, 1 refuted, 1 undecided"),
+}
+
+
+@pytest.mark.parametrize(("claims", "status", "strict", "said"), CLAIMED.values(), ids=CLAIMED.keys())
+def test_what_became_of_the_claims_is_the_exit_status(bench, folder, claims, status, strict, said):
+    """1 where one is refuted, 3 where all that is left is undecided, which --strict makes 1."""
+    (folder / "p.toml").write_text(PERCEPTRONS + claims)
+    ran = bench("sweep", "p.toml", "--no-report")
+    assert (ran.status, said in ran.err) == (status, True)
+    assert bench("sweep", "p.toml", "--no-report", "--json", "--strict").status == strict
+
+
+def test_claims_that_do_not_hold_are_listed_with_the_seeds_that_would_decide(bench, folder):
+    """Of those that are undecided; what is refuted needs no more seeds."""
+    (folder / "p.toml").write_text(PERCEPTRONS + HELD + REFUTED + UNDECIDED)
+    for on, more in (("out", []), ("err", ["--json"])):
+        table = getattr(bench("sweep", "p.toml", "--no-report", *more), on).splitlines()
+        (refuted,), (undecided,) = ([line for line in table if f" {mark} " in line] for mark in "✗?")
+        assert "0 of 5; about 180 seeds would decide" in undecided
+        assert "a perceptron solves XOR" in refuted
+        assert "would decide" not in refuted
+        assert not any("not most perceptrons" in line for line in table)
+
+
+def test_a_failed_training_is_worse_than_an_undecided_claim(bench, folder, monkeypatch):
+    """The exit status is that of what went wrong."""
+    from bench.backends import numpy_loop
+
+    def crash(self, batch):
+        raise RuntimeError("the floor is lava")
+
+    monkeypatch.setattr(numpy_loop.NumpyLoop, "group", crash)
+    (folder / "p.toml").write_text(PERCEPTRONS.replace("hidden = 0", 'hidden = 0\nbackend = "numpy"') + UNDECIDED)
+    assert bench("sweep", "p.toml", "--no-report", "--executor", "serial").status == 1
 
 
 def test_a_failed_training_gives_exit_status_one(bench, monkeypatch):

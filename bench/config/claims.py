@@ -12,6 +12,7 @@ from bench.model.parameter_fields import Reader, choice, flag, whole
 
 C = TypeVar("C", bound="Claim")
 Where = dict[str, Any]
+BEST, REFERENCE = "best", "reference"  # what is selected of a search, in the place of parameters
 DECIMAL = re.compile(r"-?\d+\.?(\d*)(e[+-]\d\d+)?")
 FORMAT = re.compile(r"\.\d{1,2}[efg]")
 Measure = Literal[
@@ -123,14 +124,29 @@ PROPERTIES: Mapping[str, Reader] = {  # of which an event names one value or a l
 }
 
 
-class Rate(Claim):
-    """The share of trainings with an event: its Wilson interval above, below or between bounds, or never, or always.
+class EventClaim(Claim):
+    """What is said of the trainings with an event: outcomes, patterns and the like, or one bound of a number.
 
-    ``between`` are two bounds that the whole interval lies inside. An event names outcomes, patterns and the like, or
-    one bound of a number: ``{ halfway_at = { above = 5000 } }``.
+    Such as ``{ halfway_at = { above = 5000 } }``.
     """
 
     event: dict[Event, Any] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _possible(self) -> "EventClaim":
+        for name, value in self.event.items():
+            reader: Reader = PROPERTIES.get(name, _read_amount)
+            for item in value if isinstance(value, list) and name in PROPERTIES else [value]:
+                reader(name, item)
+        return self
+
+
+class Rate(EventClaim):
+    """The share of trainings with an event is above, below or between bounds, or never, or always.
+
+    ``never`` is less than 2 in 100, without one that was seen, and ``always`` likewise.
+    """
+
     above: float | None = Field(default=None, ge=0, lt=1)
     below: float | None = Field(default=None, gt=0, le=1)
     between: tuple[float, float] | None = None
@@ -146,14 +162,6 @@ class Rate(Claim):
         return value
 
     @model_validator(mode="after")
-    def _possible(self) -> "Rate":
-        for name, value in self.event.items():
-            reader: Reader = PROPERTIES.get(name, _read_amount)
-            for item in value if isinstance(value, list) and name in PROPERTIES else [value]:
-                reader(name, item)
-        return self
-
-    @model_validator(mode="after")
     def _one_bound(self) -> "Rate":
         return _one_of(self, "above", "below", "between", "never", "always")
 
@@ -164,6 +172,13 @@ class Comparison(Claim):
     than: Where
     measure: Measure
     is_: Literal["above", "below"] = Field(alias="is")
+
+
+class Equivalence(EventClaim):
+    """The shares of trainings with an event are the same in two selections, ``within`` so much, over the same seeds."""
+
+    than: Where
+    within: float = Field(gt=0, lt=1)
 
 
 class Variety(Claim):
@@ -182,7 +197,7 @@ def _one_of(claim: C, *names: str) -> C:
 def _kind(claim: Any) -> str:
     if not isinstance(claim, dict):
         return "bound"  # whose own check says that a table is wanted
-    for key in ("printed", "event", "than", "varies"):
+    for key in ("printed", "within", "event", "than", "varies"):
         if key in claim:
             return key
     return "bound"
@@ -190,6 +205,7 @@ def _kind(claim: Any) -> str:
 
 KINDS: dict[str, type[Claim]] = {
     "printed": Printed,
+    "within": Equivalence,
     "event": Rate,
     "than": Comparison,
     "varies": Variety,
@@ -204,6 +220,7 @@ def fields_of(claim: Any) -> list[str]:
 
 AnyClaim = Annotated[
     Annotated[Printed, Tag("printed")]
+    | Annotated[Equivalence, Tag("within")]
     | Annotated[Rate, Tag("event")]
     | Annotated[Comparison, Tag("than")]
     | Annotated[Variety, Tag("varies")]

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bench.config.claims import AnyClaim, Claim, TrainingClaim, fields_of
+from bench.config.claims import BEST, AnyClaim, Claim, TrainingClaim, fields_of
 from bench.config.search_config import Search
 from bench.config.search_parsing import read_search
 from bench.config.seeds import Until
@@ -249,8 +249,9 @@ def _misplaced(found: _Collected, search: Search | None, where: str) -> list[str
         return [_nothing_alone(changed.values["rounds"])]
     return [  # of a search's trials nothing is known beforehand
         f"claim {claim.id!r}: there is no [[grid]] in its file; allowed are claims about trials of a [[grid]]"
+        " and, with a search, about its { best = 1 }"
         for claim, own in found.claims
-        if not own
+        if not own and not (search and BEST in claim.where)
     ]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.config.claims import CLAIM, Claim, Comparison
+from bench.config.claims import BEST, CLAIM, REFERENCE, Claim, Comparison, Equivalence, TrainingClaim
 from bench.config.experiment import Experiment
 from bench.config.search_config import Search
 from bench.config.search_state import BLOCKS, Proposals
@@ -63,11 +63,15 @@ class PlannedTrial:
 
 @dataclass(frozen=True)
 class PlannedClaim:
-    """A claim with the ids of the trials that it is about, and of those that it compares them with."""
+    """A claim with the ids of the trials that it is about, and of those that it compares them with.
+
+    One about a search's winner has ``seeds``, the held-out ones, and its trials once they are known.
+    """
 
     claim: Claim
     trials: tuple[str, ...]
     than: tuple[str, ...] = ()
+    seeds: Sequence[int] | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,19 @@ class Plan:
     def block(self, name: str) -> int:
         """Return the place of one of the search's blocks: they come after the grid's."""
         return len(self.question.blocks) + BLOCKS.index(name)
+
+    @property
+    def claims_now(self) -> tuple[PlannedClaim, ...]:
+        """The claims, those about a search's winner with the trials that are known by now."""
+        return tuple(self._resolved(planned) for planned in self.claims)
+
+    def _resolved(self, planned: PlannedClaim) -> PlannedClaim:
+        if self.search is None or planned.seeds is None:
+            return planned
+        winners = self.proposals.winners if self.proposals else ()
+        trials = {one.rank: one.trial_id for one in winners if one.study == 0}
+        known = trials.get(planned.claim.where[BEST])
+        return replace(planned, trials=(known,) if known else (), seeds=self.search.held_out)
 
     @property
     def trainings(self) -> int:
@@ -153,6 +170,8 @@ class Plan:
         )
         lines += sorted(f"{t.trial.trial_id} {write_seeds(t.seeds)} x {t.rounds}" for t in self.timings)
         lines += self.until.request if self.until else []
+        if self.until and self.until.half_width is None:  # which seeds there are depends on them
+            lines += sorted(planned.claim.model_dump_json() for planned in self.claims)
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
@@ -190,7 +209,7 @@ def make_plan(experiment: Experiment) -> Plan:
     return Plan(
         trials,
         duplicates=total - sum(one.trainings for one in trials),
-        claims=plan_claims(experiment.claims, trials),
+        claims=plan_claims(experiment.claims, trials, experiment.search),
         search=search,
         timings=tuple(timings.values()),
         until=experiment.until,
@@ -234,17 +253,42 @@ def _followed(seeds: Sequence[int], more: range) -> Sequence[int]:
 # ------------------------------------------------------------------ claims
 
 
-def plan_claims(claims: Sequence[tuple[Claim, range]], trials: Sequence[PlannedTrial]) -> tuple[PlannedClaim, ...]:
+def plan_claims(
+    claims: Sequence[tuple[Claim, range]], trials: Sequence[PlannedTrial], search: Search | None = None
+) -> tuple[PlannedClaim, ...]:
     """Find the trials of every claim; raise RequestError for all selections that are wrong or select nothing."""
     with raising_all() as problems:
-        return tuple(
-            PlannedClaim(
-                claim,
-                _chosen(claim, claim.where, own, trials, problems),
-                _chosen(claim, claim.than, own, trials, problems) if isinstance(claim, Comparison) else (),
-            )
-            for claim, own in claims
-        )
+        return tuple(_planned_claim(claim, own, trials, search, problems) for claim, own in claims)
+
+
+def _planned_claim(
+    claim: Claim, own: range, trials: Sequence[PlannedTrial], search: Search | None, problems: list[str]
+) -> PlannedClaim:
+    than = claim.than if isinstance(claim, Comparison | Equivalence) else None
+    if BEST not in claim.where:
+        others = () if than is None else _chosen(claim, than, own, trials, problems)
+        return PlannedClaim(claim, _chosen(claim, claim.where, own, trials, problems), others)
+    others = () if than is None else _reference(claim, than, search, problems)
+    allowed = search.best if search and search.validate and len(search.objectives) == 1 else 0
+    rank = claim.where[BEST]
+    if set(claim.where) != {BEST} or type(rank) is not int or not 1 <= rank <= allowed:
+        ranks = f"{{ best = 1 }} to {{ best = {allowed} }}" if allowed else "that with held-out seeds and one objective"
+        problems.append(f"claim {claim.id!r} selects {dict(claim.where)} of the search; allowed is {ranks}")
+    if isinstance(claim, TrainingClaim):
+        problems.append(f"claim {claim.id!r} is about one training of the search's best; allowed are shares over seeds")
+    if isinstance(claim, Comparison) and claim.measure == "iteration_us":
+        problems.append(f"claim {claim.id!r} compares iteration_us; allowed are trials of a grid with alone = true")
+    return PlannedClaim(claim, (), others, search.held_out if search else ())
+
+
+def _reference(claim: Claim, than: Mapping[str, Any], search: Search | None, problems: list[str]) -> tuple[str, ...]:
+    """Return the id of the search's reference of that title."""
+    known = {one.title: one.trial.trial_id for one in search.references} if search else {}
+    if set(than) != {REFERENCE} or than[REFERENCE] not in known:
+        titles = " or ".join(f"{{ {REFERENCE} = {title!r} }}" for title in known) or "that with a [[search.reference]]"
+        problems.append(f"claim {claim.id!r} compares with {dict(than)}; allowed beside {{ best = … }} is {titles}")
+        return ()
+    return (known[than[REFERENCE]],)
 
 
 def _chosen(
@@ -338,6 +382,11 @@ def _document(plan: Plan) -> dict[str, Any]:
     }
 
 
+def _read_until(row: Mapping[str, Any] | None) -> Until | None:
+    # the number of what is still open was called "wide"
+    return Until(**{"open" if name == "wide" else name: value for name, value in row.items()}) if row else None
+
+
 def _search_document(search: Search, plan: Plan) -> dict[str, Any]:
     places = {name: plan.block(block) for name, block in zip(("search", "held_out", "repeated"), BLOCKS, strict=True)}
     return {**search.row, "fixed": search.fixed_row, "blocks": places, **(plan.proposals or Proposals(())).row}
@@ -360,14 +409,19 @@ def _read(document: Mapping[str, Any]) -> Plan:
         trials=tuple(planned.values()),
         duplicates=document["duplicates"],
         claims=tuple(
-            PlannedClaim(CLAIM.validate_python(row["claim"]), tuple(row["trials"]), tuple(row["than"]))
+            PlannedClaim(
+                CLAIM.validate_python(row["claim"]),
+                tuple(row["trials"]),
+                tuple(row["than"]),
+                () if row["claim"]["where"].keys() & {BEST} else None,
+            )
             for row in document["claims"]
         ),
         search=Search.from_json(search, trials, named) if search else None,
         timings=tuple(
             Timing(trials[row["trial_id"]], read_seeds(row["seeds"]), row["rounds"]) for row in document["timings"]
         ),
-        until=Until(**document["until"]) if document["until"] else None,
+        until=_read_until(document["until"]),
         proposals=Proposals.from_json(search) if search else None,
         question=Question(
             **{name: document[name] for name in vars(Question()) if name != "blocks"},

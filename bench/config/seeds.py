@@ -61,46 +61,64 @@ def write_seeds(seeds: Sequence[int]) -> str:
 # ------------------------------------------------------------------ until it is sure
 
 
-INTERVAL, MAX_SEEDS = "interval", "max_seeds"
+INTERVAL, CLAIMS, MAX_SEEDS = "interval", "claims", "max_seeds"
 
 
 @dataclass(frozen=True)
 class Until:
     """What ends the adding of seeds, and how far it has come.
 
-    ``half_width`` is of the 95 % interval of every trial's solved rate; ``wide`` trials are wider still after
-    ``rounds`` in which seeds were added; ``stopped_by`` is what ended it: ``interval``, ``max_seeds``, or None while
-    it goes on.
+    ``half_width`` is of the 95 % interval of every trial's solved rate; None asks for claims that are decided. So many
+    are ``open`` after ``rounds`` in which seeds were added: trials whose interval is wider, or claims. ``stopped_by``
+    is what ended it: ``interval``, ``claims``, ``max_seeds``, or None while it goes on.
     """
 
-    half_width: float
+    half_width: float | None
     max_seeds: int | None = None
     rounds: int = 0
     stopped_by: str | None = None
-    wide: int = 0
+    open: int = 0
 
     @property
     def request(self) -> Sequence[str]:
         """The words of a command line that ask for it."""
         most = [] if self.max_seeds is None else ["--max-seeds", str(self.max_seeds)]
-        return ["--until", repr(self.half_width), *most]
+        return ["--until", CLAIMS if self.half_width is None else repr(self.half_width), *most]
+
+    @property
+    def look(self) -> int:
+        """How often claims have been looked at, this time included, to end by what is seen; 0 if by nothing of them."""
+        return self.rounds + 1 if self.half_width is None else 0
 
     def __str__(self) -> str:
         """Say what is asked for, after "seeds are added until"."""
         most = "" if self.max_seeds is None else f", or there are {self.max_seeds:,} of each"
+        if self.half_width is None:
+            return f"every claim is decided{most}"
         return f"every trial's solved rate is known to ± {self.half_width:g}{most}"
 
 
-def read_until(half_width: float | None, max_seeds: int | None) -> Until | None:
+def read_until(until: float | str | None, max_seeds: int | None) -> Until | None:
     """Read both options; raise RequestError with each that is wrong."""
     with raising_all() as problems:
         with collecting(problems):
-            half_width = None if half_width is None else number(0, 0.5, above=True, below=True)("until", half_width)
+            half_width = None if until in (None, CLAIMS) else _read_half_width(until)
         with collecting(problems):
             max_seeds = None if max_seeds is None else whole(1, MAX_SEED + 1)("max-seeds", max_seeds)
-        if half_width is None and max_seeds is not None:
+        if until is None and max_seeds is not None:
             problems.append(f"max-seeds is {max_seeds}, which needs --until")
-    return None if half_width is None else Until(half_width, max_seeds)
+        if until == CLAIMS and max_seeds is None:
+            problems.append("until is claims, some of which may never be decided; allowed is that with --max-seeds N")
+    return None if until is None else Until(half_width, max_seeds)
+
+
+def _read_half_width(until: Any) -> Any:
+    allowed = "a half-width between 0 and 0.5, such as 0.02, and the word claims"
+    try:
+        value = float(until) if isinstance(until, str) else until
+        return number(0, 0.5, above=True, below=True)("until", value)
+    except (ValueError, RequestError) as error:
+        raise RequestError(f"until is {until!r}; allowed are {allowed}") from error
 
 
 def until_row(until: Until | None) -> dict[str, Any] | None:

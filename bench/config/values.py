@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 DEFAULT_SEEDS = range(20)
 KEYS = ("seeds", "alone", "rounds", "title")  # of a block, beside the parameters
-DEFAULT_ROUNDS = 7  # of fewer than six, the 95 % interval of a median would be their whole range
+DEFAULT_ROUNDS = 9  # of fewer, the 95 % interval of a median is their whole range, or there is none
 
 
 def read_table(

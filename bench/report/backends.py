@@ -50,7 +50,6 @@ def backends(data: SweepData) -> Content | None:
         "chart": _throughput_chart(table, names) if len(table) else None,
         "threads": from_to(table[c.THREADS]) if len(table) else "",
         "rounds": from_to(table[timings.ROUNDS]) if len(table) else "",
-        "fewest": timings.FEWEST,
         "own_core": f"{100 * timings.OWN_CORE:g} %",
         "cold": _cold_table(data.cold_starts) if data.cold_starts else None,
         "beside": _beside(data) if table.empty else None,
@@ -171,9 +170,8 @@ def speedup(row: Row) -> str:
         return f"disagrees by {short(row[agreement.DIFFERENCE])}"
     if row[timings.VERDICT] != timings.AGREED:
         return NO_SPEEDUP[row[timings.VERDICT]]
-    kind = "range " if row[timings.PAIRED] < timings.FEWEST else ""
     low, high = row[timings.SPEEDUP_LOW], row[timings.SPEEDUP_HIGH]
-    return f"{short(row[timings.SPEEDUP])} ×" + ("" if pd.isna(low) else f" {kind}[{short(low)}, {short(high)}]")
+    return f"{short(row[timings.SPEEDUP])} ×" + ("" if pd.isna(low) else f" [{short(low)}, {short(high)}]")
 
 
 def _throughput_chart(table: pd.DataFrame, names: list[str]) -> Chart:

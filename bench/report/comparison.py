@@ -101,7 +101,7 @@ def _chart(shared: pd.DataFrame, rates: pd.DataFrame) -> Chart:
         title=f"The same trials differ by up to {100 * widest:.1f} points between the sweeps"
         if widest
         else "The same trials solve at the same rate in all of them",
-        subtitle="Share of seeds that solve it, with Wilson's 95 % interval; a panel per trial that two sweeps have.",
+        subtitle="Share of seeds that solve it, with its exact 95 % interval; a panel per trial that two sweeps have.",
         note=f"The {len(panels)} of {plural(len(shared), 'trial')} that differ most."
         if len(panels) < len(shared)
         else "Sweeps with the same trial and the same seeds give the same numbers, whatever trained them.",

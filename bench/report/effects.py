@@ -121,6 +121,7 @@ def _variance_title(decomposed: dict[str, pd.DataFrame]) -> str:
 
 def _terms(table: pd.DataFrame) -> pd.DataFrame:
     """Return terms to draw, the greatest first and the seed's last; small interactions in one row."""
+    table = table[table[sensitivity.SHARE].notna()]
     is_seed = table[sensitivity.KIND] == sensitivity.SEED_KIND
     small = (table[sensitivity.KIND] == sensitivity.INTERACTION) & (table[sensitivity.SHARE] < LEAST)
     chosen = table[~is_seed & ~small].sort_values(sensitivity.SHARE, ascending=False, kind="stable")
@@ -182,7 +183,7 @@ def _means(means: pd.DataFrame, key: str) -> Chart:
         name=f"effects-{key}",
         title=_means_title(means),
         subtitle="Share of seeds that solve it by each value of each parameter, over everything else that was varied, "
-        f"with 95 % bootstrap intervals over the seeds; n = {from_to(means[COUNT])} trainings per value.",
+        f"with 95 % intervals over the seeds that hold at once; n = {from_to(means[COUNT])} trainings per value.",
         alt="Solved rate by value of each parameter.",
         panels=panels,
         data=means.assign(**{sensitivity.VALUE: means[sensitivity.VALUE].astype(str)}),

@@ -17,14 +17,15 @@ from bench.report.charts import Cell, Chart, Column, Content, Row, Table, number
 from bench.report.colours import OUTCOMES, STEPS, order, outcome_legend
 from bench.report.drawing import Floats, panel
 from bench.report.loss_curves import loss_axes
-from bench.report.number_format import NONE, counted, p_value, percent, plural, short, whole
+from bench.report.number_format import NONE, counted, p_value, percent, percent_interval, plural, short, whole
 from bench.report.panel_layout import MOST_FOLDED, MOST_PANELS, layout, only_shown
 from bench.stats.attractors import CENTRE, ELSEWHERE, MEDIAN, OF_UNSOLVED, SHARE, TRIALS, UNDECIDED, WHICH
+from bench.stats.budget_checks import CHECKED
 from bench.stats.curves import ITERATION
 from bench.stats.final_patterns import CHI2, COUNTS, P_HOLM, PATTERN, N, wrong_observation_summary
 from bench.stats.grid_analysis import NAME, GridAnalysis, highest
 from bench.stats.paired_comparisons import SIGNIFICANT
-from bench.stats.proportions import COUNT
+from bench.stats.proportions import COUNT, HIGH, LOW, RATE
 
 # ------------------------------------------------------------------ final errors
 
@@ -149,10 +150,21 @@ def attractors(block: GridAnalysis, key: str) -> Content | None:
         return None
     return {
         "summary": _attractors_summary(table),
+        "checks": [check_words(row) for row in block.budget_checks.to_dict("records")],
         "table": _attractors_table(table, key),
         "chart": _typical_chart(block, key),
         "wrong": _wrong(block, key),
     }
+
+
+def check_words(check: Row) -> str:
+    """Return in words how many of what looked stuck was only slow."""
+    count, size = check[c.SOLVED], check[CHECKED]
+    solved = f"{count:,} {'solves' if count == 1 else 'solve'} it" if count else "none solves it"
+    return (
+        f"Of {plural(size, f'{check[c.GATE]} training')} that looked stuck, drawn at random and trained on to ten "
+        f"times the budget, {solved}: {percent_interval(check[RATE], check[LOW], check[HIGH])}."
+    )
 
 
 def _attractors_summary(table: pd.DataFrame) -> str:

@@ -13,13 +13,14 @@ from bench.model.gate import BUILT_IN
 from bench.model.labels import word
 from bench.report.charts import Content, Finding, row_interval, row_percent
 from bench.report.effects import better, greatest, greatest_effect, seed_share
+from bench.report.endings import check_words
 from bench.report.number_format import p_value, percent, percent_interval, plural, short
 from bench.report.panel_layout import is_grid, is_single
 from bench.report.search_findings import search_findings
 from bench.report.sweep_data import SweepData
 from bench.stats import agreement, attractors, sensitivity, survival, timings
 from bench.stats import paired_comparisons as paired
-from bench.stats.claims import Verdict
+from bench.stats.claims import REFUTED, UNDECIDED, Verdict, counted_verdicts
 from bench.stats.final_patterns import COUNTS, P_HOLM, PATTERN, N, wrong_observation_summary
 from bench.stats.grid_analysis import NAME, GridAnalysis, highest, lowest
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE, clustered_rate
@@ -38,7 +39,8 @@ def findings(data: SweepData, ledger: Content, backends: Content | None) -> list
     first = [*leading, *_missing(ledger), *(_rates(blocks) if blocks else _few(data.blocks))]
     last = [*_fastest_backend(backends), *_claims(data.verdicts)]
     main = max(blocks, key=_undecided, default=None)
-    middle = [finding for rule in BLOCK_RULES for finding in rule(main)] if main else []
+    # an average over what a search proposed says nothing of it
+    middle = [finding for rule in BLOCK_RULES for finding in rule(main)] if main and not main.proposed else []
     middle = middle[: max(MOST - len(first) - len(last), 0)]
     return [*first, *middle, *last][:MOST]
 
@@ -73,7 +75,7 @@ def _rates(blocks: Sequence[GridAnalysis]) -> Iterator[Finding]:
         trials = rows[c.TRIAL_ID].nunique()
         parts = [_rate(str(gate), some) for gate, some in rows.groupby(c.GATE, sort=False, observed=True)]
         title = f"“{block.title}”: " if block.title and len(blocks) > 1 else ""
-        how = "Wilson's 95 % interval" if trials == 1 else "95 % interval over the seeds, which trials share"
+        how = "exact 95 % interval" if trials == 1 else "95 % interval over the seeds, which trials share"
         solved = f"{int(rows[c.SOLVED].sum()):,} of {plural(len(rows), 'training')} in {plural(trials, 'trial')}"
         sentence = "; ".join(parts)
         yield Finding(f"{sentence[0].upper()}{sentence[1:]}.", f"{title}{solved}; {how}.", "rates")
@@ -110,34 +112,42 @@ def _few(blocks: Sequence[GridAnalysis]) -> Iterator[Finding]:
 def _fastest_backend(backends: Content | None) -> Iterator[Finding]:
     best = backends and backends["fastest"]
     if best and best[timings.SPEEDUP] > 1 and not pd.isna(best[timings.SPEEDUP_LOW]):
-        kind = "with a 95 % bootstrap interval" if best[timings.PAIRED] >= timings.FEWEST else "with their range"
         yield Finding(
             f"{best[timings.SIDE]} trains up to {row_interval(best, timings.SPEEDUP)} times as fast as the numpy loop.",
-            f"The greatest of all sizes: {best['trial']}, {plural(int(best[c.TOGETHER]), 'training')} side by side "
-            f"against one after the other, alone on the machine; median of "
-            f"{plural(int(best[timings.PAIRED]), 'round')} {kind}, where both train alike.",
+            f"The greatest of all sizes, picked afterwards: {best['trial']}, "
+            f"{plural(int(best[c.TOGETHER]), 'training')} side by side against one after the other, alone on the "
+            f"machine; median of {plural(int(best[timings.PAIRED]), 'round')} with its exact 95 % interval, where both "
+            "train alike.",
             "backends",
         )
 
 
 def _claims(verdicts: Sequence[Verdict]) -> Iterator[Finding]:
-    held = sum(verdict.holds for verdict in verdicts)
-    if verdicts:
-        missed = ", ".join(verdict.id for verdict in verdicts if not verdict.holds)
-        yield Finding(
-            f"{f'{held:,}' if missed else 'All'} of {plural(len(verdicts), 'claim')} hold."
-            if missed or len(verdicts) > 1
-            else "The claim holds.",
-            f"Not: {missed}." if missed else "Printed numbers to their last digit, shares with all of their interval.",
-            "claims",
-        )
+    if not verdicts:
+        return
+    words = [
+        f"{name}: {', '.join(ids)}."
+        for name in (REFUTED, UNDECIDED)
+        if (ids := [one.id for one in verdicts if one.verdict == name])
+    ]
+    if len(verdicts) == 1:
+        said = "The claim holds." if verdicts[0].holds else f"The claim is {verdicts[0].verdict}."
+    else:
+        counted = counted_verdicts([one.verdict for one in verdicts])
+        said = f"{counted}." if words else f"All {len(verdicts):,} claims hold."
+    evidence = " ".join(one[0].upper() + one[1:] for one in words)
+    yield Finding(
+        said,
+        evidence or "Printed numbers to their last digit, shares beyond an exact bound that errs in 2.5 % of sweeps.",
+        "claims",
+    )
 
 
 # ------------------------------------------------------------------ of the block in which most is undecided
 
 
 def _extremes(block: GridAnalysis) -> Iterator[Finding]:
-    rates = block.rates
+    rates = block.rates_at_once
     if len(rates) < 2 or rates[RATE].nunique() < 2:
         return
     best, worst = highest(rates, RATE), lowest(rates, RATE)
@@ -146,8 +156,8 @@ def _extremes(block: GridAnalysis) -> Iterator[Finding]:
     low = worst[NAME] if equal[1] == 1 else f"{equal[1]:,} others"
     yield Finding(
         f"{high} it from {row_percent(best)} of the starts, {low} from {row_percent(worst)}.",
-        f"Highest and lowest of {plural(len(rates), 'trial')}, picked afterwards; n = {best[COUNT]:,} and "
-        f"{worst[COUNT]:,} seeds, Wilson's 95 % interval of a trial.",
+        f"Highest and lowest of {plural(len(rates), 'trial')}, picked afterwards, with 95 % intervals that hold for "
+        f"all of them at once; n = {best[COUNT]:,} and {worst[COUNT]:,} seeds.",
         "rates",
     )
 
@@ -161,24 +171,32 @@ def _luck(block: GridAnalysis) -> Iterator[Finding]:
         by_term = {row[sensitivity.TERM]: row for row in table.to_dict("records")}
         own, luck = (by_term[term] for term in (sensitivity.SEED_ALONE, sensitivity.SEED_LUCK))
         if luck[HIGH] - luck[LOW] < VAGUE:
+            beyond = own[sensitivity.P] <= paired.SIGNIFICANT
+            starts = (
+                "No two trials share their starts"
+                if pd.isna(own[sensitivity.SHARE])
+                else f"Starts that are good or bad in every setting are {row_percent(own, sensitivity.SHARE)} more"
+                if beyond
+                else "That some starts are good or bad in every setting cannot be told from chance"
+            )
+            p = "" if pd.isna(own[sensitivity.P]) else f" ({p_value(own[sensitivity.P])}, seeds shuffled within trials)"
             yield Finding(
                 f"Luck is {row_percent(luck, sensitivity.SHARE)} of the variance in whether a training solves it: the "
                 "start, in its interplay with the setting.",
-                f"Starts that are good or bad in every setting are {row_percent(own, sensitivity.SHARE)} more; "
-                f"{plural(len(block.begun), 'training')}, 95 % jackknife intervals over the seeds.",
+                f"{starts}{p}; {plural(len(block.begun), 'training')}, 95 % jackknife intervals over the seeds.",
                 "matters",
             )
     elif part:
         where = f"In {part:,} of {len(rates):,} trials the start decides" if len(rates) > 1 else "The start decides"
         yield Finding(
             f"{where}: some seeds solve it, others do not.",
-            f"Wilson's 95 % intervals lie within {percent(low, 0)} and {percent(high, 0)}.",
+            f"Exact 95 % intervals lie within {percent(low, 0)} and {percent(high, 0)}.",
             "rates",
         )
 
 
 def _times(block: GridAnalysis) -> Iterator[Finding]:
-    times = block.times
+    times = block.times_at_once
     reached = times[times[survival.MEDIAN].notna()].sort_values(survival.MEDIAN, kind="stable")
     if reached.empty:
         return
@@ -188,7 +206,8 @@ def _times(block: GridAnalysis) -> Iterator[Finding]:
     first = f"{best[NAME]} is {_fastest(reached)}: half of its" if len(times) > 1 else "Half of the"
     yield Finding(
         f"{first} starts have solved it after {row_interval(best, survival.MEDIAN)} iterations{rest}.",
-        f"n = {best[COUNT]:,} seeds; Kaplan–Meier median with its 95 % interval, those that never solve it included.",
+        f"n = {best[COUNT]:,} seeds, those that never solve it included; median with a 95 % interval"
+        f"{' that holds for all trials at once' if len(times) > 1 else ''}.",
         "times",
     )
 
@@ -207,12 +226,15 @@ def _endings(block: GridAnalysis) -> Iterator[Finding]:
     first = highest(named, COUNT) if len(named) else None
     if first is None or first[attractors.OF_UNSOLVED] < TELLING:
         return
+    checks = "".join(
+        f" {check_words(row)}" for row in block.budget_checks.to_dict("records") if row[c.GATE] == first[c.GATE]
+    )
     yield Finding(
         f"{row_percent(first, attractors.SHARE)} of the {first[c.GATE]} trainings end at the predictions "
-        f"{first[PATTERN]}, the commonest failure.",
+        f"{first[PATTERN]}, the commonest failure of this sweep.",
         f"{first[COUNT]:,} of {plural(int(first[attractors.OF]), 'training')}, "
         f"{percent(first[attractors.OF_UNSOLVED])} of those unsolved; 95 % interval over the seeds; median error "
-        f"{short(first[c.FINAL_MSE])}.",
+        f"{short(first[c.FINAL_MSE])}.{checks}",
         "attractors",
     )
 
@@ -226,9 +248,9 @@ def _effects(block: GridAnalysis) -> Iterator[Finding]:
         return
     ends = [f"{row_percent(one, sensitivity.MEAN)} with {word(name, one[sensitivity.VALUE])}" for one in (low, high)]
     yield Finding(
-        f"Of all that was varied, {name} makes the greatest difference: {ends[0]}, {ends[1]}.",
-        f"Averages over everything else, 95 % intervals over the seeds; n = {low[COUNT]:,} and {high[COUNT]:,} "
-        "trainings.",
+        f"Of all that was varied, {name} made the greatest difference: {ends[0]}, {ends[1]}.",
+        f"Averages over everything else, with 95 % intervals over the seeds that hold for all values at once; n = "
+        f"{low[COUNT]:,} and {high[COUNT]:,} trainings.",
         "matters",
     )
 
@@ -238,11 +260,13 @@ def _pairs(block: GridAnalysis) -> Iterator[Finding]:
     if compared.empty or not is_grid(block) or not (compared[paired.P_HOLM] <= paired.SIGNIFICANT).any():
         return
     first = greatest(block.pooled)
-    surely = max(first[paired.BETTER], first[paired.WORSE])
+    one, other = (word(first[paired.PARAMETER], first[side]) for side in (paired.ONE, paired.OTHER))
     yield Finding(
         f"{better(first)}.",
-        f"{plural(int(first[paired.PAIRS]), 'pair')} of trainings, 95 % interval over seeds; beyond chance in "
-        f"{surely:,} of {plural(int(first[paired.CONTEXTS]), 'setting')} (McNemar, Holm).",
+        f"The greatest of {plural(len(block.pooled), 'difference')}, whose 95 % intervals over seeds hold all at once; "
+        f"{plural(int(first[paired.PAIRS]), 'pair')} of trainings. Beyond chance {one} is better in "
+        f"{first[paired.BETTER]:,} of {plural(int(first[paired.CONTEXTS]), 'setting')} and {other} in "
+        f"{first[paired.WORSE]:,} (McNemar, Holm over all pairs of trials).",
         "pairs",
     )
 
@@ -284,6 +308,12 @@ def caveats(data: SweepData, ledger: Content, rates: Sequence[Content], backends
         "reasons": reasons[:MOST_REASONS],
         "more_reasons": len(reasons) - MOST_REASONS,
         "only": next((name for name, count, _ in ledger["outcomes"] if 0 < count == ledger["done"]), None),
+        "checks": [
+            check_words(row)
+            for block in data.blocks
+            for row in block.budget_checks.to_dict("records")
+            if row[LOW] > TELLING
+        ],
         "left": int(measures.left_solution(trainings).sum()),
         # of what a search proposed, the best are trained on more seeds
         "wide": [part for part in rates if part["wide"] and not part["picked"] and not ledger["missing"]],

@@ -13,10 +13,10 @@ from bench.model.outcome import Result
 from bench.model.trial import PARAMETERS, Trial
 from bench.report.charts import Cell, Column, Content, Row, Table, number, numbers, tabulate, text
 from bench.report.colours import OUTCOMES
-from bench.report.number_format import NONE, percent_interval, whole
+from bench.report.number_format import NONE, about, percent_interval, whole
 from bench.report.sweep_data import SweepData
 from bench.stats import proportions
-from bench.stats.claims import verdict_rows
+from bench.stats.claims import HOLDS, REFUTED, UNDECIDED, counted_verdicts, verdict_rows
 from bench.stats.grid_analysis import BLOCK, DIGITS, NAME, PLANNED, SEEDS, in_order
 from bench.stats.proportions import MISSING
 
@@ -70,12 +70,12 @@ def _bar(row: Row, occurred: Sequence[str]) -> Cell:
 
 
 def _rate(row: Row) -> Cell:
-    """Return the solved rate of a trial with Wilson's interval, of those that were begun."""
+    """Return the solved rate of a trial with its exact interval, of those that were begun."""
     begun = sum(row[result] for result in Result if result != Result.UNSUPPORTED)
     if not begun:
         return number(NONE, None)
     rate = row[Result.SOLVED] / begun
-    return number(percent_interval(rate, *proportions.wilson_interval(row[Result.SOLVED], begun)), rate)
+    return number(percent_interval(rate, *proportions.exact_interval(row[Result.SOLVED], begun)), rate)
 
 
 def _listed(name: str, values: Sequence[Any]) -> str:
@@ -92,18 +92,21 @@ def claims(data: SweepData) -> Content | None:
     if not data.verdicts:
         return None
     columns = [
-        text("verdict", lambda one: "holds" if one["holds"] else "does not hold", kind=_kind),
+        text("verdict", _said, kind=lambda one: KINDS[one["verdict"]]),
         *(text(name, name) for name in ("what", "expected", "observed", "source", "id")),
     ]
-    held = sum(verdict.holds for verdict in data.verdicts)
     return {
-        "heading": f"{held:,} of {len(data.verdicts):,} claims hold",
+        "heading": counted_verdicts([one.verdict for one in data.verdicts]),
         "table": tabulate("claims-table", "Claims", pd.DataFrame(verdict_rows(data.verdicts)), columns),
     }
 
 
-def _kind(verdict: Row) -> str:
-    return "holds" if verdict["holds"] else "fails"
+KINDS = {HOLDS: "holds", REFUTED: "fails", UNDECIDED: "dim"}
+
+
+def _said(row: Row) -> str:
+    seeds = row["seeds"]
+    return row["verdict"] if pd.isna(seeds) else f"{row['verdict']}: about {about(seeds)} seeds would decide"
 
 
 # ------------------------------------------------------------------ commands

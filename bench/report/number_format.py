@@ -50,6 +50,11 @@ def whole(count: int) -> str:
     return f"{count:,}"
 
 
+def about(count: float) -> str:
+    """Write a count to two digits."""
+    return f"{float(f'{count:.2g}'):,.0f}"
+
+
 def short(value: float | None) -> str:
     """Write a number with three digits, or all that it has before the point."""
     if value is None or pd.isna(value):

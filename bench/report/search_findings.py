@@ -130,7 +130,7 @@ def _best(found: SearchResults) -> Iterator[Finding]:
         return
     others = _of_kind(rows, REFERENCE)[:MOST_REFERENCES]
     beside = "".join(f"; {row[TITLE]}: {_rate(row)}" for row in others)
-    shares = "of shares Wilson's." + (" References are trained on the same held-out seeds." if others else "")
+    shares = "of shares exact." + (" References are trained on the same held-out seeds." if others else "")
     seeds = plural(int(winners[0][column(HELD_OUT, COUNT)]), "held-out seed")
     # as searched, of equal ones the first
     best = {name: _better(found, name)(winners, key=lambda row, name=name: row[column(SEARCH, name)])
@@ -174,7 +174,8 @@ def _overtaken(found: SearchResults, best: Row) -> str:
     top = _better(found, name)(winners, key=lambda row: row[where])
     if top[where] == best[where] or name == PARAMETER_COUNT:
         return ""
-    return f" Of the best {len(winners):,}, {_number(top)} does best on held-out seeds: {_value(top, name)}."
+    value = value_words(name, top[where])
+    return f" Of the best {len(winners):,}, {_number(top)} did best on held-out seeds, which chose it too: {value}."
 
 
 def _best_so_far(found: SearchResults) -> Iterator[Finding]:

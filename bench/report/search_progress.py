@@ -143,7 +143,7 @@ def repeated_chart(found: SearchResults) -> Chart:
     name, samplers = found.primary, list(dict.fromkeys(found.studies[SAMPLER]))
     repeats = found.search.repeats
     mean = f"Mean over {repeats:,} searches by each sampler of the" if repeats > 1 else "The"
-    band = ", with its 95 % bootstrap band" if repeats > 1 else ""
+    band = ", with its 95 % band, at each number by itself" if repeats > 1 else ""
     return Chart(
         name="search-repeated-1",
         title=f"How soon {' and '.join(samplers)} {'get' if len(samplers) > 1 else 'gets'} there",

@@ -14,7 +14,7 @@ from bench.report.drawing import interval_rows, panel
 from bench.report.number_format import counted, percent, plural
 from bench.report.panel_layout import MOST_PANELS, grouped, is_grid, layout, only_shown, sort_by
 from bench.stats.grid_analysis import NAME, GridAnalysis, highest, in_order, lowest
-from bench.stats.proportions import COUNT, HIGH, LOW, RATE
+from bench.stats.proportions import COUNT, HIGH, LOW, RATE, half_width
 
 WIDE = 0.05  # an interval that reaches further to either side is marked: too few seeds to tell
 MOST_ROWS = 24
@@ -24,8 +24,8 @@ REACH = "reach"
 
 def rates(block: GridAnalysis, key: str, until: Until | None) -> Content:
     """Return the heatmap, if two parameters were varied, and the chart of intervals."""
-    target = until.half_width if until else WIDE
-    table = block.rates.assign(**{REACH: _reach(block.rates, until)})
+    target = (until.half_width if until else None) or WIDE
+    table = block.rates.assign(**{REACH: half_width(block.rates[c.SOLVED], block.rates[COUNT])})
     has_heat = len(block.names) > 1 and is_grid(block)
     return {
         "heat": _heatmap(block, table, target, key) if has_heat else None,
@@ -35,13 +35,6 @@ def rates(block: GridAnalysis, key: str, until: Until | None) -> Content:
         "subtitle": f"Share of seeds whose every prediction ends within the tolerance of its target; "
         f"{counted(block.begun)}, in {plural(len(table), 'trial')}.",
     }
-
-
-def _reach(rates: pd.DataFrame, until: Until | None) -> pd.Series:
-    """Return how far an interval reaches from its rate; half of its width where that is what seeds were added for."""
-    if until:
-        return (rates[HIGH] - rates[LOW]) / 2
-    return (rates[HIGH] - rates[RATE]).clip(lower=rates[RATE] - rates[LOW])
 
 
 def _title(table: pd.DataFrame) -> str:
@@ -140,7 +133,7 @@ def _intervals(block: GridAnalysis, table: pd.DataFrame, key: str, title: str) -
     return Chart(
         name=f"rates-{key}",
         title=title,
-        subtitle=f"Share of seeds that solve it, with Wilson's 95 % interval; {counted(block.begun)}.",
+        subtitle=f"Share of seeds that solve it, with its exact 95 % interval; {counted(block.begun)}.",
         note=f" {left_out:,} more trials are in the table of every trial." if left_out else "",
         alt=f"Solved rates of {plural(len(table), 'trial')}, from {percent(table[RATE].min())} to "
         f"{percent(table[RATE].max())}.",

@@ -35,6 +35,7 @@ class SweepData:
     runs: Mapping[str, str] = field(default_factory=dict)
     mlflow: str = ""
     searched: Mapping[str, Any] | None = None
+    checked: Sequence[Mapping[str, Any]] = ()
     curves: int | None = None  # the most seeds of a trial whose curves are in trainings; None for all that were kept
 
     @cached_property
@@ -45,7 +46,7 @@ class SweepData:
     @cached_property
     def blocks(self) -> list[GridAnalysis]:
         """The blocks with trainings that ran together."""
-        return list(grid_analyses(self.plan, self.trainings))
+        return list(grid_analyses(self.plan, self.trainings, self.checked))
 
     @cached_property
     def search_results(self) -> SearchResults | None:

@@ -14,7 +14,7 @@ from bench.report.drawing import Panel, panel
 from bench.report.number_format import NONE, counted, duration, percent, plural, short
 from bench.report.panel_layout import FEW_TRIALS, MOST_FOLDED, MOST_PANELS, Layout, layout, only_shown
 from bench.stats import survival
-from bench.stats.grid_analysis import NAME, SEED, GridAnalysis, lowest
+from bench.stats.grid_analysis import NAME, GridAnalysis, lowest
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE
 from bench.stats.survival import AT, MEDIAN, SHARE
 
@@ -27,7 +27,7 @@ MEASURE = "Share of seeds that have solved it by then (1 − Kaplan–Meier) wit
 
 def times(block: GridAnalysis, key: str) -> Content:
     """Return the charts in iterations and in seconds, and the table of medians, means and expected times."""
-    seconds = survival.times_to_solution(block.begun, SEED, seconds=True)
+    seconds = survival.times_to_solution(block.begun, seconds=True)
     return {
         "chart": _in_iterations(block, key),
         "seconds": _in_seconds(block, seconds, key),

@@ -38,13 +38,15 @@ class Statistics:
     """The statistics that a sweep needs; running knows none, they are handed in.
 
     ``half_width`` is of the interval of so many solved of so many trainings, ``seeds_for_half_width`` how many
-    trainings a solved rate takes for it. ``describe_trial`` and ``describe_training`` sum trainings up for MLflow.
+    trainings a solved rate takes for it; ``undecided`` is how many claims are, by what is stored. ``describe_trial``
+    and ``describe_training`` sum trainings up for MLflow.
     """
 
     half_width: Callable[[int, int], float]
     seeds_for_half_width: Callable[[float, float], int]
     describe_trial: Describe
     describe_training: Describe
+    undecided: Callable[[Plan], int] = lambda _: 0
 
 
 @dataclass(frozen=True)

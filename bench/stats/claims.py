@@ -1,6 +1,7 @@
-"""Claims checked against trainings: each with what was expected, what was observed, and whether it holds."""
+"""Claims checked against trainings: each with what was expected, what was observed, and the verdict."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
@@ -9,53 +10,99 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.config.claims import DECIMAL, Bound, Claim, Comparison, Printed, Rate, Variety
+from bench.config.claims import (
+    DECIMAL,
+    Bound,
+    Claim,
+    Comparison,
+    Equivalence,
+    EventClaim,
+    Printed,
+    Rate,
+    Variety,
+)
 from bench.config.plan import PlannedClaim
 from bench.metrics import columns as c
 from bench.metrics.measures import begun, lost, measured, never_trained
 from bench.stats.curves import halfway_iterations, recorded
 from bench.stats.final_patterns import WRONG, WRONG_OBSERVATION, where_they_end
-from bench.stats.paired_tests import probability_of_improvement
-from bench.stats.proportions import wilson_interval
+from bench.stats.paired_tests import mean_difference
+from bench.stats.proportions import TAIL, clustered_interval, exact_interval
 
 HALFWAY_AT = "halfway_at"
 CARRIED = 1e-5  # of a number: what float32, with 1e-7 an iteration, carries through some ten thousand of them
 NO_DATA = "no such training was finished"
+HOLDS, REFUTED, UNDECIDED = "holds", "refuted", "undecided"
+RARE = 0.02  # never is less than that; a share of 0 cannot be shown
+HALF = 0.5
+MOST_SEEDS = 10_000_000  # that are worth naming
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One row of the table of claims."""
+    """One row of the table of claims: it holds, it is refuted, or it is undecided.
+
+    ``seeds`` is about how many would decide what is undecided, if shares stay what they are; None where nobody knows.
+    """
 
     id: str
     source: str
     what: str
     expected: str
     observed: str
-    holds: bool
+    verdict: str
+    seeds: int | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether it holds, beyond chance."""
+        return self.verdict == HOLDS
 
 
-def check_claims(claims: Sequence[PlannedClaim], trainings: pd.DataFrame) -> list[Verdict]:
-    """Check every claim; a printed list gives a verdict for each of its numbers."""
-    return [verdict for planned in claims for verdict in _check(planned, trainings)]
+def check_claims(claims: Sequence[PlannedClaim], trainings: pd.DataFrame, look: int = 0) -> list[Verdict]:
+    """Check every claim; a printed list gives a verdict for each of its numbers.
+
+    What is said of shares holds, or is refuted, beyond an exact bound that errs in 2.5 % of sweeps (Clopper & Pearson
+    1934), over seeds where trials share them. With seeds added until claims are decided it is the ``look`` at them, the
+    first is 1, whose bound errs in 2.5 % / (k (k + 1)), in all looks together again in 2.5 % (a confidence sequence by
+    the union bound, as Howard et al. 2021 stitch them). The number of seeds at each must not depend on what was seen.
+    """
+    tail = 1 - (1 - TAIL) / (look * (look + 1) if look else 1)
+    return [verdict for planned in claims for verdict in _check(planned, trainings, tail)]
 
 
 def verdict_rows(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
     """Return verdicts as plain rows."""
-    return [asdict(verdict) for verdict in verdicts]
+    return [{**asdict(verdict), "holds": verdict.holds} for verdict in verdicts]
 
 
-def _check(planned: PlannedClaim, trainings: pd.DataFrame) -> Iterator[Verdict]:
-    selected = trainings[trainings[c.TRIAL_ID].isin(planned.trials)]
+def counted_verdicts(verdicts: Sequence[str]) -> str:
+    """Return in words how many claims hold, are refuted and are undecided."""
+    counts = [verdicts.count(one) for one in (HOLDS, REFUTED, UNDECIDED)]
+    rest = [f"{count:,} {name}" for count, name in zip(counts[1:], (REFUTED, UNDECIDED), strict=True) if count]
+    return f"{counts[0]:,} of {len(verdicts):,} claims hold{''.join(f', {words}' for words in rest)}"
+
+
+def undecided(verdicts: Sequence[Verdict]) -> int:
+    """Return how many are undecided."""
+    return sum(verdict.verdict == UNDECIDED for verdict in verdicts)
+
+
+def _check(planned: PlannedClaim, trainings: pd.DataFrame, tail: float) -> Iterator[Verdict]:
+    if planned.seeds is not None:
+        trainings = trainings[trainings[c.SEED].isin(planned.seeds)]
+    selected, than = (trainings[trainings[c.TRIAL_ID].isin(some)] for some in (planned.trials, planned.than))
     match planned.claim:
         case Printed() as claim:
             yield from _printed(claim, selected)
         case Bound() as claim:
             yield _bound(claim, selected)
         case Rate() as claim:
-            yield _rate(claim, selected)
+            yield _rate(claim, selected, tail)
         case Comparison() as claim:
-            yield _comparison(claim, selected, trainings[trainings[c.TRIAL_ID].isin(planned.than)])
+            yield _comparison(claim, selected, than, tail)
+        case Equivalence() as claim:
+            yield _equivalence(claim, selected, than, tail)
         case Variety() as claim:
             yield _variety(claim, selected)
 
@@ -78,7 +125,7 @@ def _printed(claim: Printed, trainings: pd.DataFrame) -> Iterator[Verdict]:
             what=claim.what.replace("{at}", str(numbered)),
             expected=f"{text} ± {CARRIED:.0e}" if single else text,
             observed=observed,
-            holds=observed == text or (single and _carries(value, text)),
+            verdict=_known(len(rows), holds=observed == text or (single and _carries(value, text))),
         )
 
 
@@ -118,7 +165,7 @@ def _bound(claim: Bound, trainings: pd.DataFrame) -> Verdict:
     value = float(measure(rows, claim.of).iloc[0]) if len(rows) else math.nan
     holds = value < bound if is_below else value > bound
     observed = f"{value:.4g}" if len(rows) else NO_DATA
-    return _verdict(claim, f"{'<' if is_below else '>'} {bound:g}", observed, holds=holds)
+    return _verdict(claim, f"{'<' if is_below else '>'} {bound:g}", observed, _known(len(rows), holds=holds))
 
 
 def measure(trainings: pd.DataFrame, name: str) -> pd.Series:
@@ -144,30 +191,54 @@ def _halfway(trainings: pd.DataFrame) -> pd.Series:
 # ------------------------------------------------------------------ shares of trainings
 
 
-def _rate(claim: Rate, trainings: pd.DataFrame) -> Verdict:
+def _rate(claim: Rate, trainings: pd.DataFrame, tail: float) -> Verdict:
     started = begun(trainings)
-    size = len(started)
-    count = int(_has_event(claim, started).sum()) if size else 0
-    low, high = wilson_interval(count, size)
-    expected, holds = _rate_bound(claim, count, size, float(low), float(high))
-    return _verdict(claim, expected, share(count, size) if size else NO_DATA, holds=bool(size) and holds)
+    expected, (least, most) = _range(claim)
+    if started.empty:
+        return _verdict(claim, expected, NO_DATA, UNDECIDED)
+    event = _has_event(claim, started)
+    by_seed = event.groupby(started[c.SEED]).agg(["sum", "size"])
+    low, high = clustered_interval(by_seed["sum"], by_seed["size"], tail)
+    count, size = int(event.sum()), len(event)
+    exception = (claim.never and count > 0) or (claim.always and count < size)
+    if exception or high <= least or low >= most:
+        verdict = REFUTED
+    else:
+        verdict = HOLDS if least < low and high < most else UNDECIDED
+    observed = f"{percent(count / size, low, high)}, {count:,} of {size:,}"
+    seeds = _seeds_for_range(count / size, (least, most), len(by_seed), tail) if verdict == UNDECIDED else None
+    return _verdict(claim, expected, observed, verdict, seeds)
 
 
-def _rate_bound(claim: Rate, count: int, size: int, low: float, high: float) -> tuple[str, bool]:
+def _range(claim: Rate) -> tuple[str, tuple[float, float]]:
+    """Return in words what is expected of a share, and the ends that it must surely be between."""
     if claim.never:
-        return "never", count == 0
+        return f"never (< {RARE:.0%})", (-math.inf, RARE)
     if claim.always:
-        return "always", count == size
+        return f"always (> {1 - RARE:.0%})", (1 - RARE, math.inf)
     if claim.above is not None:
-        return f"> {100 * claim.above:g}%", low > claim.above
+        return f"> {100 * claim.above:g}%", (claim.above, math.inf)
     if claim.between is not None:
         least, most = claim.between
-        return f"{100 * least:g}% to {100 * most:g}%", least <= low and high <= most
+        ends = least if least > 0 else -math.inf, most if most < 1 else math.inf
+        return f"{100 * least:g}% to {100 * most:g}%", ends
     assert claim.below is not None
-    return f"< {100 * claim.below:g}%", high < claim.below
+    return f"< {100 * claim.below:g}%", (-math.inf, claim.below)
 
 
-def _has_event(claim: Rate, trainings: pd.DataFrame) -> pd.Series:
+def _seeds_for_range(share: float, ends: tuple[float, float], fewest: int, tail: float) -> int | None:
+    """Return with how many seeds, of a trial, the exact interval of this share lies on one side of each end."""
+
+    def decides(size: int) -> bool:
+        low, high = exact_interval(share * size, size, tail)
+        return all(end < low or end > high for end in ends)
+
+    sizes = range(fewest, MOST_SEEDS)
+    place = bisect_left(sizes, True, key=decides)
+    return sizes[place] if place < len(sizes) else None
+
+
+def _has_event(claim: EventClaim, trainings: pd.DataFrame) -> pd.Series:
     """Return which trainings have every property that the event names."""
     known = pd.concat([trainings, where_they_end(trainings)], axis=1)
     happened = pd.Series(True, index=trainings.index)
@@ -181,51 +252,75 @@ def _has_event(claim: Rate, trainings: pd.DataFrame) -> pd.Series:
     return happened
 
 
-def share(count: float, size: int) -> str:
-    """Return a share in words, with its Wilson interval and its counts."""
-    low, high = wilson_interval(count, size)
-    return f"{count / size:.1%} [{low:.1%}, {high:.1%}], {count:g} of {size}"
+def percent(share: float, low: float, high: float) -> str:
+    """Return a share in words, with its interval."""
+    return f"{share:.1%} [{low:.1%}, {high:.1%}]"
 
 
 def _variety(claim: Variety, trainings: pd.DataFrame) -> Verdict:
+    """Check that there is no single value: two that were seen show it, and one alone may be the only one."""
     started = begun(trainings)
     known = where_they_end(started)
     values = (known[claim.varies] if claim.varies in known else started[claim.varies]).dropna()
     counts = values.astype(object).value_counts()  # of a category that never came there is nothing to count
-    _, high = wilson_interval(int(counts.iloc[0]), len(values)) if len(counts) else (0.0, 1.0)
     word = "observation " if claim.varies == WRONG_OBSERVATION else ""
-    listed = "; ".join(f"{word}{value}: {share(int(count), len(values))}" for value, count in counts.items())
-    return _verdict(claim, "no value for all seeds", listed or NO_DATA, holds=float(high) < 1)
+    size, seeds = len(values), started[c.SEED][values.index]
+    totals_S = values.groupby(seeds).size()
+    each = ((value, count, (values == value).groupby(seeds).sum()) for value, count in counts.items())
+    listed = "; ".join(
+        f"{word}{value}: {percent(count / size, *clustered_interval(counts_S, totals_S))}, {count:,} of {size:,}"
+        for value, count, counts_S in each
+    )
+    alike = len(counts) == 1 and float(exact_interval(len(totals_S), len(totals_S))[0]) > 1 - RARE
+    verdict = HOLDS if len(counts) > 1 else REFUTED if alike else UNDECIDED
+    return _verdict(claim, "no value for all seeds", listed or NO_DATA, verdict)
 
 
 # ------------------------------------------------------------------ one selection against another
 
 
-def _comparison(claim: Comparison, trainings: pd.DataFrame, than: pd.DataFrame) -> Verdict:
-    """Compare by seed: the share of seeds where it is above or below, ties counted half, and both medians.
+def _comparison(claim: Comparison, trainings: pd.DataFrame, than: pd.DataFrame, tail: float) -> Verdict:
+    """Compare by seed, by the sign test (Fisher 1925): of the seeds that differ, the share that is above or below.
 
-    The interval is that of the difference between wins and losses, in which ties make it narrower, not wider.
+    Seeds that tie say nothing for either side.
     """
     pairs = pd.DataFrame({"a": _by_seed(trainings, claim.measure), "b": _by_seed(than, claim.measure)}).dropna()
+    expected = f"{claim.is_} for most seeds (> 50%)"
     if pairs.empty:
-        return _verdict(claim, f"{claim.is_} for most seeds", NO_DATA, holds=False)
+        return _verdict(claim, expected, NO_DATA, UNDECIDED)
     more, less = int((pairs["a"] > pairs["b"]).sum()), int((pairs["a"] < pairs["b"]).sum())
-    wins, losses = (more, less) if claim.is_ == "above" else (less, more)
-    _, low, _ = probability_of_improvement(wins, losses, len(pairs))
+    wins, differing, ties = more if claim.is_ == "above" else less, more + less, len(pairs) - more - less
+    low, high = exact_interval(wins, differing, tail)
     medians = f"medians {_short(pairs['a'].median())} and {_short(pairs['b'].median())}"
-    return _verdict(
-        claim,
-        f"{claim.is_} for most seeds (> 50%)",
-        f"{improvement(wins, losses, len(pairs))} seeds; {medians}",
-        holds=low > 0.5,
-    )
+    tied = f" ({ties:,} more tie)" if ties else ""
+    share = percent(wins / differing, low, high) if differing else "none"
+    verdict = HOLDS if low > HALF else REFUTED if high < HALF else UNDECIDED
+    seeds = None
+    if verdict == UNDECIDED and differing:
+        enough = _seeds_for_range(wins / differing, (HALF, math.inf), differing, tail)
+        seeds = None if enough is None else math.ceil(enough / differing * len(pairs))
+    return _verdict(claim, expected, f"{share}, {wins:,} of {differing:,} seeds{tied}; {medians}", verdict, seeds)
 
 
-def improvement(wins: int, losses: int, seeds: int) -> str:
-    """Return the probability of improvement (wins, and ties half) in words, with its interval and its counts."""
-    figure, low, high = probability_of_improvement(wins, losses, seeds)
-    ties = seeds - wins - losses
-    return f"{figure:.1%} [{low:.1%}, {high:.1%}], {wins}{f' and {ties} tied' if ties else ''} of {seeds}"
+def _equivalence(claim: Equivalence, trainings: pd.DataFrame, than: pd.DataFrame, tail: float) -> Verdict:
+    """Compare shares over common seeds by two one-sided tests (Schuirmann 1987): the interval lies within the margin.
+
+    It is refuted where all of the interval lies outside.
+    """
+    shares = [_has_event(claim, some).groupby(some[c.SEED]).mean() for some in map(begun, (trainings, than))]
+    pairs = pd.concat(shares, axis=1, join="inner")
+    expected = f"the same within {100 * claim.within:g} points"
+    if pairs.empty:
+        return _verdict(claim, expected, NO_DATA, UNDECIDED)
+    difference_S = (pairs.iloc[:, 0] - pairs.iloc[:, 1]).to_numpy(dtype=np.float64)
+    mean, low, high = mean_difference(difference_S, tail)
+    is_within, is_beyond = -claim.within < low and high < claim.within, low >= claim.within or high <= -claim.within
+    verdict = HOLDS if is_within else REFUTED if is_beyond else UNDECIDED
+    observed = f"{100 * mean:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}], {len(pairs):,} seeds"
+    room, width = abs(claim.within - abs(mean)), max(high - mean, mean - low)
+    is_known = verdict == UNDECIDED and room > 0
+    seeds = math.ceil(len(pairs) * max((width / room) ** 2, 1)) if is_known else None  # an interval shrinks as 1 / √n
+    return _verdict(claim, expected, observed, verdict, seeds if seeds and seeds < MOST_SEEDS else None)
 
 
 def _by_seed(trainings: pd.DataFrame, name: str) -> pd.Series:
@@ -239,5 +334,10 @@ def _short(value: float) -> str:
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
-def _verdict(claim: Claim, expected: str, observed: str, *, holds: bool) -> Verdict:
-    return Verdict(claim.id, claim.source, claim.what, expected, observed, bool(holds))
+def _known(rows: int, *, holds: bool) -> str:
+    """Return the verdict on a number, which is there or not."""
+    return UNDECIDED if not rows else HOLDS if holds else REFUTED
+
+
+def _verdict(claim: Claim, expected: str, observed: str, verdict: str, seeds: int | None = None) -> Verdict:
+    return Verdict(claim.id, claim.source, claim.what, expected, observed, verdict, seeds)

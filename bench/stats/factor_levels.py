@@ -12,8 +12,13 @@ from numpy.typing import NDArray
 
 from bench.metrics import columns as c
 from bench.model.network import read_hidden
+from bench.model.parameter_fields import Role
+from bench.model.trial import Trial
 
 Ints = NDArray[np.int64]
+
+# what the initial weights are drawn by: a seed says the same of two trials only where all of these are equal
+DRAWN_BY = Trial.names(Role.TASK, Role.INITIALIZATION)
 
 
 def trials(trainings: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
@@ -22,6 +27,15 @@ def trials(trainings: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     table = trainings.drop_duplicates(c.TRIAL_ID)[columns].astype(object)
     order = np.lexsort([table[c.TRIAL_ID].astype(str), *codes(table, names).T[::-1]])
     return table.iloc[order].reset_index(drop=True)
+
+
+def start_classes(trainings: pd.DataFrame, table: pd.DataFrame) -> Ints:
+    """Return for each trial of the table a class ``[C]``: within one a seed draws the same initial weights."""
+    drawn_by = [name for name in DRAWN_BY if name in trainings]
+    classes = trainings.drop_duplicates(c.TRIAL_ID).groupby(drawn_by, sort=False, observed=True, dropna=False).ngroup()
+    by_trial = dict(zip(trainings.drop_duplicates(c.TRIAL_ID)[c.TRIAL_ID], classes, strict=True))
+    _, class_C = np.unique([by_trial[name] for name in table[c.TRIAL_ID]], return_inverse=True)
+    return class_C
 
 
 def places_of(trainings: pd.DataFrame, table: pd.DataFrame) -> Ints:

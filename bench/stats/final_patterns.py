@@ -85,24 +85,26 @@ def stacked(trainings: pd.DataFrame) -> Floats:
     return np.concatenate(predictions).reshape(len(predictions), -1).astype(np.float64, copy=False)
 
 
-def where_they_end(trainings: pd.DataFrame) -> pd.DataFrame:
+def where_they_end(trainings: pd.DataFrame, band: float = 0.0) -> pd.DataFrame:
     """Return how many observations each training has on the wrong side of 0.5, which one if it is one, and its pattern.
 
-    Observations are counted from 1, as the tables do. What diverged, or has no predictions, has missing values.
+    Observations are counted from 1, as the tables do. What diverged, or has no predictions, has missing values; which
+    observation it is, is missing too where some prediction is within ``band`` of 0.5, on neither side.
     """
     size, ended_T = len(trainings), ended(trainings)
     wrong_T, single_T = np.zeros(size, np.int64), np.zeros(size, np.int64)
-    pattern_T = np.full(size, None, dtype=object)
+    pattern_T, clear_T = np.full(size, None, dtype=object), np.ones(size, dtype=bool)
     for places, targets_N in by_targets(trainings):
         some = places[ended_T[places]]
         if some.size:
             predictions = stacked(trainings.iloc[some])
             wrong = (predictions > 0.5) != (targets_N > 0.5)
             wrong_T[some], single_T[some] = wrong.sum(axis=1), wrong.argmax(axis=1) + 1
+            clear_T[some] = (np.abs(predictions - 0.5) >= band).all(axis=1)
             pattern_T[some] = name_patterns(predictions)
     columns = {
         WRONG: pd.arrays.IntegerArray(wrong_T, ~ended_T),
-        WRONG_OBSERVATION: pd.arrays.IntegerArray(single_T, ~ended_T | (wrong_T != 1)),
+        WRONG_OBSERVATION: pd.arrays.IntegerArray(single_T, ~ended_T | (wrong_T != 1) | ~clear_T),
         PATTERN: pattern_T,
     }
     return pd.DataFrame(columns, index=trainings.index)
@@ -113,6 +115,7 @@ def where_they_end(trainings: pd.DataFrame) -> pd.DataFrame:
 
 COUNTS, N, CHI2, P, P_HOLM = "counts", "n", "chi2", "p", "p_holm"
 FEWEST_EXPECTED = 5  # below, Pearson's statistic is not chi-square distributed closely enough
+UNDECIDED = 0.02  # of 0.5: a prediction that near is on neither side
 DRAWS = 9_999
 COLUMNS = [c.GATE, c.TRIAL_ID, COUNTS, N, CHI2, P, P_HOLM]
 
@@ -120,12 +123,15 @@ COLUMNS = [c.GATE, c.TRIAL_ID, COUNTS, N, CHI2, P, P_HOLM]
 def wrong_observation_test(trainings: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Return for each trial whose trainings end with one observation wrong a test of whether each of N is as likely.
 
+    Trainings with a prediction within 0.02 of 0.5 are left out: on which side that ends is of no account.
     ``counts`` ``[N]`` says how often it is each observation. ``p`` is that of Pearson's chi-square test (Pearson 1900)
     of equal shares; from 9,999 multinomial draws (Davison & Hinkley 1997, equation 4.11) where less than 5 are expected
     of each. ``p_holm`` is corrected for all trials of the frame (Holm 1979), which holds however they depend on each
     other by their seeds. ``seed`` is that of the draws.
     """
-    read = trainings[[c.GATE, c.TRIAL_ID, c.TARGETS]].assign(**{N: where_they_end(trainings)[WRONG_OBSERVATION]})
+    read = trainings[[c.GATE, c.TRIAL_ID, c.TARGETS]].assign(
+        **{N: where_they_end(trainings, UNDECIDED)[WRONG_OBSERVATION]}
+    )
     rows = []
     for (gate, trial_id), some in read.dropna(subset=[N]).groupby([c.GATE, c.TRIAL_ID], observed=True):
         counts_N = np.bincount(some[N].to_numpy(dtype=np.int64) - 1, minlength=len(some[c.TARGETS].iloc[0]))

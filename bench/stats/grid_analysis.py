@@ -21,26 +21,29 @@ from bench.model.parameter_fields import Role
 from bench.model.trial import PARAMETERS, PROMINENT, Trial
 from bench.stats import attractors, curves, final_patterns, proportions, sensitivity, survival
 from bench.stats import paired_comparisons as paired
+from bench.stats.budget_checks import budget_checks
 
 NAME, BLOCK, PLANNED, SEEDS = "name", "block", "planned", "seeds"
 FIRST = tuple(name for name in PROMINENT if name != c.GATE)  # along an axis; each gate has a panel of its own
 BUDGET = Trial.names(Role.BUDGET)
 FEW_SEEDS = 3  # up to here a trial shows single trainings and no distribution
 DIGITS = 4  # of a number in words
-SEED = 0  # of all resampling: the same sweep always gives the same report
+SEED = 0  # of all draws: the same sweep always gives the same report
 
 
 @dataclass(frozen=True, eq=False)
 class GridAnalysis:
     """Trials, a row each with name and parameters, indexed by trial_id; their trainings; and what was varied.
 
-    They are ``proposed`` where a search chose them: an average over them says nothing.
+    They are ``proposed`` where a search chose them: an average over them says nothing. ``checked`` are stuck trainings,
+    of any block, that were trained ten times as long.
     """
 
     title: str
     trials: pd.DataFrame
     trainings: pd.DataFrame
     proposed: bool = False
+    checked: Sequence[Mapping[str, Any]] = ()
 
     @cached_property
     def names(self) -> list[str]:
@@ -70,9 +73,19 @@ class GridAnalysis:
         return self.named(proportions.solved_rates(self.trainings, [c.TRIAL_ID]))
 
     @cached_property
+    def rates_at_once(self) -> pd.DataFrame:
+        """The same with intervals that hold all at once, as those of trials that are picked afterwards must."""
+        return self.named(proportions.solved_rates(self.trainings, [c.TRIAL_ID], at_once=True))
+
+    @cached_property
+    def times_at_once(self) -> pd.DataFrame:
+        """Times to solution by trial with medians' intervals that hold all at once."""
+        return self.named(survival.times_to_solution(self.begun, at_once=True))
+
+    @cached_property
     def times(self) -> pd.DataFrame:
         """Median, restricted mean and expected time to solution by trial, in iterations."""
-        return self.named(survival.times_to_solution(self.begun, SEED))
+        return self.named(survival.times_to_solution(self.begun))
 
     @cached_property
     def shares(self) -> dict[str, pd.DataFrame]:
@@ -84,7 +97,7 @@ class GridAnalysis:
     @cached_property
     def effects(self) -> pd.DataFrame:
         """The solved rate by each value of each parameter, over everything else."""
-        return sensitivity.main_effects(self.begun, self.names, measures.SOLVED, self._rng())
+        return sensitivity.main_effects(self.begun, self.names)
 
     @cached_property
     def importances(self) -> pd.DataFrame:
@@ -99,12 +112,12 @@ class GridAnalysis:
     @cached_property
     def comparisons(self) -> pd.DataFrame:
         """Pairs of trials that start from the same weights."""
-        return paired.comparisons(self.begun, self._causes, self._rng())
+        return paired.comparisons(self.begun, self._causes)
 
     @cached_property
     def pooled(self) -> pd.DataFrame:
         """The same pairs of values over all that else was varied."""
-        return paired.pooled(self.begun, self._causes, self.comparisons, self._rng())
+        return paired.pooled(self.begun, self._causes, self.comparisons)
 
     @cached_property
     def attractors(self) -> pd.DataFrame:
@@ -114,6 +127,11 @@ class GridAnalysis:
     @cached_property
     def _attractor_names(self) -> pd.Series:
         return attractors.attractor_names(self.begun)
+
+    @cached_property
+    def budget_checks(self) -> pd.DataFrame:
+        """How many of what looked stuck was only slow, by gate; empty where nothing was checked."""
+        return budget_checks(self.trials, self.checked)
 
     @cached_property
     def typical(self) -> pd.DataFrame:
@@ -152,11 +170,10 @@ class GridAnalysis:
         # looked up for every comparison: of a thousand trials, row by row, that took half of the report
         return self.trials.to_dict("index")
 
-    def _rng(self) -> np.random.Generator:
-        return np.random.default_rng(SEED)
 
-
-def grid_analyses(plan: Plan, trainings: pd.DataFrame) -> Iterator[GridAnalysis]:
+def grid_analyses(
+    plan: Plan, trainings: pd.DataFrame, checked: Sequence[Mapping[str, Any]] = ()
+) -> Iterator[GridAnalysis]:
     """Yield the analysis of every block with trainings that ran together.
 
     A trial of several blocks is in each, with the seeds that the block's own trials have. Those of a search and of its
@@ -172,7 +189,8 @@ def grid_analyses(plan: Plan, trainings: pd.DataFrame) -> Iterator[GridAnalysis]
         rows = own[own[c.SEED].isin(seeds[place])] if place in seeds else _of_block(own, place, blocks)
         if len(rows):
             some = trials[trials.index.isin(rows[c.TRIAL_ID].unique())]
-            yield GridAnalysis(title, some.assign(**{NAME: labels(_parameters(some))}), rows, proposed=place in seeds)
+            named = some.assign(**{NAME: labels(_parameters(some))})
+            yield GridAnalysis(title, named, rows, proposed=place in seeds, checked=checked)
 
 
 def _search_seeds(plan: Plan) -> dict[int, Sequence[int]]:

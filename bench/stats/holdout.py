@@ -21,7 +21,6 @@ from bench.config.search_state import Candidate, Proposals, best, front
 from bench.metrics import columns as c
 from bench.metrics.objectives import MAXIMIZE, MEDIAN_MSE, MEDIAN_SOLVED_AT, RMST, SOLVED_RATE, objective
 from bench.stats import proportions, survival
-from bench.stats.grid_analysis import SEED
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE
 from bench.stats.survival import MEDIAN_HIGH, MEDIAN_LOW, RMST_HIGH, RMST_LOW
 
@@ -160,7 +159,7 @@ def held_out_table(scores: TrialScores, trials: Sequence[Mapping[str, Any]]) -> 
 
     ``trials`` are winners, which have a rank, and references, which have none, each with its kind, title and id. A
     column is called by its side and its measure: `column`. There are all measures of the search; the solved rate
-    (``rate``) with Wilson's interval; the restricted mean with Student's, in iterations. What was not trained with all
+    (``rate``) and the restricted mean, in iterations, with their intervals. What was not trained with all
     seeds of a side is missing there. ``optimism`` is by how much the first objective looked better on the seeds of the
     search than it is on the others, above 0 where it looked better, with its interval: see `optimism`. A column per
     constraint says whether it is kept on held-out seeds.
@@ -184,18 +183,14 @@ def interval_of(row: Mapping[Any, Any], side: str, name: str) -> tuple[float, fl
     return low, high
 
 
-def optimism(
-    seen: tuple[float, float, float], held_out: tuple[float, float, float], *, more_is_better: bool
-) -> tuple[float, float, float]:
-    """Return by how much a value looked better than it is, with its 95 % interval; each is a value with its own ends.
+def optimism(seen: float, held_out: tuple[float, float, float], *, more_is_better: bool) -> tuple[float, float, float]:
+    """Return by how much a value looked better than it is, with its 95 % interval.
 
-    Seeds of both sides are different, so that the ends of the difference come from those of the two (Zou & Donner
-    2008); of solved rates with Wilson's intervals that is Newcombe's (1998) method 10.
+    What was seen is a known number, which was chosen for being good, so that no interval around it holds: what is not
+    known is the truth, which the interval on held-out seeds knows.
     """
-    first, second = (seen, held_out) if more_is_better else (held_out, seen)
-    difference = first[0] - second[0]
-    low = difference - np.hypot(first[0] - first[1], second[2] - second[0])
-    return difference, float(low), float(difference + np.hypot(first[2] - first[0], second[0] - second[1]))
+    ends = [seen - end for end in held_out] if more_is_better else [end - seen for end in held_out]
+    return ends[0], min(ends[1:]), max(ends[1:])
 
 
 def _row(scores: TrialScores, trial: Mapping[str, Any]) -> dict[str, Any]:
@@ -204,8 +199,8 @@ def _row(scores: TrialScores, trial: Mapping[str, Any]) -> dict[str, Any]:
     row |= {column(side, name): value for side, figures in sides.items() for name, value in figures.items()}
     if all(sides.values()):
         name = scores.primary
-        seen, held_out = ((row[column(side, name)], *interval_of(row, side, name)) for side in SIDES)
-        found = optimism(seen, held_out, more_is_better=scores.objectives[name] == MAXIMIZE)
+        truth = row[column(HELD_OUT, name)], *interval_of(row, HELD_OUT, name)
+        found = optimism(row[column(SEARCH, name)], truth, more_is_better=scores.objectives[name] == MAXIMIZE)
         row |= dict(zip(OPTIMISM, found, strict=True))
     if sides[HELD_OUT]:
         limits = scores.search.constraints
@@ -218,6 +213,6 @@ def _figures(scores: TrialScores, trial_id: str, side: str) -> dict[str, float]:
     rows = scores.on(side, trial_id)
     if rows is None:
         return {}
-    tables = proportions.solved_rates(rows, [c.TRIAL_ID]), survival.times_to_solution(rows, SEED)
+    tables = proportions.solved_rates(rows, [c.TRIAL_ID]), survival.times_to_solution(rows)
     figures = {name: float(table[name].iloc[0]) for table in tables for name in FIGURES if name in table and len(table)}
     return figures | scores.scores(rows)

@@ -7,7 +7,7 @@ from bench.metrics import columns as c
 from bench.metrics.measures import ERRORS, TIMES, begun, measured
 from bench.model.outcome import Result
 from bench.stats.curves import ITERATION, curve_quantiles
-from bench.stats.proportions import wilson_interval
+from bench.stats.proportions import exact_interval
 
 Metrics = dict[str, float]
 Steps = dict[str, list[tuple[int, float]]]
@@ -43,7 +43,7 @@ def describe_trial(trainings: pd.DataFrame) -> tuple[Metrics, Steps]:
     metrics |= {str(result): float((trainings[c.OUTCOME] == result).sum()) for result in Result}
     if len(started):
         for name in (c.SOLVED, c.CORRECT):
-            low, high = wilson_interval(int(started[name].sum()), len(started))
+            low, high = exact_interval(int(started[name].sum()), len(started))
             metrics |= {f"{name}_rate": started[name].mean(), f"{name}_rate_low": low, f"{name}_rate_high": high}
         for name in (*ERRORS, *TIMES):
             found = np.quantile(measured(started, name), list(QUARTILES.values()), method="inverted_cdf")

@@ -1,7 +1,6 @@
 """Paired comparisons: trials that differ in one parameter only, and whose trainings start from the same weights.
 
-Shapes: T trainings, C trials, V of them that are matched, S their seeds, P pairs of them or parameters of trials,
-U units that are resampled.
+Shapes: T trainings, C trials, V of them that are matched, S their seeds, P pairs of them or parameters of trials.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,24 +14,22 @@ from numpy.typing import NDArray
 
 from bench.metrics import columns as c
 from bench.metrics.measures import begun, time_to_solution
-from bench.model.parameter_fields import Role
 from bench.model.trial import Trial
-from bench.stats.factor_levels import codes, levels, places_of, trials
+from bench.stats.factor_levels import DRAWN_BY, codes, levels, places_of, trials
 from bench.stats.paired_tests import (
     holm,
     mcnemar_p,
     paired_difference_interval,
+    pooled_difference,
     probability_of_improvement,
     seeds_needed,
 )
-from bench.stats.resampling import UNITS, draw_weights, percentile_interval, quotients, units
+from bench.stats.proportions import median_place, tail_at_once
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-# what the initial weights are drawn by: a seed says the same of two trials only where all of these are equal
-DRAWN_BY = Trial.names(Role.TASK, Role.INITIALIZATION)
 COMPARABLE = tuple(name for name in c.PARAMETERS if name not in DRAWN_BY)
 FEW = 4  # values: each is compared with each; of more, each with a reference
 
@@ -127,7 +124,6 @@ def _aligned(times: Sequence[tuple[Ints, Floats]]) -> tuple[Ints, Flags, Floats]
 
 
 SIGNIFICANT = 0.05
-AT_ONCE = 500  # pairs that are resampled at once: 8 MB
 
 PARAMETER, ONE, OTHER, ONE_ID, OTHER_ID, CONTEXT = "parameter", "one", "other", "one_id", "other_id", "context"
 PAIRS, BOTH, ONLY_ONE, ONLY_OTHER, NEITHER = "pairs", "both", "only_one", "only_other", "neither"
@@ -145,7 +141,7 @@ COLUMNS = [
 POOLED = [PARAMETER, ONE, OTHER, CONTEXTS, PAIRS, DIFFERENCE, DIFFERENCE_LOW, DIFFERENCE_HIGH, BETTER, WORSE]
 
 
-def comparisons(trainings: pd.DataFrame, names: Sequence[str], rng: np.random.Generator) -> pd.DataFrame:
+def comparisons(trainings: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """Return the comparison of each two trials that are equal but for one of the named parameters, over common seeds.
 
     That parameter leaves the initial weights alone. Each value is compared with each, or, where there are more than
@@ -153,19 +149,18 @@ def comparisons(trainings: pd.DataFrame, names: Sequence[str], rng: np.random.Ge
     other varying parameters.
 
     ``difference`` is the solved rate of one less that of the other, with the interval of Bonett & Price (2012).
-    ``ratio`` is the geometric mean over the ``ratio_pairs`` seeds that both solved of one's time to solution over the
-    other's (each of one iteration or more), with the expanded percentile bootstrap of its logarithm (Hesterberg 2015);
-    missing below two. ``improvement`` is the `probability_of_improvement`, that one solves earlier than the other: what
-    ended unsolved, diverged or failed is worst, so that two of them tie. ``p`` is McNemar's (1947), exact, and
+    ``ratio`` is the median over the ``ratio_pairs`` seeds that both solved of one's time to solution over the other's
+    (each of one iteration or more), with its exact interval; missing below six.
+    ``improvement`` is the `probability_of_improvement`, that one solves earlier than the other: what ended unsolved,
+    diverged or failed is worst, so that two of them tie. ``p`` is McNemar's (1947), exact, and
     ``p_holm`` adjusted for all rows (Holm 1979). ``seeds_needed`` is how many seeds that exact test, two-sided at 5 %
     and not adjusted, needs for 80 % power, the difference seen taken as true: infinite where there is none, and missing
     where fewer than 5 pairs are discordant. All intervals are of 95 %.
     """
-    parts = [part for part in map(_counted, matched_trials(trainings, names)) if len(part[0])]
+    parts = [part for part in map(_counted, matched_trials(trainings, names)) if len(part)]
     if not parts:
         return pd.DataFrame(columns=COLUMNS)
-    table = pd.concat([counted for counted, _ in parts], ignore_index=True)
-    table[RATIO], table[RATIO_LOW], table[RATIO_HIGH] = _ratios([sums for _, sums in parts], rng)
+    table = pd.concat(parts, ignore_index=True)
     counts = [table[name].to_numpy() for name in (PAIRS, ONLY_ONE, ONLY_OTHER)]
     table[DIFFERENCE] = (counts[1] - counts[2]) / counts[0]
     table[DIFFERENCE_LOW], table[DIFFERENCE_HIGH] = paired_difference_interval(counts[1], counts[2], counts[0])
@@ -175,13 +170,11 @@ def comparisons(trainings: pd.DataFrame, names: Sequence[str], rng: np.random.Ge
     return table.assign(**{P_HOLM: holm(table[P].to_numpy()), NEEDED: seeds_needed(*counts)})[COLUMNS]
 
 
-def pooled(
-    trainings: pd.DataFrame, names: Sequence[str], compared: pd.DataFrame, rng: np.random.Generator
-) -> pd.DataFrame:
+def pooled(trainings: pd.DataFrame, names: Sequence[str], compared: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each parameter and two of its values, over all contexts together; ``compared`` as above.
 
-    ``difference`` is the mean over all pairs of trainings of solved by one less solved by the other, with the expanded
-    percentile bootstrap (Hesterberg 2015) over seeds, resampled whole because contexts share them. ``better`` and
+    ``difference`` is the mean over all pairs of trainings of solved by one less solved by the other. Its interval is
+    that of `pooled_difference` over seeds, which contexts share; those of all rows hold at once. ``better`` and
     ``worse`` count the contexts in which one solves more, or fewer, with an adjusted p of at most 5 %.
     """
     if compared.empty:
@@ -190,14 +183,12 @@ def pooled(
     rows[CONTEXTS] = 1
     how = dict.fromkeys((CONTEXTS, PAIRS, BETTER, WORSE), "sum")
     table = rows.groupby([PARAMETER, ONE, OTHER], sort=False).agg(how).reset_index()
-    sums = _differences(trainings, names)
-    keys = list(zip(*(table[name] for name in (PARAMETER, ONE, OTHER)), strict=True))
-    difference_XU, count_XU = (np.stack([sums[key][place] for key in keys]) for place in (0, 1))
-    weights = draw_weights(difference_XU.shape[1], rng)
-    seeds_X = np.array([sums[key][2].sum() for key in keys])
-    low, high = percentile_interval(quotients(difference_XU @ weights, count_XU @ weights), seeds_X)
-    mean = quotients(difference_XU.sum(axis=1), count_XU.sum(axis=1))
-    return table.assign(**{DIFFERENCE: mean, DIFFERENCE_LOW: low, DIFFERENCE_HIGH: high})[POOLED]
+    sums, keys = _differences(trainings, names), [table[name] for name in (PARAMETER, ONE, OTHER)]
+    tail = tail_at_once(len(table))
+    each = (sums[key] for key in zip(*keys, strict=True))
+    found = [pooled_difference(plus, minus, pairs, tail=tail) for plus, minus, pairs in each]
+    columns = dict(zip((DIFFERENCE, DIFFERENCE_LOW, DIFFERENCE_HIGH), zip(*found, strict=True), strict=True))
+    return table.assign(**columns)[POOLED]
 
 
 def _significant(compared: pd.DataFrame, sign: int) -> pd.Series:
@@ -209,16 +200,13 @@ def _significant(compared: pd.DataFrame, sign: int) -> pd.Series:
 # ------------------------------------------------------------------ what pairs of trainings came to
 
 
-def _counted(matched: MatchedTrials) -> tuple[pd.DataFrame, Floats]:
-    """Return how the trainings of each pair of trials compare, and by unit what their ratios come from ``[2, P, U]``.
-
-    That is the sums of the logarithms of the ratios where both solved, and how many these are.
-    """
+def _counted(matched: MatchedTrials) -> pd.DataFrame:
+    """Return how the trainings of each pair of trials compare, a row per pair."""
     pairs_PS = matched.begun_VS[matched.first_P] & matched.begun_VS[matched.second_P]
     time_PS, other_time_PS = matched.time_VS[matched.first_P], matched.time_VS[matched.second_P]
     solved_PS, other_solved_PS = np.isfinite(time_PS) & pairs_PS, np.isfinite(other_time_PS) & pairs_PS
     both_PS = solved_PS & other_solved_PS
-    log_PS, other_log_PS = (np.log(np.where(both_PS, np.maximum(t, 1.0), 1.0)) for t in (time_PS, other_time_PS))
+    log_PS, other_log_PS = (np.log(np.where(both_PS, np.maximum(time, 1.0), 1.0)) for time in (time_PS, other_time_PS))
     counted = {
         PAIRS: pairs_PS,
         BOTH: both_PS,
@@ -231,45 +219,38 @@ def _counted(matched: MatchedTrials) -> tuple[pd.DataFrame, Floats]:
     }
     columns: dict[str, Any] = {name: flags_PS.sum(axis=1) for name, flags_PS in counted.items()}
     columns |= {PARAMETER: matched.parameter, CONTEXT: [matched.context] * len(pairs_PS)}
+    columns |= dict(zip((RATIO, RATIO_LOW, RATIO_HIGH), _ratios(log_PS - other_log_PS, both_PS), strict=True))
     for value, name, places in ((ONE, ONE_ID, matched.first_P), (OTHER, OTHER_ID, matched.second_P)):
         columns[value] = np.array([matched.levels[place] for place in places], dtype=object)
         columns[name] = [matched.ids[place] for place in places]
-    known_P = columns[PAIRS] > 0
-    sums = np.stack([units(log_PS - other_log_PS), units(both_PS.astype(np.float64))])
-    return pd.DataFrame(columns)[known_P], sums[:, known_P]
+    counts = pd.DataFrame(columns)
+    return counts[counts[PAIRS] > 0]
 
 
-def _ratios(parts: Sequence[Floats], rng: np.random.Generator) -> Floats:
-    """Return the geometric means of all ratios and the ends of their intervals ``[3, P]``, from sums ``[2, P, U]``.
-
-    Parts with as many units are resampled together: one product of matrices takes a twentieth of the time of a hundred
-    small ones, in which several cores wait for each other.
-    """
-    size_P = np.repeat([sums.shape[2] for sums in parts], [sums.shape[1] for sums in parts])
-    found = np.full((3, len(size_P)), np.nan)
-    for size in dict.fromkeys(size_P.tolist()):
-        weights = draw_weights(size, rng)
-        logs_PU, both_PU = np.concatenate([sums for sums in parts if sums.shape[2] == size], axis=1)
-        places = np.flatnonzero(size_P == size)
-        found[0, places] = quotients(logs_PU.sum(axis=1), both_PU.sum(axis=1))
-        for some in np.array_split(np.arange(len(places)), -(-len(places) // AT_ONCE)):
-            resampled = quotients(logs_PU[some] @ weights, both_PU[some] @ weights)
-            found[1:, places[some]] = percentile_interval(resampled, both_PU[some].sum(axis=1))
-    return np.asarray(np.exp(found))
+def _ratios(log_PS: Floats, both_PS: Flags) -> tuple[Floats, Floats, Floats]:
+    """Return median ratios ``[P]`` and their exact intervals' ends, from logarithms where both solved."""
+    ordered_PS, size_P = np.sort(np.where(both_PS, log_PS, np.inf), axis=1), both_PS.sum(axis=1)
+    place_P = median_place(size_P)
+    wanted_P4 = np.stack([(size_P - 1) // 2, size_P // 2, place_P, size_P - 1 - place_P], axis=1)
+    found_P4 = np.take_along_axis(ordered_PS, wanted_P4.clip(0, ordered_PS.shape[1] - 1), axis=1)
+    median_P = np.where(size_P > 0, found_P4[:, :2].mean(axis=1), np.nan)
+    low_P, high_P = np.where(place_P[:, None] >= 0, found_P4[:, 2:], np.nan).T
+    return np.exp(median_P), np.exp(low_P), np.exp(high_P)
 
 
 def _differences(trainings: pd.DataFrame, names: Sequence[str]) -> dict[tuple[str, Any, Any], Floats]:
-    """Return by parameter and two values, over all contexts and by unit: differences, pairs, and seeds ``[3, U]``."""
+    """Return by parameter and two values, over all contexts: pairs of each seed ``[3, S]``.
+
+    Those of which only one solved, those of which only the other did, and all.
+    """
     size = begun(trainings)[c.SEED].nunique()
     sums: dict[tuple[str, Any, Any], Floats] = {}
     for matched in matched_trials(trainings, names):
-        solved_VS = np.isfinite(matched.time_VS).astype(np.float64)
+        solved_VS = np.isfinite(matched.time_VS)
         for one, other in zip(matched.first_P.tolist(), matched.second_P.tolist(), strict=True):
             both_S = matched.begun_VS[one] & matched.begun_VS[other]
-            seeds, difference = matched.seeds_S[both_S], (solved_VS[one] - solved_VS[other])[both_S]
             key = (matched.parameter, matched.levels[one], matched.levels[other])
-            found = sums.setdefault(key, np.zeros((3, min(size, UNITS))))
-            for place, weight in enumerate((difference, None)):
-                found[place] += np.bincount(seeds % UNITS, weight, found.shape[1])
-            found[2] = np.maximum(found[2], np.bincount(seeds % UNITS, minlength=found.shape[1]))
+            found = sums.setdefault(key, np.zeros((3, size)))
+            only = solved_VS[one] & ~solved_VS[other], solved_VS[other] & ~solved_VS[one], True
+            found[:, matched.seeds_S[both_S]] += [(flags & both_S)[both_S] for flags in only]
     return sums

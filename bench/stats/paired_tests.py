@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binom, norm
 
-from bench.stats.proportions import CONFIDENCE, Z
+from bench.stats.proportions import CONFIDENCE, Z, effective_size, exact_interval
 
 Floats = NDArray[np.float64]
 
@@ -23,7 +23,9 @@ BELOW = 10  # seeds: the exact power is a saw, of which a tooth may come before 
 TAIL = 7  # standard deviations of the number of discordant pairs: beyond is less than rounding
 
 
-def paired_difference_interval(plus: ArrayLike, minus: ArrayLike, pairs: ArrayLike) -> tuple[Any, Any]:
+def paired_difference_interval(
+    plus: ArrayLike, minus: ArrayLike, pairs: ArrayLike, tail: float = (1 + CONFIDENCE) / 2
+) -> tuple[Any, Any]:
     """Return the ends of the 95 % interval of ``(plus - minus) / pairs``, in [-1, 1]; missing where there are no pairs.
 
     The adjusted Wald interval for a difference of paired proportions (Bonett & Price 2012), which adds a pair to either
@@ -32,10 +34,48 @@ def paired_difference_interval(plus: ArrayLike, minus: ArrayLike, pairs: ArrayLi
     plus, minus, pairs = (np.asarray(some, dtype=np.float64) for some in (plus, minus, pairs))
     for_first, for_second = (plus + 1) / (pairs + 2), (minus + 1) / (pairs + 2)
     difference = for_first - for_second
-    width = Z * np.sqrt((for_first + for_second - difference**2) / (pairs + 2))
+    width = norm.ppf(tail) * np.sqrt((for_first + for_second - difference**2) / (pairs + 2))
     ends = (np.clip(end, -1.0, 1.0) for end in (difference - width, difference + width))
     low, high = (np.where(pairs > 0, end, np.nan)[()] for end in ends)
     return low, high
+
+
+def pooled_difference(
+    plus_S: Floats, minus_S: Floats, pairs_S: Floats, *, tail: float = (1 + CONFIDENCE) / 2
+) -> tuple[float, float, float]:
+    """Return a mean difference over pairs that are clustered by seed ``[S]``, and the ends of its 95 % interval.
+
+    That of `paired_difference_interval`, for as many pairs as they are worth: see `effective_size`.
+    """
+    used_S = pairs_S > 0
+    plus_S, minus_S, pairs_S = plus_S[used_S], minus_S[used_S], pairs_S[used_S]
+    plus, minus, pairs = plus_S.sum(), minus_S.sum(), pairs_S.sum()
+    variance = (plus + minus) / pairs - ((plus - minus) / pairs) ** 2
+    worth = effective_size(plus_S - minus_S, pairs_S, variance, tail)
+    low, high = paired_difference_interval(plus / pairs * worth, minus / pairs * worth, worth, tail)
+    return float((plus - minus) / pairs), float(low), float(high)
+
+
+def mean_difference(difference_S: Floats, tail: float = (1 + CONFIDENCE) / 2) -> tuple[float, float, float]:
+    """Return a mean difference of shares ``[S]`` within pairs, each in [-1, 1], and the ends of its 95 % interval.
+
+    Each end by itself errs in 2.5 %, where the interval of `paired_difference_interval` errs in up to 7 % on one side:
+    what speaks for the first and what speaks for the second have exact intervals, which MOVER combines with their
+    correlation (Zou & Donner 2008; Newcombe 1998, method 10).
+    """
+    pairs = len(difference_S)
+    plus, minus = (float(np.clip(sign * difference_S, 0, None).sum()) for sign in (1, -1))
+    first, second = plus / pairs, minus / pairs
+    (low, high), (other_low, other_high) = (exact_interval(count, pairs, tail) for count in (plus, minus))
+    product = (1 - first) * (1 - second)
+    correlation = math.sqrt(first * second / product) if product > 0 else 0.0
+
+    def reach(one: float, other: float) -> float:
+        return math.sqrt(one**2 + other**2 + 2 * correlation * one * other)
+
+    difference = first - second
+    ends = difference - reach(first - low, other_high - second), difference + reach(high - first, second - other_low)
+    return difference, max(ends[0], -1.0), min(ends[1], 1.0)
 
 
 def probability_of_improvement(wins: ArrayLike, losses: ArrayLike, pairs: ArrayLike) -> tuple[Any, Any, Any]:

@@ -3,14 +3,14 @@
 Shapes: T trainings, S seeds.
 """
 
-import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm, t
+from scipy.stats import beta, binom, norm, t
 
 from bench.metrics import columns as c
 from bench.metrics.measures import begun
@@ -24,51 +24,66 @@ PLANNED, MISSING = "planned", "missing"
 OUTCOMES = [str(result) for result in Result]
 
 
-def wilson_interval(successes: ArrayLike, trainings: ArrayLike) -> tuple[Any, Any]:
-    """Return the ends of Wilson's 95 % score interval (Wilson 1927); 0 and 1 where there are no trainings.
+def exact_interval(successes: ArrayLike, trainings: ArrayLike, tail: float = TAIL) -> tuple[Any, Any]:
+    """Return the ends of the exact 95 % interval (Clopper & Pearson 1934); 0 and 1 where there are no trainings.
 
-    (p + z²/2n ± z √(p q / n + z²/4n²)) / (1 + z²/n), as Brown, Cai & DasGupta (2001, equation 4) write it.
+    At no rate does it cover the truth less often than it says, which near none and all no approximation does: Wilson's
+    covers 85 % there. Each end by itself is an exact bound that holds in 97.5 %, or in ``tail``. Counts may be broken,
+    as those of trainings that are worth fewer (Korn & Graubard 1998).
     """
-    count, size = (np.asarray(some, dtype=np.float64) for some in (successes, trainings))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share, shrink = count / size, 1 + Z**2 / size
-        middle = (share + Z**2 / (2 * size)) / shrink
-        half = Z * np.sqrt(share * (1 - share) / size + Z**2 / (4 * size**2)) / shrink
-        # the formula's ends are 0 and 1 for none and for all; rounding leaves them a hair beside
-        low = np.where(count == 0, 0.0, np.maximum(middle - half, 0.0))
-        high = np.where(count == size, 1.0, np.minimum(middle + half, 1.0))
+    count, size = np.broadcast_arrays(*(np.asarray(some, dtype=np.float64) for some in (successes, trainings)))
+    rest = size - count
+    with np.errstate(invalid="ignore"):  # of none, and of all, one end is where it is by definition
+        low = np.where(count > 0, beta.ppf(1 - tail, count, rest + 1), 0.0)
+        high = np.where(rest > 0, beta.ppf(tail, count + 1, rest), 1.0)
     return low[()], high[()]
 
 
-def half_width(successes: ArrayLike, trainings: ArrayLike) -> Any:
-    """Return half the width of Wilson's 95 % interval; 1/2 where there are no trainings."""
-    low, high = wilson_interval(successes, trainings)
-    return (high - low) / 2
+def median_place(size: ArrayLike, tail: float = TAIL) -> Any:
+    """Return the place, from either end, of the ordered values that hold the median in at least 95 %; or -1.
 
-
-def seeds_for_half_width(rate: float, half_width: float) -> int:
-    """Return the fewest trainings whose Wilson 95 % interval is no wider than ± ``half_width`` at that solved rate.
-
-    Wilson's half-width, z √(n p q + z²/4) / (n + z²) (Wilson 1927), set to h and solved for n:
-    n = z² (p q - 2h² + √((p q)² + h² (1 - 4 p q))) / 2h². Raises ValueError for a rate or a half-width that cannot be.
+    Whatever their distribution is (Thompson 1936). Of fewer than six there are no such values. ``tail`` is the
+    probability on either side of an end, for other intervals than 95 %.
     """
-    if not (0 <= rate <= 1 and half_width > 0):
-        raise ValueError(f"rate {rate!r} and half-width {half_width!r} are not allowed; choose 0 to 1, and above 0")
-    uneven, h2 = rate * (1 - rate), half_width**2
-    root = math.sqrt(uneven**2 + h2 * (1 - 4 * uneven))
-    trainings = Z**2 * (uneven - 2 * h2 + root) / (2 * h2)
-    return max(1, math.ceil(trainings * (1 - 1e-12)))  # a whole number may come out a hair above itself
+    return binom.ppf(1 - tail, size, 0.5).astype(np.int64)[()] - 1
 
 
-def solved_rates(trainings: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """Return the solved rate of every group of trainings with Wilson's interval.
+def tail_at_once(intervals: int) -> float:
+    """Return the probability beside each end with which so many intervals hold all at once in 95 % (Bonferroni).
+
+    So does whichever of them is picked afterwards.
+    """
+    return 1 - (1 - TAIL) / max(intervals, 1)
+
+
+def half_width(successes: ArrayLike, trainings: ArrayLike) -> Any:
+    """Return ± what the exact 95 % interval lies within, around the share; 1 where there are no trainings."""
+    count, size = np.broadcast_arrays(*(np.asarray(some, dtype=np.float64) for some in (successes, trainings)))
+    low, high = exact_interval(count, size)
+    share = count / np.maximum(size, 1)
+    return np.maximum(share - low, high - share)[()]
+
+
+def seeds_for_half_width(rate: float, width: float) -> int:
+    """Return the fewest trainings whose exact 95 % interval lies within ± ``width`` of that solved rate.
+
+    Found by bisection: it never takes more than 4 / h². Raises ValueError for a rate or a width that cannot be.
+    """
+    if not (0 <= rate <= 1 and width > 0):
+        raise ValueError(f"rate {rate!r} and half-width {width!r} are not allowed; choose 0 to 1, and above 0")
+    sizes = range(1, int(4 / width**2) + 2)
+    return sizes[bisect_left(sizes, True, key=lambda size: bool(half_width(rate * size, size) <= width))]
+
+
+def solved_rates(trainings: pd.DataFrame, by: Sequence[str], *, at_once: bool = False) -> pd.DataFrame:
+    """Return the solved rate of every group of trainings with its exact interval, of all groups ``at_once`` if asked.
 
     Diverged and failed trainings count as not solved; unsupported ones were never begun and do not count.
     """
     started = begun(trainings[[c.OUTCOME, *by, c.SOLVED]])
     groups = started.groupby(list(by), sort=False, observed=True)[c.SOLVED].agg(["size", "sum"])
     size, solved = groups["size"], groups["sum"]
-    low, high = wilson_interval(solved, size)
+    low, high = exact_interval(solved, size, tail_at_once(len(size)) if at_once else TAIL)
     rates = pd.DataFrame({COUNT: size, c.SOLVED: solved, RATE: solved / size, LOW: low, HIGH: high}).reset_index()
     # categories that no group has would stand in a figure's legend
     return rates.astype({name: rates[name].cat.categories.dtype for name in rates.select_dtypes("category")})
@@ -77,7 +92,7 @@ def solved_rates(trainings: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
 def clustered_rate(trainings: pd.DataFrame) -> tuple[float, float, float]:
     """Return the solved rate of several trials together, and its 95 % interval over the seeds that they share.
 
-    See `clustered_interval`; of one trial it is Wilson's. Missing where nothing was begun.
+    See `clustered_interval`; of one trial it is exact. Missing where nothing was begun.
     """
     started = begun(trainings[[c.OUTCOME, c.SEED, c.SOLVED]])
     if started.empty:
@@ -86,43 +101,40 @@ def clustered_rate(trainings: pd.DataFrame) -> tuple[float, float, float]:
     return float(started[c.SOLVED].mean()), *clustered_interval(clusters["sum"], clusters["size"])
 
 
-def clustered_interval(counts_S: ArrayLike, totals_S: ArrayLike) -> tuple[float, float]:
+def clustered_interval(counts_S: ArrayLike, totals_S: ArrayLike, tail: float = TAIL) -> tuple[float, float]:
     """Return the ends of the 95 % interval of a share of trainings that are clustered by seed; 0 and 1 of nothing.
 
-    Trials share their seeds, so that seeds are drawn and not trainings. The interval of Agresti & Coull (1998),
-    p' ± z √(p' q' / n') with n' = n + z² and p' = (x + z²/2) / n', for as many trainings n as they are worth, by
-    `effective_size`, as Dean & Pagano (2015) have it for surveys: its middle is that of Wilson's, which near none and
-    all is too short (91 % at 0.995 of 100). Where each seed trained once there is nothing to share, and it is Wilson's.
-    Events of less than 1 % that come in bursts by seed are held too seldom.
+    Trials share their seeds, so that seeds are drawn and not trainings: the exact interval of as many trainings as
+    they are worth (Korn & Graubard 1998), by `effective_size`. Where each seed trained once it is that of all.
     """
     counts_S, totals_S = (np.asarray(some, dtype=np.float64) for some in (counts_S, totals_S))
     count, size = counts_S.sum(), totals_S.sum()
-    if (totals_S <= 1).all():
-        low, high = wilson_interval(count, size)
-        return float(low), float(high)
-    worth = effective_size(counts_S[totals_S > 0], totals_S[totals_S > 0])
-    padded = worth + Z**2
-    middle = (count / size * worth + Z**2 / 2) / padded
-    half = Z * np.sqrt(middle * (1 - middle) / padded)
-    # the ends are 0 and 1 for none and for all; rounding may leave them a hair beside
-    return float(max(middle - half, 0.0)) if count else 0.0, float(min(middle + half, 1.0)) if count < size else 1.0
+    used_S = totals_S > 0
+    share = count / size if size else 0.0
+    is_single = (totals_S <= 1).all()
+    worth = size if is_single else effective_size(counts_S[used_S], totals_S[used_S], share * (1 - share), tail)
+    low, high = exact_interval(share * worth, worth, tail)
+    return float(low), float(high)
 
 
-def effective_size(counts_S: NDArray[np.float64], totals_S: NDArray[np.float64]) -> float:
-    """Return the effective sample size of trainings that are clustered by seed: their number over the design effect.
+def effective_size(
+    sums_S: NDArray[np.float64], totals_S: NDArray[np.float64], variance: float, tail: float = TAIL
+) -> float:
+    """Return the effective sample size of values that are clustered by seed: their number over the design effect.
 
-    The design effect (Kish 1965) is the variance of the ratio estimator of a cluster sample (Cochran 1977, section
-    9A.1) over that of a binomial share; Student's t pays for its estimate (Korn & Graubard 1998). It is worth at most
-    all trainings, and at least the seeds alone, as where trials all do the same: n² / Σ m² of them, Kish's number for
-    seeds with unequally many trainings m. That is taken where none or all count, and nothing can be estimated.
+    Of each seed their sum and how many there are; ``variance`` is that of a single value. The design effect (Kish 1965)
+    is the variance of the ratio estimator of a cluster sample (Cochran 1977, section 9A.1) over that of as many
+    independent ones; Student's t pays for its estimate (Korn & Graubard 1998). They are worth at most all values, and
+    at least the seeds alone, as where trials all do the same: n² / Σ m² of them, Kish's number for seeds with unequally
+    many values m. That is taken where they do not vary, and nothing can be estimated.
     """
     size, seeds = totals_S.sum(), len(totals_S)
-    rate, fewest = counts_S.sum() / size, size**2 / (totals_S**2).sum()
-    if rate in (0, 1) or seeds < 2:
+    mean, fewest = sums_S.sum() / size, size**2 / (totals_S**2).sum()
+    if variance <= 0 or seeds < 2:
         return float(fewest)
-    variance = ((counts_S - rate * totals_S) ** 2).sum() * seeds / (seeds - 1) / size**2
-    single = rate * (1 - rate) * (Z / t.ppf(TAIL, seeds - 1)) ** 2
-    return float(np.clip(single / variance, fewest, size)) if variance * size > single else float(size)
+    clustered = ((sums_S - mean * totals_S) ** 2).sum() * seeds / (seeds - 1) / size**2
+    single = variance * (norm.ppf(tail) / t.ppf(tail, seeds - 1)) ** 2
+    return float(np.clip(single / clustered, fewest, size)) if clustered * size > single else float(size)
 
 
 def outcome_ledger(trainings: pd.DataFrame) -> pd.DataFrame:

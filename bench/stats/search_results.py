@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import mannwhitneyu, ttest_ind
+from scipy.stats import mannwhitneyu, t, ttest_ind
 
 from bench.config.plan import Plan
 from bench.config.search_config import Reference
@@ -20,7 +20,7 @@ from bench.config.search_space import Dimension, Range
 from bench.metrics import columns as c
 from bench.metrics.objectives import MAXIMIZE, MEDIAN_MSE, SOLVED_RATE, objective
 from bench.model.labels import word
-from bench.stats.grid_analysis import DIGITS, SEED
+from bench.stats.grid_analysis import DIGITS
 from bench.stats.holdout import (
     COMPLETE,
     FEASIBLE,
@@ -39,8 +39,7 @@ from bench.stats.holdout import (
     held_out_table,
     pareto_front,
 )
-from bench.stats.proportions import CONFIDENCE, HIGH, LOW
-from bench.stats.resampling import draw_weights, percentile_interval
+from bench.stats.proportions import CONFIDENCE, HIGH, LOW, TAIL
 
 BEST, LABEL = "best", "label"
 OBJECTIVE, EVALUATOR, PARAMETER, IMPORTANCE = "objective", "evaluator", "parameter", "importance"
@@ -219,8 +218,8 @@ class SearchResults(TrialScores):
     def running(self) -> pd.DataFrame:
         """The mean best so far of each sampler by the number of the proposal, over the studies that ended.
 
-        With the expanded 95 % percentile bootstrap over repeats (Efron 1979; Hesterberg 2015), at each number by
-        itself; missing below two repeats, and where some study has no feasible trial yet.
+        With Student's 95 % interval over repeats, at each number by itself; missing below two repeats, and where some
+        study has no feasible trial yet.
         """
         ended = self.studies[self.studies[ENDED].astype(bool)]
         parts = [pd.DataFrame(columns=RUNNING)]
@@ -229,10 +228,11 @@ class SearchResults(TrialScores):
             best = [best_so_far(table, self.primary, self.objectives[self.primary]) for table in tables]
             best_NR = np.stack(best, axis=1)
             best_NR = np.where(np.isfinite(best_NR), best_NR, np.nan)
-            weights_RB = draw_weights(len(tables), np.random.default_rng(SEED))
-            low, high = percentile_interval(best_NR @ weights_RB / len(tables), len(tables))
-            columns = {SAMPLER: str(sampler), NUMBER: tables[0][NUMBER].to_numpy(), MEAN: best_NR.mean(axis=1)}
-            parts.append(pd.DataFrame({**columns, LOW: low, HIGH: high}))
+            mean_N, half_N = best_NR.mean(axis=1), np.full(len(best_NR), np.nan)
+            if len(tables) > 1:
+                half_N = t.ppf(TAIL, len(tables) - 1) * best_NR.std(axis=1, ddof=1) / np.sqrt(len(tables))
+            columns = {SAMPLER: str(sampler), NUMBER: tables[0][NUMBER].to_numpy(), MEAN: mean_N}
+            parts.append(pd.DataFrame({**columns, LOW: mean_N - half_N, HIGH: mean_N + half_N}))
         return pd.concat(parts[1:] or parts, ignore_index=True)
 
     @cached_property

@@ -1,7 +1,7 @@
 """Sensitivity analysis: how much of the spread between trainings each parameter makes, and how much the seed.
 
 Shapes: C trials (in a grid, all combinations of the parameters' levels), P parameters, F features, S seeds, U units of
-seeds, B samples of them, E trees.
+seeds, B samples of them, G classes of trials whose starts are the same, L levels of a parameter, E trees.
 """
 
 from collections.abc import Sequence
@@ -13,21 +13,24 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.metrics import columns as c
-from bench.metrics.measures import LOG_MSE, SOLVED, SOLVED_SHARE, begun, measured
+from bench.metrics.measures import LOG_MSE, SOLVED_SHARE, begun, measured
 from bench.model.network import read_hidden
-from bench.stats.factor_levels import codes, levels, places_of, trials
-from bench.stats.proportions import COUNT, HIGH, LOW, wilson_interval
-from bench.stats.resampling import UNITS, draw_weights, jackknife_interval, percentile_interval, quotients, units
+from bench.stats.factor_levels import codes, levels, places_of, start_classes, trials
+from bench.stats.jackknife import jackknife_interval, quotients, units
+from bench.stats.proportions import COUNT, HIGH, LOW, clustered_interval, tail_at_once
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
-TERM, KIND, OF, SHARE = "term", "kind", "parameters", "share"
+TERM, KIND, OF, SHARE, P = "term", "kind", "parameters", "share", "p"
 MAIN, INTERACTION, SEED_KIND = "main", "interaction", "seed"
 TIMES = " × "
 HIGHER, SEED_ALONE, SEED_LUCK = "higher interactions", "seed", "seed × parameters"
 PARAMETER, VALUE, MEAN, TRIALS = "parameter", "value", "mean", "trials"
 MEASURE, IMPORTANCE, R2 = "measure", "importance", "r2"
-SHARES = [TERM, KIND, OF, SHARE, LOW, HIGH]
+SHUFFLES = 199
+FEWEST_SHUFFLED, MOST_SHUFFLED = 50, 20_000_000  # seeds of a trial; values in all
+SHARES = [TERM, KIND, OF, SHARE, LOW, HIGH, P]
 EFFECTS = [PARAMETER, VALUE, MEAN, LOW, HIGH, COUNT, TRIALS]
 IMPORTANCES = [MEASURE, PARAMETER, IMPORTANCE, LOW, HIGH, R2]
 
@@ -53,8 +56,14 @@ def variance_shares(trainings: pd.DataFrame, names: Sequence[str], measure: str)
     """Return the decomposition of the variance of a balanced grid, the seed being one more crossed factor.
 
     The factorial analysis of variance (Fisher 1925), which on a full grid is the functional one (Hoeffding 1948;
-    Hutter et al. 2014), exact, by inclusion and exclusion of means: a row per parameter, per two of them, one for all
-    higher interactions, one for the seed by itself, and one for its interactions with parameters. They add up to 1.
+    Hutter et al. 2014), by inclusion and exclusion of means: a row per parameter, per two of them, one for all higher
+    interactions, one for the seed by itself, and one for its interplay with parameters. They add up to 1.
+
+    A seed is the same start only in trials whose initial weights it draws alike, see `start_classes`. Its own share is
+    the variance component of a start among such trials (Searle, Casella & McCulloch 1992): (MS_seed - MS_rest) / C,
+    which is 0 on average where luck in one trial says nothing of luck in another; ``p`` is the probability of as large
+    a one then, by shuffling the seeds within trials. It is missing where no two trials share their starts.
+
     ``measure`` is one of `measured` that is finite. The 95 % interval is the jackknife's over seeds, see
     `jackknife_interval`, widened to the share itself where, of a very small one, it misses it; missing for one seed.
     Where all trainings are the same, there are no rows. Raises ValueError for a grid that `is_balanced` denies.
@@ -70,7 +79,12 @@ def variance_shares(trainings: pd.DataFrame, names: Sequence[str], measure: str)
     values_CS = (values_CS - values_CS.mean()) / values_CS.std()
     shape = tuple(len(levels(table, name)) for name in names)
     rows = pd.DataFrame(_terms(names), columns=[TERM, KIND, OF])
-    return pd.concat([rows, pd.DataFrame(_shares(values_CS, shape))], axis=1)
+    class_C = start_classes(trainings, table)
+    found = pd.concat([rows, pd.DataFrame(_shares(values_CS, shape, class_C))], axis=1)
+    found[P] = np.where(found[TERM] == SEED_ALONE, _shuffled_p(values_CS, class_C), np.nan)
+    if np.isnan(found[P]).all():
+        found.loc[found[TERM] == SEED_ALONE, [SHARE, LOW, HIGH]] = np.nan
+    return found
 
 
 def _by_seed(trainings: pd.DataFrame, table: pd.DataFrame, values: Floats) -> Floats:
@@ -87,35 +101,80 @@ def _terms(names: Sequence[str]) -> list[tuple[str, str, tuple[str, ...]]]:
     return [*rows, (SEED_ALONE, SEED_KIND, ()), (SEED_LUCK, SEED_KIND, tuple(names))]
 
 
-def _shares(values_CS: Floats, shape: tuple[int, ...]) -> dict[str, Floats]:
+def _shares(values_CS: Floats, shape: tuple[int, ...], class_C: Ints) -> dict[str, Floats]:
     """Return each term's share with its interval: functions of sums over seeds, which the jackknife leaves out."""
-    seed_mean_S = values_CS.mean(axis=0)
-    count_S = np.ones(values_CS.shape[1])
-    sums = units(np.vstack([values_CS, (values_CS**2).mean(axis=0), seed_mean_S**2, count_S]))
+    seed_mean_GS = _class_means(values_CS, class_C)
+    sums = units(np.vstack([values_CS, values_CS**2, seed_mean_GS**2, np.ones(values_CS.shape[1])]))
     total = sums.sum(axis=1, keepdims=True)
-    share = _components(total, shape)[:, 0]
-    left_out = _components(total - sums, shape) if sums.shape[1] > 1 else share[:, None]
+    size_G = np.bincount(class_C)
+    share = _components(total, shape, class_C, size_G)[:, 0]
+    several = sums.shape[1] > 1
+    left_out = _components(total - sums, shape, class_C, size_G) if several else share[:, None]
     low, high = jackknife_interval(share, left_out)
     return {SHARE: share, LOW: np.minimum(low, share), HIGH: np.maximum(high, share)}
 
 
-def _components(sums_XB: Floats, shape: tuple[int, ...]) -> Floats:
-    """Return the terms' shares ``[terms, B]`` from sums over seeds: of cells, of squares, of the seeds' squared means.
+def _class_means(values_CS: Floats, class_C: Ints) -> Floats:
+    """Return the mean ``[G, S]`` over the trials of each class."""
+    sums_GS = np.zeros((class_C.max() + 1, values_CS.shape[1]))
+    np.add.at(sums_GS, class_C, values_CS)
+    return sums_GS / np.bincount(class_C)[:, None]
 
-    Components of the variance: that of means over all other factors, less that of the terms within.
+
+def _components(sums_XB: Floats, shape: tuple[int, ...], class_C: Ints, size_G: Ints) -> Floats:
+    """Return the terms' shares ``[terms, B]`` from sums over seeds: of cells, of their squares, of squared means.
+
+    Components of the variance of the cells' means: that of means over all other factors, less that of the terms within.
+    The means whose squares are given are those of each seed over a class of trials that share their starts.
     """
-    *means, square, seed_square = np.split(sums_XB[:-1] / sums_XB[-1], [-2, -1])
-    cell = means[0].reshape(*shape, -1)
+    trials = len(class_C)
+    mean_CB, square_CB, seed_square_GB = np.split(sums_XB[:-1] / sums_XB[-1], [trials, 2 * trials])
+    cell = mean_CB.reshape(*shape, -1)
     alone = {(axis,): _spread(cell, (axis,)) for axis in range(len(shape))}
     two = {
         pair: _spread(cell, pair) - sum(alone[axis,] for axis in pair) for pair in combinations(range(len(shape)), 2)
     }
-    between, grand_square = _spread(cell, tuple(range(len(shape)))), means[0].mean(axis=0) ** 2
-    total, seed = square[0] - grand_square, seed_square[0] - grand_square
+    between = _spread(cell, tuple(range(len(shape))))
     higher = [between - sum(alone.values()) - sum(two.values())] if len(shape) > 2 else []
-    parts = np.stack([*alone.values(), *two.values(), *higher, seed, total - between - seed])
+    within_CB = square_CB - mean_CB**2
+    own, within = _own_component(within_CB, seed_square_GB - _class_means(mean_CB, class_C) ** 2, class_C, size_G)
+    parts = np.stack([*alone.values(), *two.values(), *higher, own, within - own])
     parts = np.maximum(parts, 0)  # rounding leaves what is zero a hair below
     return quotients(parts, parts.sum(axis=0))
+
+
+def _own_component(within_CB: Floats, seed_GB: Floats, class_C: Ints, size_G: Ints) -> tuple[Floats, Floats]:
+    """Return the variance component of a start, and all variance within trials, both ``[B]``, means over trials.
+
+    From variances over seeds, of each trial and of the means of each class, for which seeds count the same.
+    """
+    within_GB = np.zeros(seed_GB.shape)
+    np.add.at(within_GB, class_C, within_CB)
+    size_G1 = size_G[:, None]
+    rest_GB = (within_GB - size_G1 * seed_GB) / np.maximum(size_G1 - 1, 1)
+    own_GB = np.where(size_G1 > 1, np.maximum(seed_GB - rest_GB / size_G1, 0), 0)
+    return (own_GB * size_G1).sum(axis=0) / size_G.sum(), within_CB.mean(axis=0)
+
+
+def _shuffled_p(values_CS: Floats, class_C: Ints) -> float:
+    """Return how probable as large an own component of the starts is by chance alone; NaN where none are shared."""
+    size_G, seeds = np.bincount(class_C), values_CS.shape[1]
+    shared_C = size_G[class_C] > 1
+    if not shared_C.any() or seeds < 2:
+        return np.nan
+    used = min(seeds, max(FEWEST_SHUFFLED, MOST_SHUFFLED // (SHUFFLES * len(class_C))))
+    values_CS = values_CS[shared_C, :used]
+    _, class_C = np.unique(class_C[shared_C], return_inverse=True)
+    size_G = np.bincount(class_C)
+
+    def seed_variance(values_CS: Floats) -> float:
+        # what is within trials is the same however they are shuffled
+        return float(_class_means(values_CS, class_C).var(axis=1) @ size_G**2)
+
+    rng = np.random.default_rng(0)
+    found = seed_variance(values_CS)
+    as_large = sum(seed_variance(rng.permuted(values_CS, axis=1)) >= found * (1 - 1e-12) for _ in range(SHUFFLES))
+    return (1 + as_large) / (1 + SHUFFLES)
 
 
 def _spread(cell: Floats, axes: tuple[int, ...]) -> Any:
@@ -127,43 +186,27 @@ def _spread(cell: Floats, axes: tuple[int, ...]) -> Any:
 # ------------------------------------------------------------------ means by value
 
 
-def main_effects(trainings: pd.DataFrame, names: Sequence[str], measure: str, rng: np.random.Generator) -> pd.DataFrame:
-    """Return the main effects: for each parameter and value the mean of a measure over all its trainings.
+def main_effects(trainings: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Return the main effects: for each parameter and value the solved rate over all its trainings.
 
-    Its 95 % interval is the expanded percentile bootstrap (Hesterberg 2015) over seeds, resampled whole because trials
-    share them; missing for one seed. Of none or all solved it is Wilson's (1927), of as many as there are seeds.
+    With its interval over the seeds that trials share, see `clustered_interval`, which all hold at once.
     """
     started = begun(trainings)
-    if started.empty or not names:
-        return pd.DataFrame(columns=EFFECTS)
     table = trials(started, names)
-    known, seed = np.unique(started[c.SEED].to_numpy(), return_inverse=True)
-    trial = places_of(started, table)
-    sums = [
-        _sums(codes(table, [name])[trial, 0], seed, measured(started, measure), len(levels(table, name)))
-        for name in names
-    ]
-    total_XU, count_XU, seeds_X = (np.concatenate(some) for some in zip(*sums, strict=True))
-    weights = draw_weights(min(len(known), UNITS), rng)
-    low, high = percentile_interval(quotients(total_XU @ weights, count_XU @ weights), seeds_X)
-    means = quotients(total_XU.sum(axis=1), count_XU.sum(axis=1))
-    if measure == SOLVED:  # no resample of none or of all has another rate
-        sure = np.isin(means, (0, 1))
-        low[sure], high[sure] = wilson_interval(means[sure] * seeds_X[sure], seeds_X[sure])
-    rows = [(name, value, int((table[name] == value).sum())) for name in names for value in levels(table, name)]
-    effects = pd.DataFrame(rows, columns=[PARAMETER, VALUE, TRIALS]).astype({VALUE: object})
-    counts = count_XU.sum(axis=1).astype(np.int64)
-    return effects.assign(**{MEAN: means, LOW: low, HIGH: high, COUNT: counts})[EFFECTS]
-
-
-def _sums(level: NDArray[np.int64], seed: NDArray[np.intp], values: Floats, size: int) -> tuple[Any, ...]:
-    """Return sums and counts ``[levels, U]`` by unit of resampling, and how many seeds each level has."""
-    place = level * UNITS + seed % UNITS  # as `units` deals seeds out
-    shape = (size, UNITS)
-    total, count = (np.bincount(place, weights, size * UNITS).reshape(shape) for weights in (values, None))
-    used = min(int(seed.max()) + 1, UNITS)
-    pairs = pd.DataFrame({PARAMETER: level, c.SEED: seed}).drop_duplicates()
-    return total[:, :used], count[:, :used].astype(np.float64), np.bincount(pairs[PARAMETER], minlength=size)
+    trial_T, solved_T = places_of(started, table), started[c.SOLVED].to_numpy(dtype=np.float64)
+    seeds, seed_T = np.unique(started[c.SEED].to_numpy(), return_inverse=True)
+    rows = []
+    tail = tail_at_once(sum(table[name].nunique() for name in names))
+    for name in names:
+        values, codes_C = levels(table, name), codes(table, [name])[:, 0]
+        place_T, shape = codes_C[trial_T] * len(seeds) + seed_T, (len(values), len(seeds))
+        total_LS = np.bincount(place_T, minlength=len(values) * len(seeds)).reshape(shape)
+        solved_LS = np.bincount(place_T, solved_T, len(values) * len(seeds)).reshape(shape)
+        for value, solved_S, total_S, count in zip(values, solved_LS, total_LS, np.bincount(codes_C), strict=True):
+            ends = clustered_interval(solved_S, total_S, tail)
+            rows.append((name, value, solved_S.sum() / total_S.sum(), *ends, total_S.sum(), count))
+    types = {VALUE: object, MEAN: np.float64, LOW: np.float64, HIGH: np.float64, COUNT: np.int64, TRIALS: np.int64}
+    return pd.DataFrame(rows, columns=EFFECTS).astype(types)
 
 
 # ------------------------------------------------------------------ where trials are no full grid

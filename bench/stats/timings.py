@@ -5,12 +5,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import bootstrap
 
 from bench.metrics import columns as c
 from bench.model.timing import WARM_UP
 from bench.stats.agreement import AGREES, DIFFERENCE, REST, agreement_of, sides
-from bench.stats.proportions import CONFIDENCE
+from bench.stats.proportions import median_place
 
 Floats = NDArray[np.float64]
 STEADY = 0.10  # a spread over 10 % of the median is flagged, as pyperf does
@@ -24,8 +23,6 @@ REFERENCE, AGREED, DISAGREES, NOT_COMPARED, NO_REFERENCE, DISTURBED = (
 SHARED, PAIRED = "shared", "paired"
 OWN_CORE = 0.9  # of its wall time a process on a core of its own works at least so much
 LOOP = "numpy"  # the side whose speed is the reference
-RESAMPLES = 9_999
-FEWEST = 6  # values: the bootstrap interval of a median of fewer is their whole range
 BY = [c.TRIAL_ID, c.TOGETHER]
 
 
@@ -44,7 +41,7 @@ def iteration_times(trainings: pd.DataFrame) -> pd.DataFrame:
     return times.reset_index()
 
 
-def timing_table(samples: pd.DataFrame, agreed: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+def timing_table(samples: pd.DataFrame, agreed: pd.DataFrame) -> pd.DataFrame:
     """Return a row per trial and number of trainings side by side, with its speed-up if its trainings agree.
 
     Latency is in microseconds for the whole batch to advance by one iteration: median, quartiles and 99th percentile
@@ -58,7 +55,7 @@ def timing_table(samples: pd.DataFrame, agreed: pd.DataFrame, seed: int = 0) -> 
     if table.empty:
         return table
     table[SIDE] = sides(table)
-    gains = [_speedup(row, table, rounds, agreed, seed) for row in table.to_dict("records")]
+    gains = [_speedup(row, table, rounds, agreed) for row in table.to_dict("records")]
     return pd.concat([table, pd.DataFrame(gains)], axis=1)
 
 
@@ -80,7 +77,7 @@ def _row(rounds: pd.DataFrame) -> dict[Any, Any]:
     }
 
 
-def _speedup(row: dict[Any, Any], table: pd.DataFrame, rounds: pd.DataFrame, agreed: pd.DataFrame, seed: int) -> Any:
+def _speedup(row: dict[Any, Any], table: pd.DataFrame, rounds: pd.DataFrame, agreed: pd.DataFrame) -> Any:
     """Return whether a row may be compared with the numpy loop, and how much faster it is if it may.
 
     The loop trains one network after the other, so that the nearest number of trainings will do.
@@ -97,7 +94,7 @@ def _speedup(row: dict[Any, Any], table: pd.DataFrame, rounds: pd.DataFrame, agr
     if row[SHARED] or near[SHARED]:
         return {VERDICT: DISTURBED, **nothing, DIFFERENCE: found[DIFFERENCE]}
     ratios = (_by_round(rounds, near) / _by_round(rounds, row)).dropna().to_numpy()
-    middle, low, high = median_interval(ratios, np.random.default_rng(seed))
+    middle, low, high = median_interval(ratios)
     return {
         VERDICT: AGREED,
         DIFFERENCE: found[DIFFERENCE],
@@ -115,15 +112,13 @@ def _by_round(rounds: pd.DataFrame, row: Any) -> pd.Series:
     return by_round
 
 
-def median_interval(values: Floats, rng: np.random.Generator) -> tuple[float, float, float]:
-    """Return the median and its 95 % bootstrap percentile interval (Efron 1979), over rounds that are resampled whole.
+def median_interval(values: Floats) -> tuple[float, float, float]:
+    """Return the median and the exact ends of its 95 % interval, by `median_place`; missing below six values.
 
-    The percentile interval rather than BCa, whose acceleration is not defined for a median of few values. The ends
-    are missing where there is one value only, and the median too where there is none.
+    The median is missing too where there is no value.
     """
-    if len(values) < 2:
-        return float(values[0]) if len(values) else np.nan, np.nan, np.nan
-    found = bootstrap(
-        (values,), np.median, confidence_level=CONFIDENCE, n_resamples=RESAMPLES, method="percentile", rng=rng
-    ).confidence_interval
-    return float(np.median(values)), float(found.low), float(found.high)
+    if not len(values):
+        return np.nan, np.nan, np.nan
+    ordered, place = np.sort(values), int(median_place(len(values)))
+    low, high = (ordered[place], ordered[-1 - place]) if place >= 0 else (np.nan, np.nan)
+    return float(np.median(values)), float(low), float(high)

@@ -38,6 +38,7 @@ STUDY_TAG, STORAGE_TAG = "optuna.study", "optuna.storage"
 FINISHED = "FINISHED"
 # artifacts of a sweep
 SHARDS, TIMINGS, COLD_STARTS, RUNS, SEARCH = "shards", "timings", "cold_starts.json", "runs.json", "search.json"
+BUDGET_CHECK = "budget_check.json"
 JOURNAL = "optuna.journal"  # beside the store
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")  # that MLflow knows
 REACH_TIMEOUT_S = 5.0

@@ -139,7 +139,8 @@ class StoredSweep:
     """Sweep that was read back: what was planned, where it ran, and its trainings so far.
 
     ``runs`` are the ids of the trials' runs in MLflow, by trial id, in the experiment ``experiment_id``.
-    ``searched`` is what a search kept when it ended: importances, and where its seconds went.
+    ``searched`` is what a search kept when it ended: importances, and where its seconds went. ``checked`` are stuck
+    trainings that were trained ten times as long.
     """
 
     info: SweepInfo
@@ -152,6 +153,7 @@ class StoredSweep:
     experiment_id: str
     runs: dict[str, str]
     searched: dict[str, Any] | None
+    checked: list[dict[str, Any]]
 
 
 def sweeps(store: Store) -> list[SweepInfo]:
@@ -206,6 +208,7 @@ def read_sweep(
         experiment_id=str(run.info.experiment_id),
         runs=_runs(store, sweep, experiment),
         searched=_json_or(None, store, sweep, names.SEARCH),
+        checked=_json_or([], store, sweep, names.BUDGET_CHECK),
     )
 
 
@@ -271,11 +274,13 @@ def exported(trainings: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_export(data: pd.DataFrame, path: Path) -> None:
-    """Write exported trainings to a .parquet or .csv file, and make its folder."""
+    """Write a frame to a .parquet or .csv file, lists as JSON, and make its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".csv":
-        lists = data[c.PREDICTIONS].map(lambda found: json.dumps([float(p) for p in found]), na_action="ignore")
-        data.assign(**{c.PREDICTIONS: lists}).to_csv(path, index=False)
+        if c.PREDICTIONS in data:
+            lists = data[c.PREDICTIONS].map(lambda found: json.dumps([float(p) for p in found]), na_action="ignore")
+            data = data.assign(**{c.PREDICTIONS: lists})
+        data.to_csv(path, index=False)
     else:
         data.to_parquet(path, index=False)
 

@@ -1,12 +1,13 @@
 import pytest
 
-from bench.config.claims import CLAIM, Bound, Comparison, Printed, Rate, Variety
+from bench.config.claims import CLAIM, Bound, Comparison, Equivalence, Printed, Rate, Variety
 from bench.errors import RequestError
 
 WORDS = {"id": "a", "source": "s", "what": "w", "where": {}}
 RATE = "event = { solved = true }\n"
 PRINTED = 'seed = 0\nof = "predictions"\n'
 COMPARISON = 'than = {}\nmeasure = "final_mse"\n'
+EQUIVALENCE = "than = {}\n" + RATE
 
 
 @pytest.mark.parametrize(
@@ -16,6 +17,7 @@ COMPARISON = 'than = {}\nmeasure = "final_mse"\n'
         ({"seed": 0, "of": "final_mse", "below": 0.1}, Bound),
         ({"event": {"solved": True}, "above": 0.5}, Rate),
         ({"than": {}, "measure": "final_mse", "is": "above"}, Comparison),
+        ({"than": {}, "event": {"solved": True}, "within": 0.05}, Equivalence),
         ({"varies": "outcome"}, Variety),
     ],
 )
@@ -62,6 +64,11 @@ def test_a_claim_is_of_the_kind_that_its_keys_say(body, kind):
         ('of = "final_mse"\nbelow = 1', "seed is missing"),
         (COMPARISON, "is is missing"),
         (COMPARISON + 'is = "over"', "is is 'over': input should be 'above' or 'below'"),
+        (EQUIVALENCE + "within = 0", "within is 0: input should be greater than 0"),
+        (EQUIVALENCE + "within = 1", "within is 1: input should be less than 1"),
+        (RATE + "within = 0.05", "than is missing"),
+        ("than = {}\nwithin = 0.05", "event is missing"),
+        (EQUIVALENCE + "within = 0.05\nabove = 0.5", "key 'above' is not known; choose from event, id, source, than"),
         ('varies = "colour"', "varies is 'colour': input should be 'wrong_observation', 'outcome' or 'pattern'"),
         (RATE + "never = true\nseed = 3", "key 'seed' is not known; choose from above, always, below, between"),
     ],

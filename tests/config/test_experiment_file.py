@@ -168,12 +168,15 @@ def test_a_search_is_one_table(read, text, got):
 
 
 def test_claims_are_about_a_grid(read, claim):
-    """What a search will propose, nobody knows; and another file's grid has claims of its own."""
+    """What a search will propose, nobody knows, but for its best; another file's grid has claims of its own."""
     for text in ("[search]\nhidden = [2, 3]\n", 'include = ["other"]\n'):
         with pytest.raises(RequestError) as caught:
             read(text + claim(), other="[[grid]]\n")
         (problem,) = caught.value.problems
-        assert problem == ("claim 'a': there is no [[grid]] in its file; allowed are claims about trials of a [[grid]]")
+        assert problem == (
+            "claim 'a': there is no [[grid]] in its file; allowed are claims about trials of a [[grid]] and, with a"
+            " search, about its { best = 1 }"
+        )
 
 
 def test_the_title_of_a_block_is_known_among_its_keys(read):

@@ -200,7 +200,7 @@ def test_every_trial_of_an_alone_block_is_timed_with_the_blocks_seeds(blocks):
 def test_four_blocks_with_more_and_more_seeds_are_four_batch_sizes(plan):
     """The number of seeds is how many trainings run side by side; each training is planned once all the same."""
     found = plan("".join(f'[[grid]]\nalone = true\nseeds = "0:{size}"\n' for size in (1, 64, 1024, 8192)))
-    assert [(len(one.seeds), one.rounds) for one in found.timings] == [(1, 7), (64, 7), (1024, 7), (8192, 7)]
+    assert [(len(one.seeds), one.rounds) for one in found.timings] == [(1, 9), (64, 9), (1024, 9), (8192, 9)]
     assert found.trainings == 8192
 
 

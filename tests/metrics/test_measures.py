@@ -95,6 +95,6 @@ def test_whatever_counts_solutions_counts_the_same(trainings):
     assert objective(data, "median_solved_at") == min(median, 100)
     assert describe_trial(data)[0].get("solved_at_median", INF) == median
     assert trial_medians(data)[c.SOLVED_AT].tolist() == [median]
-    assert times_to_solution(data, 0)[MEDIAN].fillna(INF).tolist() == [median]
+    assert times_to_solution(data)[MEDIAN].fillna(INF).tolist() == [median]
     curve = solution_curves(data, 1000)
     assert curve[SHARE].tolist() == pytest.approx([(times <= at).mean() for at in curve[AT]])

@@ -1,4 +1,4 @@
-"""Seeds are added until it is sure: the rule, and sweeps that follow it."""
+"""Seeds are added until solved rates are known, or claims decided: the rules, and sweeps that follow them."""
 
 import json
 import time
@@ -10,15 +10,16 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from statsmodels.stats.proportion import proportion_confint
 
 from bench.config.plan import PlannedTrial
-from bench.config.seeds import INTERVAL, MAX_SEEDS, Until
+from bench.config.seeds import CLAIMS, INTERVAL, MAX_SEEDS, Until
 from bench.lifecycle import STATISTICS
 from bench.metrics import columns as c
 from bench.model.trial import Trial
 from bench.running import recorder
-from bench.running.adaptive_seeds import next_round
-from bench.stats.proportions import half_width, seeds_for_half_width, wilson_interval
+from bench.running.adaptive_seeds import next_look, next_round
+from bench.stats.proportions import exact_interval, half_width, seeds_for_half_width
 from bench.store import mlflow_store as names
 from bench.store.mlflow_store import DEFAULT_URI, Store
 from bench.store.reader import read_sweep
@@ -44,7 +45,7 @@ def test_seeds_are_added_while_an_interval_is_too_wide(counts, width, most):
     size = counts[0][0]
     until, seeds = next_round([trial(*one) for one in counts], Until(width, most), STATISTICS)
     wide = sum(half_width(solved, size) > width for size, solved in counts)
-    assert until.wide == wide
+    assert until.open == wide
     if not wide or size == most:
         assert (until.stopped_by, until.rounds, len(seeds)) == (MAX_SEEDS if wide else INTERVAL, 0, 0)
     else:
@@ -53,10 +54,11 @@ def test_seeds_are_added_while_an_interval_is_too_wide(counts, width, most):
 
 
 def test_no_more_seeds_are_added_than_the_widest_interval_takes():
-    """A rate of one half that 2,000 seeds have takes 395 more to be known to ± 0.02."""
+    """A rate of one half that 2,000 seeds have takes 449 more to be known to ± 0.02."""
     _, seeds = next_round([trial(2000, 1000), trial(2000, 1990)], Until(0.02), STATISTICS)
-    assert seeds == range(2000, 2398)
-    assert half_width(1199, 2398) <= 0.02 < half_width(1198, 2396)
+    assert seeds == range(2000, 2449)
+    last, before = (np.ptp(proportion_confint(size / 2, size, method="beta")) / 2 for size in (2449, 2448))
+    assert last <= 0.02 < before
 
 
 def test_trials_with_other_seeds_get_the_same_further_ones():
@@ -68,7 +70,7 @@ def test_trials_with_other_seeds_get_the_same_further_ones():
 def test_where_nothing_can_grow_it_is_over():
     """All trials may be refused by their backends."""
     until, seeds = next_round([], Until(0.02), STATISTICS)
-    assert (until.stopped_by, until.wide, len(seeds)) == (INTERVAL, 0, 0)
+    assert (until.stopped_by, until.open, len(seeds)) == (INTERVAL, 0, 0)
 
 
 @pytest.mark.untraced
@@ -84,7 +86,7 @@ def test_the_interval_still_holds_the_truth_in_95_of_100_sweeps(rate):
             if until.stopped_by:
                 break
             size, solved = size + len(seeds), solved + rng.binomial(len(seeds), rate)
-        low, high = wilson_interval(solved, size)
+        low, high = exact_interval(solved, size)
         held += low <= rate <= high
     assert held > 925
 
@@ -116,7 +118,7 @@ def test_seeds_are_added_until_every_rate_is_known(bench, folder):
         "max_seeds": None,
         "rounds": 0,
         "stopped_by": "interval",
-        "wide": 0,
+        "open": 0,
     }
     told = [line for line in ran.err.splitlines() if line.startswith("round")]
     assert len(told) == plan["until"]["rounds"] > 1
@@ -124,11 +126,11 @@ def test_seeds_are_added_until_every_rate_is_known(bench, folder):
 
 
 def test_seeds_are_added_until_there_are_enough(bench, folder):
-    """--max-seeds ends it, and what is still wide is counted."""
+    """--max-seeds ends it, and what is still open is counted."""
     ran = bench("sweep", *QUICK, "--until", "0.01", "--max-seeds", 20, "--json")
     assert ran.json["trainings"] == 40
     until = plan_of(ran.json["sweep"])["until"]
-    assert (until["stopped_by"], until["max_seeds"], until["wide"], until["rounds"]) == ("max_seeds", 20, 2, 2)
+    assert (until["stopped_by"], until["max_seeds"], until["open"], until["rounds"]) == ("max_seeds", 20, 2, 2)
     assert "2 of 2 solved rates are known less well than ± 0.01" in ran.err
 
 
@@ -343,15 +345,19 @@ def test_a_dry_run_says_that_seeds_will_be_added(bench):
     assert bench("sweep", *QUICK, "--dry-run", "--json").json["until"] is None
 
 
+ALLOWED = "allowed are a half-width between 0 and 0.5, such as 0.02, and the word claims"
 WRONG = {
-    "no width": (["--until", "0"], "until is 0.0; allowed are above 0 and below 0.5"),
-    "a width of everything": (["--until", "0.5"], "until is 0.5; allowed are above 0 and below 0.5"),
-    "a width that is no number": (["--until", "nan"], "until is nan"),
+    "no width": (["--until", "0"], f"until is '0'; {ALLOWED}"),
+    "a width of everything": (["--until", "0.5"], f"until is '0.5'; {ALLOWED}"),
+    "a width that is no number": (["--until", "nan"], f"until is 'nan'; {ALLOWED}"),
+    "a word that is none": (["--until", "claim"], f"until is 'claim'; {ALLOWED}"),
+    "claims that nobody makes": (["--until", "claims", "--max-seeds", "50"], "there is none; allowed is that with an"),
+    "claims without an end": (["--until", "claims"], "until is claims, some of which may never be decided; allowed is"),
     "seeds without an interval": (["--max-seeds", "50"], "max-seeds is 50, which needs --until"),
     "fewer seeds than there are": (["--until", "0.1", "--max-seeds", "7"], "allowed is at least 8"),
     "no seeds at all": (["--until", "0.1", "--max-seeds", "0"], "max-seeds is 0"),
     "nothing that could get more": (["--until", "0.1", "alone=true"], "no trial is trained together"),
-    "more than could be accounted for": (["--until", "1e-5"], "which may take 19,207,"),
+    "more than could be accounted for": (["--until", "1e-5"], "which may take 19,207,494,098 trainings"),
     "more seeds than there can be": (
         ["--until", "0.1", "seeds=4294967290:4294967295"],
         "allowed are seeds to 4294967295",
@@ -385,3 +391,188 @@ def test_the_seeds_that_a_half_width_takes_are_the_fewest():
     for width in (0.3, 0.1, 0.02, 0.005):
         size = seeds_for_half_width(0.5, width)
         assert half_width(size / 2, size) <= width < half_width((size - 1) / 2, size - 1)
+
+
+# ------------------------------------------------------------------ until claims are decided
+
+LOOK = st.tuples(st.lists(st.integers(1, 50), min_size=1, max_size=4), st.integers(50, 200), st.integers(0, 3))
+
+
+@given(LOOK)
+def test_seeds_are_doubled_while_a_claim_is_undecided(drawn):
+    """The most that a trial has, whatever was seen of any, up to what is allowed; decided, there are no more."""
+    sizes, most, undecided = drawn
+    trials = [trial(size, 0)[0] for size in sizes]
+    until, seeds = next_look(trials, Until(None, most), undecided)
+    assert until.open == undecided
+    if not undecided or max(sizes) == most:
+        assert (until.stopped_by, until.rounds, len(seeds)) == (MAX_SEEDS if undecided else CLAIMS, 0, 0)
+    else:
+        assert (until.stopped_by, until.rounds) == (None, 1)
+        assert seeds == range(max(sizes), min(2 * max(sizes), most))
+
+
+CLAIM_FILE = """
+[[grid]]
+gate = "xor"
+hidden = 0
+iterations = 20
+backend = "numpy"
+seeds = "0:8"
+"""
+CLAIMED = '[[claim]]\nid = "{}"\nsource = "s"\nwhat = "w"\nwhere = {{}}\nevent = {{ solved = true }}\n{}\n'
+FIFTH, HALF, HOPELESS, FALSE = (
+    CLAIMED.format(name, bound)
+    for name, bound in (("a", "below = 0.2"), ("b", "below = 0.5"), ("c", "above = 0.0"), ("d", "above = 0.5"))
+)
+ASKED = ("decided.toml", "--no-report", "--until", "claims", "--max-seeds", "100", "--executor", "serial")
+
+
+def seeds_that_show(bound, sizes):
+    """Return the first number of seeds that show a share of none to be below a bound, looked at one after the other."""
+    return next(n for look, n in enumerate(sizes, 1) if (1 - bound) ** n < 0.025 / (look * (look + 1)))
+
+
+def claims_of(folder):
+    (kept,) = (folder / "mlruns").rglob("claims.json")
+    return {row["id"]: row for row in json.loads(kept.read_text())}
+
+
+def test_seeds_are_added_until_every_claim_is_decided(bench, folder):
+    """As many as the claim that takes most needs; each round says how many claims are left."""
+    (folder / "decided.toml").write_text(CLAIM_FILE + FIFTH + HALF)
+    ran = bench("sweep", *ASKED, "--json")
+    assert ran.status == 0, ran.err
+    assert (seeds_that_show(0.5, [8, 16, 32, 64]), seeds_that_show(0.2, [8, 16, 32, 64])) == (8, 32)
+    assert sorted(rows(bench, ran.json["sweep"])[c.SEED]) == list(range(32))
+    plan = plan_of(ran.json["sweep"])
+    ended = {"half_width": None, "max_seeds": 100, "rounds": 2, "stopped_by": "claims", "open": 0}
+    assert plan["until"] == ended
+    assert plan["command"] == "python -m bench sweep decided.toml --until claims --max-seeds 100"
+    told = [line for line in ran.err.splitlines() if "round" in line]
+    assert told == [
+        "round 1: 1 of 2 claims about the grid are undecided; 8 more seeds for each trial, from 8",
+        "round 2: 1 of 2 claims about the grid are undecided; 16 more seeds for each trial, from 16",
+        "after 2 rounds of more seeds, all 2 claims about the grid are decided",
+    ]
+    low, high = proportion_confint(0, 32, 0.05 / 12, method="beta")
+    assert claims_of(folder)["a"]["observed"] == f"0.0% [{low:.1%}, {high:.1%}], 0 of 32"
+
+
+def test_a_claim_that_is_refuted_is_decided_too(bench, folder):
+    """Nothing is added for what is known to be false."""
+    (folder / "decided.toml").write_text(CLAIM_FILE + FALSE)
+    ran = bench("sweep", *ASKED, "--json")
+    assert (ran.status, ran.json["trainings"]) == (1, 8)
+    assert "after 0 rounds of more seeds, the 1 claim about the grid is decided" in ran.err
+
+
+def test_claims_that_no_seeds_decide_end_with_the_most_that_are_allowed(bench, folder):
+    """That a share is above none is never refuted; exit status 3, or 1 where that is a failure."""
+    (folder / "decided.toml").write_text(CLAIM_FILE + HOPELESS + HALF)
+    ran = bench("sweep", *ASKED[:-3], "20", "--json")
+    assert (ran.status, ran.json["trainings"]) == (3, 20)
+    until = plan_of(ran.json["sweep"])["until"]
+    assert (until["stopped_by"], until["rounds"], until["open"]) == ("max_seeds", 2, 1)
+    assert (
+        "after 2 rounds of more seeds, no more than 20 being allowed, 1 of 2 claims about the grid are undecided"
+        in ran.err
+    )
+    assert bench("sweep", *ASKED[:-3], "8", "--strict").status == 1
+
+
+def test_a_verdict_is_that_of_its_last_look(bench, folder):
+    """What is kept and shown has the bound that the look had: wider than that of a sweep that asked for its seeds."""
+    (folder / "decided.toml").write_text(CLAIM_FILE + FIFTH)
+    assert bench("sweep", *ASKED[:-3], "16").status == 3
+    low, high = proportion_confint(0, 16, 0.05 / 6, method="beta")
+    assert claims_of(folder)["a"]["observed"] == f"0.0% [{low:.1%}, {high:.1%}], 0 of 16"
+    assert 0.8**16 > 0.025 / 6
+
+
+def test_claims_of_which_nothing_can_be_trained_are_undecided(bench, folder):
+    """What a backend refuses cannot get more seeds: the sweep ends, and says so."""
+    (folder / "decided.toml").write_text(CLAIM_FILE.replace('"numpy"', '"numba"\nsummation = "fma"') + HALF)
+    ran = bench("sweep", *ASKED, "--json")
+    assert ran.status == 3
+    assert (ran.json["trainings"], ran.json["outcomes"]["unsupported"]) == (8, 8)
+
+
+def test_a_claim_about_a_searchs_best_is_not_said_to_be_decided_by_more_seeds_of_the_grid(bench, folder):
+    """It is checked after the search; what the grid's rounds say is of the grid's claims."""
+    search = '[search]\nhidden = [2, 3]\ntrials = 2\nbatch = 2\nvalidate = 5\nbest = 1\nreference = []\nseeds = "0:2"\n'
+    best = HOPELESS.replace("where = {}", "where = { best = 1 }").replace("above = 0.0", "never = true")
+    (folder / "decided.toml").write_text(CLAIM_FILE + search + FIFTH + best)
+    ran = bench("sweep", *ASKED, "--json")
+    assert ran.status == 3
+    assert "round 1: " in ran.err
+    assert "of more seeds, every claim is decided" not in ran.err
+
+
+CLAIM_FAULTS = [("shard", 2), ("plan", 3), ("trial", 1), ("keep_runs", 1)]
+
+
+@pytest.fixture(scope="module")
+def whole_claims(made, command):
+    """What a sweep left whose claims were decided and that nothing happened to."""
+    folder = made("decided", "sweep", *ASKED, "--json", text=CLAIM_FILE + FIFTH + HALF)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        return left(partial(command, folder), json.loads(Path("out").read_text())["sweep"])
+
+
+@pytest.mark.untraced
+@pytest.mark.parametrize("after", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("what", "times"), CLAIM_FAULTS)
+def test_claims_are_decided_alike_where_a_sweep_fails_in_any_round(
+    bench, folder, monkeypatch, whole_claims, what, times, after
+):
+    """Resumed, each look sees the seeds that it had, though more of them are stored by then."""
+    (folder / "decided.toml").write_text(CLAIM_FILE + FIFTH + HALF)
+    write, calls = getattr(SweepWriter, what), []
+
+    def fail(self, *given):
+        calls.append(what)
+        if len(calls) == times and not after:
+            raise RuntimeError("the power went")
+        write(self, *given)
+        if len(calls) == times:
+            raise RuntimeError("the power went")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SweepWriter, what, fail)
+        with pytest.raises(RuntimeError, match="the power went"):
+            bench("sweep", *ASKED)
+    resumed_is_whole(bench, ASKED, whole_claims)
+
+
+@pytest.mark.untraced
+def test_claims_of_a_plan_that_was_cut_off_are_decided_alike(bench, folder, monkeypatch, whole_claims):
+    """When the second round was planned, the power went, and left half of the plan."""
+    (folder / "decided.toml").write_text(CLAIM_FILE + FIFTH + HALF)
+    write, calls = SweepWriter.plan, []
+
+    def fail(self, *given):
+        write(self, *given)
+        calls.append(given)
+        if len(calls) == 3:
+            raise RuntimeError("the power went")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SweepWriter, "plan", fail)
+        with pytest.raises(RuntimeError, match="the power went"):
+            bench("sweep", *ASKED)
+    cut_off_in_the_second_round(folder)
+    resumed_is_whole(bench, ASKED, whole_claims)
+
+
+def test_a_sweep_is_not_resumed_with_other_claims(bench, folder, monkeypatch):
+    """They would be looked at with seeds that were added for others."""
+    (folder / "decided.toml").write_text(CLAIM_FILE + FIFTH)
+    with monkeypatch.context() as patch:
+        patch.setattr(SweepWriter, "keep_runs", lambda self: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert bench("sweep", *ASKED).status == 130
+    (folder / "decided.toml").write_text(CLAIM_FILE + HALF)
+    ran = bench("sweep", *ASKED, "--resume")
+    assert ran.status == 2
+    assert "nothing to resume" in ran.err

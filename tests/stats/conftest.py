@@ -13,12 +13,14 @@ from bench.stats.claims import Verdict, check_claims
 
 @pytest.fixture(scope="session")
 def check() -> Callable[..., list[Verdict]]:
-    """Return the verdicts on a claim about some trials, and others that it compares them with."""
+    """Return the verdicts on a claim about some trials, and others that it compares them with; at a look at it."""
 
-    def verdicts(data: pd.DataFrame, chosen: Sequence[Trial], other: Sequence[Trial] = (), **claim: object):
+    def verdicts(
+        data: pd.DataFrame, chosen: Sequence[Trial], other: Sequence[Trial] = (), *, look: int = 0, **claim: object
+    ) -> list[Verdict]:
         read = CLAIM.validate_python({"id": "a", "source": "s", "what": "w", "where": {}} | claim)
         trials, others = (tuple(one.trial_id for one in some) for some in (chosen, other))
-        return check_claims([PlannedClaim(read, trials, others)], data)
+        return check_claims([PlannedClaim(read, trials, others)], data, look)
 
     return verdicts
 

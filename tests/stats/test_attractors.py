@@ -24,7 +24,7 @@ from bench.stats.attractors import (
 )
 from bench.stats.curves import CURVES, ITERATION
 from bench.stats.final_patterns import PATTERN, WRONG
-from bench.stats.proportions import COUNT, HIGH, LOW, clustered_interval, wilson_interval
+from bench.stats.proportions import COUNT, HIGH, LOW, clustered_interval, exact_interval
 
 SOLVED, DIVERGED = [0, 1, 1, 0], [np.nan] * 4
 PLATEAU, SIXTH, ONE_WRONG = [0.5] * 4, [1 / 3, 1, 1 / 3, 1 / 3], [0, 1, 0, 0]
@@ -135,7 +135,7 @@ def test_a_row_says_how_many_of_the_begun_end_there(trial, ended, table, failed,
         ended(one, [ONE_WRONG] * 6 + [SOLVED] * 2 + [DIVERGED]), failed(one, [20]), refused(one, range(30, 33))
     )
     (row,) = attractors(data).to_dict("records")
-    low, high = wilson_interval(6, 10)
+    low, high = exact_interval(6, 10)
     assert [row[name] for name in (c.GATE, COUNT, OF, SHARE, LOW, HIGH)] == ["xor", 6, 10, 0.6, low, high]
     assert [row[name] for name in (c.FINAL_MSE, WRONG, WHICH, UNDECIDED)] == [0.25, 1, (3,), 0]
     assert [row[name] for name in (OF_UNSOLVED, TRIALS)] == [1.0, 1]
@@ -152,13 +152,13 @@ def test_trials_that_all_end_alike_know_an_attractors_share_no_better(trial, end
     row, alone = found.loc[("xor", "0 1 0 0")], found.loc[("or", "½ ½ ½ ½")]
     assert (row[LOW], row[HIGH]) == pytest.approx(clustered_interval([80] * 8 + [0] * 12, [80] * 20))
     assert row[HIGH] - row[LOW] > 0.35
-    assert (alone[LOW], alone[HIGH]) == wilson_interval(9, 9)
+    assert (alone[LOW], alone[HIGH]) == exact_interval(9, 9)
 
 
-def test_the_attractors_of_one_trial_have_wilsons_interval(trial, ended, table):
+def test_the_attractors_of_one_trial_have_the_exact_interval(trial, ended, table):
     """Its trainings share nothing."""
     (row,) = attractors(table(ended(trial(), [ONE_WRONG] * 8 + [SOLVED] * 12))).to_dict("records")
-    assert (row[LOW], row[HIGH]) == wilson_interval(8, 20)
+    assert (row[LOW], row[HIGH]) == exact_interval(8, 20)
 
 
 def test_an_observation_at_one_half_is_on_no_side(trial, ended, table):

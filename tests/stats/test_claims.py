@@ -8,7 +8,7 @@ import pytest
 from bench.config.claims import CLAIM
 from bench.config.plan import PlannedClaim
 from bench.metrics import columns as c
-from bench.stats.claims import NO_DATA, check_claims, verdict_rows
+from bench.stats.claims import HOLDS, NO_DATA, REFUTED, UNDECIDED, check_claims, verdict_rows
 
 PRINTED = tomllib.loads((Path(__file__).parents[2] / "experiments" / "printed.toml").read_text(encoding="utf-8"))
 NOTATIONS = sorted(
@@ -31,7 +31,7 @@ def test_a_number_is_held_to_every_printed_digit(trial, ended, table, text, give
     for shift, holds in ((0, True), (0.4, True), (0.6, False)):
         data = base.assign(**{c.FINAL_LOSS: float(digits + Decimal(str(shift)) * unit.copy_sign(digits))})
         (verdict,) = check(data, [trial()], seed=0, of="final_loss", printed=[text], format=given)
-        assert (verdict.expected, verdict.holds) == (text, holds), (shift, verdict.observed)
+        assert (verdict.expected, verdict.verdict) == (text, HOLDS if holds else REFUTED), (shift, verdict.observed)
         assert (verdict.observed == text) is holds
 
 
@@ -108,11 +108,11 @@ def test_braces_in_a_sentence_stay_as_they_are(trial, ended, table, check):
 
 @pytest.mark.parametrize("of", ["loss", "predictions", "errors", "weights", "initial_weights", "final_loss"])
 def test_a_printed_number_of_a_training_that_is_not_there_does_not_hold(trial, ended, table, of, check, failed):
-    """A seed that was not trained, or failed, gives no number; the other rows are checked all the same."""
+    """Of a seed that was not trained nothing is known; one that failed did not give the number."""
     one = trial()
     data = table(ended(one, [STUCK]), failed(one, [1]))
     missing, crashed = (check(data, [one], seed=seed, of=of, at=[0], printed=["0.5"])[0] for seed in (2, 1))
-    assert (missing.observed, missing.holds) == (NO_DATA, False)
+    assert (missing.observed, missing.verdict) == (NO_DATA, UNDECIDED)
     assert (crashed.observed, crashed.holds) == ("nan", False)
 
 
@@ -148,7 +148,8 @@ def test_a_number_at_a_place_that_is_not_there_does_not_hold(trial, ended, table
 def test_a_number_is_below_or_above_its_bound(trial, ended, table, bound, expected, holds, check):
     """A bound itself is neither below nor above it."""
     (verdict,) = check(table(ended(trial(), [STUCK])), [trial()], seed=0, of="final_mse", **bound)
-    assert (verdict.expected, verdict.observed, verdict.holds) == (expected, "0.25", holds)
+    assert (verdict.expected, verdict.observed) == (expected, "0.25")
+    assert verdict.verdict == (HOLDS if holds else REFUTED)
 
 
 def test_a_bound_is_on_the_training_of_its_seed(trial, ended, table, check):
@@ -158,10 +159,10 @@ def test_a_bound_is_on_the_training_of_its_seed(trial, ended, table, check):
 
 
 @pytest.mark.parametrize("bound", [{"below": 1}, {"above": 1}])
-def test_a_bound_on_a_training_that_is_not_there_does_not_hold(trial, ended, table, bound, check):
+def test_a_bound_on_a_training_that_is_not_there_is_undecided(trial, ended, table, bound, check):
     """Nothing is below a bound that nobody measured, and nothing above it."""
     (verdict,) = check(table(ended(trial(), [STUCK])), [trial()], seed=5, of="final_mse", **bound)
-    assert (verdict.observed, verdict.holds) == (NO_DATA, False)
+    assert (verdict.observed, verdict.verdict) == (NO_DATA, UNDECIDED)
 
 
 @pytest.mark.parametrize("made_up", ["failed", "refused"])
@@ -171,14 +172,14 @@ def test_a_training_that_gave_no_number_is_beyond_no_bound(request, trial, table
     """A crash does not make a claim true."""
     data = table(request.getfixturevalue(made_up)(trial(), [0]))
     (verdict,) = check(data, [trial()], seed=0, of=of, **bound)
-    assert (verdict.observed, verdict.holds) == (NO_DATA, False)
+    assert (verdict.observed, verdict.verdict) == (NO_DATA, UNDECIDED)
 
 
 @pytest.mark.parametrize("of", ["final_mse", "final_loss", "max_abs_error", "solved_at", "correct_at", "halfway_at"])
 def test_a_diverged_training_is_below_no_bound(trial, ended, table, of, check):
     """What blew up is worse than any number."""
     data = table(ended(trial(), [DIVERGED], loss=[[0.3, *[NAN] * 9]]))
-    assert not check(data, [trial()], seed=0, of=of, below=1e300)[0].holds
+    assert check(data, [trial()], seed=0, of=of, below=1e300)[0].verdict == REFUTED
 
 
 # ------------------------------------------------------------------ all of them
@@ -193,12 +194,13 @@ def test_a_diverged_training_is_below_no_bound(trial, ended, table, of, check):
         {"seed": 3, "of": "final_loss", "printed": ["1"]},
         {"than": {}, "measure": "halfway_at", "is": "below"},
         {"than": {}, "measure": "wrong", "is": "below"},
+        {"than": {}, "event": {"solved": True}, "within": 0.05},
     ],
 )
-def test_no_claim_holds_without_trainings(trial, table, claim, check):
-    """A sweep that was interrupted at once has shown nothing, and its claims can be checked."""
+def test_no_claim_is_decided_without_trainings(trial, table, claim, check):
+    """A sweep that was interrupted at once has shown nothing, neither that a claim is true nor that it is false."""
     (verdict,) = check(table(), [trial()], [trial()], **claim)
-    assert (verdict.observed, verdict.holds) == (NO_DATA, False)
+    assert (verdict.observed, verdict.verdict, verdict.seeds) == (NO_DATA, UNDECIDED, None)
 
 
 def test_claims_are_checked_in_the_order_in_which_they_are_made(trial, ended, table):
@@ -212,9 +214,8 @@ def test_claims_are_checked_in_the_order_in_which_they_are_made(trial, ended, ta
 def test_verdicts_are_plain_rows(trial, ended, table, check):
     """A verdict can be written as JSON."""
     verdicts = check(table(ended(trial(), [STUCK])), [trial()], seed=0, of="final_mse", below=1)
-    assert verdict_rows(verdicts) == [
-        {"id": "a", "source": "s", "what": "w", "expected": "< 1", "observed": "0.25", "holds": True}
-    ]
+    row = {"id": "a", "source": "s", "what": "w", "expected": "< 1", "observed": "0.25", "verdict": "holds"}
+    assert verdict_rows(verdicts) == [row | {"seeds": None, "holds": True}]
 
 
 @pytest.mark.parametrize(

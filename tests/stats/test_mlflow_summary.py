@@ -6,7 +6,7 @@ import pytest
 from bench.metrics import columns as c
 from bench.model.outcome import NEVER, Record, Result
 from bench.stats.mlflow_summary import describe_training, describe_trial, trial_medians
-from bench.stats.proportions import wilson_interval
+from bench.stats.proportions import exact_interval
 
 SOLVED, STUCK, DIVERGED = [0, 1, 1, 0], [0.5] * 4, [np.nan] * 4
 NAN = np.nan
@@ -85,7 +85,7 @@ def test_a_trial_is_summed_up_over_its_seeds(trial, ended, table):
         Record(one, (9,), result=Result.UNSUPPORTED, reason="no"),
     )
     metrics, _ = describe_trial(data)
-    low, high = wilson_interval(3, 5)
+    low, high = exact_interval(3, 5)
     expected = {
         "trainings": 6,
         "solved": 3,

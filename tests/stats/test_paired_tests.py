@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binom, binomtest, multinomial
+from scipy.stats import binom, binomtest, multinomial, t
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from bench.stats.paired_tests import holm, mcnemar_p, paired_difference_interval, seeds_needed
+from bench.stats.paired_tests import holm, mcnemar_p, paired_difference_interval, pooled_difference, seeds_needed
 
 APPROVED = (1600, 150, 86)  # Agresti 2002, table 10.1: 794 approved twice, 150 then only, 86 later only, 570 never
 COUNTS = st.tuples(st.integers(0, 300), st.integers(0, 300), st.integers(0, 300)).filter(lambda some: sum(some) > 0)
@@ -52,6 +52,71 @@ def test_the_interval_holds_the_difference_and_stays_within_its_range(counts):
     one, other, same = counts
     low, high = paired_difference_interval(one, other, sum(counts))
     assert -1 <= low <= (one - other) / (one + other + same) <= high <= 1
+
+
+# ------------------------------------------------------------------ pairs that share seeds
+
+
+def bonett_price(plus, minus, pairs):
+    """Return Bonett and Price's interval by its formula: a pair is added to either side."""
+    one, other, size = (plus + 1) / (pairs + 2), (minus + 1) / (pairs + 2), pairs + 2
+    half = 1.959964 * np.sqrt((one + other - (one - other) ** 2) / size)
+    return one - other - half, one - other + half
+
+
+def test_a_pooled_difference_worked_by_hand():
+    """Thirty seeds with four pairs each: ten come to +3 (three for, none against), twenty to +1 (two and one).
+
+    50 of 120 more: 70 for, 20 against. Residuals 3 - 5/3 and 1 - 5/3: squares 10 16/9 + 20 4/9 = 26.7; the variance of
+    the mean is 26.7 30/29 / 120², that of one pair 90/120 - (50/120)²: worth more than 120 pairs, which are all.
+    """
+    plus, minus = np.array([3.0] * 10 + [2] * 20), np.array([0.0] * 10 + [1] * 20)
+    single = (90 / 120 - (50 / 120) ** 2) * (1.959964 / 2.045230) ** 2
+    assert single / ((10 * 16 / 9 + 20 * 4 / 9) * 30 / 29 / 120**2) > 120
+    found = pooled_difference(plus, minus, np.full(30, 4.0))
+    assert found == pytest.approx((50 / 120, *bonett_price(70, 20, 120)))
+
+
+def test_pairs_that_share_seeds_are_worth_between_seeds_and_pairs():
+    """Thirty seeds with four pairs each: half come to +2 and half to -1, of which it takes 60 and 15 in all.
+
+    30 for and 15 against of 120: a mean of 1/8. Residuals 3/2 and -3/2: squares 30 9/4 = 67.5. They are worth
+    (45/120 - 1/64) / (67.5 30/29 / 120²) (1.96 / 2.045)² = 68 pairs.
+    """
+    plus, minus = np.array([2.0, 0] * 15), np.array([0.0, 1] * 15)
+    worth = (45 / 120 - 1 / 64) / (67.5 * 30 / 29 / 120**2) * (1.959964 / 2.045230) ** 2
+    assert worth == pytest.approx(68, abs=0.5)
+    found = pooled_difference(plus, minus, np.full(30, 4.0))
+    assert found == pytest.approx((1 / 8, *bonett_price(worth / 4, worth / 8, worth)), rel=1e-5)
+
+
+@given(st.lists(st.sampled_from([(1, 0), (0, 1), (0, 0)]), min_size=2, max_size=60), st.integers(1, 5))
+def test_copies_of_a_comparison_know_no_more_than_one(pairs, copies):
+    """Of seeds with a pair each it is the interval of these pairs, and so it is of several that do the same."""
+    plus, minus = np.array(pairs, dtype=float).T * copies
+    expected = bonett_price(plus.sum() / copies, minus.sum() / copies, len(pairs))
+    found = pooled_difference(plus, minus, np.full(len(pairs), float(copies)))
+    assert found == pytest.approx((np.mean(plus - minus) / copies, *np.clip(expected, -1, 1)), abs=1e-6)
+
+
+def test_another_tail_widens_the_interval_and_lowers_what_pairs_are_worth():
+    """With 1.25 % beside each end, z is 2.2414 and Student's t of 29 is 2.3638; as by hand above."""
+    plus, minus = np.array([2.0, 0] * 15), np.array([0.0, 1] * 15)
+    worth = (45 / 120 - 1 / 64) / (67.5 * 30 / 29 / 120**2) * (2.241403 / t.ppf(0.9875, 29)) ** 2
+    one, other, size = worth / 4 + 1, worth / 8 + 1, worth + 2
+    half = 2.241403 * np.sqrt(((one + other) / size - ((one - other) / size) ** 2) / size)
+    expected = (1 / 8, (one - other) / size - half, (one - other) / size + half)
+    assert pooled_difference(plus, minus, np.full(30, 4.0), tail=0.9875) == pytest.approx(expected, rel=1e-5)
+
+
+def test_seeds_without_a_pair_are_none():
+    """They neither count nor vary."""
+    plus, minus, pairs = np.array([2.0, 0, 1, 1]), np.array([0.0, 1, 0, 0]), np.array([2.0, 2, 2, 1])
+    with_others = (np.append(some, [0.0, 0.0]) for some in (plus, minus, pairs))
+    assert pooled_difference(*with_others) == pooled_difference(plus, minus, pairs)
+
+
+# ------------------------------------------------------------------ both ways
 
 
 @given(COUNTS)

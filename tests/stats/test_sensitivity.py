@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from statsmodels.formula.api import ols
+from scipy.stats import binomtest, norm, t
+from statsmodels.formula.api import mixedlm, ols
 from statsmodels.stats.anova import anova_lm
+from statsmodels.stats.proportion import proportion_confint
 
 from bench.metrics import columns as c
 from bench.metrics.measures import LOG_MSE, SOLVED_SHARE, measured
@@ -25,6 +27,7 @@ from bench.stats.sensitivity import (
     SHARE,
     TERM,
     VALUE,
+    P,
     is_balanced,
     main_effects,
     permutation_importances,
@@ -33,6 +36,7 @@ from bench.stats.sensitivity import (
 
 SOLVED, STUCK, DIVERGED = [0, 1, 1, 0], [0.5] * 4, [np.nan] * 4
 LOSSES, HIDDENS, RATES = ("bce", "l1", "mse"), (2, 4), (0.1, 1.0)
+ACTIVATIONS = ("relu", "tanh")
 
 
 def made(values, **levels):
@@ -46,6 +50,7 @@ def made(values, **levels):
     solved = data["y"] < -4
     return data.assign(
         **{
+            c.GATE: "xor",
             c.FINAL_MSE: 10.0 ** data["y"],
             c.SOLVED: solved,
             c.OUTCOME: np.where(solved, "solved", "stuck"),
@@ -75,21 +80,49 @@ def test_shares_of_a_table_of_two_by_two_worked_by_hand():
 
 
 def test_shares_are_those_of_statsmodels():
-    """On balanced data its sums of squares of type I divide the total in the same way, the seed as a factor."""
+    """On balanced data its sums of squares of type I divide the total in the same way, but for the seed."""
     rng = np.random.default_rng(3)
-    data = made(-5 + rng.normal(size=(3, 2, 2, 5)), loss=LOSSES, hidden=HIDDENS, learning_rate=RATES)
-    squares = anova_lm(ols("y ~ C(loss) * C(hidden) * C(learning_rate) + C(seed)", data).fit(), typ=1)["sum_sq"]
-    shares = shares_of(data, ["loss", "hidden", "learning_rate"])[SHARE] * squares.sum()
+    data = made(-5 + rng.normal(size=(3, 2, 2, 5)), loss=LOSSES, activation=ACTIVATIONS, learning_rate=RATES)
+    squares = anova_lm(ols("y ~ C(loss) * C(activation) * C(learning_rate) + C(seed)", data).fit(), typ=1)["sum_sq"]
+    shares = shares_of(data, ["loss", "activation", "learning_rate"])[SHARE] * squares.sum()
     expected = {
         "loss": squares["C(loss)"],
-        "hidden": squares["C(hidden)"],
-        "loss × hidden": squares["C(loss):C(hidden)"],
-        "hidden × learning_rate": squares["C(hidden):C(learning_rate)"],
-        "higher interactions": squares["C(loss):C(hidden):C(learning_rate)"],
-        SEED_ALONE: squares["C(seed)"],
-        SEED_LUCK: squares["Residual"],
+        "activation": squares["C(activation)"],
+        "loss × activation": squares["C(loss):C(activation)"],
+        "activation × learning_rate": squares["C(activation):C(learning_rate)"],
+        "higher interactions": squares["C(loss):C(activation):C(learning_rate)"],
     }
     assert shares[list(expected)].to_dict() == pytest.approx(expected)
+    assert shares[[SEED_ALONE, SEED_LUCK]].sum() == pytest.approx(squares["C(seed)"] + squares["Residual"])
+
+
+def test_the_seeds_own_share_is_the_variance_component_of_statsmodels():
+    """Its mixed model with a random intercept by seed, fitted by REML, estimates the same where it is not 0."""
+    rng = np.random.default_rng(3)
+    seed = rng.normal(size=30)
+    data = made(-5 + seed + 0.7 * rng.normal(size=(3, 2, 30)), loss=LOSSES, activation=ACTIVATIONS)
+    fitted = mixedlm("y ~ C(loss) * C(activation)", data, groups=data[c.SEED]).fit(reml=True)
+    own, luck = (shares_of(data, ["loss", "activation"]).loc[name, SHARE] for name in (SEED_ALONE, SEED_LUCK))
+    assert own / luck == pytest.approx(fitted.cov_re.iloc[0, 0] / fitted.scale, rel=1e-3)
+    assert shares_of(data, ["loss", "activation"]).loc[SEED_ALONE, P] == 1 / 200  # beyond all 199 shuffles
+
+
+def test_luck_that_trials_do_not_share_is_not_the_seeds_own():
+    """The mean over 100 sweeps is near 0, and few are beyond chance."""
+    rng = np.random.default_rng(5)
+    found = [
+        shares_of(made(-5 + rng.normal(size=(3, 2, 12)), loss=LOSSES, activation=ACTIVATIONS), ["loss", "activation"])
+        for _ in range(100)
+    ]
+    assert np.mean([one.loc[SEED_ALONE, SHARE] for one in found]) < 0.04  # uncorrected it is a sixth
+    assert np.mean([one.loc[SEED_ALONE, P] <= 0.05 for one in found]) <= 0.12
+
+
+def test_where_no_two_trials_share_their_starts_the_seed_has_no_share_of_its_own():
+    """The same seed draws other weights for another number of neurons."""
+    shares = shares_of(made([[-1.0, -9, -3], [-2, -8, -3]], hidden=HIDDENS), ["hidden"])
+    assert shares.loc[SEED_ALONE, [SHARE, LOW, HIGH, P]].isna().all()
+    assert shares.loc[SEED_LUCK, SHARE] + shares.loc["hidden", SHARE] == pytest.approx(1)
 
 
 @given(ERRORS)
@@ -111,7 +144,7 @@ def test_the_order_of_the_trainings_never_matters_to_what_matters(values, random
     shuffled = data.iloc[random.sample(range(len(data)), len(data))]
     shuffled = shuffled.astype(dict.fromkeys([c.TRIAL_ID, "loss", c.OUTCOME], "category"))
     pd.testing.assert_frame_equal(shares_of(data, ["loss", "hidden"]), shares_of(shuffled, ["loss", "hidden"]))
-    effects = [main_effects(some, ["loss"], LOG_MSE, np.random.default_rng(0)) for some in (data, shuffled)]
+    effects = [main_effects(some, ["loss"]) for some in (data, shuffled)]
     pd.testing.assert_frame_equal(*effects)
 
 
@@ -157,25 +190,55 @@ def test_an_unknown_measure_is_refused_with_the_known_ones(trial, ended, table):
 # ------------------------------------------------------------------ means
 
 
-def test_a_main_effect_is_the_mean_over_everything_else():
-    """Values stand in order, hidden layers by how many and how large."""
-    values = np.arange(-12, 0).reshape(3, 4)
-    effects = main_effects(made(values, hidden=("10", "4-4", "9")), ["hidden"], LOG_MSE, np.random.default_rng(0))
+def test_a_main_effect_is_the_solved_rate_over_everything_else():
+    """Values stand in order, hidden layers by how many and how large.
+
+    Of one trial each, intervals are exact; for all three to hold at once, each holds in 1 - 0.05 / 3.
+    """
+    values = np.array([[-6, -6, -6, -2], [-6, -2, -6, -2], [-2, -2, -2, -2]])
+    effects = main_effects(made(values, hidden=("10", "4-4", "9")), ["hidden"])
     assert effects[VALUE].to_list() == ["9", "10", "4-4"]
-    assert effects[MEAN].to_list() == pytest.approx([-2.5, -10.5, -6.5])
+    assert effects[MEAN].to_list() == [0, 0.75, 0.5]
     assert effects[["trainings", "trials"]].to_numpy().tolist() == [[4, 1]] * 3
-    assert ((effects[LOW] <= effects[MEAN]) & (effects[MEAN] <= effects[HIGH])).all()
+    exact = [binomtest(count, 4).proportion_ci(1 - 0.05 / 3, method="exact") for count in (0, 3, 2)]
+    assert effects[LOW].to_list() == pytest.approx([ends.low for ends in exact])
+    assert effects[HIGH].to_list() == pytest.approx([ends.high for ends in exact])
+
+
+@pytest.mark.parametrize(("names", "values"), [(["loss"], 2), (["loss", "hidden"], 8)])
+def test_the_interval_of_a_main_effect_is_over_the_seeds_that_trials_share(names, values):
+    """Twenty seeds; of the first loss's six trials half of the seeds solve three and half none: a quarter of 120.
+
+    They are worth 0.1875 / (20 2.25 20/19 / 120²) = 57 trainings, times (z / t)² of 19 degrees of freedom. The other's
+    six trials all do the same, and are worth one. Each interval errs in 5 %, divided by how many values there are.
+    """
+    first = np.full((6, 20), -2.0)
+    first[:3, :10] = -6
+    other = np.tile(np.where(np.arange(20) < 5, -6.0, -2.0), (6, 1))
+    data = made(np.stack([first, other]), loss=("l1", "mse"), hidden=(2, 3, 4, 5, 6, 7))
+    effects = main_effects(data, names).head(2)
+    assert effects[[VALUE, MEAN, "trainings", "trials"]].to_numpy().tolist() == [
+        ["l1", 0.25, 120, 6],
+        ["mse", 0.25, 120, 6],
+    ]
+    tail = 1 - 0.025 / values
+    worth = 0.1875 / (20 * 2.25 * 20 / 19 / 120**2) * (norm.ppf(tail) / t.ppf(tail, 19)) ** 2
+    for place, size in enumerate((worth, 20)):
+        expected = proportion_confint(0.25 * size, size, alpha=0.05 / values, method="beta")
+        assert effects[[LOW, HIGH]].to_numpy()[place] == pytest.approx(expected)
 
 
 def test_means_of_an_unbalanced_sweep_are_over_the_trainings_there_are(trial, ended, refused, table):
-    """Refused trainings count nowhere; one seed that solved has Wilson's interval; nothing at all gives no rows."""
+    """Refused trainings count nowhere; one seed that solved has the exact interval; nothing at all gives no rows."""
     data = table(
         ended(trial(loss="l1"), [SOLVED, STUCK, STUCK]), ended(trial(), [SOLVED]), refused(trial(loss="bce"), [0])
     )
-    effects = main_effects(data, [c.LOSS], c.SOLVED, np.random.default_rng(0))
+    effects = main_effects(data, [c.LOSS])
     assert effects[[VALUE, MEAN]].to_numpy().tolist() == [["l1", 1 / 3], ["mse", 1.0]]
-    assert effects[LOW].iloc[1] == pytest.approx(1 / (1 + 1.959964**2), abs=1e-6)  # Wilson, 1 of 1
-    assert main_effects(table(), [c.LOSS], c.SOLVED, np.random.default_rng(0)).empty
+    assert effects[[LOW, HIGH]].to_numpy()[1] == pytest.approx(
+        [0.025 / 2, 1]
+    )  # Clopper & Pearson, 1 of 1, one of two values
+    assert main_effects(table(), [c.LOSS]).empty
 
 
 # ------------------------------------------------------------------ what a forest needs
@@ -236,24 +299,21 @@ REPEATED = 1_000
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seeds", [60, 200])
-def test_intervals_of_shares_and_means_cover_the_truth(seeds):
+def test_intervals_of_shares_cover_the_truth(seeds):
     """Over 1,000 sweeps with known effects, of seeds and of luck: in 93 to 97 %.
 
     With 30 seeds the seed's own share is at the lower end: 93.3 % of 4,000 sweeps, too near for a thousand to tell.
     """
-    rng, resampling = np.random.default_rng(4), np.random.default_rng(5)
+    rng = np.random.default_rng(4)
     loss, hidden, seed_sd, luck_sd = np.array([-1.0, 0.0, 1.0]), np.array([-0.3, 0.3]), 0.5, 1.0
     truth = {"loss": (loss**2).mean(), "hidden": (hidden**2).mean()}
-    # the luck that all six cells share by chance cannot be told from the seed
-    truth |= {SEED_ALONE: seed_sd**2 + luck_sd**2 / 6, SEED_LUCK: luck_sd**2 * 5 / 6}
-    total, hits = sum(truth.values()), dict.fromkeys([*truth, MEAN], 0)
+    truth |= {SEED_ALONE: seed_sd**2, SEED_LUCK: luck_sd**2}
+    total, hits = sum(truth.values()), dict.fromkeys(truth, 0)
     for _ in range(REPEATED):
         values = -6 + loss[:, None, None] + hidden[:, None] + rng.normal(0, seed_sd, seeds)
         data = made(values + rng.normal(0, luck_sd, (3, 2, seeds)), loss=LOSSES, hidden=HIDDENS)
         shares = variance_shares(data, ["loss", "hidden"], LOG_MSE).set_index(TERM)
         for name, part in truth.items():
             hits[name] += shares.loc[name, LOW] <= part / total <= shares.loc[name, HIGH]
-        first = main_effects(data, ["loss"], LOG_MSE, resampling).iloc[0]
-        hits[MEAN] += first[LOW] <= -7 <= first[HIGH]
     covered = {name: count / REPEATED for name, count in hits.items()}
     assert all(0.93 <= share <= 0.97 for share in covered.values()), covered
