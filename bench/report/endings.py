@@ -17,7 +17,17 @@ from bench.report.charts import Cell, Chart, Column, Content, Row, Table, number
 from bench.report.colours import OUTCOMES, STEPS, order, outcome_legend
 from bench.report.drawing import Floats, panel
 from bench.report.loss_curves import loss_axes
-from bench.report.number_format import NONE, counted, p_value, percent, percent_interval, plural, short, whole
+from bench.report.number_format import (
+    NONE,
+    counted,
+    gate_word,
+    p_value,
+    percent,
+    percent_interval,
+    plural,
+    short,
+    whole,
+)
 from bench.report.panel_layout import MOST_FOLDED, MOST_PANELS, layout, only_shown
 from bench.stats.attractors import CENTRE, ELSEWHERE, MEDIAN, OF_UNSOLVED, SHARE, TRIALS, UNDECIDED, WHICH
 from bench.stats.budget_checks import CHECKED
@@ -161,9 +171,10 @@ def check_words(check: Row) -> str:
     """Return in words how many of what looked stuck was only slow."""
     count, size = check[c.SOLVED], check[CHECKED]
     solved = f"{count:,} {'solves' if count == 1 else 'solve'} it" if count else "none solves it"
+    what = plural(size, f"{gate_word(check[c.GATE])} training")
     return (
-        f"Of {plural(size, f'{check[c.GATE]} training')} that looked stuck, drawn at random and trained on to ten "
-        f"times the budget, {solved}: {percent_interval(check[RATE], check[LOW], check[HIGH])}."
+        f"Of {what} that looked stuck, drawn at random and trained on to ten times the budget, {solved}: "
+        f"{percent_interval(check[RATE], check[LOW], check[HIGH])}."
     )
 
 

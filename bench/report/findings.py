@@ -9,12 +9,11 @@ import pandas as pd
 
 from bench.metrics import columns as c
 from bench.metrics import measures
-from bench.model.gate import BUILT_IN
 from bench.model.labels import word
 from bench.report.charts import Content, Finding, row_interval, row_percent
 from bench.report.effects import better, greatest, greatest_effect, seed_share
 from bench.report.endings import check_words
-from bench.report.number_format import p_value, percent, percent_interval, plural, short
+from bench.report.number_format import gate_word, p_value, percent, percent_interval, plural, short
 from bench.report.panel_layout import is_grid, is_single
 from bench.report.search_findings import search_findings
 from bench.report.sweep_data import SweepData
@@ -83,7 +82,7 @@ def _rates(blocks: Sequence[GridAnalysis]) -> Iterator[Finding]:
 
 def _rate(gate: str, rows: pd.DataFrame) -> str:
     rate, low, high = clustered_rate(rows)
-    what = gate.upper() if gate in BUILT_IN else gate
+    what = gate_word(gate)
     words = percent_interval(rate, low, high)
     if rate == 0:
         budgets = rows[c.ITERATIONS].unique()
@@ -230,7 +229,7 @@ def _endings(block: GridAnalysis) -> Iterator[Finding]:
         f" {check_words(row)}" for row in block.budget_checks.to_dict("records") if row[c.GATE] == first[c.GATE]
     )
     yield Finding(
-        f"{row_percent(first, attractors.SHARE)} of the {first[c.GATE]} trainings end at the predictions "
+        f"{row_percent(first, attractors.SHARE)} of the {gate_word(first[c.GATE])} trainings end at the predictions "
         f"{first[PATTERN]}, the commonest failure of this sweep.",
         f"{first[COUNT]:,} of {plural(int(first[attractors.OF]), 'training')}, "
         f"{percent(first[attractors.OF_UNSOLVED])} of those unsolved; 95 % interval over the seeds; median error "
@@ -280,7 +279,7 @@ def _wrong(block: GridAnalysis) -> Iterator[Finding]:
         return
     counts = [f"{int(count):,}" for count in row[COUNTS]]
     yield Finding(
-        f"Which observation of {row[c.GATE]} comes out wrong is not left to chance alone.",
+        f"Which observation of {gate_word(row[c.GATE])} comes out wrong is not left to chance alone.",
         f"{', '.join(counts)} times observation 1 to {len(counts)}, of {plural(int(row[N]), 'training')} with one "
         f"wrong; χ² by trial, the smallest {p_value(row[P_HOLM])} (Holm).",
         "attractors",

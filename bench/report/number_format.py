@@ -7,6 +7,7 @@ import pandas as pd
 
 from bench.metrics import columns as c
 from bench.metrics.objectives import OBJECTIVES, SOLVED_RATE, TRAIN_SECONDS
+from bench.model.gate import BUILT_IN
 
 SECONDS_UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
 PER_CENT = "\u00a0%"  # no line ends between a number and its sign
@@ -99,6 +100,11 @@ def counted(begun: pd.DataFrame) -> str:
     sizes = begun.groupby(c.TRIAL_ID, observed=True).size()
     per = "" if len(sizes) == 1 else " per trial"
     return f"n\u00a0=\u00a0{from_to(sizes)}{per}, k\u00a0=\u00a0{int(begun[c.SOLVED].sum()):,} of {len(begun):,} solved"
+
+
+def gate_word(gate: str) -> str:
+    """Write a built-in gate in capitals, which no reader takes for a word; the file of another as it is."""
+    return gate.upper() if gate in BUILT_IN else gate
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:

@@ -8,11 +8,11 @@ import pandas as pd
 from bench.metrics import columns as c
 from bench.metrics.measures import never_trained
 from bench.metrics.objectives import CENSORED, MAXIMIZE, MEDIAN_MSE, OBJECTIVES, PARAMETER_COUNT, SOLVED_RATE
-from bench.model.gate import BUILT_IN
 from bench.report.charts import Finding, Row
 from bench.report.number_format import (
     axis_words,
     change_words,
+    gate_word,
     percent,
     percent_interval,
     plural,
@@ -104,7 +104,7 @@ def _value(row: Row, name: str) -> str:
 
 def _gate(found: SearchResults, row: Row) -> str:
     gate = str(found.parameters[str(row[c.TRIAL_ID])][c.GATE])
-    return gate.upper() if gate in BUILT_IN else gate
+    return gate_word(gate)
 
 
 def _of_kind(rows: pd.DataFrame, kind: str) -> list[dict[Any, Any]]:

@@ -122,7 +122,7 @@ def test_nothing_is_fastest_where_no_half_solves_it(made_report, some):
 def test_the_commonest_ending_has_its_share_interval_and_count(made_report, some):
     """Of all trainings of its gate that were begun."""
     said = the(made_report(some(40, 60)), "end at the predictions")
-    assert "60.0 % [49.7, 69.7] of the xor trainings" in said
+    assert "60.0 % [49.7, 69.7] of the XOR trainings" in said
     assert "60 of 100 trainings, 100 % of those unsolved" in said
 
 
