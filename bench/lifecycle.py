@@ -129,7 +129,7 @@ def _undecided(store: Store, sweep: str, plan: Plan) -> int:
     """Return how many claims about a plan's grid are undecided, by those of its trainings that are stored."""
     trainings = read_for_claims(store, sweep, plan)
     of_grid = [planned for planned in plan.claims if planned.seeds is None]
-    return undecided(check_claims(of_grid, trainings, plan.until.look if plan.until else 0))
+    return undecided(check_claims(of_grid, trainings, plan.look))
 
 
 def _unfinished(recorder: Recorder, options: Options, store: Store) -> Sweep:

@@ -141,8 +141,8 @@ class Sweep:
 
     @cached_property
     def _verdicts(self) -> list[Verdict]:
-        claims, until = self.plan.claims_now, self.plan.until
-        return check_claims(claims, self._whole.trainings, until.look if until else 0) if claims else []
+        claims = self.plan.claims_now
+        return check_claims(claims, self._whole.trainings, self.plan.look) if claims else []
 
     @cached_property
     def claims(self) -> pd.DataFrame:

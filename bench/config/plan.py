@@ -101,6 +101,11 @@ class Plan:
         """The claims, those about a search's winner with the trials that are known by now."""
         return tuple(self._resolved(planned) for planned in self.claims)
 
+    @property
+    def look(self) -> int:
+        """How often its claims have been looked at, see `Until.look`."""
+        return self.until.look if self.until else 0
+
     def _resolved(self, planned: PlannedClaim) -> PlannedClaim:
         if self.search is None or planned.seeds is None:
             return planned
@@ -413,7 +418,7 @@ def _read(document: Mapping[str, Any]) -> Plan:
                 CLAIM.validate_python(row["claim"]),
                 tuple(row["trials"]),
                 tuple(row["than"]),
-                () if row["claim"]["where"].keys() & {BEST} else None,
+                () if BEST in row["claim"]["where"] else None,
             )
             for row in document["claims"]
         ),

@@ -33,6 +33,9 @@ def _read_hidden(what: str, value: object) -> tuple[int, ...]:
         raise RequestError(f"{what} is {value!r}; allowed are {allowed}") from None
 
 
+MOST_ITERATIONS = 10**9
+
+
 @dataclass(frozen=True, kw_only=True)
 class Trial:
     """One complete configuration; the seed is not part of it. Every field is read and checked at birth."""
@@ -85,7 +88,7 @@ class Trial:
         TRAINING,
         bare=True,
     )
-    iterations: int = parameter(10_000, whole(1, 10**9), "full passes over the table", BUDGET)
+    iterations: int = parameter(10_000, whole(1, MOST_ITERATIONS), "full passes over the table", BUDGET)
     stop: str = parameter("never", choice("never", "solved"), "end a training early", BUDGET)
     tolerance: float = parameter(
         0.1, number(0, 0.5, above=True, below=True), "solved: every prediction this close", BUDGET

@@ -15,7 +15,7 @@ from bench.backends import load
 from bench.config.plan import Plan
 from bench.metrics import columns as c
 from bench.model.outcome import Result
-from bench.model.trial import Trial
+from bench.model.trial import MOST_ITERATIONS, Trial
 from bench.running.chunks import Job
 from bench.running.executors import WorkerPool
 
@@ -36,15 +36,14 @@ def check_budget(plan: Plan, trainings: pd.DataFrame, pool: WorkerPool, stop: Ev
     seeds = {str(name): np.sort(some.to_numpy()) for name, some in stuck.groupby(c.TRIAL_ID, observed=True)[c.SEED]}
     by_gate: dict[str, list[Trial]] = {}
     for planned in plan.trials:
-        if planned.trial.trial_id in seeds and load(BACKEND).unsupported(_longer(planned.trial)) is None:
+        if planned.trial.trial_id in seeds and _may_be_longer(planned.trial):
             by_gate.setdefault(planned.trial.gate.name, []).append(planned.trial)
     own_s = sum(len(planned.together) * Job(planned.trial, (0,)).training_s for planned in plan.trials)
     allowed_s = max(SHARE * own_s, LEAST_S) / max(len(by_gate), 1)
     jobs = {}
     for trials in by_gate.values():
         for trial, some in _drawn(trials, seeds, allowed_s):
-            longer = _longer(trial)
-            jobs[trial.trial_id] = Job(replace(longer, curve_points=2, stop="solved"), some)
+            jobs[trial.trial_id] = Job(replace(_longer(trial), curve_points=2, stop="solved"), some)
     of = {job.trial.trial_id: trial_id for trial_id, job in jobs.items()}
     rows = [
         {c.TRIAL_ID: of[record.trial.trial_id], c.SEED: int(seed), c.SOLVED: bool(solved)}
@@ -67,16 +66,18 @@ def _drawn(
         place, seed = stuck[number]
         own = taken.get(place, [])
         spent_s += _cost_s(trials[place], len(own) + 1) - _cost_s(trials[place], len(own))
-        if spent_s > allowed_s and taken:
+        if spent_s > allowed_s:
             break
         taken[place] = [*own, seed]
     yield from ((trials[place], tuple(sorted(own))) for place, own in taken.items())
 
 
 def _cost_s(trial: Trial, trainings: int) -> float:
-    if not trainings:
-        return 0.0
-    return Job(_longer(trial), range(int(trainings))).cost_s
+    return Job(_longer(trial), range(trainings)).cost_s if trainings else 0.0
+
+
+def _may_be_longer(trial: Trial) -> bool:
+    return LONGER * trial.iterations <= MOST_ITERATIONS and load(BACKEND).unsupported(_longer(trial)) is None
 
 
 def _longer(trial: Trial) -> Trial:

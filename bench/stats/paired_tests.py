@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binom, norm
 
-from bench.stats.proportions import CONFIDENCE, Z, effective_size, exact_interval
+from bench.stats.proportions import CONFIDENCE, TAIL, Z, effective_size, exact_interval
 
 Floats = NDArray[np.float64]
 
@@ -20,11 +20,11 @@ POWER = 0.8
 FEWEST_DISCORDANT = 5  # with fewer there is nothing to build on
 MOST_EXACT = 10_000  # seeds: beyond, the formula is as good, but for a quarter too many where few speak for the other
 BELOW = 10  # seeds: the exact power is a saw, of which a tooth may come before the formula's number
-TAIL = 7  # standard deviations of the number of discordant pairs: beyond is less than rounding
+FAR = 7  # standard deviations of the number of discordant pairs: beyond is less than rounding
 
 
 def paired_difference_interval(
-    plus: ArrayLike, minus: ArrayLike, pairs: ArrayLike, tail: float = (1 + CONFIDENCE) / 2
+    plus: ArrayLike, minus: ArrayLike, pairs: ArrayLike, tail: float = TAIL
 ) -> tuple[Any, Any]:
     """Return the ends of the 95 % interval of ``(plus - minus) / pairs``, in [-1, 1]; missing where there are no pairs.
 
@@ -41,7 +41,7 @@ def paired_difference_interval(
 
 
 def pooled_difference(
-    plus_S: Floats, minus_S: Floats, pairs_S: Floats, *, tail: float = (1 + CONFIDENCE) / 2
+    plus_S: Floats, minus_S: Floats, pairs_S: Floats, *, tail: float = TAIL
 ) -> tuple[float, float, float]:
     """Return a mean difference over pairs that are clustered by seed ``[S]``, and the ends of its 95 % interval.
 
@@ -56,7 +56,7 @@ def pooled_difference(
     return float((plus - minus) / pairs), float(low), float(high)
 
 
-def mean_difference(difference_S: Floats, tail: float = (1 + CONFIDENCE) / 2) -> tuple[float, float, float]:
+def mean_difference(difference_S: Floats, tail: float = TAIL) -> tuple[float, float, float]:
     """Return a mean difference of shares ``[S]`` within pairs, each in [-1, 1], and the ends of its 95 % interval.
 
     Each end by itself errs in 2.5 %, where the interval of `paired_difference_interval` errs in up to 7 % on one side:
@@ -148,7 +148,7 @@ def _first_with_power(least: int, enough: int, more: float, fewer: float) -> int
     """
     discordant = min(more + fewer, 1.0)  # rounding may leave it a hair above
     low, high = (size * discordant for size in (least, enough))
-    discordant_D = np.arange(max(0, int(low - TAIL * (1 + math.sqrt(low)))), _beyond(high))
+    discordant_D = np.arange(max(0, int(low - FAR * (1 + math.sqrt(low)))), _beyond(high))
     power_D, chance_D = _power_given(discordant_D, more / discordant), binom.pmf(discordant_D, least, discordant)
     size = least
     while size < 2 * enough and chance_D @ power_D < POWER:
@@ -180,4 +180,4 @@ def _few() -> Floats:
 
 def _beyond(expected: float) -> int:
     """Return a number of discordant pairs that is never reached where so many are expected."""
-    return int(expected + TAIL * (1 + math.sqrt(expected))) + 1
+    return int(expected + FAR * (1 + math.sqrt(expected))) + 1

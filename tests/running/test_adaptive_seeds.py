@@ -233,20 +233,7 @@ def test_a_sweep_that_fails_in_any_round_goes_on_where_it_was(bench, folder, mon
 
     Slow are the moments after a write: but for the last, little is kept between them and those before the next.
     """
-    write, calls = getattr(SweepWriter, what), []
-
-    def fail(self, *given):
-        calls.append(what)
-        if len(calls) == times and not after:
-            raise RuntimeError("the power went")
-        write(self, *given)
-        if len(calls) == times:
-            raise RuntimeError("the power went")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(SweepWriter, what, fail)
-        with pytest.raises(RuntimeError, match="the power went"):
-            bench("sweep", *FAULTY)
+    fails_at(monkeypatch, what, times, after=after, run=lambda: bench("sweep", *FAULTY))
     resumed_is_whole(bench, FAULTY, whole)
 
 
@@ -262,6 +249,24 @@ def whole(made, command):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         return left(partial(command, folder), json.loads(Path("out").read_text())["sweep"])
+
+
+def fails_at(monkeypatch, what, times, *, after, run):
+    """Let the power go before, or ``after``, something is written for the so many-th time."""
+    write, calls = getattr(SweepWriter, what), []
+
+    def fail(self, *given):
+        calls.append(what)
+        if len(calls) == times and not after:
+            raise RuntimeError("the power went")
+        write(self, *given)
+        if len(calls) == times:
+            raise RuntimeError("the power went")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SweepWriter, what, fail)
+        with pytest.raises(RuntimeError, match="the power went"):
+            run()
 
 
 def resumed_is_whole(bench, request, whole):
@@ -281,18 +286,7 @@ def resumed_is_whole(bench, request, whole):
 @pytest.mark.untraced
 def test_a_plan_that_was_cut_off_while_it_was_written_is_made_again(bench, folder, monkeypatch, whole):
     """When the second round was planned, the power went."""
-    write, calls = SweepWriter.plan, []
-
-    def fail(self, *given):
-        write(self, *given)
-        calls.append(given)
-        if len(calls) == 3:
-            raise RuntimeError("the power went")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(SweepWriter, "plan", fail)
-        with pytest.raises(RuntimeError, match="the power went"):
-            bench("sweep", *FAULTY)
+    fails_at(monkeypatch, "plan", 3, after=True, run=lambda: bench("sweep", *FAULTY))
     cut_off_in_the_second_round(folder)
     resumed_is_whole(bench, FAULTY, whole)
 
@@ -529,20 +523,7 @@ def test_claims_are_decided_alike_where_a_sweep_fails_in_any_round(
 ):
     """Resumed, each look sees the seeds that it had, though more of them are stored by then."""
     (folder / "decided.toml").write_text(CLAIM_FILE + FIFTH + HALF)
-    write, calls = getattr(SweepWriter, what), []
-
-    def fail(self, *given):
-        calls.append(what)
-        if len(calls) == times and not after:
-            raise RuntimeError("the power went")
-        write(self, *given)
-        if len(calls) == times:
-            raise RuntimeError("the power went")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(SweepWriter, what, fail)
-        with pytest.raises(RuntimeError, match="the power went"):
-            bench("sweep", *ASKED)
+    fails_at(monkeypatch, what, times, after=after, run=lambda: bench("sweep", *ASKED))
     resumed_is_whole(bench, ASKED, whole_claims)
 
 
@@ -550,18 +531,7 @@ def test_claims_are_decided_alike_where_a_sweep_fails_in_any_round(
 def test_claims_of_a_plan_that_was_cut_off_are_decided_alike(bench, folder, monkeypatch, whole_claims):
     """When the second round was planned, the power went, and left half of the plan."""
     (folder / "decided.toml").write_text(CLAIM_FILE + FIFTH + HALF)
-    write, calls = SweepWriter.plan, []
-
-    def fail(self, *given):
-        write(self, *given)
-        calls.append(given)
-        if len(calls) == 3:
-            raise RuntimeError("the power went")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(SweepWriter, "plan", fail)
-        with pytest.raises(RuntimeError, match="the power went"):
-            bench("sweep", *ASKED)
+    fails_at(monkeypatch, "plan", 3, after=True, run=lambda: bench("sweep", *ASKED))
     cut_off_in_the_second_round(folder)
     resumed_is_whole(bench, ASKED, whole_claims)
 

@@ -67,6 +67,15 @@ def test_a_check_that_was_interrupted_says_nothing(checked, trial):
     assert checked([trial(gate="xor", hidden=0, iterations=100)], range(20), stop)[0] is None
 
 
+@pytest.mark.parametrize("iterations", [20_000_000, 500_000_000])
+def test_what_takes_too_long_is_not_checked(trial, ended, table, iterations):
+    """Ten times a budget of that size is minutes of a core, or more iterations than a training may have."""
+    one = trial(gate="xor", hidden=2, iterations=iterations)
+    plan = Plan((PlannedTrial(one, (0,), range(3), ()),), 0)
+    data = table(ended(one, [[0.5] * 4] * 3))
+    assert check_budget(plan, data, WorkerPool("serial", 1), Event()) == []
+
+
 def test_each_gate_has_its_share_with_an_interval(checked, trial):
     """Of one trial it is exact: what a perceptron cannot solve, it does not solve with ten times the budget."""
     trials = [trial(gate="xor", hidden=0, iterations=300), trial(**SLOW)]
