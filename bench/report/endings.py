@@ -187,7 +187,7 @@ def _attractors_summary(table: pd.DataFrame) -> str:
     return (
         f"{plural(len(named), 'ending')} {'holds' if len(named) == 1 else 'hold'} "
         f"{percent(named[COUNT].sum() / unsolved)} of the {plural(unsolved, 'training')} that are stuck or slow; the "
-        f"commonest is {first[PATTERN]} ({first[c.GATE]}, {first[COUNT]:,} trainings, median error "
+        f"commonest is {first[PATTERN]} ({gate_word(first[c.GATE])}, {first[COUNT]:,} trainings, median error "
         f"{short(first[c.FINAL_MSE])})."
     )
 
