@@ -27,7 +27,7 @@ from bench.stats.claims import check_claims, undecided
 from bench.stats.mlflow_summary import describe_training, describe_trial
 from bench.stats.proportions import half_width, seeds_for_half_width
 from bench.store.mlflow_store import BUDGET_CHECK, COMMAND_TAG, PLAN_TAG, Store, StoreError, tracking_uri
-from bench.store.reader import read_sweep, unfinished
+from bench.store.reader import planned_trainings, read_sweep, unfinished
 from bench.store.writer import SweepWriter
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def carry_out(experiment: Experiment, options: Options) -> Sweep:
         recorder.seconds["import"] = imported - options.started
         recorder.seconds["prepare"] = time.monotonic() - imported
         check = options.budget_check
-        if _train(recorder, statistics, pool, already, journal, options.progress, store, check=check):
+        if _train(recorder, pool, already, journal, options.progress, store, check=check):
             return _conclude(recorder, options, store)
         writer.finish(KILLED)
     except StoreError as error:
@@ -162,7 +162,6 @@ def _work(plan: Plan, already: int) -> str:
 
 def _train(
     recorder: Recorder,
-    statistics: Statistics,
     pool: executors.WorkerPool,
     already: int,
     journal: "Journal | None",
@@ -172,13 +171,13 @@ def _train(
     check: bool,
 ) -> bool:
     """Carry the plan's strategies out, and ``check`` what is stuck; return whether all is done."""
-    steps = loop.strategies(recorder.plan, statistics, journal)
+    steps = loop.strategies(recorder.plan, recorder.statistics, journal)
     with interrupts() as stop, bar(recorder.plan.expected_trainings, already) as progress:
         loop.run(steps, recorder, pool, progress, stop)
         if check and not stop.is_set():
             progress.update("checking the budget")
             with recorder.clock("train"):
-                trainings = read_sweep(store, recorder.writer.run_id, CHECKED).trainings
+                trainings = planned_trainings(store, recorder.writer.run_id, recorder.plan, CHECKED)
                 checked = check_budget(recorder.plan, trainings, pool, stop)
             recorder.writer.json(BUDGET_CHECK, checked or [])
     return not stop.is_set()

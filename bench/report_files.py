@@ -17,7 +17,7 @@ from bench.errors import RequestError
 from bench.metrics import columns as c
 from bench.stats.claims import Verdict
 from bench.store.mlflow_store import Store
-from bench.store.reader import StoredSweep, read_columns, read_plan, read_shards, read_sweep, trainings_frame
+from bench.store.reader import StoredSweep, planned_trainings, read_plan, read_sweep
 from bench.store.writer import SweepWriter
 
 if TYPE_CHECKING:
@@ -51,11 +51,8 @@ def read_for_report(store: Store, sweep: str) -> StoredSweep:
 
 
 def read_for_claims(store: Store, sweep: str, plan: Plan) -> pd.DataFrame:
-    """Return the trainings of a plan, and of no later one that the sweep may have come to before it was interrupted."""
-    columns = _columns(plan.claims)
-    trainings = trainings_frame(read_shards(store, sweep, read_columns(columns)), plan, columns)
-    last = {planned.trial.trial_id: planned.seeds[-1] for planned in plan.trials}
-    return trainings[trainings[c.SEED] <= trainings[c.TRIAL_ID].astype(str).map(last)]
+    """Return what claims about a plan's trainings are checked by."""
+    return planned_trainings(store, sweep, plan, _columns(plan.claims))
 
 
 def _columns(claims: Sequence[PlannedClaim]) -> list[str]:

@@ -104,7 +104,7 @@ class Recorder:
         """Prepare for a plan that is written already; ``training_runs`` asks for an MLflow run per training as well."""
         self.experiment, self.plan, self.writer = experiment, plan, writer
         self.seconds = dict.fromkeys((*WAITED, *WORKED), 0.0)
-        self._statistics, self._training_runs = statistics, training_runs
+        self.statistics, self._training_runs = statistics, training_runs
         self._columns = c.SCORED if plan.search else (c.SEED, c.SOLVED)  # what strategies ask of trainings
         self._trials: dict[str, _Trial] = {}
         self._names: dict[str, str] = {}
@@ -250,7 +250,7 @@ class Recorder:
     ) -> None:
         """Write the runs of trials that have none yet, and drop their curves."""
         for trial, data in self._described([t for t in trials if t.trial_id not in self._written_runs]):
-            summary = Summary(*self._statistics.describe_trial(data))
+            summary = Summary(*self.statistics.describe_trial(data))
             summary = replace(summary, metrics={**summary.metrics, **metrics})
             self.writer.trial(trial.planned, self._names[trial.trial_id], summary, self._training_summaries(data), tags)
             self._written_runs.add(trial.trial_id)
@@ -262,7 +262,7 @@ class Recorder:
         """Yield what each training's run shows, by its seed, where they have runs."""
         for place in range(len(data)) if self._training_runs else ():
             training = data.iloc[[place]]
-            yield int(training[c.SEED].iloc[0]), Summary(*self._statistics.describe_training(training))
+            yield int(training[c.SEED].iloc[0]), Summary(*self.statistics.describe_training(training))
 
     def _described(self, trials: Sequence[_Trial]) -> Iterator[tuple[_Trial, pd.DataFrame]]:
         """Yield trials with all that their runs are made from; of what was dropped, some is read back at a time.

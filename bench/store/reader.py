@@ -212,6 +212,13 @@ def read_sweep(
     )
 
 
+def planned_trainings(store: Store, sweep: str, plan: Plan, columns: Sequence[str]) -> pd.DataFrame:
+    """Return the trainings of a plan, and of no later one that its sweep may have come to before it was interrupted."""
+    trainings = trainings_frame(read_shards(store, sweep, read_columns(columns)), plan, columns)
+    last = trainings[c.TRIAL_ID].astype(str).map(last_seeds(plan, plan.trainings))
+    return trainings[trainings[c.SEED] <= last]
+
+
 def read_plan(store: Store, sweep: str) -> Plan:
     """Return what was planned."""
     return Plan.from_json(_json(store, sweep, "plan.json"))
