@@ -215,7 +215,7 @@ def read_sweep(
 def planned_trainings(store: Store, sweep: str, plan: Plan, columns: Sequence[str]) -> pd.DataFrame:
     """Return the trainings of a plan, and of no later one that its sweep may have come to before it was interrupted."""
     trainings = trainings_frame(read_shards(store, sweep, read_columns(columns)), plan, columns)
-    last = trainings[c.TRIAL_ID].astype(str).map(last_seeds(plan, plan.trainings))
+    last = trainings[c.TRIAL_ID].astype(str).map(last_seeds(plan, plan.trainings)).astype(np.int64)
     return trainings[trainings[c.SEED] <= last]
 
 
