@@ -27,7 +27,7 @@ from bench.stats.claims import check_claims, undecided
 from bench.stats.mlflow_summary import describe_training, describe_trial
 from bench.stats.proportions import half_width, seeds_for_half_width
 from bench.store.mlflow_store import BUDGET_CHECK, COMMAND_TAG, PLAN_TAG, Store, StoreError, tracking_uri
-from bench.store.reader import planned_trainings, read_sweep, unfinished
+from bench.store.reader import begun_sweeps, planned_trainings, read_plan, read_sweep
 from bench.store.writer import SweepWriter
 
 if TYPE_CHECKING:
@@ -242,11 +242,17 @@ def _begun(store: Store, experiment: Experiment, plan: Plan, kind: str, workers:
 
 
 def _resumed(store: Store, experiment: Experiment, plan: Plan) -> SweepWriter:
-    """Return the newest unfinished sweep of this request; raise RequestError if there is none."""
-    found = unfinished(store, experiment.name)
+    """Return the newest unfinished sweep of this request, or the newest that ended with fewer trials of its search.
+
+    Raise RequestError if there is none.
+    """
+    found, ended = begun_sweeps(store, experiment.name)
     for run in found:
         if run.data.tags.get(PLAN_TAG) == plan.plan_id:
-            return SweepWriter.resume(store, run)
+            return SweepWriter.resume(store, run, experiment, plan)
+    for run in ended if plan.search else ():
+        if plan.extends(read_plan(store, run.info.run_id).search, run.data.tags[PLAN_TAG]):
+            return SweepWriter.resume(store, run, experiment, plan)
     others = "; ".join(f"{run.data.tags.get(COMMAND_TAG, '?')} --resume" for run in found[:5])
     hint = f"unfinished sweeps of {experiment.name} that asked something else: {others}" if others else "there is none"
     raise RequestError(f"nothing to resume: no unfinished sweep of this request in {store.uri}; {hint}")

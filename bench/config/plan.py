@@ -165,6 +165,16 @@ class Plan:
         """Return the plan of such a document; its trials have the names that they had when it was written."""
         return _read(document)
 
+    def extends(self, search: Search | None, plan_id: str) -> bool:
+        """Return whether it asks the same as a plan of that id with that search, but for more of the search's trials.
+
+        A search whose time was up may be given more of it.
+        """
+        if self.search is None or search is None or self.search.trials < search.trials:
+            return False
+        before = replace(self.search, trials=search.trials, timeout_s=search.timeout_s)
+        return before != self.search and replace(self, search=before).plan_id == plan_id
+
     @property
     def plan_id(self) -> str:
         """A hash of what is to be trained: the same request gives the same, however it was written."""

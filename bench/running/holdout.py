@@ -6,7 +6,6 @@ Then the sweep's own run says what came of the search.
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import accumulate
-from typing import Any
 
 from bench.config.plan import PlannedTrial
 from bench.config.search_state import HELD_OUT, Winner, best, front
@@ -18,7 +17,7 @@ from bench.store.mlflow_store import SEARCH, STORAGE_TAG, STUDY_TAG
 from bench.store.writer import Summary
 
 REQUEST = (  # what a search was asked for, as params of the sweep's run
-    *("sampler", "seed", "trials", "batch", "objectives", "constraints", "seeds", "held_out", "prune", "best"),
+    *("sampler", "seed", "batch", "objectives", "constraints", "seeds", "held_out", "prune", "best"),
     *("baseline", "repeats"),
 )
 SECONDS = ("optuna", "train", "track")  # that are told apart
@@ -54,6 +53,8 @@ class HeldOutValidation:
             yield PlannedTrial(known[winner.trial_id], () if winner.study else block, self.spec.held_out, ())
         for reference in self.spec.references:
             yield PlannedTrial(reference.trial, block, self.spec.held_out, ())
+        for trial_id in recorder.unplanned & known.keys():  # they were the best of fewer trials, before it was extended
+            yield PlannedTrial(known[trial_id], (), self.spec.held_out, ())
 
     def _evaluate(self, trial_id: str, recorder: Recorder) -> Mapping[str, float]:
         """Return what came of a trial on held-out seeds, which is logged with its run."""
@@ -72,20 +73,21 @@ class HeldOutValidation:
         leaders = best(first.candidates, spec.directions, 1)
         metrics = {f"importance.{row['evaluator']}.{row['parameter']}": row["importance"] for row in ranked}
         params = {f"search.{name}": value for name, value in spec.row.items() if name in REQUEST}
+        found = {"search.trials": str(spec.trials)}  # tags: params are for ever, and a search may be extended
         if leaders and len(spec.objectives) == 1:  # of several, no trial of the front is the best
             metrics |= held_out.get(leaders[0].trial_id, {})
-            params |= {"best.number": leaders[0].number, **self._parameters(leaders[0].trial_id, recorder)}
+            found |= {"best.number": str(leaders[0].number), **self._parameters(leaders[0].trial_id, recorder)}
         elif leaders:
             metrics["front"] = len(front([one for one in first.candidates if one.violation <= 0], spec.directions))
         with recorder.clock("track"):
             recorder.writer.json(SEARCH, {"importance": ranked, "seconds": seconds})
             tags = {STUDY_TAG: first.record.name, STORAGE_TAG: self.search.state.storage}
-            recorder.writer.sum_up(params, Summary(metrics, self._history()), tags)
+            recorder.writer.sum_up(params, Summary(metrics, self._history()), tags | found)
 
-    def _parameters(self, trial_id: str, recorder: Recorder) -> dict[str, Any]:
-        """Return what a trial has of the space, as the sweep's params."""
+    def _parameters(self, trial_id: str, recorder: Recorder) -> dict[str, str]:
+        """Return what a trial has of the space, as the sweep's tags."""
         (planned,) = (one for one in recorder.plan.trials if one.trial.trial_id == trial_id)
-        return {f"best.{name}": planned.trial.parameters[name] for name in self.spec.space}
+        return {f"best.{name}": str(planned.trial.parameters[name]) for name in self.spec.space}
 
     def _history(self) -> dict[str, list[tuple[int, float]]]:
         """Return the values by their trials' numbers and, of one objective, the best so far."""

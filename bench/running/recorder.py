@@ -127,8 +127,13 @@ class Recorder:
 
     @property
     def replaying(self) -> bool:
-        """Whether an interrupted sweep has trainings that no step has planned yet."""
-        return bool(self._interrupted)
+        """Whether an interrupted sweep has trainings of trials that no step has planned yet."""
+        return not self._interrupted.keys() <= self._trials.keys()
+
+    @property
+    def unplanned(self) -> frozenset[str]:
+        """The ids of the trials of which an interrupted sweep has trainings that no step has planned yet."""
+        return frozenset(self._interrupted)
 
     def begin(self, step: Step) -> bool:
         """Plan a step and have that written; return whether it is new, not one that was trained before an interrupt.
@@ -139,7 +144,7 @@ class Recorder:
             self.plan, self._open = step.plan, frozenset(step.open)
             self._names = {**_labels(step.plan, {*step.names, *self._names}), **step.names, **self._names}
             resumed = sum(self._extend(planned) for planned in step.plan.trials)
-            new = bool(self.missing(alone=step.alone)) or not (resumed or self.replaying)
+            new = bool(self.missing(alone=step.alone)) or not (resumed or self._interrupted)
             if new:
                 self._write_plan()
             self._write_runs(list(self._trials.values()))

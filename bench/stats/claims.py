@@ -2,9 +2,10 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from bench.config.claims import (
 from bench.config.plan import PlannedClaim
 from bench.metrics import columns as c
 from bench.metrics.measures import begun, lost, measured, never_trained
+from bench.stats.bounded_means import share_bounds
 from bench.stats.curves import halfway_iterations, recorded
 from bench.stats.final_patterns import WRONG, WRONG_OBSERVATION, where_they_end
 from bench.stats.paired_tests import mean_difference
@@ -198,7 +200,8 @@ def _rate(claim: Rate, trainings: pd.DataFrame, tail: float) -> Verdict:
         return _verdict(claim, expected, NO_DATA, UNDECIDED)
     event = _has_event(claim, started)
     by_seed = event.groupby(started[c.SEED]).agg(["sum", "size"])
-    low, high = clustered_interval(by_seed["sum"], by_seed["size"], tail)
+    bounds = partial(share_bounds, by_seed["sum"], by_seed["size"], tail)
+    low, high = bounds()
     count, size = int(event.sum()), len(event)
     exception = (claim.never and count > 0) or (claim.always and count < size)
     if exception or high <= least or low >= most:
@@ -206,7 +209,7 @@ def _rate(claim: Rate, trainings: pd.DataFrame, tail: float) -> Verdict:
     else:
         verdict = HOLDS if least < low and high < most else UNDECIDED
     observed = f"{percent(count / size, low, high)}, {count:,} of {size:,}"
-    seeds = _seeds_for_range(count / size, (least, most), len(by_seed), tail) if verdict == UNDECIDED else None
+    seeds = _seeds_for_range(bounds, (least, most), len(by_seed)) if verdict == UNDECIDED else None
     return _verdict(claim, expected, observed, verdict, seeds)
 
 
@@ -226,11 +229,13 @@ def _range(claim: Rate) -> tuple[str, tuple[float, float]]:
     return f"< {100 * claim.below:g}%", (-math.inf, claim.below)
 
 
-def _seeds_for_range(share: float, ends: tuple[float, float], fewest: int, tail: float) -> int | None:
-    """Return with how many seeds, of a trial, the exact interval of this share lies on one side of each end."""
+def _seeds_for_range(
+    bounds: Callable[[int], tuple[float, float]], ends: tuple[float, float], fewest: int
+) -> int | None:
+    """Return with how many seeds of the same kind the bounds lie on one side of each end."""
 
     def decides(size: int) -> bool:
-        low, high = exact_interval(share * size, size, tail)
+        low, high = bounds(size)
         return all(end < low or end > high for end in ends)
 
     sizes = range(fewest, MOST_SEEDS)
@@ -297,7 +302,8 @@ def _comparison(claim: Comparison, trainings: pd.DataFrame, than: pd.DataFrame, 
     verdict = HOLDS if low > HALF else REFUTED if high < HALF else UNDECIDED
     seeds = None
     if verdict == UNDECIDED and differing:
-        enough = _seeds_for_range(wins / differing, (HALF, math.inf), differing, tail)
+        bounds = partial(share_bounds, [1] * wins + [0] * (differing - wins), [1] * differing, tail)
+        enough = _seeds_for_range(bounds, (HALF, math.inf), differing)
         seeds = None if enough is None else math.ceil(enough / differing * len(pairs))
     return _verdict(claim, expected, f"{share}, {wins:,} of {differing:,} seeds{tied}; {medians}", verdict, seeds)
 

@@ -181,9 +181,11 @@ def find_sweep(store: Store, given: str | None) -> str:
     return found[0]
 
 
-def unfinished(store: Store, experiment: str) -> list[Run]:
-    """Return the experiment's sweeps that have not ended, newest first."""
-    return [run for run in store.runs(names.SWEEP, experiment) if run.info.status != names.FINISHED]
+def begun_sweeps(store: Store, experiment: str) -> tuple[list[Run], list[Run]]:
+    """Return the runs of the experiment's sweeps that have not ended, and of those that have, newest first."""
+    found = list(store.runs(names.SWEEP, experiment))
+    ended = [run for run in found if run.info.status == names.FINISHED]
+    return [run for run in found if run.info.status != names.FINISHED], ended
 
 
 def read_sweep(

@@ -58,25 +58,20 @@ class SweepWriter:
     ) -> "SweepWriter":
         """Create the parent run with what will be needed to read or resume it."""
         experiment_id = store.experiment_id(experiment.name)
-        tags = {
-            names.KIND: names.SWEEP,
-            names.PLAN_TAG: plan.plan_id,
-            names.COMMAND_TAG: experiment.command,
-            names.SOURCE_TAG: experiment.command,
-            names.OWNER_TAG: _owner(),
-            names.NOTE_TAG: f"**{experiment.title}**\n\n{experiment.about}\n\n`{experiment.command}`",
-        }
+        tags = {names.KIND: names.SWEEP, **_asked(experiment, plan)}
         run = store.client.create_run(experiment_id, tags=tags, run_name=name)
         writer = cls(store, experiment_id, run.info.run_id)
         sizes = {"trials": plan.expected_trials, "trainings": plan.expected_trainings}
-        writer._batch(writer.run_id, params={**sizes, **_flat(environment)})
+        writer._batch(writer.run_id, params=_flat(environment), summary=Summary(sizes))
         writer.plan(plan)
         writer.json("environment.json", environment)
         return writer
 
     @classmethod
-    def resume(cls, store: Store, run: Run) -> "SweepWriter":
-        """Take up an unfinished sweep; child runs that were begun and not ended are removed, to be written anew.
+    def resume(cls, store: Store, run: Run, experiment: Experiment, plan: Plan) -> "SweepWriter":
+        """Take up a sweep, from now on of this plan; child runs that were begun and not ended are removed.
+
+        They will be written anew.
 
         Raise RequestError if the process that began it is still at it, as far as this machine can tell.
         """
@@ -84,7 +79,7 @@ class SweepWriter:
         owner = run.data.tags.get(names.OWNER_TAG, "")
         if run.info.status == "RUNNING" and _is_alive(owner):
             raise RequestError(f"sweep {writer.run_id[:8]} is still running as {owner}; allowed is one that has ended")
-        store.client.set_tag(writer.run_id, names.OWNER_TAG, _owner())
+        writer._batch(writer.run_id, tags=_asked(experiment, plan))
         for child in store.runs(names.TRIAL, parent=writer.run_id):
             if child.info.status != names.FINISHED:
                 for training in store.runs(names.TRAINING, parent=child.info.run_id):
@@ -216,6 +211,17 @@ class SweepWriter:
         self.client.log_batch(run_id, metrics=metrics[:BATCH_LIMIT], params=listed, tags=tagged)
         for start in range(BATCH_LIMIT, len(metrics), BATCH_LIMIT):
             self.client.log_batch(run_id, metrics=metrics[start : start + BATCH_LIMIT])
+
+
+def _asked(experiment: Experiment, plan: Plan) -> dict[str, str]:
+    """Return the tags that say what a sweep was asked for, and who is at it."""
+    return {
+        names.PLAN_TAG: plan.plan_id,
+        names.COMMAND_TAG: experiment.command,
+        names.SOURCE_TAG: experiment.command,
+        names.OWNER_TAG: _owner(),
+        names.NOTE_TAG: f"**{experiment.title}**\n\n{experiment.about}\n\n`{experiment.command}`",
+    }
 
 
 def _owner() -> str:

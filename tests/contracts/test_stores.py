@@ -20,7 +20,7 @@ from bench.model.outcome import Batch, Record
 from bench.model.timing import ColdStart, Sample, Timing
 from bench.store import mlflow_store as names
 from bench.store.mlflow_store import Store
-from bench.store.reader import exported, find_sweep, read_sweep, sweeps, unfinished, write_export
+from bench.store.reader import begun_sweeps, exported, find_sweep, read_sweep, sweeps, write_export
 from bench.store.tables import rows
 from bench.store.writer import Summary, SweepWriter
 
@@ -153,7 +153,7 @@ def test_the_trials_runs_are_found_whether_they_were_kept_or_not(store, plan):
     assert {
         trial_id: store.client.get_run(run).data.tags[names.TRIAL_TAG] for trial_id, run in searched.runs.items()
     } == {planned.trial.trial_id: planned.trial.trial_id for planned in plan.trials}
-    resumed = SweepWriter.resume(store, store.client.get_run(writer.run_id))
+    resumed = SweepWriter.resume(store, store.client.get_run(writer.run_id), experiment(), plan)
     resumed.finished_trials()
     resumed.keep_runs()
     kept = read_sweep(store, writer.run_id)
@@ -186,19 +186,20 @@ def test_a_begun_and_unended_trial_is_written_anew_on_resume(store, plan):
     with pytest.raises(KeyboardInterrupt):
         writer.trial(plan.trials[1], "half", Summary(), cut_off())
     before = {run.info.run_name: run for run in store.runs(names.TRIAL, parent=writer.run_id)}
-    resumed = SweepWriter.resume(store, store.client.get_run(writer.run_id))
+    resumed = SweepWriter.resume(store, store.client.get_run(writer.run_id), experiment(), plan)
     assert resumed.finished_trials() == {plan.trials[0].trial.trial_id}
     assert [run.info.run_name for run in store.runs(names.TRIAL, parent=writer.run_id)] == ["whole"]
     assert list(store.runs(names.TRAINING, parent=before["half"].info.run_id)) == []
 
 
 def test_unfinished_sweeps_are_found_and_finished_ones_are_not(store, plan):
-    """Only what has not ended can be resumed."""
+    """What has not ended can be resumed, and a search that has can be extended."""
     one, two = begin(store, plan), begin(store, plan)
     two.finish()
-    ids = [run.info.run_id for run in unfinished(store, "adhoc")]
-    assert one.run_id in ids
-    assert two.run_id not in ids
+    unfinished, finished = ([run.info.run_id for run in some] for some in begun_sweeps(store, "adhoc"))
+    assert one.run_id in unfinished
+    assert two.run_id in finished
+    assert not set(unfinished) & set(finished)
     assert sweeps(store)[0].sweep in {one.run_id, two.run_id}
     assert find_sweep(store, one.run_id[:12]) == one.run_id
 

@@ -130,7 +130,7 @@ def test_mlflow_knows_each_trials_number_and_state(whole):
     winner = runs[plan["winners"][0]["trial_id"]]
     assert 0 <= winner.data.metrics["held_out_solved_rate"] <= 1
     (parent,) = store.runs("sweep")
-    assert parent.data.params["best.hidden"] == winner.data.params["hidden"]
+    assert parent.data.tags["best.hidden"] == winner.data.params["hidden"]
     assert any(name.startswith("importance.fANOVA.") for name in parent.data.metrics)
     history = store.client.get_metric_history(parent.info.run_id, "best_rmst")
     assert len(history) == 9
@@ -150,6 +150,46 @@ def test_a_search_killed_three_times_goes_on_as_if_nothing_had_happened(search, 
         assert killed.returncode == -signal.SIGKILL, err
     same(whole, search("--resume"))
     assert journal() == told
+
+
+@pytest.mark.untraced
+def test_a_finished_search_is_extended_as_if_it_had_been_that_long_from_the_start(search, folder, whole, monkeypatch):
+    """The same sweep with more trials, whose runs say so; the best of fewer trials keep their held-out trainings."""
+    more = ("search.trials=15", "--resume")
+    (folder / "whole").mkdir()
+    monkeypatch.chdir(folder / "whole")
+    plan, rows = search("search.trials=15")
+    monkeypatch.chdir(folder)
+    first, _ = search()
+    (before,) = Store("sqlite:///mlflow.db").runs("sweep")
+    extended, own = search(*more)
+    (run,) = Store("sqlite:///mlflow.db").runs("sweep")
+    assert (run.info.run_id, run.info.status) == (before.info.run_id, "FINISHED")
+    assert run.data.tags["bench.command"].endswith("search.trials=15")
+    assert run.data.tags["search.trials"] == "15"
+    assert extended["winners"] != first["winners"]
+    kept = pd.MultiIndex.from_frame(own[[c.TRIAL_ID, c.SEED]]).isin(
+        pd.MultiIndex.from_frame(rows[[c.TRIAL_ID, c.SEED]])
+    )
+    same((plan, rows), (extended, own[kept]))
+    dropped = {one["trial_id"] for one in first["winners"]} - {one["trial_id"] for one in plan["winners"]}
+    assert set(own[~kept][c.TRIAL_ID]) == dropped
+    assert len(journal()[0]) == 15
+
+
+def test_a_search_is_extended_only_by_more_of_the_same(bench, search, folder, monkeypatch):
+    """Fewer trials, other seeds, or the same again, are nothing to resume."""
+    monkeypatch.chdir(folder)
+    search("search.trials=3")
+    for words in (
+        ("search.trials=2",),
+        ("search.trials=3",),
+        ("search.trials=5", "seeds=0:5"),
+        ("search.trials=5", "iterations=100"),
+    ):
+        ran = bench("sweep", "s.toml", "--no-report", "--resume", *words)
+        assert ran.status == 2
+        assert "nothing to resume" in ran.err
 
 
 @pytest.mark.untraced
