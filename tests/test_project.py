@@ -22,7 +22,6 @@ PINNED = {
 
 
 EXTRAS = PROJECT["optional-dependencies"]
-NOT_YET = pytest.mark.xfail(reason="the report's figures are still drawn without it", strict=True)
 
 
 def names(*groups):
@@ -51,10 +50,7 @@ def test_every_dependency_is_pinned(name):
     assert name in PINNED
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=NOT_YET if name == "seaborn" else ()) for name in names(PROJECT["dependencies"])],
-)
+@pytest.mark.parametrize("name", names(PROJECT["dependencies"]))
 def test_every_dependency_is_imported(name):
     """Nobody installs what is not used."""
     assert name in set().union(*imported().values())

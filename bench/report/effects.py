@@ -14,6 +14,7 @@ from bench.report.colours import DIM, EFFECT, SEED
 from bench.report.drawing import interval_rows, named_rows, panel, percent_axis, plain, write
 from bench.report.number_format import from_to, p_value, percent, plural, points, short
 from bench.report.panel_layout import MOST_PANELS, is_grid
+from bench.report.shared_luck import shared_luck
 from bench.stats import paired_comparisons as paired
 from bench.stats import sensitivity
 from bench.stats.grid_analysis import BUDGET, DIGITS, NAME, GridAnalysis, highest, in_words, lowest
@@ -54,12 +55,21 @@ def effects(block: GridAnalysis, key: str) -> Content | None:
 
 
 def bars(
-    table: pd.DataFrame, label: str, value: str, *, xlabel: str, most: float, colours: Sequence[str] | str = EFFECT
+    table: pd.DataFrame,
+    label: str,
+    value: str,
+    *,
+    xlabel: str,
+    most: float,
+    colours: Sequence[str] | str = EFFECT,
+    total: str = "",
 ) -> Figure:
-    """Draw a bar with its interval for each row, on an axis that ends at ``most``."""
+    """Draw a bar with its interval for each row, within the frame of a ``total``; on an axis that ends at ``most``."""
     figure, axes = named_rows(table[label], xlabel, room=0.05)
     places, end = np.arange(len(table)), min(most, 1.0)
     axes.barh(places, table[value], height=0.62, color=colours)
+    if total in table:
+        axes.barh(places, table[total], height=0.62, facecolor="none", edgecolor=EFFECT, linewidth=0.8)
     for place, (share, high) in enumerate(zip(table[value], table[HIGH], strict=True)):
         write(axes, percent(share), (min(np.fmax(share, high), end), place), (3, 0), xycoords="data", va="center",
               fontsize=6.5)  # fmt: skip
@@ -78,7 +88,8 @@ def bars(
 
 def _variance(block: GridAnalysis, decomposed: dict[str, pd.DataFrame], key: str) -> Chart:
     shown = {words: _terms(decomposed[measure]) for measure, words in MEASURES.items() if measure in decomposed}
-    most = max(float(np.nanmax(table[[sensitivity.SHARE, HIGH]].to_numpy())) for table in shown.values())
+    ends = [sensitivity.SHARE, HIGH, sensitivity.TOTAL]
+    most = max(float(np.nanmax(table[ends].to_numpy())) for table in shown.values())
     listed = [
         ", ".join(
             f"{term} {percent(share)}"
@@ -101,7 +112,8 @@ def _variance(block: GridAnalysis, decomposed: dict[str, pd.DataFrame], key: str
 
 def _share_bars(terms: pd.DataFrame, most: float) -> Figure:
     colours = [SEED if kind == sensitivity.SEED_KIND else EFFECT for kind in terms[sensitivity.KIND]]
-    return bars(terms, sensitivity.TERM, sensitivity.SHARE, xlabel="share of the variance", most=most, colours=colours)
+    return bars(terms, sensitivity.TERM, sensitivity.SHARE, xlabel="share of the variance", most=most, colours=colours,
+                total=sensitivity.TOTAL)  # fmt: skip
 
 
 def seed_share(table: pd.DataFrame) -> float:
@@ -233,6 +245,7 @@ def pairs(block: GridAnalysis, key: str) -> Content | None:
     compared = block.comparisons.assign(**{paired.CONTEXT: contexts})
     return {
         "chart": _pairs_chart(block, compared, key),
+        "luck": shared_luck(block, key),
         "table": _pairs_table(compared, key),
         "compared": len(compared),
     }

@@ -15,7 +15,9 @@ from bench.report.effects import better, greatest, greatest_effect, seed_share
 from bench.report.endings import check_words
 from bench.report.number_format import gate_word, p_value, percent, percent_interval, plural, short
 from bench.report.panel_layout import is_grid, is_single
+from bench.report.restarts import restart_findings
 from bench.report.search_findings import search_findings
+from bench.report.shared_luck import luck_findings
 from bench.report.sweep_data import SweepData
 from bench.stats import agreement, attractors, sensitivity, survival, timings
 from bench.stats import paired_comparisons as paired
@@ -287,7 +289,7 @@ def _wrong(block: GridAnalysis) -> Iterator[Finding]:
 
 
 BLOCK_RULES: tuple[Callable[[GridAnalysis], Iterator[Finding]], ...] = (
-    _extremes, _luck, _times, _endings, _effects, _pairs, _wrong,
+    _extremes, _luck, _times, restart_findings, _endings, _effects, _pairs, luck_findings, _wrong,
 )  # fmt: skip
 
 

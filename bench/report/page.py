@@ -20,6 +20,7 @@ from bench.report.ledger import claims, commands, ledger
 from bench.report.loss_curves import curves
 from bench.report.number_format import plural, whole
 from bench.report.panel_layout import is_single
+from bench.report.restarts import restarts
 from bench.report.search import search
 from bench.report.solved_rates import rates
 from bench.report.sweep_data import SweepData
@@ -75,6 +76,8 @@ SECTIONS = (
     Section("search", "Search", "Is the best really that good?", "What the search found", search),
     Section("rates", "How surely", "Does it learn, and how surely?", "From how many starts it is solved", _rates),
     Section("times", "How fast", "How fast?", "How long it takes until it is solved", partial(_by_block, times)),
+    Section("restarts", "Restarts", "How many starts?", "What it takes if one begins anew",
+            partial(_by_block, restarts)),
     Section("curves", "Training curves", "What does learning look like?", "The loss on its way", _curves),
     Section("errors", "Where they end", "Where do they end?", "Final errors", partial(_by_block, final_errors)),
     Section("attractors", "Where they get stuck", "Where do the failures end up?", "Endings that many share",

@@ -7,15 +7,18 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bench.metrics import columns as c
+from bench.model.labels import bare
 from bench.report import drawing
 from bench.report.charts import Chart, Content, Table, four_digits, numbers, row_interval, tabulate, text
 from bench.report.colours import DIM, order
 from bench.report.drawing import Panel, panel
 from bench.report.number_format import NONE, counted, duration, percent, plural, short
-from bench.report.panel_layout import FEW_TRIALS, MOST_FOLDED, MOST_PANELS, Layout, layout, only_shown
+from bench.report.panel_layout import FEW_TRIALS, MOST_FOLDED, MOST_LINES, MOST_PANELS, Layout, layout, only_shown
 from bench.stats import survival
-from bench.stats.grid_analysis import NAME, GridAnalysis, lowest
+from bench.stats.grid_analysis import BUDGET, NAME, GridAnalysis, lowest
+from bench.stats.performance_profiles import performance_profiles
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE
+from bench.stats.sensitivity import PARAMETER, VALUE
 from bench.stats.survival import AT, MEDIAN, SHARE
 
 BAND = 0.16
@@ -31,6 +34,7 @@ def times(block: GridAnalysis, key: str) -> Content:
     return {
         "chart": _in_iterations(block, key),
         "seconds": _in_seconds(block, seconds, key),
+        "profiles": _profiles(block, key),
         "table": _table(block.times, seconds.set_index(c.TRIAL_ID)[MEDIAN], key),
     }
 
@@ -76,6 +80,31 @@ def _in_seconds(block: GridAnalysis, seconds: pd.DataFrame, key: str) -> Chart |
         alt=f"Share solved against seconds; {best} is fastest.",
         panels=_panels(steps, Layout(NAME), "seconds"),
         data=_numbers(steps, [AT, SHARE, LOW, HIGH]),
+    )
+
+
+def _profiles(block: GridAnalysis, key: str) -> Chart | None:
+    """Return the profile of each value of each parameter over all that else was varied; None where that is nothing."""
+    names = [name for name in block.names if name not in BUDGET and block.trials[name].nunique() <= MOST_LINES]
+    if len(block.names) < 2 or not names or not block.is_balanced:
+        return None
+    table = performance_profiles(block.begun, names)
+    if not table[SHARE].any():
+        return None
+    ends = drawing.log_range(table[AT][table[SHARE] > 0], table[AT])
+    panels = []
+    for name, rows in table.groupby(PARAMETER, sort=False):
+        named = rows.assign(**{LINE: [bare(str(name), value) for value in rows[VALUE]]})
+        colours = dict(zip(named[LINE].unique(), order(rows[VALUE].nunique()), strict=True))
+        panels.append(panel(str(name), solution_shares(named, colours, ends=ends, budget=np.inf, unit="iterations")))
+    return Chart(
+        name=f"profiles-{key}",
+        title="The same by each value, over all settings",
+        subtitle="Performance profiles: share of all trainings, over settings and seeds, that have solved it by then, "
+        f"with 95 % bands that hold everywhere at once; {counted(block.begun)}.",
+        alt="Share solved against iterations for each value of each parameter.",
+        panels=panels,
+        data=four_digits(table.assign(**{VALUE: table[VALUE].astype(str)}), [SHARE, LOW, HIGH]),
     )
 
 

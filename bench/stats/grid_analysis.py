@@ -19,7 +19,16 @@ from bench.metrics import measures
 from bench.model.labels import labels, varying, word
 from bench.model.parameter_fields import Role
 from bench.model.trial import PARAMETERS, PROMINENT, Trial
-from bench.stats import attractors, curves, final_patterns, proportions, sensitivity, survival
+from bench.stats import (
+    attractors,
+    curves,
+    final_patterns,
+    proportions,
+    restarts,
+    sensitivity,
+    shared_luck,
+    survival,
+)
 from bench.stats import paired_comparisons as paired
 from bench.stats.budget_checks import budget_checks
 
@@ -118,6 +127,17 @@ class GridAnalysis:
     def pooled(self) -> pd.DataFrame:
         """The same pairs of values over all that else was varied."""
         return paired.pooled(self.begun, self._causes, self.comparisons)
+
+    @cached_property
+    def shared_luck(self) -> pd.DataFrame:
+        """How often two trials have the same fate from the same start; empty for what a search proposed."""
+        table = shared_luck.shared_luck(self.begun)
+        return table[:0] if self.proposed else table
+
+    @cached_property
+    def restarts(self) -> pd.DataFrame:
+        """How many starts each trial takes, and when to give one up."""
+        return self.named(restarts.restarts(self.begun))
 
     @cached_property
     def attractors(self) -> pd.DataFrame:

@@ -24,13 +24,14 @@ Ints = NDArray[np.int64]
 
 TERM, KIND, OF, SHARE, P = "term", "kind", "parameters", "share", "p"
 MAIN, INTERACTION, SEED_KIND = "main", "interaction", "seed"
+TOTAL, TOTAL_LOW, TOTAL_HIGH = "total", "total_low", "total_high"
 TIMES = " × "
 HIGHER, SEED_ALONE, SEED_LUCK = "higher interactions", "seed", "seed × parameters"
 PARAMETER, VALUE, MEAN, TRIALS = "parameter", "value", "mean", "trials"
 MEASURE, IMPORTANCE, R2 = "measure", "importance", "r2"
 SHUFFLES = 199
 FEWEST_SHUFFLED, MOST_SHUFFLED = 50, 20_000_000  # seeds of a trial; values in all
-SHARES = [TERM, KIND, OF, SHARE, LOW, HIGH, P]
+SHARES = [TERM, KIND, OF, SHARE, LOW, HIGH, TOTAL, TOTAL_LOW, TOTAL_HIGH, P]
 EFFECTS = [PARAMETER, VALUE, MEAN, LOW, HIGH, COUNT, TRIALS]
 IMPORTANCES = [MEASURE, PARAMETER, IMPORTANCE, LOW, HIGH, R2]
 
@@ -57,7 +58,9 @@ def variance_shares(trainings: pd.DataFrame, names: Sequence[str], measure: str)
 
     The factorial analysis of variance (Fisher 1925), which on a full grid is the functional one (Hoeffding 1948;
     Hutter et al. 2014), by inclusion and exclusion of means: a row per parameter, per two of them, one for all higher
-    interactions, one for the seed by itself, and one for its interplay with parameters. They add up to 1.
+    interactions, one for the seed by itself, and one for its interplay with parameters. They add up to 1. ``total`` is
+    the share in which a parameter, or the seed, has any part (Sobol's total index, Homma & Saltelli 1996): the mean
+    variance along it with all else held, the seed too.
 
     A seed is the same start only in trials whose initial weights it draws alike, see `start_classes`. Its own share is
     the variance component of a start among such trials (Searle, Casella & McCulloch 1992): (MS_seed - MS_rest) / C,
@@ -78,9 +81,12 @@ def variance_shares(trainings: pd.DataFrame, names: Sequence[str], measure: str)
         return pd.DataFrame(columns=SHARES)
     values_CS = (values_CS - values_CS.mean()) / values_CS.std()
     shape = tuple(len(levels(table, name)) for name in names)
-    rows = pd.DataFrame(_terms(names), columns=[TERM, KIND, OF])
+    found = pd.DataFrame(_terms(names), columns=[TERM, KIND, OF])
     class_C = start_classes(trainings, table)
-    found = pd.concat([rows, pd.DataFrame(_shares(values_CS, shape, class_C))], axis=1)
+    shares = pd.DataFrame(_shares(values_CS, shape, class_C))
+    found[[SHARE, LOW, HIGH]] = shares.iloc[: len(found)]
+    with_total = [*range(len(names)), len(found) - 2]  # the parameters by themselves, and the seed
+    found.loc[with_total, [TOTAL, TOTAL_LOW, TOTAL_HIGH]] = shares.iloc[len(found) :].to_numpy()
     found[P] = np.where(found[TERM] == SEED_ALONE, _shuffled_p(values_CS, class_C), np.nan)
     if np.isnan(found[P]).all():
         found.loc[found[TERM] == SEED_ALONE, [SHARE, LOW, HIGH]] = np.nan
@@ -102,9 +108,14 @@ def _terms(names: Sequence[str]) -> list[tuple[str, str, tuple[str, ...]]]:
 
 
 def _shares(values_CS: Floats, shape: tuple[int, ...], class_C: Ints) -> dict[str, Floats]:
-    """Return each term's share with its interval: functions of sums over seeds, which the jackknife leaves out."""
+    """Return each term's share with its interval, then the total shares of each parameter and of the seed.
+
+    They are functions of sums over seeds, which the jackknife leaves out.
+    """
     seed_mean_GS = _class_means(values_CS, class_C)
-    sums = units(np.vstack([values_CS, values_CS**2, seed_mean_GS**2, np.ones(values_CS.shape[1])]))
+    cells = values_CS.reshape(*shape, -1)
+    along_PS = [cells.var(axis=axis).reshape(-1, cells.shape[-1]).mean(axis=0) for axis in range(len(shape))]
+    sums = units(np.vstack([values_CS, values_CS**2, seed_mean_GS**2, *along_PS, np.ones(values_CS.shape[1])]))
     total = sums.sum(axis=1, keepdims=True)
     size_G = np.bincount(class_C)
     share = _components(total, shape, class_C, size_G)[:, 0]
@@ -122,13 +133,15 @@ def _class_means(values_CS: Floats, class_C: Ints) -> Floats:
 
 
 def _components(sums_XB: Floats, shape: tuple[int, ...], class_C: Ints, size_G: Ints) -> Floats:
-    """Return the terms' shares ``[terms, B]`` from sums over seeds: of cells, of their squares, of squared means.
+    """Return the shares of `_shares` ``[terms + P + 1, B]``.
 
-    Components of the variance of the cells' means: that of means over all other factors, less that of the terms within.
-    The means whose squares are given are those of each seed over a class of trials that share their starts.
+    From sums over seeds: of cells, of their squares, of squared means of each seed over a class of trials that share
+    their starts, of the variances along each factor, for total shares, and their number. Components of the variance of
+    the cells' means: that of means over all other factors, less that of the terms within.
     """
     trials = len(class_C)
-    mean_CB, square_CB, seed_square_GB = np.split(sums_XB[:-1] / sums_XB[-1], [trials, 2 * trials])
+    ends = trials, 2 * trials, 2 * trials + len(size_G)
+    mean_CB, square_CB, seed_square_GB, along_PB = np.split(sums_XB[:-1] / sums_XB[-1], ends)
     cell = mean_CB.reshape(*shape, -1)
     alone = {(axis,): _spread(cell, (axis,)) for axis in range(len(shape))}
     two = {
@@ -140,7 +153,7 @@ def _components(sums_XB: Floats, shape: tuple[int, ...], class_C: Ints, size_G: 
     own, within = _own_component(within_CB, seed_square_GB - _class_means(mean_CB, class_C) ** 2, class_C, size_G)
     parts = np.stack([*alone.values(), *two.values(), *higher, own, within - own])
     parts = np.maximum(parts, 0)  # rounding leaves what is zero a hair below
-    return quotients(parts, parts.sum(axis=0))
+    return quotients(np.vstack([parts, along_PB, within]), parts.sum(axis=0))
 
 
 def _own_component(within_CB: Floats, seed_GB: Floats, class_C: Ints, size_G: Ints) -> tuple[Floats, Floats]:

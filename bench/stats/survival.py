@@ -8,7 +8,7 @@ Shapes: S solved trainings in order of time, U places of a curve.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -31,14 +31,22 @@ FIGURES = [MEDIAN, MEDIAN_LOW, MEDIAN_HIGH, RMST, RMST_LOW, RMST_HIGH, ERT, ERT_
 
 
 @dataclass(frozen=True, eq=False)
-class _Times:
-    """Times to solution of one trial, in iterations, of all trainings that were begun; ``unit`` is 1, or seconds."""
+class Times:
+    """Times to solution of one trial, in iterations, of all trainings that were begun; ``unit`` is 1, or seconds.
+
+    ``tail`` is the probability below an interval's upper end.
+    """
 
     trial_id: str
     solved_S: Floats
     trainings: int
     budget: float
-    unit: float
+    unit: float = 1.0
+    tail: float = TAIL
+
+    def within(self, budget: float, tail: float) -> "Times":
+        """Return them as of a shorter budget, with intervals of another tail."""
+        return replace(self, solved_S=self.solved_S[self.solved_S <= budget], budget=budget, tail=tail)
 
     @property
     def censored(self) -> int:
@@ -48,7 +56,7 @@ class _Times:
     @cached_property
     def failing(self) -> Interval:
         """The share that does not solve, with its exact interval."""
-        low, high = exact_interval(self.censored, self.trainings)
+        low, high = exact_interval(self.censored, self.trainings, self.tail)
         return self.censored / self.trainings, float(low), float(high)
 
 
@@ -62,7 +70,7 @@ def solution_curves(trainings: pd.DataFrame, points: int = 200, *, seconds: bool
     unsolved just before. With ``seconds``, iterations are multiplied by the trial's median ``iteration_us``; a trial
     that was never timed has no curve then.
     """
-    trials = [one for one in _trials(trainings, seconds=seconds) if np.isfinite(one.unit)]
+    trials = [one for one in times_by_trial(trainings, seconds=seconds) if np.isfinite(one.unit)]
     curves = [_thinned(_curve(one), points) for one in trials]
     curves = [{**curve, AT: curve[AT] * one.unit} for curve, one in zip(curves, trials, strict=True)]
     data = {name: np.concatenate([np.empty(0), *(curve[name] for curve in curves)]) for name in CURVE[1:]}
@@ -78,7 +86,7 @@ def times_to_solution(trainings: pd.DataFrame, *, seconds: bool = False, at_once
     infinite where nothing solved. A trial's figures depend on its own trainings only; but for the median's interval if
     those of all trials are to hold ``at_once``.
     """
-    found = list(_trials(trainings, seconds=seconds))
+    found = list(times_by_trial(trainings, seconds=seconds))
     tail = tail_at_once(len(found)) if at_once else TAIL
     rows = [
         (one.trial_id, one.trainings, len(one.solved_S), *(one.unit * np.array([one.budget, *_figures(one, tail)])))
@@ -88,20 +96,20 @@ def times_to_solution(trainings: pd.DataFrame, *, seconds: bool = False, at_once
     return table.astype({COUNT: np.int64, c.SOLVED: np.int64, **dict.fromkeys((BUDGET, *FIGURES), np.float64)})
 
 
-def _figures(times: _Times, tail: float) -> tuple[float, ...]:
-    return *_median(times, tail), *_restricted_mean(times), *_running_time(times)
+def _figures(times: Times, tail: float) -> tuple[float, ...]:
+    return *_median(times, tail), *_restricted_mean(times), *running_time(times)
 
 
-def _trials(trainings: pd.DataFrame, *, seconds: bool) -> Iterator[_Times]:
+def times_by_trial(trainings: pd.DataFrame, *, seconds: bool = False) -> Iterator[Times]:
     """Yield each trial's times, in the order in which the trials come."""
     wanted = [c.TRIAL_ID, c.OUTCOME, c.SOLVED, c.SOLVED_AT, c.ITERATIONS, c.ITERATION_US]
     for name, rows in begun(trainings[wanted]).groupby(c.TRIAL_ID, sort=False, observed=True):
         time_T = np.sort(time_to_solution(rows))  # sums must not depend on the order of the rows
         unit = float(rows[c.ITERATION_US].astype(float).median()) / 1e6 if seconds else 1.0
-        yield _Times(str(name), time_T[np.isfinite(time_T)], len(rows), float(rows[c.ITERATIONS].iloc[0]), unit)
+        yield Times(str(name), time_T[np.isfinite(time_T)], len(rows), float(rows[c.ITERATIONS].iloc[0]), unit)
 
 
-def _curve(times: _Times) -> dict[str, Floats]:
+def _curve(times: Times) -> dict[str, Floats]:
     """Return a trial's curve whole: at 0, at every iteration at which something solved, and at the budget."""
     at_U = np.append(0.0, np.unique(np.append(times.solved_S, times.budget)))
     solved_U = np.searchsorted(times.solved_S, at_U, side="right")
@@ -130,7 +138,7 @@ def _thinned(curve: dict[str, Floats], points: int) -> dict[str, Floats]:
     return {name: values_U[places] for name, values_U in curve.items()}
 
 
-def _median(times: _Times, tail: float) -> Interval:
+def _median(times: Times, tail: float) -> Interval:
     """Return the median time to solution and its exact interval; missing where they are not within the budget."""
     middle, place = (times.trainings - 1) // 2, int(median_place(times.trainings, tail))
     time_T = np.append(times.solved_S, np.full(times.censored, np.nan))
@@ -138,7 +146,7 @@ def _median(times: _Times, tail: float) -> Interval:
     return float(time_T[middle]), float(low), float(high)
 
 
-def _restricted_mean(times: _Times) -> Interval:
+def _restricted_mean(times: Times) -> Interval:
     """Return the restricted mean time (Royston & Parmar 2013), of min(time, budget), with its interval.
 
     Nothing is censored before the budget B, so that it is q m + p B: m is the mean time of the solved share q, p the
@@ -156,7 +164,7 @@ def _restricted_mean(times: _Times) -> Interval:
     return estimate, float(max(estimate - low, 0)), float(min(estimate + high, times.budget))
 
 
-def _running_time(times: _Times) -> Interval:
+def running_time(times: Times) -> Interval:
     """Return the expected running time with restarts (Auger & Hansen 2005), with its interval.
 
     All that was spent, the whole budget where it did not solve, for each solution: m + B p / (1 - p), with an interval
@@ -175,7 +183,7 @@ def _running_time(times: _Times) -> Interval:
     return estimate, float(max(estimate - low, 0)), float(estimate + high)
 
 
-def _solved_mean(times: _Times) -> Interval:
+def _solved_mean(times: Times) -> Interval:
     """Return the mean time of those that solved, with Student's interval; from 0 to the budget below two.
 
     Of none it is 0, the earliest that there can be: what is not known must not make an interval shorter.
@@ -185,8 +193,8 @@ def _solved_mean(times: _Times) -> Interval:
     mean = float(times.solved_S.mean()) if solved else 0.0
     if solved < 2:
         return mean, 0.0, times.budget
-    margin = float(t.ppf(TAIL, solved - 1) * times.solved_S.std(ddof=1)) / np.sqrt(solved)
+    margin = float(t.ppf(times.tail, solved - 1) * times.solved_S.std(ddof=1)) / np.sqrt(solved)
     if margin == 0:
-        other = float(exact_interval(0, solved)[1])
+        other = float(exact_interval(0, solved, times.tail)[1])
         return mean, mean * (1 - other), mean + (times.budget - mean) * other
     return mean, max(mean - margin, 0.0), min(mean + margin, times.budget)

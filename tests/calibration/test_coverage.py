@@ -26,7 +26,9 @@ from bench.stats.paired_tests import (
     pooled_difference,
     probability_of_improvement,
 )
+from bench.stats.performance_profiles import PLACES
 from bench.stats.proportions import clustered_interval, exact_interval, tail_at_once
+from bench.stats.restarts import BEST, BEST_ERT, restarts, shorter_budgets
 from bench.stats.timings import median_interval
 from tests.calibration.population import GRID, ITERATIONS, SEEDS, TRIALS, population, sampled, samples
 
@@ -213,6 +215,54 @@ def variance(time_CS: Floats, seeds_RN: Any) -> Coverage:
     return found
 
 
+def same_fate(time_CS: Floats, seeds_RN: Any) -> Coverage:
+    """Of all pairs of trials that start from the same weights, whose intervals are to hold at once."""
+    found = []
+    for hidden in GRID[c.HIDDEN]:
+        solved_CS = np.isfinite(time_CS[[place for place, cell in enumerate(CELLS) if cell[2] == hidden]])
+        first, second = np.triu_indices(len(solved_CS), 1)
+        same_PS = solved_CS[first] == solved_CS[second]
+        counts_PR = np.stack([one_S[seeds_RN].sum(axis=1) for one_S in same_PS])
+        low, high = exact_interval(counts_PR, seeds_RN.shape[1], tail_at_once(len(same_PS)))
+        truth_P1 = same_PS.mean(axis=1)[:, None]
+        found.append(float(((low <= truth_P1) & (truth_P1 <= high)).all(axis=0).mean()))
+    return found
+
+
+def best_restart(time_CS: Floats, seeds_RN: Any) -> Coverage:
+    """The running time with the budget that came out best, and with the whole one, at once: of every fourth trial."""
+    found = []
+    for time_S in time_CS[::4]:
+        drawn = [restarts(sampled(time_S[seeds_N][None], TRIALS[0])) for seeds_N in seeds_RN[:200]]
+        table = pd.concat(drawn)
+        budgets = shorter_budgets(ITERATIONS)
+        truth = {b: np.minimum(time_S, b).sum() / max((time_S <= b).sum(), 1e-9) for b in budgets}
+        ends = [table[f"{name}_{end}"] for name in (BEST_ERT, survival.ERT) for end in ("low", "high")]
+        picked = table[BEST].map(truth)
+        both = (
+            (ends[0] <= picked) & (picked <= ends[1]) & (ends[2] <= truth[ITERATIONS]) & (truth[ITERATIONS] <= ends[3])
+        )
+        found.append(float(both.mean()))
+    return found
+
+
+def profile(time_CS: Floats, seeds_RN: Any) -> Coverage:
+    """Everywhere and for all values of a parameter at once."""
+    found = []
+    at_K = np.unique(np.round(np.geomspace(1, ITERATIONS, PLACES)))
+    for axis, values in enumerate(GRID.values()):
+        groups = [[p for p, cell in enumerate(CELLS) if cell[axis] == value] for value in values]
+        counts_LKS = np.array([[(time_CS[group] <= at).sum(axis=0) for at in at_K] for group in groups])
+        tail, totals_N = tail_at_once(len(at_K) * len(values)), np.full(seeds_RN.shape[1], float(len(groups[0])))
+        curves, truth = counts_LKS.reshape(-1, SEEDS), counts_LKS.reshape(-1, SEEDS).mean(axis=1) / len(groups[0])
+        held = []
+        for seeds_N in seeds_RN[:200]:
+            low, high = np.array([clustered_interval(one_S[seeds_N], totals_N, tail) for one_S in curves]).T
+            held.append(bool(((low <= truth) & (truth <= high)).all()))
+        found.append(float(np.mean(held)))
+    return found
+
+
 def held_out(time_CS: Floats, seeds_RN: Any) -> Coverage:
     """The winner among each twelve trials by 50 other seeds: its restricted mean, and its optimism."""
     spent_CS = np.minimum(time_CS, ITERATIONS)
@@ -270,6 +320,9 @@ KINDS: dict[str, Callable[[Floats, Any], Coverage]] = {
     "difference over settings": pooled_pairs,
     "share of the variance": variance,
     "winner and optimism, held out": held_out,
+    "the same fate, all pairs": same_fate,
+    "best restart, picked afterwards": best_restart,
+    "performance profile, everywhere": profile,
     "median of timing rounds": timing_median,
     "stuck that are only slow": checked_share,
 }
@@ -304,16 +357,16 @@ def test_claims_about_single_trials_err_in_two_and_a_half_percent_at_most(time_C
 
 
 def test_claims_over_several_trials_err_as_seldom(time_CS):
-    """Over seeds that trials share: by more only as 1,000 samples may."""
-    for size, seeds_RN in samples((50, 200), 1_000):
+    """Over seeds that trials share: by more only as 500 samples may."""
+    for size, seeds_RN in samples((50, 200), 500):
         errors = []
-        for group in GROUPS:
+        for group in GROUPS[::3]:
             counts_S = np.isfinite(time_CS[group]).sum(axis=0)
             totals_N = np.full(size, len(group))
             ends = np.array([share_bounds(counts_S[seeds_N], totals_N) for seeds_N in seeds_RN]).T
             errors.append(_wrong(*ends, float(counts_S.mean() / len(group))))
         print(f"\n| pooled claims | {size} | {np.mean(errors):.1%} | {max(errors):.1%} |")
-        assert max(errors) <= 0.025 + 0.018
+        assert max(errors) <= 0.025 + 0.022
 
 
 def _looks(group: list[int], time_CS: Floats, seeds_RN: Any, first: int) -> float:

@@ -26,6 +26,9 @@ from bench.stats.sensitivity import (
     SEED_LUCK,
     SHARE,
     TERM,
+    TOTAL,
+    TOTAL_HIGH,
+    TOTAL_LOW,
     VALUE,
     P,
     is_balanced,
@@ -94,6 +97,20 @@ def test_shares_are_those_of_statsmodels():
     }
     assert shares[list(expected)].to_dict() == pytest.approx(expected)
     assert shares[[SEED_ALONE, SEED_LUCK]].sum() == pytest.approx(squares["C(seed)"] + squares["Residual"])
+
+
+def test_total_shares_are_what_is_left_when_all_else_is_known():
+    """Sobol's total index: one less the variance of the means over a factor, for every setting of all others."""
+    rng = np.random.default_rng(4)
+    names = ["loss", "activation", "learning_rate"]
+    data = made(-5 + rng.normal(size=(3, 2, 2, 5)), loss=LOSSES, activation=ACTIVATIONS, learning_rate=RATES)
+    found = shares_of(data, names)
+    for name in (*names, c.SEED):
+        others = [other for other in (*names, c.SEED) if other != name]
+        means = data.groupby(others)["y"].mean()
+        assert found.loc[name, TOTAL] == pytest.approx(1 - means.var(ddof=0) / data["y"].var(ddof=0))
+        assert found.loc[name, TOTAL_LOW] <= found.loc[name, TOTAL] <= found.loc[name, TOTAL_HIGH]
+    assert found.drop(index=[*names, SEED_ALONE])[TOTAL].isna().all()
 
 
 def test_the_seeds_own_share_is_the_variance_component_of_statsmodels():
