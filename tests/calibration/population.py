@@ -41,14 +41,15 @@ def population(folder: Path) -> NDArray[np.float64]:
     path = folder / "population.npy"
     if not path.exists():
         with ThreadPoolExecutor() as pool:
-            np.save(path, np.stack(list(pool.map(_solved_at, TRIALS))))
+            np.save(path, np.stack(list(pool.map(lambda trial: population_of(trial, range(SEEDS)), TRIALS))))
     return np.load(path)
 
 
-def _solved_at(trial: Trial) -> NDArray[np.float64]:
+def population_of(trial: Trial, seeds: range) -> NDArray[np.float64]:
+    """Return when a trial is solved with each of these seeds ``[S]``, infinite where it is not."""
     backend, parts = load("numba"), []
-    for start in range(0, SEEDS, AT_ONCE):
-        outcome = backend.train(Batch.of(trial, range(start, start + AT_ONCE)))
+    for start in range(0, len(seeds), AT_ONCE):
+        outcome = backend.train(Batch.of(trial, seeds[start : start + AT_ONCE]))
         solved = outcome.reading(trial).solved_T & (outcome.solved_at_T != NEVER)
         parts.append(np.where(solved, outcome.solved_at_T.astype(np.float64), np.inf))
     return np.concatenate(parts)
