@@ -373,7 +373,7 @@ def test_claims_are_rows_with_their_verdicts(done):
 
 def test_findings_have_a_sentence_and_its_evidence(done):
     """The first says from how many starts it is solved."""
-    assert "OR is solved from" in done.findings[0].sentence
+    assert "networks solve OR from 100" in done.findings[0].sentence
     assert "12 trainings" in done.findings[0].evidence
 
 

@@ -65,7 +65,7 @@ def _fastest(table: pd.DataFrame, names: Sequence[str]) -> dict[str, Any] | None
     if table.empty or table[timings.SPEEDUP].isna().all():
         return None
     row = highest(table, timings.SPEEDUP)
-    return {**row, "trial": in_words(row, list(names))}
+    return {**row, "trial": in_words(row, list(names)), "sizes": int(table[timings.SPEEDUP_LOW].notna().sum())}
 
 
 def _trial_names(trainings: pd.DataFrame) -> dict[str, str]:

@@ -116,19 +116,13 @@ def _share_bars(terms: pd.DataFrame, most: float) -> Figure:
                 total=sensitivity.TOTAL)  # fmt: skip
 
 
-def seed_share(table: pd.DataFrame) -> float:
-    """Return the share of everything that the seed has a part in."""
-    return float(table[table[sensitivity.KIND] == sensitivity.SEED_KIND][sensitivity.SHARE].sum())
-
-
 def _variance_title(decomposed: dict[str, pd.DataFrame]) -> str:
     measure = measures.SOLVED if measures.SOLVED in decomposed else next(iter(decomposed))
     table = decomposed[measure]
-    first = highest(table[table[sensitivity.KIND] != sensitivity.SEED_KIND], sensitivity.SHARE)
-    return (
-        f"The seed has a part in {percent(seed_share(table), 0)} of the variance of {MEASURES[measure]}; "
-        f"of what one chose, {first[sensitivity.TERM]} has the most: {percent(first[sensitivity.SHARE], 0)}"
-    )
+    parts = table[table[sensitivity.TOTAL].notna()].sort_values(sensitivity.TOTAL, ascending=False, kind="stable")
+    listed = [f"{row[sensitivity.TERM]} in {percent(row[sensitivity.TOTAL], 0)}" for row in parts.to_dict("records")]
+    first = f"{listed[0].replace(' in ', ' has a part in ', 1)} of the variance of {MEASURES[measure]}"
+    return ", ".join([_sentence(first), *listed[1:]])
 
 
 def _terms(table: pd.DataFrame) -> pd.DataFrame:
@@ -211,8 +205,8 @@ def _means_title(means: pd.DataFrame) -> str:
     if not low[HIGH] < high[LOW]:
         return "No parameter is shown to make a difference by itself"
     ends = [f"{word(name, one[sensitivity.VALUE])} {row_percent(one, sensitivity.MEAN)}" for one in (low, high)]
-    most = "makes the greatest difference by itself" if parameters > 1 else "makes a difference"
-    return f"{name} {most}: {ends[0]}, {ends[1]}"
+    most = "spans the widest range of mean solved rates" if parameters > 1 else "makes a difference"
+    return f"{_sentence(name)} {most}: {ends[0]}, {ends[1]}"
 
 
 def greatest_effect(means: pd.DataFrame) -> tuple[str, dict[str, Any], dict[str, Any], int] | None:
@@ -226,6 +220,14 @@ def greatest_effect(means: pd.DataFrame) -> tuple[str, dict[str, Any], dict[str,
     name = str(spans.idxmax())
     own = causes[causes[sensitivity.PARAMETER] == name]
     return name, lowest(own, sensitivity.MEAN), highest(own, sensitivity.MEAN), len(spans)
+
+
+def differences_by_setting(block: GridAnalysis, name: str, low: Any, high: Any) -> "pd.Series[float]":
+    """Return by how much the solved rate changes from one value of a parameter to another, in each setting."""
+    others = [other for other in block.names if other != name]
+    values = block.rates[name].astype(str)
+    ends = [block.rates[values == str(value)].set_index(others or [name])[RATE] for value in (low, high)]
+    return (ends[1] - ends[0]).dropna() if others else pd.Series(dtype=float)
 
 
 # ------------------------------------------------------------------ pairs of trials that start from the same weights
@@ -276,9 +278,9 @@ def _pairs_chart(block: GridAnalysis, compared: pd.DataFrame, key: str) -> Chart
     cut = max(len(rows) for rows in groups) > MOST_ROWS
     return Chart(
         name=f"pairs-{key}",
-        title=better(greatest(block.pooled))
+        title=_sentence(better(greatest(block.pooled)))
         if surely
-        else f"None of {plural(len(compared), 'comparison')} by seed shows a difference beyond chance",
+        else f"In none of {plural(len(compared), 'comparison')} does one surely solve more starts than the other",
         subtitle="Difference of solved rates over the same starting weights, in percentage points, with paired 95 % "
         f"intervals; n = {from_to(compared[paired.PAIRS])} pairs of trainings each.",
         note=(f" Of more settings, the {MOST_ROWS} with the greatest differences." if cut else "")
@@ -314,6 +316,10 @@ def greatest(pooled: pd.DataFrame) -> dict[str, Any]:
     return highest(pooled.assign(reach=pooled[paired.DIFFERENCE].abs()), "reach")
 
 
+def _sentence(words: str) -> str:
+    return words[0].upper() + words[1:]
+
+
 def better(row: Row) -> str:
     """Return in words which of two values solves more from the same starts, over all settings."""
     one, other = _sides(row)
@@ -321,7 +327,7 @@ def better(row: Row) -> str:
     if difference < 0:
         one, other = other, one
         difference, low, high = -difference, -high, -low
-    return f"From the same starts {one} solves more than {other}: {points(abs(difference), low, high)}"
+    return f"from the same starts {one} solves more than {other}: {points(abs(difference), low, high)} on average"
 
 
 def _plain(compared: pd.DataFrame) -> pd.DataFrame:

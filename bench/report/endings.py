@@ -84,8 +84,8 @@ def _errors_title(finite: pd.DataFrame) -> str:
     """Say what became of the trainings whose errors these are."""
     words = {
         Result.SOLVED: ("All trainings end at a solution", " end at a solution"),
-        Result.STUCK: ("All trainings end stuck on a plateau", " stuck on a plateau"),
-        Result.SLOW: ("All trainings were still on their way when the budget ended", " were still on their way"),
+        Result.STUCK: ("All trainings are level when the budget ends", " are level when the budget ends"),
+        Result.SLOW: ("All trainings are still falling when the budget ends", " still falling"),
     }
     shares = {name: float((finite[c.OUTCOME] == name).mean()) for name in words}
     whole = [words[name][0] for name, share in shares.items() if share == 1]
@@ -167,13 +167,13 @@ def attractors(block: GridAnalysis, key: str) -> Content | None:
     }
 
 
-def check_words(check: Row) -> str:
-    """Return in words how many of what looked stuck was only slow."""
+def check_words(check: Row, pattern: str = "") -> str:
+    """Return in words how many of what looked stuck, or ended at a pattern, was only slow."""
     count, size = check[c.SOLVED], check[CHECKED]
     solved = f"{count:,} {'solves' if count == 1 else 'solve'} it" if count else "none solves it"
-    what = plural(size, f"{gate_word(check[c.GATE])} training")
+    what = f"{plural(size, f'{gate_word(check[c.GATE])} training')} that {'end there' if pattern else 'looked stuck'}"
     return (
-        f"Of {what} that looked stuck, drawn at random and trained on to ten times the budget, {solved}: "
+        f"Of {what}, drawn at random and trained on to ten times the budget, {solved}: "
         f"{percent_interval(check[RATE], check[LOW], check[HIGH])}."
     )
 
@@ -187,8 +187,8 @@ def _attractors_summary(table: pd.DataFrame) -> str:
     return (
         f"{plural(len(named), 'ending')} {'holds' if len(named) == 1 else 'hold'} "
         f"{percent(named[COUNT].sum() / unsolved)} of the {plural(unsolved, 'training')} that are stuck or slow; the "
-        f"commonest is {first[PATTERN]} ({gate_word(first[c.GATE])}, {first[COUNT]:,} trainings, median error "
-        f"{short(first[c.FINAL_MSE])})."
+        f"commonest is {first[PATTERN]} ({gate_word(first[c.GATE])}, {first[COUNT]:,} trainings, median squared "
+        f"error {short(first[c.FINAL_MSE])})."
     )
 
 

@@ -9,11 +9,13 @@ import pandas as pd
 
 from bench.metrics import columns as c
 from bench.metrics import measures
+from bench.model.gate import TWO_INPUT_TARGETS
 from bench.model.labels import word
-from bench.report.charts import Content, Finding, row_interval, row_percent
-from bench.report.effects import better, greatest, greatest_effect, seed_share
+from bench.model.network import read_hidden
+from bench.report.charts import Content, Finding, Row, row_interval, row_percent
+from bench.report.effects import better, differences_by_setting, greatest, greatest_effect
 from bench.report.endings import check_words
-from bench.report.number_format import gate_word, p_value, percent, percent_interval, plural, short
+from bench.report.number_format import gate_word, p_value, percent, percent_interval, plural, points, short
 from bench.report.panel_layout import is_grid, is_single
 from bench.report.restarts import restart_findings
 from bench.report.search_findings import search_findings
@@ -23,13 +25,14 @@ from bench.stats import agreement, attractors, sensitivity, survival, timings
 from bench.stats import paired_comparisons as paired
 from bench.stats.claims import REFUTED, UNDECIDED, Verdict, counted_verdicts
 from bench.stats.final_patterns import COUNTS, P_HOLM, PATTERN, N, wrong_observation_summary
-from bench.stats.grid_analysis import NAME, GridAnalysis, highest, lowest
+from bench.stats.grid_analysis import BUDGET, NAME, GridAnalysis, highest, lowest
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE, clustered_rate
 
 MOST = 10
 MOST_RATES = 3
 VAGUE = 0.5  # an interval that wide says nothing
 TELLING = 0.05  # a share of the variance, or of the unsolved, that is worth a sentence
+NEARLY_ALL = 0.95  # of an ending, with one value of a parameter
 ONLY_PART = (0.05, 0.95)  # a solved rate whose interval lies between: the start decides
 
 
@@ -74,24 +77,43 @@ def _rates(blocks: Sequence[GridAnalysis]) -> Iterator[Finding]:
     for block in even[:MOST_RATES]:
         rows = block.begun
         trials = rows[c.TRIAL_ID].nunique()
-        parts = [_rate(str(gate), some) for gate, some in rows.groupby(c.GATE, sort=False, observed=True)]
-        title = f"“{block.title}”: " if block.title and len(blocks) > 1 else ""
+        parts = [_rate(block, str(gate), some) for gate, some in rows.groupby(c.GATE, sort=False, observed=True)]
         how = "exact 95 % interval" if trials == 1 else "95 % interval over the seeds, which trials share"
         solved = f"{int(rows[c.SOLVED].sum()):,} of {plural(len(rows), 'training')} in {plural(trials, 'trial')}"
-        sentence = "; ".join(parts)
-        yield Finding(f"{sentence[0].upper()}{sentence[1:]}.", f"{title}{solved}; {how}.", "rates")
+        slow = "".join(f" {check_words(row)}" for row in block.budget_checks.to_dict("records") if row[LOW] > TELLING)
+        title = f"“{block.title}”: " if block.title and len(blocks) > 1 else ""
+        sentence = f"Within {_budget(block)}, {_networks(block)} {'; they '.join(parts)}."
+        yield Finding(sentence, f"{title}{solved}; {how}.{slow}", "rates")
 
 
-def _rate(gate: str, rows: pd.DataFrame) -> str:
+def _rate(block: GridAnalysis, gate: str, rows: pd.DataFrame) -> str:
     rate, low, high = clustered_rate(rows)
-    what = gate_word(gate)
-    words = percent_interval(rate, low, high)
+    what, words = gate_word(gate), percent_interval(rate, low, high)
     if rate == 0:
-        budgets = rows[c.ITERATIONS].unique()
-        within = f" within {budgets[0]:,} iterations" if len(budgets) == 1 else ""
-        return f"none of {plural(len(rows), 'training')} solves {what}{within}: {words}"
-    average = "" if len(rows[c.TRIAL_ID].unique()) == 1 or rate == 1 else ", on average over the trials"
-    return f"{what} is solved from {words} of the starts{average}"
+        return f"solve {what} from none of {plural(len(rows), 'start')}: {words}"
+    own = block.rates[block.rates[c.TRIAL_ID].isin(rows[c.TRIAL_ID].unique())][RATE]
+    if len(own) == 1 or rate == 1:
+        return f"solve {what} from {words} of the starts"
+    spread = f", from {percent(own.min())} to {percent(own.max())} by trial" if own.min() < own.max() else ""
+    return f"solve {what} from {words} of the starts, on average over {plural(len(own), 'trial')}{spread}"
+
+
+def _budget(block: GridAnalysis) -> str:
+    budgets = block.begun[c.ITERATIONS].unique()
+    return plural(int(budgets[0]), "iteration") if len(budgets) == 1 else "their iterations"
+
+
+def _networks(block: GridAnalysis) -> str:
+    """Return in words what was trained."""
+    layers = {len(read_hidden(hidden)) for hidden in block.trials[c.HIDDEN].unique()}
+    names = {0: "single perceptrons", 1: "networks with one hidden layer"}
+    return names.get(layers.pop(), "networks") if len(layers) == 1 else "networks"
+
+
+def _where(block: GridAnalysis) -> str:
+    """Return what a sentence is about: the title of the block, or its only gate."""
+    gates = block.trials[c.GATE].unique()
+    return f"{block.title or ' and '.join(map(gate_word, gates))}: "
 
 
 def _few(blocks: Sequence[GridAnalysis]) -> Iterator[Finding]:
@@ -113,12 +135,14 @@ def _few(blocks: Sequence[GridAnalysis]) -> Iterator[Finding]:
 def _fastest_backend(backends: Content | None) -> Iterator[Finding]:
     best = backends and backends["fastest"]
     if best and best[timings.SPEEDUP] > 1 and not pd.isna(best[timings.SPEEDUP_LOW]):
+        sizes = int(best["sizes"])
         yield Finding(
-            f"{best[timings.SIDE]} trains up to {row_interval(best, timings.SPEEDUP)} times as fast as the numpy loop.",
-            f"The greatest of all sizes, picked afterwards: {best['trial']}, "
-            f"{plural(int(best[c.TOGETHER]), 'training')} side by side against one after the other, alone on the "
-            f"machine; median of {plural(int(best[timings.PAIRED]), 'round')} with its exact 95 % interval, where both "
-            "train alike.",
+            f"Per training, {best[timings.SIDE]} with {int(best[c.TOGETHER]):,} side by side is "
+            f"{row_interval(best, timings.SPEEDUP)} times as fast as the numpy loop, one after the other "
+            f"({best['trial']}).",
+            f"{'The only comparison' if sizes == 1 else f'The greatest of {sizes:,}, picked afterwards,'} where the "
+            f"core was shared with nothing and both train alike; median of "
+            f"{plural(int(best[timings.PAIRED]), 'round')} with its exact 95 % interval.",
             "backends",
         )
 
@@ -153,10 +177,12 @@ def _extremes(block: GridAnalysis) -> Iterator[Finding]:
         return
     best, worst = highest(rates, RATE), lowest(rates, RATE)
     equal = [int((rates[RATE] == one[RATE]).sum()) for one in (best, worst)]
-    high = f"{best[NAME]} solves" if equal[0] == 1 else f"{equal[0]:,} of {len(rates):,} trials solve"
-    low = worst[NAME] if equal[1] == 1 else f"{equal[1]:,} others"
+    which = [
+        one[NAME] if count == 1 else plural(count, "trial") for one, count in zip((best, worst), equal, strict=True)
+    ]
     yield Finding(
-        f"{high} it from {row_percent(best)} of the starts, {low} from {row_percent(worst)}.",
+        f"{_where(block)}the highest solved rate is {row_percent(best)} ({which[0]}), the lowest {row_percent(worst)} "
+        f"({which[1]}).",
         f"Highest and lowest of {plural(len(rates), 'trial')}, picked afterwards, with 95 % intervals that hold for "
         f"all of them at once; n = {best[COUNT]:,} and {worst[COUNT]:,} seeds.",
         "rates",
@@ -168,23 +194,15 @@ def _luck(block: GridAnalysis) -> Iterator[Finding]:
     low, high = ONLY_PART
     part = int(((rates[LOW] > low) & (rates[HIGH] < high)).sum())
     table = block.shares.get(measures.SOLVED)
-    if table is not None and table[sensitivity.SHARE].notna().any() and seed_share(table) > TELLING:
-        by_term = {row[sensitivity.TERM]: row for row in table.to_dict("records")}
-        own, luck = (by_term[term] for term in (sensitivity.SEED_ALONE, sensitivity.SEED_LUCK))
-        if luck[HIGH] - luck[LOW] < VAGUE:
-            beyond = own[sensitivity.P] <= paired.SIGNIFICANT
-            starts = (
-                "No two trials share their starts"
-                if pd.isna(own[sensitivity.SHARE])
-                else f"Starts that are good or bad in every setting are {row_percent(own, sensitivity.SHARE)} more"
-                if beyond
-                else "That some starts are good or bad in every setting cannot be told from chance"
-            )
-            p = "" if pd.isna(own[sensitivity.P]) else f" ({p_value(own[sensitivity.P])}, seeds shuffled within trials)"
+    if table is not None and table[sensitivity.SHARE].notna().any():
+        (own,) = table[table[sensitivity.TERM] == sensitivity.SEED_ALONE].to_dict("records")
+        ends = own[sensitivity.TOTAL], own[sensitivity.TOTAL_LOW], own[sensitivity.TOTAL_HIGH]
+        if ends[0] > TELLING and ends[2] - ends[1] < VAGUE:
             yield Finding(
-                f"Luck is {row_percent(luck, sensitivity.SHARE)} of the variance in whether a training solves it: the "
-                "start, in its interplay with the setting.",
-                f"{starts}{p}; {plural(len(block.begun), 'training')}, 95 % jackknife intervals over the seeds.",
+                f"{_where(block)}{percent_interval(*ends)} of the variance in whether a training of this grid solves "
+                f"it lies between starts of the same trial{_good_starts(own)}.",
+                f"{plural(len(block.begun), 'training')}; 95 % jackknife intervals over the seeds. In {part:,} of "
+                f"{plural(len(rates), 'trial')} some starts surely solve it and some do not.",
                 "matters",
             )
     elif part:
@@ -196,29 +214,43 @@ def _luck(block: GridAnalysis) -> Iterator[Finding]:
         )
 
 
+def _good_starts(own: Row) -> str:
+    """Return what part of that is of starts that are good or bad in all trials that share them, where that is known."""
+    if pd.isna(own[sensitivity.SHARE]):
+        return ""
+    if own[sensitivity.P] > paired.SIGNIFICANT:
+        return ", of which none is shown to be shared by trials that begin with the same weights"
+    return (
+        f", of which {row_percent(own, sensitivity.SHARE)} are starts that do well, or badly, in all trials that "
+        f"begin with the same weights ({p_value(own[sensitivity.P]).replace('=', '≤')})"
+    )
+
+
 def _times(block: GridAnalysis) -> Iterator[Finding]:
     times = block.times_at_once
     reached = times[times[survival.MEDIAN].notna()].sort_values(survival.MEDIAN, kind="stable")
     if reached.empty:
         return
     best = lowest(reached, survival.MEDIAN)
-    never = len(times) - len(reached)
-    rest = f"; {never:,} of {len(times):,} trials never get that far" if never else ""
-    first = f"{best[NAME]} is {_fastest(reached)}: half of its" if len(times) > 1 else "Half of the"
+    (rate,) = block.rates_at_once[block.rates_at_once[c.TRIAL_ID] == best[c.TRIAL_ID]].to_dict("records")
+    fewer = len(times) - len(reached)
+    rest = f" In {fewer:,} of {len(times):,} trials fewer than half do within {_budget(block)}." if fewer else ""
+    which = "" if len(times) == 1 else f"{best[NAME]} has {_smallest(reached)} median: "
     yield Finding(
-        f"{first} starts have solved it after {row_interval(best, survival.MEDIAN)} iterations{rest}.",
-        f"n = {best[COUNT]:,} seeds, those that never solve it included; median with a 95 % interval"
-        f"{' that holds for all trials at once' if len(times) > 1 else ''}.",
+        f"{_where(block)}{which}half of the starts have solved it after {row_interval(best, survival.MEDIAN)} "
+        f"iterations, and {row_percent(rate)} at the end.{rest}",
+        f"n = {best[COUNT]:,} seeds, those that never solve it included; 95 % intervals"
+        f"{' that hold for all trials at once' if len(times) > 1 else ''}.",
         "times",
     )
 
 
-def _fastest(reached: pd.DataFrame) -> str:
-    """Return "fastest" where the second's interval lies beyond the first's."""
+def _smallest(reached: pd.DataFrame) -> str:
+    """Return "the smallest" where the second's interval lies beyond the first's."""
     if len(reached) == 1:
-        return "the only one to get there"
+        return "the only"
     ends = reached[survival.MEDIAN_HIGH].iloc[0], reached[survival.MEDIAN_LOW].iloc[1:].min()
-    return "fastest" if ends[0] < ends[1] else "among the fastest"
+    return "the smallest" if ends[0] < ends[1] else "one of the smallest"
 
 
 def _endings(block: GridAnalysis) -> Iterator[Finding]:
@@ -227,17 +259,35 @@ def _endings(block: GridAnalysis) -> Iterator[Finding]:
     first = highest(named, COUNT) if len(named) else None
     if first is None or first[attractors.OF_UNSOLVED] < TELLING:
         return
-    checks = "".join(
-        f" {check_words(row)}" for row in block.budget_checks.to_dict("records") if row[c.GATE] == first[c.GATE]
-    )
+    gate = gate_word(first[c.GATE])
+    checks = block.budget_checks_of(first[c.GATE], first[PATTERN]).to_dict("records")
+    slow = "".join(f" {check_words(row, first[PATTERN])}" for row in checks)
     yield Finding(
-        f"{row_percent(first, attractors.SHARE)} of the {gate_word(first[c.GATE])} trainings end at the predictions "
-        f"{first[PATTERN]}, the commonest failure of this sweep.",
+        f"{_where(block)}{row_percent(first, attractors.SHARE)} of the {gate} trainings end at the predictions "
+        f"{first[PATTERN]}{_also(first[c.GATE], first[PATTERN])}, the commonest failure{_only_with(block, first)}.",
         f"{first[COUNT]:,} of {plural(int(first[attractors.OF]), 'training')}, "
-        f"{percent(first[attractors.OF_UNSOLVED])} of those unsolved; 95 % interval over the seeds; median error "
-        f"{short(first[c.FINAL_MSE])}.{checks}",
+        f"{percent(first[attractors.OF_UNSOLVED])} of those unsolved; 95 % interval over the seeds; median squared "
+        f"error {short(first[c.FINAL_MSE])}.{slow}",
         "attractors",
     )
+
+
+def _also(gate: str, pattern: str) -> str:
+    """Return of which other gate a pattern is the table, if it is one's."""
+    known = {" ".join(map(str, targets)): name for name, targets in TWO_INPUT_TARGETS.items()}
+    return f", the table of {known[pattern].upper()}" if gate in TWO_INPUT_TARGETS and pattern in known else ""
+
+
+def _only_with(block: GridAnalysis, row: Row) -> str:
+    """Return the value of a parameter that nearly all trainings of an ending have, if there is one."""
+    rows = block.ending_at(row[c.GATE], row[PATTERN])
+    for name in block.names:
+        if name not in (c.GATE, *BUDGET):
+            shares = rows[name].value_counts(normalize=True)
+            if shares.iloc[0] >= NEARLY_ALL:
+                most = "all" if shares.iloc[0] == 1 else percent(float(shares.iloc[0]), 0)
+                return f", {most} of it with {word(name, shares.index[0])}"
+    return ""
 
 
 def _effects(block: GridAnalysis) -> Iterator[Finding]:
@@ -248,8 +298,11 @@ def _effects(block: GridAnalysis) -> Iterator[Finding]:
     if parameters < 2 or high[sensitivity.MEAN] - low[sensitivity.MEAN] < TELLING or low[HIGH] >= high[LOW]:
         return
     ends = [f"{row_percent(one, sensitivity.MEAN)} with {word(name, one[sensitivity.VALUE])}" for one in (low, high)]
+    changed = differences_by_setting(block, name, low[sensitivity.VALUE], high[sensitivity.VALUE])
+    single = f", by {points(changed.min())} to {points(changed.max())} in single settings" if len(changed) > 1 else ""
     yield Finding(
-        f"Of all that was varied, {name} made the greatest difference: {ends[0]}, {ends[1]}.",
+        f"{_where(block)}of all that was varied, {name} spans the widest range of mean solved rates: {ends[0]}, "
+        f"{ends[1]}{single}.",
         f"Averages over everything else, with 95 % intervals over the seeds that hold for all values at once; n = "
         f"{low[COUNT]:,} and {high[COUNT]:,} trainings.",
         "matters",
@@ -263,7 +316,7 @@ def _pairs(block: GridAnalysis) -> Iterator[Finding]:
     first = greatest(block.pooled)
     one, other = (word(first[paired.PARAMETER], first[side]) for side in (paired.ONE, paired.OTHER))
     yield Finding(
-        f"{better(first)}.",
+        f"{_where(block)}{better(first)}.",
         f"The greatest of {plural(len(block.pooled), 'difference')}, whose 95 % intervals over seeds hold all at once; "
         f"{plural(int(first[paired.PAIRS]), 'pair')} of trainings. Beyond chance {one} is better in "
         f"{first[paired.BETTER]:,} of {plural(int(first[paired.CONTEXTS]), 'setting')} and {other} in "
@@ -281,7 +334,7 @@ def _wrong(block: GridAnalysis) -> Iterator[Finding]:
         return
     counts = [f"{int(count):,}" for count in row[COUNTS]]
     yield Finding(
-        f"Which observation of {gate_word(row[c.GATE])} comes out wrong is not left to chance alone.",
+        f"{_where(block)}which observation of {gate_word(row[c.GATE])} comes out wrong is not left to chance alone.",
         f"{', '.join(counts)} times observation 1 to {len(counts)}, of {plural(int(row[N]), 'training')} with one "
         f"wrong; χ² by trial, the smallest {p_value(row[P_HOLM])} (Holm).",
         "attractors",

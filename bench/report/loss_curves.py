@@ -153,8 +153,8 @@ def _fans_title(block: GridAnalysis) -> str:
         return "How the loss falls"
     widest = highest(spans.assign(span=spans["late"] - spans["early"]).reset_index(), "span")
     return (
-        f"Same network, other start: with {block.trial(widest[c.TRIAL_ID])[NAME]}, early solvers need "
-        f"{short(widest['early'])} iterations and late ones {short(widest['late'])}"
+        f"Same network, other start: with {block.trial(widest[c.TRIAL_ID])[NAME]}, the earliest 5 % of those that "
+        f"solve it need up to {short(widest['early'])} iterations, the latest 5 % {short(widest['late'])} or more"
     )
 
 

@@ -46,11 +46,13 @@ def _starts(block: GridAnalysis, trials: list[str], key: str) -> Chart:
     colours = dict(zip(dict.fromkeys(curves[LINE]), order(len(rates)), strict=False))
     figure = solution_shares(curves, colours, ends=(1, MOST_STARTS), budget=np.inf, unit="starts")
     needed = block.restarts[NEEDED]
-    least, most = (short(some) for some in (needed.min(), needed.max()))
+    least, most = (short(some) for some in (needed.min(), needed[np.isfinite(needed)].max()))
+    never = int(np.isinf(needed).sum())
     return Chart(
         name=f"starts-{key}",
-        title=f"That one solves it almost surely takes {least} {'start' if least == '1' else 'starts'}"
-        f"{f' at best, {most} at worst' if least != most else ''}",
+        title=f"For a 99 % chance that one solves it: {least} {'start' if least == '1' else 'starts'}"
+        f"{f' at best, {most} at worst' if least != most else ''}"
+        f"{f'; with {never:,} of {len(needed):,} none did' if never else ''}",
         subtitle="Probability that at least one of so many starts solves it, 1 − (1 − p)ⁿ, with its exact 95 % band.",
         note=_not_all(len(trials), block),
         alt=f"Curves of the best of n starts: {plural(len(trials), 'trial')} from 1 to {MOST_STARTS:,} starts.",
@@ -66,8 +68,8 @@ def _budgets(block: GridAnalysis, trials: list[str], key: str) -> Chart:
     title = "Giving a start up sooner is not shown to pay"
     if gain is not None:
         title = (
-            f"Giving a start up pays: with {gain[NAME]} after {short(gain[BEST])} iterations, a solution takes "
-            f"{row_interval(gain, BEST_ERT)}"
+            f"Giving a start up surely pays in {plural(int(block.restarts[GAIN].sum()), 'trial')} of "
+            f"{len(block.trials):,}, most with {gain[NAME]} after {short(gain[BEST])} iterations"
         )
     return Chart(
         name=f"restart-{key}",
@@ -141,10 +143,10 @@ def restart_findings(block: GridAnalysis) -> Iterator[Finding]:
     if gain is None:
         return
     yield Finding(
-        f"Giving a start up pays: with {gain[NAME]}, beginning anew after {short(gain[BEST])} iterations takes "
-        f"{row_interval(gain, BEST_ERT)} in all until one solves it, after {short(gain[c.ITERATIONS])} it takes "
-        f"{row_interval(gain, ERT)}.",
-        f"The greatest saving of {plural(len(block.trials), 'trial')}, picked afterwards; expected iterations, with "
-        "95 % intervals that hold for all trials and budgets at once.",
+        f"Restarting after {short(gain[BEST])} instead of {short(gain[c.ITERATIONS])} iterations cuts what a solution "
+        f"takes with {gain[NAME]} from {row_interval(gain, ERT)} to {row_interval(gain, BEST_ERT)} iterations.",
+        f"The largest factor of {plural(len(block.trials), 'trial')}, picked afterwards; it surely pays in "
+        f"{int(block.restarts[GAIN].sum()):,}. Expected iterations, with 95 % intervals that hold for all trials and "
+        "budgets at once.",
         "restarts",
     )

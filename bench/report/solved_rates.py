@@ -41,11 +41,11 @@ def _title(table: pd.DataFrame) -> str:
     best, worst = highest(table, RATE), lowest(table, RATE)
     if len(table) == 1:
         return f"{percent(best[RATE])} of the starts solve it"
-    equal = int((table[RATE] == best[RATE]).sum())
     if best[RATE] == worst[RATE]:
         return f"Every trial solves it from {percent(best[RATE])} of its starts"
-    first = best[NAME] if equal == 1 else plural(equal, "other")
-    return f"From {percent(worst[RATE])} of the starts with {worst[NAME]} to {percent(best[RATE])} with {first}"
+    equal = [int((table[RATE] == one[RATE]).sum()) for one in (worst, best)]
+    low, high = (one[NAME] if n == 1 else plural(n, "trial") for one, n in zip((worst, best), equal, strict=True))
+    return f"From {percent(worst[RATE])} of the starts ({low}) to {percent(best[RATE])} ({high})"
 
 
 def _wide(table: pd.DataFrame, target: float, *, marked: str, growing: bool) -> str:

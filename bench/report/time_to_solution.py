@@ -75,7 +75,7 @@ def _in_seconds(block: GridAnalysis, seconds: pd.DataFrame, key: str) -> Chart |
     which = "" if drawn == trials else f"the {drawn:,} with the smallest medians of {trials:,} trials; "
     return Chart(
         name=f"times-seconds-{key}",
-        title=f"By the clock, half have solved it after {took} with {best}",
+        title=f"Spread over all that was trained side by side, half have solved it after {took} with {best}",
         subtitle=f"{MEASURE}; seconds, logarithmic; {which}95 % interval of the median: {low} to {high}.",
         alt=f"Share solved against seconds; {best} is fastest.",
         panels=_panels(steps, Layout(NAME), "seconds"),
@@ -121,8 +121,8 @@ def _title(block: GridAnalysis) -> str:
     fast = f"half of the starts have solved it after {short(best[MEDIAN])} iterations"
     if len(block.trials) == 1:
         return fast.capitalize()
-    never = len(block.trials) - len(reached)
-    rest = f"; {never:,} of {len(block.trials):,} trials never get that far" if never else ""
+    fewer = len(block.trials) - len(reached)
+    rest = f"; in {fewer:,} of {len(block.trials):,} trials fewer than half do within the budget" if fewer else ""
     return f"With {best[NAME]}, {fast}{rest}"
 
 

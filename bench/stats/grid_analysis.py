@@ -168,6 +168,17 @@ class GridAnalysis:
         """Quantiles of the loss curves by trial."""
         return curves.fans(self.trained)
 
+    def ending_at(self, gate: str, pattern: str) -> pd.DataFrame:
+        """Return the trainings of a gate that end at a pattern."""
+        rows: pd.DataFrame = self.begun.loc[self._attractor_names.index[self._attractor_names == pattern]]
+        return rows[rows[c.GATE] == gate]
+
+    def budget_checks_of(self, gate: str, pattern: str) -> pd.DataFrame:
+        """Return how many of the trainings that ended at a pattern were only slow; empty where none was checked."""
+        rows = self.ending_at(gate, pattern)
+        there = set(zip(rows[c.TRIAL_ID].astype(str), rows[c.SEED], strict=True))
+        return budget_checks(self.trials, [one for one in self.checked if (one[c.TRIAL_ID], one[c.SEED]) in there])
+
     @property
     def seeds(self) -> pd.Series:
         """How many trainings each trial has begun."""

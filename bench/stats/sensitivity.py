@@ -127,9 +127,8 @@ def _shares(values_CS: Floats, shape: tuple[int, ...], class_C: Ints) -> dict[st
 
 def _class_means(values_CS: Floats, class_C: Ints) -> Floats:
     """Return the mean ``[G, S]`` over the trials of each class."""
-    sums_GS = np.zeros((class_C.max() + 1, values_CS.shape[1]))
-    np.add.at(sums_GS, class_C, values_CS)
-    return sums_GS / np.bincount(class_C)[:, None]
+    member_GC = class_C == np.arange(class_C.max() + 1)[:, None]
+    return np.asarray(member_GC.astype(np.float64) @ values_CS / np.bincount(class_C)[:, None])
 
 
 def _components(sums_XB: Floats, shape: tuple[int, ...], class_C: Ints, size_G: Ints) -> Floats:
@@ -161,10 +160,8 @@ def _own_component(within_CB: Floats, seed_GB: Floats, class_C: Ints, size_G: In
 
     From variances over seeds, of each trial and of the means of each class, for which seeds count the same.
     """
-    within_GB = np.zeros(seed_GB.shape)
-    np.add.at(within_GB, class_C, within_CB)
     size_G1 = size_G[:, None]
-    rest_GB = (within_GB - size_G1 * seed_GB) / np.maximum(size_G1 - 1, 1)
+    rest_GB = size_G1 * (_class_means(within_CB, class_C) - seed_GB) / np.maximum(size_G1 - 1, 1)
     own_GB = np.where(size_G1 > 1, np.maximum(seed_GB - rest_GB / size_G1, 0), 0)
     return (own_GB * size_G1).sum(axis=0) / size_G.sum(), within_CB.mean(axis=0)
 
