@@ -61,7 +61,7 @@ def test_a_large_table_is_learned_as_by_the_plain_loop():
     rng = np.random.default_rng(5)
     points = rng.standard_normal((65_536, 3))
     gate = Gate("table", points, (points.sum(axis=1) > 0).astype(float))
-    trial = Trial(gate=gate, hidden=64, learning_rate=0.1, iterations=2, dtype="float64")
+    trial = Trial(gate=gate, hidden=32, learning_rate=0.1, iterations=2, dtype="float64")
     assert JaxBatched().group_size(trial) < 5
     found, plain = train(trial, range(2)), NumpyLoop().train(Batch.of(trial, range(2)))
     for name in NAMES:

@@ -14,7 +14,7 @@ from bench.running.executors import WorkerPool
 from bench.stats.budget_checks import budget_checks
 from bench.stats.grid_analysis import trial_table
 
-SLOW = {"gate": "or", "hidden": 2, "loss": "l1", "learning_rate": 0.5, "iterations": 1_000}
+SLOW = {"gate": "or", "hidden": 2, "loss": "l1", "learning_rate": 5.0, "iterations": 100}
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_the_same_trainings_go_on(checked, trial):
     rows, data, _ = checked([slow], range(40))
     stuck = data[data[c.OUTCOME] == "stuck"].set_index(c.SEED)
     assert 5 < len(rows) <= len(stuck)
-    longer = trial(**{**SLOW, "iterations": 10_000}, dtype="float64", backend="numpy", curve_points=2)
+    longer = trial(**{**SLOW, "iterations": 1_000}, dtype="float64", backend="numpy", curve_points=2)
     seeds = [row[c.SEED] for row in rows]
     assert set(seeds) <= set(stuck.index)
     outcome = load("numpy").train(Batch.of(longer, seeds))
@@ -53,7 +53,7 @@ def test_a_trial_without_stuck_trainings_is_not_checked(checked, trial):
 
 def test_the_same_sweep_checks_the_same(checked, trial):
     """A report that is written again says the same; no more are checked than are enough."""
-    trials = [trial(gate="xor", hidden=0, iterations=100, loss=loss) for loss in ("mse", "bce", "l1")]
+    trials = [trial(gate="xor", hidden=0, iterations=20, loss=loss) for loss in ("mse", "bce", "l1")]
     first, second = (checked(trials, range(150))[0] for _ in range(2))
     assert first == second
     assert len(first) == ENOUGH
