@@ -1,6 +1,7 @@
 """Stores, the command line as a user runs it, and trainings as a sweep turns them into a frame."""
 
 import contextlib
+import gc
 import io
 import json
 import multiprocessing
@@ -11,8 +12,9 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -72,6 +74,15 @@ def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", folder)
         patch.setattr(tempfile, "tempdir", folder)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_garbage() -> Iterator[None]:
+    """Timings look for garbage in what is new: a look through what hundreds of tests left takes a second."""
+    new = SimpleNamespace(collect=partial(gc.collect, 0), freeze=gc.freeze, unfreeze=gc.unfreeze)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bench.running.timing_rounds.gc", new)
         yield
 
 
