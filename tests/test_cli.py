@@ -259,7 +259,8 @@ def test_a_gate_of_ones_own_is_trained_and_named(bench, folder):
     lines = [f"{i},{a},{b},{d},{t}" for i, (a, b, d, t) in enumerate(rows, 1)]
     (folder / "majority.csv").write_text("observation,input1,input2,input3,output\n" + "\n".join(lines))
     ran = bench(
-        "sweep", "gate=majority.csv", "learning_rate=5", "iterations=500", "seeds=0:4", "-o", "r.html", "--json"
+        *("sweep", "gate=majority.csv", "backend=numpy", "learning_rate=5", "iterations=500", "seeds=0:4"),
+        *("-o", "r.html", "--json"),
     )
     assert ran.json["outcomes"]["solved"] == 4
     assert "majority" in (folder / "r.html").read_text()
