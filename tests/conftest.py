@@ -54,17 +54,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "test_reproduce" not in item.nodeid)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Leave what is marked untraced untraced, fixtures included."""
-    tracing = Coverage.current() if item.get_closest_marker("untraced") else None
+@contextlib.contextmanager
+def untraced() -> Iterator[None]:
+    """Trace nothing meanwhile; where nothing is traced anyway, it stays so."""
+    tracing = Coverage.current()
     if tracing:
         tracing.stop()
     try:
-        return (yield)
+        yield
     finally:
         if tracing:
             tracing.start()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Leave what is marked untraced untraced, fixtures included."""
+    with untraced() if item.get_closest_marker("untraced") else contextlib.nullcontext():
+        return (yield)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -118,7 +125,8 @@ def blank_store(shared: Path) -> Iterator[Path]:
     blank = shared / "blank.db"
     with FileLock(f"{blank}.lock"):
         if not blank.exists():
-            Store(f"sqlite:///{shared}/mlflow.db")
+            with untraced():
+                Store(f"sqlite:///{shared}/mlflow.db")
             with contextlib.closing(sqlite3.connect(shared / "mlflow.db")) as connection:
                 connection.execute("VACUUM INTO ?", [str(blank)])
     with pytest.MonkeyPatch.context() as patch:
@@ -230,6 +238,7 @@ def start() -> Callable[..., Child]:
 def made(shared: Path, blank_store: Path, command: Callable[..., Ran]) -> Callable[..., Path]:
     """Carry out a command once for all processes that test, and return its folder; ``out`` there is what it printed.
 
+    Which test comes first is chance, so that none of it is traced.
     ``text`` is an experiment's file, of the same name.
     """
 
@@ -240,7 +249,8 @@ def made(shared: Path, blank_store: Path, command: Callable[..., Ran]) -> Callab
                 folder.mkdir()
                 shutil.copy(blank_store, folder / "mlflow.db")
                 (folder / f"{name}.toml").write_text(text)
-                ran = command(folder, *words)
+                with untraced():
+                    ran = command(folder, *words)
                 assert ran.status == expected, ran.err
                 (folder / "err").write_text(ran.err)
                 (folder / "out").write_text(ran.out)

@@ -29,6 +29,7 @@ def checked(trained, table):
     return check
 
 
+@pytest.mark.untraced
 def test_the_same_trainings_go_on(checked, trial):
     """Each is one that was stuck, and solves its gate if the whole training of ten times the budget does."""
     slow = trial(**SLOW, dtype="float64")
@@ -44,6 +45,7 @@ def test_the_same_trainings_go_on(checked, trial):
     assert late.sum() > 0
 
 
+@pytest.mark.untraced
 def test_a_trial_without_stuck_trainings_is_not_checked(checked, trial):
     """Nothing is stuck where all is solved."""
     rows, data, _ = checked([trial(gate="or", hidden=3, learning_rate=5.0, iterations=2_000)], range(10))
@@ -51,6 +53,7 @@ def test_a_trial_without_stuck_trainings_is_not_checked(checked, trial):
     assert rows == []
 
 
+@pytest.mark.untraced
 def test_the_same_sweep_checks_the_same(checked, trial):
     """A report that is written again says the same; no more are checked than are enough."""
     trials = [trial(gate="xor", hidden=0, iterations=20, loss=loss) for loss in ("mse", "bce", "l1")]
@@ -86,6 +89,7 @@ def test_each_gate_has_its_share_with_an_interval(checked, trial):
     assert found.loc["or", "rate"] == np.mean([row[c.SOLVED] for row in rows if row[c.TRIAL_ID] == trials[1].trial_id])
 
 
+@pytest.mark.untraced
 def test_a_sweep_says_how_much_was_only_slow(bench, folder):
     """The check adds no row; without it, the page says that nobody looked."""
     words = ["gate=or", "hidden=2", "loss=l1", "learning_rate=0.5", "iterations=1000", "seeds=0:40", "-o"]
