@@ -1,6 +1,7 @@
 """Stores, the command line as a user runs it, and trainings as a sweep turns them into a frame."""
 
 import contextlib
+import gc
 import io
 import json
 import multiprocessing
@@ -52,17 +53,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "test_reproduce" not in item.nodeid)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Leave what is marked untraced untraced, fixtures included."""
-    tracing = Coverage.current() if item.get_closest_marker("untraced") else None
+@contextlib.contextmanager
+def untraced() -> Iterator[None]:
+    """Trace nothing meanwhile; where nothing is traced anyway, it stays so."""
+    tracing = Coverage.current()
     if tracing:
         tracing.stop()
     try:
-        return (yield)
+        yield
     finally:
         if tracing:
             tracing.start()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Leave what is marked untraced untraced, fixtures included."""
+    with untraced() if item.get_closest_marker("untraced") else contextlib.nullcontext():
+        return (yield)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -72,6 +80,18 @@ def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", folder)
         patch.setattr(tempfile, "tempdir", folder)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_garbage() -> Iterator[None]:
+    """Who looks for garbage looks in what is new: a look through what hundreds of tests left takes a second.
+
+    Timings do so in every round, and statsmodels whenever it adjusts p by Holm's rule.
+    """
+    collect = gc.collect
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gc, "collect", lambda *_: collect(0))
         yield
 
 
@@ -107,7 +127,8 @@ def blank_store(shared: Path) -> Iterator[Path]:
     blank = shared / "blank.db"
     with FileLock(f"{blank}.lock"):
         if not blank.exists():
-            Store(f"sqlite:///{shared}/mlflow.db")
+            with untraced():
+                Store(f"sqlite:///{shared}/mlflow.db")
             with contextlib.closing(sqlite3.connect(shared / "mlflow.db")) as connection:
                 connection.execute("VACUUM INTO ?", [str(blank)])
     with pytest.MonkeyPatch.context() as patch:
@@ -219,6 +240,7 @@ def start() -> Callable[..., Child]:
 def made(shared: Path, blank_store: Path, command: Callable[..., Ran]) -> Callable[..., Path]:
     """Carry out a command once for all processes that test, and return its folder; ``out`` there is what it printed.
 
+    Which test comes first is chance, so that none of it is traced.
     ``text`` is an experiment's file, of the same name.
     """
 
@@ -229,7 +251,8 @@ def made(shared: Path, blank_store: Path, command: Callable[..., Ran]) -> Callab
                 folder.mkdir()
                 shutil.copy(blank_store, folder / "mlflow.db")
                 (folder / f"{name}.toml").write_text(text)
-                ran = command(folder, *words)
+                with untraced():
+                    ran = command(folder, *words)
                 assert ran.status == expected, ran.err
                 (folder / "err").write_text(ran.err)
                 (folder / "out").write_text(ran.out)

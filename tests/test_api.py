@@ -329,6 +329,7 @@ def test_however_it_is_asked_the_rows_are_those_of_the_command_line(bench, folde
     )
 
 
+@pytest.mark.untraced
 def test_a_trial_has_its_counts_its_rate_and_its_times(done):
     """The counts are those of the rows, the intervals those of the formulas."""
     by_trial = done.trainings.groupby(c.TRIAL_ID, sort=False)
@@ -443,6 +444,7 @@ def test_it_is_shown_as_its_trials(done):
         assert "learning_rate" not in shown
 
 
+@pytest.mark.untraced
 def test_what_it_shows_is_text(folder):
     """A gate may be called what it likes."""
     name = "<img src=x onerror=alert(1)>"
@@ -455,6 +457,7 @@ def test_what_it_shows_is_text(folder):
     assert html.count("&lt;img src=x onerror=alert(1)&gt;") == 3
 
 
+@pytest.mark.untraced
 def test_of_many_trials_it_shows_the_first_and_says_how_many_more(folder):
     """A notebook is no place for thousands of rows."""
     swept = api.sweep(hidden=list(range(1, 24)), iterations=2, backend="numpy", seeds=[0])
@@ -463,6 +466,7 @@ def test_of_many_trials_it_shows_the_first_and_says_how_many_more(folder):
     assert swept._repr_html_().count("<tr>") == 21
 
 
+@pytest.mark.untraced
 def test_of_trainings_that_are_not_there_yet_it_says_nothing(folder):
     """They are planned, and missing."""
     swept = api.sweep(hidden=[2, 3], iterations=2, backend="numpy", seeds=range(3))

@@ -71,6 +71,7 @@ def test_numpy_and_torch_rows_agree(command, tiny, tmp_path):
     assert (ours[c.OUTCOME] == theirs[c.OUTCOME]).all()
 
 
+@pytest.mark.untraced
 def test_the_table_shows_rates_with_their_intervals(bench):
     """Without --json, the trials are printed with solved rate, exact interval and medians."""
     ran = bench("sweep", "gate=or", "hidden=0", "learning_rate=5", "iterations=300", "seeds=0:4", "--no-report")
@@ -78,6 +79,7 @@ def test_the_table_shows_rates_with_their_intervals(bench):
     assert "40% to 100%" in ran.out
 
 
+@pytest.mark.untraced
 def test_the_report_is_written_where_it_was_asked_for(bench, folder):
     """-o says where the report goes; its path is printed."""
     ran = bench("sweep", "iterations=20", "seeds=0:3", "-o", "here/r.html")
@@ -86,6 +88,7 @@ def test_the_report_is_written_where_it_was_asked_for(bench, folder):
     assert "<html" in (folder / "here" / "r.html").read_text()
 
 
+@pytest.mark.untraced
 def test_the_report_is_kept_with_the_sweep_under_one_name(bench, folder):
     """Whatever it is called where it was asked for."""
     bench("sweep", "iterations=20", "seeds=0:3", "-o", "mine.html")
@@ -195,6 +198,7 @@ CLAIMED = {
 }
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(("claims", "status", "strict", "said"), CLAIMED.values(), ids=CLAIMED.keys())
 def test_what_became_of_the_claims_is_the_exit_status(bench, folder, claims, status, strict, said):
     """1 where one is refuted, 3 where all that is left is undecided, which --strict makes 1."""
@@ -204,6 +208,7 @@ def test_what_became_of_the_claims_is_the_exit_status(bench, folder, claims, sta
     assert bench("sweep", "p.toml", "--no-report", "--json", "--strict").status == strict
 
 
+@pytest.mark.untraced
 def test_claims_that_do_not_hold_are_listed_with_the_seeds_that_would_decide(bench, folder):
     """Of those that are undecided; what is refuted needs no more seeds."""
     (folder / "p.toml").write_text(PERCEPTRONS + HELD + REFUTED + UNDECIDED)
@@ -241,6 +246,7 @@ def test_a_failed_training_gives_exit_status_one(bench, monkeypatch):
     assert ran.json["outcomes"]["failed"] == 3
 
 
+@pytest.mark.untraced
 def test_unsupported_trainings_are_data(bench, folder):
     """A backend's refusal is an outcome with its reason, not an error."""
     ran = bench("sweep", "iterations=20", "seeds=0:2", "summation=library,fma", "--json")
@@ -253,13 +259,15 @@ def test_unsupported_trainings_are_data(bench, folder):
     assert not rows.loc[rows[c.OUTCOME] == "unsupported", c.SOLVED].any()
 
 
+@pytest.mark.untraced
 def test_a_gate_of_ones_own_is_trained_and_named(bench, folder):
     """A CSV gate appears under its file's name, in the export and the report."""
     rows = [(a, b, d, int(a + b + d >= 2)) for a in (0, 1) for b in (0, 1) for d in (0, 1)]
     lines = [f"{i},{a},{b},{d},{t}" for i, (a, b, d, t) in enumerate(rows, 1)]
     (folder / "majority.csv").write_text("observation,input1,input2,input3,output\n" + "\n".join(lines))
     ran = bench(
-        "sweep", "gate=majority.csv", "learning_rate=5", "iterations=500", "seeds=0:4", "-o", "r.html", "--json"
+        *("sweep", "gate=majority.csv", "backend=numpy", "learning_rate=5", "iterations=500", "seeds=0:4"),
+        *("-o", "r.html", "--json"),
     )
     assert ran.json["outcomes"]["solved"] == 4
     assert "majority" in (folder / "r.html").read_text()
@@ -306,6 +314,7 @@ def test_a_report_can_be_written_again_and_of_several_sweeps(bench, folder):
     assert "no trial in common" in page
 
 
+@pytest.mark.untraced
 def test_sweeps_of_the_same_trials_are_compared_by_their_rates(bench, folder):
     """A trial that both have has both rates, each with its own n."""
     for seeds in ("0:2", "0:4"):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from importlib.resources import files
 from typing import Any
 
@@ -145,6 +145,22 @@ class Report:
 
 def render(reports: Sequence[Report]) -> str:
     """Return the HTML of one sweep's report, or of several one after the other."""
+    texts, jinja = _templates()
+    with drawing.style():
+        sweeps = [report.context() for report in reports]
+        return jinja.get_template("report.html").render(
+            title=" · ".join(report.data.plan.question.title for report in reports),
+            colours=colours.css(),
+            css=texts["page.css"],
+            js=texts["page.js"],
+            sweeps=sweeps,
+            comparison=comparison([report.data for report in reports]),
+        )
+
+
+@cache
+def _templates() -> tuple[dict[str, str], Environment]:
+    """Return the templates' texts by name, and what compiles each of them once for all reports of a process."""
     folder = files("bench.report").joinpath("templates")
     texts = {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir()}
     jinja = Environment(
@@ -157,13 +173,4 @@ def render(reports: Sequence[Report]) -> str:
     jinja.filters |= {"whole": whole, "plural": plural}
     # names given as globals are those that macros see too
     jinja.globals |= {"variables": colours.VARIABLES, "scale": colours.scale(), "objectives": OBJECTIVES}
-    with drawing.style():
-        sweeps = [report.context() for report in reports]
-        return jinja.get_template("report.html").render(
-            title=" · ".join(report.data.plan.question.title for report in reports),
-            colours=colours.css(),
-            css=texts["page.css"],
-            js=texts["page.js"],
-            sweeps=sweeps,
-            comparison=comparison([report.data for report in reports]),
-        )
+    return texts, jinja

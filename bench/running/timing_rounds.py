@@ -171,6 +171,7 @@ def take_turns(waiting: Sequence[Turn], stop: Event) -> Iterator[tuple[list[Reco
         for order, turn in enumerate({turn.place: turn for turn in waiting}.values()):
             if not stop.is_set():
                 yield _warmed(turn.timing, order)
+        gc.freeze()  # what the first trainings imported, too
         for turn in waiting:
             if stop.is_set():
                 return

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import beta, binom, norm, t
+from scipy.special import betaincinv
+from scipy.stats import binom, norm, t
 
 from bench.metrics import columns as c
 from bench.metrics.measures import begun
@@ -34,8 +35,8 @@ def exact_interval(successes: ArrayLike, trainings: ArrayLike, tail: float = TAI
     count, size = np.broadcast_arrays(*(np.asarray(some, dtype=np.float64) for some in (successes, trainings)))
     rest = size - count
     with np.errstate(invalid="ignore"):  # of none, and of all, one end is where it is by definition
-        low = np.where(count > 0, beta.ppf(1 - tail, count, rest + 1), 0.0)
-        high = np.where(rest > 0, beta.ppf(tail, count + 1, rest), 1.0)
+        low = np.where(count > 0, betaincinv(count, rest + 1, 1 - tail), 0.0)
+        high = np.where(rest > 0, betaincinv(count + 1, rest, tail), 1.0)
     return low[()], high[()]
 
 

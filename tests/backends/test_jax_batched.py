@@ -35,6 +35,7 @@ def assert_same(one, other, places=slice(None)):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name)[places], err_msg=name)
 
 
+@pytest.mark.untraced
 def test_a_training_among_hundreds_has_the_numbers_that_it_has_alone():
     """More trainings than a program advances are cut into groups; neither that nor the place changes a number."""
     trial = Trial(hidden=3, momentum=0.5, learning_rate=0.5, iterations=50)
@@ -56,12 +57,13 @@ def test_compilation_is_paid_once_and_is_no_training_time(monkeypatch):
     assert len(jax_batched.PROGRAMS) == 1
 
 
+@pytest.mark.untraced
 def test_a_large_table_is_learned_as_by_the_plain_loop():
     """A program advances fewer trainings where each takes much memory."""
     rng = np.random.default_rng(5)
     points = rng.standard_normal((65_536, 3))
     gate = Gate("table", points, (points.sum(axis=1) > 0).astype(float))
-    trial = Trial(gate=gate, hidden=64, learning_rate=0.1, iterations=2, dtype="float64")
+    trial = Trial(gate=gate, hidden=32, learning_rate=0.1, iterations=2, dtype="float64")
     assert JaxBatched().group_size(trial) < 5
     found, plain = train(trial, range(2)), NumpyLoop().train(Batch.of(trial, range(2)))
     for name in NAMES:

@@ -159,6 +159,7 @@ def test_both_kernels_train_alike(monkeypatch, activation, momentum):
         np.testing.assert_allclose(getattr(general, name), getattr(special, name), rtol=1e-9, atol=1e-12, err_msg=name)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("gate", "hidden", "update"),
     [

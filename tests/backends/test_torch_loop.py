@@ -79,6 +79,7 @@ def as_users_write_it(trial, seed):
     return model(inputs).detach().numpy()[:, 0]
 
 
+@pytest.mark.untraced
 def test_the_walkthroughs_errors_are_reached_to_the_last_printed_digit(walkthrough):
     """OR with PyTorch: the errors printed at steps 0, 1000, ..., 9000."""
     assert WALKTHROUGH.checkpoints.tolist() == list(range(0, 10_000, 1000))
@@ -96,6 +97,7 @@ def test_the_walkthroughs_errors_are_reached_to_the_last_printed_digit(walkthrou
     ]
 
 
+@pytest.mark.untraced
 def test_the_walkthroughs_weights_are_reached_to_the_last_printed_digit(walkthrough):
     """OR with PyTorch: the nine final weights, as float32 prints itself."""
     assert [str(np.float32(walkthrough.weights_TP[0, place])) for place in NEURON_BY_NEURON] == [
@@ -117,6 +119,7 @@ def test_the_walkthroughs_predictions_are_reached_to_the_last_printed_digit(walk
     assert found == ["0.334522", "0.846053", "0.849022", "0.925358"]
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     "values",
     [

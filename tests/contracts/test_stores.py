@@ -81,6 +81,7 @@ def record(planned, seeds):
     return Record(planned.trial, tuple(seeds), outcome=load("numpy").train(batch))
 
 
+@pytest.mark.untraced
 def test_what_is_written_is_read_back(store, plan):
     """Rows come back whole and in the plan's order, whatever the order they were written in."""
     writer = begin(store, plan)
@@ -144,6 +145,7 @@ def test_more_figures_than_one_batch_takes_are_all_kept(store, plan):
     assert len(store.client.get_metric_history(run.info.run_id, "loss")) == 1500
 
 
+@pytest.mark.untraced
 def test_the_trials_runs_are_found_whether_they_were_kept_or_not(store, plan):
     """A sweep that has not ended is searched; one that has says which they are, also after it was taken up again."""
     writer = begin(store, plan)
@@ -212,6 +214,7 @@ def test_nothing_but_results_is_printed(store, plan, capsys):
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.untraced
 def test_an_export_is_one_row_per_training(store, plan, folder):
     """Parquet and CSV hold the same."""
     writer = begin(store, plan)

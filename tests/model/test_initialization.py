@@ -36,6 +36,7 @@ def torch_weights(network, seed, draws_before=0):
     return np.concatenate([p.detach().numpy().T.ravel() for layer in layers for p in layer.parameters()])
 
 
+@pytest.mark.untraced
 @EVERY_NETWORK
 def test_torch_weights_are_those_of_nn_linear_to_the_bit(network):
     """Every seed's weights equal torch.manual_seed and nn.Linear, whatever the layers' sizes."""
@@ -43,6 +44,7 @@ def test_torch_weights_are_those_of_nn_linear_to_the_bit(network):
     np.testing.assert_array_equal(initial_weights(network, SEEDS, init="torch"), expected)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("fan_in", range(1, 65))
 def test_torch_weights_have_the_bounds_of_every_layer_size(fan_in):
     """However many neurons feed a layer, its bounds are rounded as nn.Linear rounds them."""
@@ -51,6 +53,7 @@ def test_torch_weights_have_the_bounds_of_every_layer_size(fan_in):
     np.testing.assert_array_equal(initial_weights(network, SEEDS[:5]), expected)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("draws_before", [1, 3, 15, 16, 17, 1000])
 def test_torch_weights_after_other_draws_are_those_after_torch_rand(draws_before):
     """Numbers taken from the seed's stream before the network shift its weights as in torch."""

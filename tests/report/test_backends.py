@@ -99,6 +99,7 @@ def test_backends_that_ran_beside_each_other_are_checked_for_agreement_all_the_s
     assert "How fast are they?" not in html
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(("alone", "shown"), [("true", True), ("false", False)])
 def test_times_beside_other_work_are_not_told_as_speed(bench, folder, alone, shown):
     """Neither on the terminal nor in the report: they would look as if they could be compared."""

@@ -113,6 +113,7 @@ def test_the_trial_with_the_smallest_median_has_it_with_interval_and_n(made_repo
     assert "n = 100 seeds" in said
 
 
+@pytest.mark.untraced
 def test_a_median_is_the_smallest_only_where_its_interval_lies_before_the_next(made_report, some):
     """Ten iterations are fewer than twenty; of two that are the same neither is the smallest."""
     assert has(made_report(some(80, 20, at=10, hidden=8), some(80, 20, at=20, hidden=2)), "hidden=8 has the smallest")
@@ -184,6 +185,7 @@ def test_with_one_parameter_nothing_is_said_of_its_values(made_report, some):
     assert not has(made_report(some(10, 90, hidden=2), some(90, 10, hidden=8)), "widest range")
 
 
+@pytest.mark.untraced
 def test_pairs_from_the_same_starts_have_points_interval_and_how_often(made_report, some):
     """By another loss the same weights come to another end."""
     said = the(made_report(some(90, 10, loss="bce"), some(40, 60, loss="mse")), "from the same starts")
@@ -197,6 +199,7 @@ def test_pairs_that_chance_explains_are_no_finding(made_report, some):
     assert not has(made_report(some(51, 49, loss="bce"), some(50, 50, loss="mse")), "from the same starts")
 
 
+@pytest.mark.untraced
 def test_networks_of_different_shapes_are_no_pairs(made_report, some):
     """They start from different weights."""
     assert not has(made_report(some(90, 10, hidden=8), some(40, 60, hidden=2)), "from the same starts")
@@ -238,6 +241,7 @@ def test_claims_are_counted_and_those_missed_are_named(made_report, some):
     assert not has(made_report(some(5, 5)), "claim")
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("verdict", "words"),
     [
@@ -289,6 +293,7 @@ def everything(made_report, some, failed, trial):
     return made_report(*grid, *more, crashed, blocks=blocks, places=[0, 0, 0, 0, 1, 2, 3, 4, 5], verdicts=verdicts)
 
 
+@pytest.mark.untraced
 def test_there_are_never_more_than_ten(everything):
     """A first screen has no room for more; the claims are among them all the same."""
     assert 5 <= len(everything.findings) <= 10

@@ -280,6 +280,7 @@ def test_an_interrupted_sweep_says_what_is_missing_and_how_to_go_on(bench, folde
     assert "--resume" in said
 
 
+@pytest.mark.untraced
 @pytest.mark.usefixtures("undrawn")
 def test_an_unfinished_sweep_without_anything_says_so(bench, folder):
     """The report of a sweep with no trainings counts them and says how to go on."""
@@ -292,6 +293,7 @@ def test_an_unfinished_sweep_without_anything_says_so(bench, folder):
     assert "--resume" in said
 
 
+@pytest.mark.untraced
 @pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(("seeds", "said"), [(range(1), "1 failed"), (range(6), "every training crashed")])
 def test_failed_trainings_are_said_with_their_reason(bench, folder, monkeypatch, seeds, said):
@@ -314,6 +316,7 @@ def test_failed_trainings_are_said_with_their_reason(bench, folder, monkeypatch,
     assert "the floor is <lava>" in opening(html)
 
 
+@pytest.mark.untraced
 def test_a_dollar_in_a_name_is_no_mathematics(bench, folder):
     """A gate's file may be called anything that a file may."""
     (folder / r"$\foo$.csv").write_text("observation,input1,output\n1,0,0\n2,1,1\n")
@@ -365,6 +368,7 @@ never = true
 """
 
 
+@pytest.mark.untraced
 @pytest.mark.usefixtures("undrawn")
 def test_claims_are_left_out_under_overrides_and_the_page_says_so(bench, folder):
     """Claims speak of the file as written."""
@@ -437,6 +441,7 @@ def test_sweeps_side_by_side_show_what_differs_and_the_shared_trials_rates(train
     assert len(ids) == len(set(ids))
 
 
+@pytest.mark.untraced
 def test_sweeps_without_a_trial_in_common_say_so(trained_report, html):
     """There is nothing to compare but what was asked."""
     reports = [
@@ -448,6 +453,7 @@ def test_sweeps_without_a_trial_in_common_say_so(trained_report, html):
     assert "python -m bench sweep hidden=2 iterations=60 seeds=0:5" in text
 
 
+@pytest.mark.untraced
 def test_the_same_sweep_twice_differs_in_nothing(trained_report, html):
     """The same seeds give the same numbers."""
     words = ("hidden=2,3", "iterations=60", "seeds=0:5")

@@ -90,6 +90,7 @@ def test_the_first_finding_is_what_the_best_is_worth_on_held_out_seeds(found, fi
     assert "10 iterations on those of the search" in first
 
 
+@pytest.mark.untraced
 def test_optimism_beyond_chance_is_a_finding(found, five, proposal, trial):
     """10 iterations as searched and 32.5 on others; that of one that is as good elsewhere is not told."""
     (sentence,) = [one for one in said(found(five, winners=[five[3]])) if "too optimistic" in one]
@@ -118,6 +119,7 @@ def test_limits_are_shown_as_kept_or_broken_on_held_out_seeds(found, five, brief
     assert "broken" in section(brief(report))
 
 
+@pytest.mark.untraced
 def test_the_page_shows_the_search_after_the_ledger_with_its_charts_in_order(found, five, html):
     """History, parallel coordinates, slices, contour and importance, each with its numbers."""
     page = html(found(five, winners=[five[3]], kept=KEPT))
@@ -128,6 +130,7 @@ def test_the_page_shows_the_search_after_the_ledger_with_its_charts_in_order(fou
     assert '<a href="#search-1">Search</a>' in page
 
 
+@pytest.mark.untraced
 def test_disagreeing_evaluators_and_the_time_that_it_took_are_named(found, five, brief):
     """Both evaluators, each with its first; Optuna, training and MLflow apart."""
     words = text(section(brief(found(five, winners=[five[3]], kept=KEPT))))
@@ -144,6 +147,7 @@ def test_conditional_parameters_are_said_to_be_left_out_of_fanova(found, five, b
     assert "momentum is searched under a condition, and left out there" in words
 
 
+@pytest.mark.untraced
 def test_a_winner_at_the_edge_of_the_space_is_noted(found, five, brief):
     """Two is the fewest neurons that were allowed."""
     words = text(section(brief(found(five, winners=[five[0]]))))
@@ -160,6 +164,7 @@ def test_several_objectives_have_a_front(found, five, brief):
     assert "on the Pareto front" in text(part)
 
 
+@pytest.mark.untraced
 def test_where_nothing_was_solved_the_page_says_what_to_try(found, ended, trial, brief):
     """And that the search had nothing to go by."""
     listed = [ended(trial(hidden=size), [[0.5 + size / 100] * 4] * 20) for size in (2, 3)]
@@ -192,12 +197,14 @@ def test_what_a_reader_must_know_of_a_search_is_in_the_warnings(found, five, bri
     assert words in text(page[page.index('class="warnings"') :].split("</header>")[0])
 
 
+@pytest.mark.untraced
 def test_a_search_that_ended_and_was_checked_has_no_warning_of_its_own(found, five, brief):
     """Nothing to add."""
     header = brief(found(five, winners=[five[3]])).split("</header>")[0]
     assert "search" not in text(header.partition('class="warnings"')[2]).lower()
 
 
+@pytest.mark.untraced
 def test_a_search_without_held_out_seeds_shows_its_best_as_what_it_is(found, five, brief):
     """Chosen, and not checked."""
     words = text(section(brief(found(five, winners=[five[3]], held_out="", validate=0))))
@@ -235,6 +242,7 @@ def test_a_search_of_next_to_nothing_has_a_page(found, five, html, size):
     assert "is not finished" in text(html(report))
 
 
+@pytest.mark.untraced
 def test_a_search_whose_trainings_all_failed_has_a_page(found, failed, refused, trial, html):
     """Whatever came of them, nothing was solved."""
     listed = [failed(trial(hidden=2), range(20)), refused(trial(hidden=4), range(20))]
@@ -268,6 +276,7 @@ def test_of_a_search_for_several_things_the_best_in_each_leads(found, proposal, 
     assert "its restricted mean time to solution (rmst)" in report["search"]["more"][0].subtitle
 
 
+@pytest.mark.untraced
 def test_an_interrupted_search_whose_references_were_not_begun_has_a_page(found, five, usual, brief):
     """What it will be compared with is not there yet."""
     data = found(five, ended=None, trials=9).data
@@ -285,6 +294,7 @@ def test_a_range_that_cannot_be_wider_is_no_edge(found, proposal, trial):
     assert edges == "At the lower end of its range: learning_rate=0.1 of #0. A wider range may hold better trials."
 
 
+@pytest.mark.untraced
 def test_a_sweep_without_a_search_has_no_such_section(made_report, five, html):
     """Nor do those of before there were searches."""
     assert '<section id="search-1">' not in html(made_report(five[0]))

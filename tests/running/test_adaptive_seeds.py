@@ -125,6 +125,7 @@ def test_seeds_are_added_until_every_rate_is_known(bench, folder):
     assert plan["command"] == f"python -m bench sweep {' '.join(QUICK[:-1])} --until 0.1"
 
 
+@pytest.mark.untraced
 def test_seeds_are_added_until_there_are_enough(bench, folder):
     """--max-seeds ends it, and what is still open is counted."""
     ran = bench("sweep", *QUICK, "--until", "0.01", "--max-seeds", 20, "--json")
@@ -134,6 +135,7 @@ def test_seeds_are_added_until_there_are_enough(bench, folder):
     assert "2 of 2 solved rates are known less well than ± 0.01" in ran.err
 
 
+@pytest.mark.untraced
 def test_without_it_nothing_is_added_and_nothing_kept(bench, folder):
     """The plan says so."""
     assert plan_of(bench("sweep", *QUICK, "--json").json["sweep"])["until"] is None
@@ -318,6 +320,7 @@ def test_a_sweep_that_is_killed_in_the_second_round_goes_on_where_it_was(bench, 
     resumed_is_whole(bench, request, left(bench, bench("sweep", *request, "--json").json["sweep"]))
 
 
+@pytest.mark.untraced
 def test_interrupted_it_says_how_to_go_on(bench, folder, monkeypatch):
     """The command has the option; another width is another request."""
     with monkeypatch.context() as patch:
@@ -461,6 +464,7 @@ def test_a_claim_that_is_refuted_is_decided_too(bench, folder):
     assert "after 0 rounds of more seeds, the 1 claim about the grid is decided" in ran.err
 
 
+@pytest.mark.untraced
 def test_claims_that_no_seeds_decide_end_with_the_most_that_are_allowed(bench, folder):
     """That a share is above none is never refuted; exit status 3, or 1 where that is a failure."""
     (folder / "decided.toml").write_text(CLAIM_FILE + HOPELESS + HALF)
@@ -475,6 +479,7 @@ def test_claims_that_no_seeds_decide_end_with_the_most_that_are_allowed(bench, f
     assert bench("sweep", *ASKED[:-3], "8", "--strict").status == 1
 
 
+@pytest.mark.untraced
 def test_a_verdict_is_that_of_its_last_look(bench, folder):
     """What is kept and shown has the bound that the look had: wider than that of a sweep that asked for its seeds."""
     (folder / "decided.toml").write_text(CLAIM_FILE + FIFTH)

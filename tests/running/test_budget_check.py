@@ -14,7 +14,7 @@ from bench.running.executors import WorkerPool
 from bench.stats.budget_checks import budget_checks
 from bench.stats.grid_analysis import trial_table
 
-SLOW = {"gate": "or", "hidden": 2, "loss": "l1", "learning_rate": 0.5, "iterations": 1_000}
+SLOW = {"gate": "or", "hidden": 2, "loss": "l1", "learning_rate": 5.0, "iterations": 100}
 
 
 @pytest.fixture
@@ -29,13 +29,14 @@ def checked(trained, table):
     return check
 
 
+@pytest.mark.untraced
 def test_the_same_trainings_go_on(checked, trial):
     """Each is one that was stuck, and solves its gate if the whole training of ten times the budget does."""
     slow = trial(**SLOW, dtype="float64")
     rows, data, _ = checked([slow], range(40))
     stuck = data[data[c.OUTCOME] == "stuck"].set_index(c.SEED)
     assert 5 < len(rows) <= len(stuck)
-    longer = trial(**{**SLOW, "iterations": 10_000}, dtype="float64", backend="numpy", curve_points=2)
+    longer = trial(**{**SLOW, "iterations": 1_000}, dtype="float64", backend="numpy", curve_points=2)
     seeds = [row[c.SEED] for row in rows]
     assert set(seeds) <= set(stuck.index)
     outcome = load("numpy").train(Batch.of(longer, seeds))
@@ -44,6 +45,7 @@ def test_the_same_trainings_go_on(checked, trial):
     assert late.sum() > 0
 
 
+@pytest.mark.untraced
 def test_a_trial_without_stuck_trainings_is_not_checked(checked, trial):
     """Nothing is stuck where all is solved."""
     rows, data, _ = checked([trial(gate="or", hidden=3, learning_rate=5.0, iterations=2_000)], range(10))
@@ -51,9 +53,10 @@ def test_a_trial_without_stuck_trainings_is_not_checked(checked, trial):
     assert rows == []
 
 
+@pytest.mark.untraced
 def test_the_same_sweep_checks_the_same(checked, trial):
     """A report that is written again says the same; no more are checked than are enough."""
-    trials = [trial(gate="xor", hidden=0, iterations=100, loss=loss) for loss in ("mse", "bce", "l1")]
+    trials = [trial(gate="xor", hidden=0, iterations=20, loss=loss) for loss in ("mse", "bce", "l1")]
     first, second = (checked(trials, range(150))[0] for _ in range(2))
     assert first == second
     assert len(first) == ENOUGH
@@ -86,6 +89,7 @@ def test_each_gate_has_its_share_with_an_interval(checked, trial):
     assert found.loc["or", "rate"] == np.mean([row[c.SOLVED] for row in rows if row[c.TRIAL_ID] == trials[1].trial_id])
 
 
+@pytest.mark.untraced
 def test_a_sweep_says_how_much_was_only_slow(bench, folder):
     """The check adds no row; without it, the page says that nobody looked."""
     words = ["gate=or", "hidden=2", "loss=l1", "learning_rate=0.5", "iterations=1000", "seeds=0:40", "-o"]

@@ -217,6 +217,7 @@ def test_a_dead_end_is_given_up_early(search, folder):
     assert not {plan["studies"][0]["trials"][int(n)] for n in pruned} & {w["trial_id"] for w in plan["winners"]}
 
 
+@pytest.mark.untraced
 def test_a_baseline_has_the_same_budget(search, folder):
     """Each sampler searches as often, with as many trials; the very best of each is validated."""
     text = FILE.replace("trials = 9", 'trials = 4\nbaseline = "random"\nrepeats = 2').replace("batch = 4", "batch = 2")
@@ -347,6 +348,7 @@ def test_a_journal_that_cannot_be_read_stops_a_search_before_it_begins(bench, fo
     assert "s.toml" not in bench("list").out
 
 
+@pytest.mark.untraced
 def test_the_terminal_shows_the_best_and_where_the_time_went(bench, folder):
     """Ranks, what they seemed and what they are; seconds in Optuna and MLflow apart."""
     (folder / "s.toml").write_text(FILE)

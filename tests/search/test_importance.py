@@ -7,6 +7,7 @@ from bench.search.optuna_study import EVALUATORS, FEWEST, importances
 from .conftest import CONDITIONAL, played
 
 
+@pytest.mark.untraced
 def test_both_evaluators_rank_the_parameters(searched):
     """The bowl is steepest over hidden; what each says sums to 1."""
     study, _ = played(searched(), "random", batches=10, size=10)
@@ -26,6 +27,7 @@ def test_each_objective_has_its_importances(searched):
     assert count["hidden"] > 0.8
 
 
+@pytest.mark.untraced
 def test_what_is_searched_under_a_condition_has_none_in_fanova(searched):
     """It compares only parameters that every trial has; PED-ANOVA has a way with conditions."""
     study, _ = played(searched(space=CONDITIONAL), "random", batches=10, size=10)

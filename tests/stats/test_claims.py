@@ -22,6 +22,7 @@ NAN = np.nan
 # ------------------------------------------------------------------ printed numbers
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(("text", "given"), NOTATIONS)
 def test_a_number_is_held_to_every_printed_digit(trial, ended, table, text, given, check):
     """Whatever the notation, 0.4 units of the last digit make no difference and 0.6 do."""
@@ -165,6 +166,7 @@ def test_a_bound_on_a_training_that_is_not_there_is_undecided(trial, ended, tabl
     assert (verdict.observed, verdict.verdict) == (NO_DATA, UNDECIDED)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("made_up", ["failed", "refused"])
 @pytest.mark.parametrize("of", ["final_mse", "solved_at", "iteration_us", "halfway_at", "wrong"])
 @pytest.mark.parametrize("bound", [{"above": 0}, {"below": 1e300}])

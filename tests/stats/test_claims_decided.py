@@ -38,6 +38,7 @@ def verdict(trial, check, made):
     return found
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("size", [7, 60])
 def test_a_share_is_above_a_bound_where_the_binomial_test_says_so(verdict, size):
     """It holds, or is refuted, exactly where SciPy's test of the bound has a one-sided p below 2.5 %."""
@@ -53,6 +54,7 @@ def test_a_share_is_above_a_bound_where_the_binomial_test_says_so(verdict, size)
 TRIALS = st.lists(st.lists(st.booleans(), min_size=1, max_size=25), min_size=1, max_size=3)
 
 
+@pytest.mark.untraced
 @given(TRIALS, st.floats(0.01, 0.99), st.integers(0, 6))
 def test_above_and_below_the_same_bound_are_never_both_true_nor_both_false(
     trial, ended, table, check, some, bound, look
@@ -235,6 +237,7 @@ def chances(verdict, sizes, *, looks):
     return said
 
 
+@pytest.mark.untraced
 def test_seeds_may_be_doubled_until_a_claim_is_decided(verdict):
     """Exactly: of sweeps in which neither is true, fewer than 2.5 of 100 ever say so; without the levels more do."""
     sizes = [8, 16, 32, 64]

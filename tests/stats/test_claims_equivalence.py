@@ -46,6 +46,7 @@ def test_what_always_differs_is_not_the_same(same):
     assert same(*flags(98, 0, 0), within=0.95).verdict == UNDECIDED
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("plus", "minus", "tied"), [(20, 20, 158), (40, 20, 138), (20, 60, 118), (3, 0, 20), (1, 1, 0)]
 )

@@ -25,6 +25,7 @@ def won(wins, losses, ties=0):
 # ------------------------------------------------------------------ shares
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("bound", "expected", "verdict"),
     [
@@ -73,6 +74,7 @@ def test_one_exception_refutes_never_and_always(trial, ended, table, size, check
         assert check(data, [trial()], event={"solved": True}, **{word: True})[0].verdict == REFUTED
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("event", "count"),
     [
@@ -232,6 +234,7 @@ def test_a_small_majority_is_not_surely_one(sides, ended, table, compared):
     assert [compared(data, **{"is": which}).verdict for which in ("above", "below")] == [UNDECIDED] * 2
 
 
+@pytest.mark.untraced
 def test_most_seeds_are_what_the_sign_test_says(sides, ended, table, compared):
     """It holds, or is refuted, exactly where SciPy's binomial test of one half has a one-sided p below 2.5 %."""
     for differing in (5, 6, 9, 12):

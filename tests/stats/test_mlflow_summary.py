@@ -33,6 +33,7 @@ def trainings(request, trial, ended, table):
     }[request.param]
 
 
+@pytest.mark.untraced
 def test_a_trial_has_at_most_40_figures(trainings):
     """A figure costs time in MLflow, whatever became of the trainings."""
     metrics, _ = describe_trial(trainings)
@@ -49,18 +50,21 @@ def test_a_trial_has_at_most_25_steps(trainings):
         assert places == sorted(set(places))
 
 
+@pytest.mark.untraced
 def test_every_figure_of_a_trial_is_finite(trainings):
     """What is not finite has no place in MLflow."""
     metrics, _ = describe_trial(trainings)
     assert all(math.isfinite(value) for value in metrics.values())
 
 
+@pytest.mark.untraced
 def test_every_training_of_a_trial_is_in_one_outcome(trainings):
     """The counts of outcomes add up to the trainings."""
     metrics, _ = describe_trial(trainings)
     assert sum(metrics[result] for result in Result) == metrics["trainings"] == len(trainings)
 
 
+@pytest.mark.untraced
 def test_every_single_training_can_be_described(trainings):
     """Each has finite figures, and its curves if it was trained."""
     for place in range(len(trainings)):

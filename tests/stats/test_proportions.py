@@ -117,6 +117,7 @@ def test_another_tail_gives_bounds_that_hold_as_often():
 # ------------------------------------------------------------------ the median
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("size", range(1, 130))
 def test_the_places_of_a_median_are_scipys(size):
     """Two independent implementations of the order statistics' interval agree; below six there is none."""

@@ -124,6 +124,7 @@ def test_the_seeds_own_share_is_the_variance_component_of_statsmodels():
     assert shares_of(data, ["loss", "activation"]).loc[SEED_ALONE, P] == 1 / 200  # beyond all 199 shuffles
 
 
+@pytest.mark.untraced
 def test_luck_that_trials_do_not_share_is_not_the_seeds_own():
     """The mean over 100 sweeps is near 0, and few are beyond chance."""
     rng = np.random.default_rng(5)
@@ -142,6 +143,7 @@ def test_where_no_two_trials_share_their_starts_the_seed_has_no_share_of_its_own
     assert shares.loc[SEED_LUCK, SHARE] + shares.loc["hidden", SHARE] == pytest.approx(1)
 
 
+@pytest.mark.untraced
 @given(ERRORS)
 def test_shares_add_up_and_none_is_negative(values):
     """Every training's spread is somewhere, and every interval is within 0 and 1 and holds its share."""
@@ -154,6 +156,7 @@ def test_shares_add_up_and_none_is_negative(values):
         assert ((shares[HIGH] <= 1) & (shares[HIGH] >= shares[SHARE])).all()
 
 
+@pytest.mark.untraced
 @given(ERRORS, st.randoms())
 def test_the_order_of_the_trainings_never_matters_to_what_matters(values, random):
     """Trainings arrive in any order from their workers, intervals included; text may be categorical."""
@@ -269,6 +272,7 @@ def searched(count, rng):
     return data.assign(loss=rng.choice(LOSSES, count)[first], hidden=rng.choice(["2", "4-4", "8"], count)[first])
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("count", [40, 500])
 def test_the_forest_finds_the_parameter_that_matters(count):
     """The learning rate explains nearly all, loss and layers nothing; unsolved trainings count at the budget."""
@@ -281,6 +285,7 @@ def test_the_forest_finds_the_parameter_that_matters(count):
         assert (found.loc[["hidden", "loss"], IMPORTANCE].abs() < 0.05).all()
 
 
+@pytest.mark.untraced
 def test_a_forest_that_explains_nothing_says_so():
     """Of noise nothing can be predicted out of bag."""
     rng = np.random.default_rng(1)

@@ -130,6 +130,7 @@ def test_the_share_at_the_budget_is_the_solved_rate(trainings):
     assert last[AT].to_dict() == {name: BUDGETS[name] for name in rates.index}
 
 
+@pytest.mark.untraced
 @given(TRAININGS, st.integers(2, 12))
 def test_a_curve_never_falls_and_lies_within_its_limits(trainings, points):
     """What has been solved by some iteration has been solved by every later one."""
@@ -223,6 +224,7 @@ def test_a_median_that_is_not_within_the_budget_is_missing():
     assert row[MEDIAN_LOW] == 10
 
 
+@pytest.mark.untraced
 def test_exactly_half_reach_the_median():
     """Rounding of a product of shares must not lose it."""
     for size in range(2, 200, 2):
@@ -450,6 +452,7 @@ def test_a_sweep_without_trainings_has_neither_curves_nor_times(table):
 # ------------------------------------------------------------------ order, types, units
 
 
+@pytest.mark.untraced
 @given(TRAININGS, st.randoms())
 def test_the_order_of_the_trainings_never_matters(trainings, random):
     """Trainings arrive in any order from their workers: not even rounding may depend on it."""
@@ -467,6 +470,7 @@ def test_a_trials_figures_do_not_depend_on_the_other_trials():
     pd.testing.assert_frame_equal(together[together[c.TRIAL_ID] == "a"].reset_index(drop=True), alone)
 
 
+@pytest.mark.untraced
 @given(TRAININGS)
 def test_words_that_are_kept_once_give_the_same_figures(trainings):
     """Pandas' categories, also those that no training has, are words like others."""
