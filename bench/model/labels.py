@@ -1,11 +1,20 @@
 """Short names for trials, made of the parameters that distinguish each from the others."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from bench.model.gate import BUILT_IN
 from bench.model.trial import PARAMETERS, PROMINENT, Scalar
 
 BARE = frozenset(name for name, known in PARAMETERS.items() if known.bare)
 USUAL = PROMINENT[:3]  # gate, hidden layers and loss
+SPOKEN = {  # values that have a name of their own
+    ("loss", "mse"): "squared error",
+    ("loss", "l1"): "absolute error",
+    ("loss", "bce"): "cross-entropy",
+    ("loss", "huber"): "Huber loss",
+    ("activation", "relu"): "ReLU",
+    ("hidden", "0"): "no hidden layer",
+}
 
 
 def varying(trials: Sequence[Mapping[str, Scalar]]) -> list[str]:
@@ -13,7 +22,41 @@ def varying(trials: Sequence[Mapping[str, Scalar]]) -> list[str]:
     return [name for name in PARAMETERS if len({trial[name] for trial in trials}) > 1]
 
 
-def labels(trials: Sequence[Mapping[str, Scalar]], groups: Sequence[int] | None = None) -> list[str]:
+def short(values: Mapping[str, Scalar], digits: int | None = None) -> str:
+    """Return parameters as a command line has them: hidden=2 relu bce."""
+    return " ".join(word(name, value, digits) for name, value in values.items())
+
+
+def phrase(values: Mapping[str, Scalar], digits: int | None = None) -> str:
+    """Return parameters as one speaks of them: 2 ReLU neurons · cross-entropy · learning rate 0.5."""
+    kind = values.get("activation", "") if values.get("hidden", "0") not in (0, "0") else ""
+    parts = []
+    for name, value in values.items():
+        said = spoken(name, value, digits)
+        if name == "hidden" and said[0].isdigit():
+            neurons = "neuron" if said == "1" else "neurons"
+            parts.append(" ".join(filter(None, [said, spoken("activation", kind), neurons])))
+        elif name == "activation" and "hidden" in values:
+            continue  # that of the neurons
+        elif name in BARE or (name, str(value)) in SPOKEN:
+            parts.append(said)
+        else:
+            parts.append(f"{name.replace('_', ' ')} {said}")
+    return " · ".join(parts)
+
+
+def spoken(name: str, value: Scalar, digits: int | None = None) -> str:
+    """Return a value as one speaks of it where the parameter is known."""
+    if name == "gate":
+        return str(value).upper() if value in BUILT_IN else str(value)
+    return SPOKEN.get((name, str(value)), bare(name, value, digits))
+
+
+def labels(
+    trials: Sequence[Mapping[str, Scalar]],
+    groups: Sequence[int] | None = None,
+    write: Callable[[Mapping[str, Scalar], int | None], str] = short,
+) -> list[str]:
     """Return a label for each trial: the values that vary within its group, or the usual ones if none does.
 
     Numbers have four significant digits, unless those would give two trials of a group one label.
@@ -23,11 +66,10 @@ def labels(trials: Sequence[Mapping[str, Scalar]], groups: Sequence[int] | None 
     for group in set(groups):
         members = [index for index, its_group in enumerate(groups) if its_group == group]
         names = varying([trials[index] for index in members]) or USUAL
-        short, exact = (
-            [" ".join(word(name, trials[index][name], digits) for name in names) for index in members]
-            for digits in (4, None)
+        rounded, exact = (
+            [write({name: trials[index][name] for name in names}, digits) for index in members] for digits in (4, None)
         )
-        for index, label in zip(members, short if len(set(short)) == len(set(exact)) else exact, strict=True):
+        for index, label in zip(members, rounded if len(set(rounded)) == len(set(exact)) else exact, strict=True):
             found[index] = label
     return found
 

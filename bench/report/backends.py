@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from bench.metrics import columns as c
-from bench.model.labels import USUAL, varying, word
+from bench.model.labels import USUAL, phrase, varying
 from bench.model.trial import BACKENDS
 from bench.report import drawing
 from bench.report.charts import Cell, Chart, Column, Content, Row, Table, numbers, tabulate, text
@@ -72,7 +72,7 @@ def _trial_names(trainings: pd.DataFrame) -> dict[str, str]:
     """Return what tells each trial from the others, but for what computes it."""
     rows = trainings.drop_duplicates(c.TRIAL_ID)
     names = _distinguishing(rows) or USUAL
-    return {row[c.TRIAL_ID]: " ".join(word(name, row[name]) for name in names) for row in rows.to_dict("records")}
+    return {row[c.TRIAL_ID]: phrase({name: row[name] for name in names}) for row in rows.to_dict("records")}
 
 
 def _distinguishing(table: pd.DataFrame) -> list[str]:

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bench.metrics import measures
-from bench.model.labels import bare, word
+from bench.model.labels import phrase, spoken
 from bench.report.charts import Chart, Content, Row, Table, numbers, row_interval, row_percent, tabulate, text
 from bench.report.colours import DIM, EFFECT, SEED
 from bench.report.drawing import interval_rows, named_rows, panel, percent_axis, plain, write
@@ -182,7 +182,7 @@ def _importances_title(ranked: pd.DataFrame) -> str:
 def _means(means: pd.DataFrame, key: str) -> Chart:
     panels = []
     for name, rows in means.groupby(sensitivity.PARAMETER, sort=False):
-        values = [bare(str(name), value) for value in rows[sensitivity.VALUE]]
+        values = [spoken(str(name), value) for value in rows[sensitivity.VALUE]]
         table = rows.rename(columns={sensitivity.MEAN: RATE}).assign(**{NAME: values})
         panels.append(panel(str(name), interval_rows(table, NAME, xlabel="solved", width=3.2)))
     return Chart(
@@ -204,7 +204,7 @@ def _means_title(means: pd.DataFrame) -> str:
     name, low, high, parameters = found
     if not low[HIGH] < high[LOW]:
         return "No parameter is shown to make a difference by itself"
-    ends = [f"{word(name, one[sensitivity.VALUE])} {row_percent(one, sensitivity.MEAN)}" for one in (low, high)]
+    ends = [f"{phrase({name: one[sensitivity.VALUE]})} {row_percent(one, sensitivity.MEAN)}" for one in (low, high)]
     most = "spans the widest range of mean solved rates" if parameters > 1 else "makes a difference"
     return f"{_sentence(name)} {most}: {ends[0]}, {ends[1]}"
 
@@ -260,7 +260,7 @@ def _context(block: GridAnalysis, row: Row) -> str:
 
 def _sides(row: Row) -> tuple[str, str]:
     """Return in words the two values that are compared."""
-    one, other = (word(str(row[paired.PARAMETER]), row[side], DIGITS) for side in (paired.ONE, paired.OTHER))
+    one, other = (phrase({row[paired.PARAMETER]: row[side]}, DIGITS) for side in (paired.ONE, paired.OTHER))
     return one, other
 
 

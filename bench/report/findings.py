@@ -10,7 +10,7 @@ import pandas as pd
 from bench.metrics import columns as c
 from bench.metrics import measures
 from bench.model.gate import TWO_INPUT_TARGETS
-from bench.model.labels import word
+from bench.model.labels import phrase
 from bench.model.network import read_hidden
 from bench.report.charts import Content, Finding, Row, row_interval, row_percent
 from bench.report.effects import better, differences_by_setting, greatest, greatest_effect
@@ -235,7 +235,7 @@ def _times(block: GridAnalysis) -> Iterator[Finding]:
     (rate,) = block.rates_at_once[block.rates_at_once[c.TRIAL_ID] == best[c.TRIAL_ID]].to_dict("records")
     fewer = len(times) - len(reached)
     rest = f" In {fewer:,} of {len(times):,} trials fewer than half do within {_budget(block)}." if fewer else ""
-    which = "" if len(times) == 1 else f"{best[NAME]} has {_smallest(reached)} median: "
+    which = "" if len(times) == 1 else f"{_smallest(reached)} median is that of {best[NAME]}: "
     yield Finding(
         f"{_where(block)}{which}half of the starts have solved it after {row_interval(best, survival.MEDIAN)} "
         f"iterations, and {row_percent(rate)} at the end.{rest}",
@@ -286,7 +286,7 @@ def _only_with(block: GridAnalysis, row: Row) -> str:
             shares = rows[name].value_counts(normalize=True)
             if shares.iloc[0] >= NEARLY_ALL:
                 most = "all" if shares.iloc[0] == 1 else percent(float(shares.iloc[0]), 0)
-                return f", {most} of it with {word(name, shares.index[0])}"
+                return f", {most} of it with {phrase({name: shares.index[0]})}"
     return ""
 
 
@@ -297,7 +297,9 @@ def _effects(block: GridAnalysis) -> Iterator[Finding]:
     name, low, high, parameters = found
     if parameters < 2 or high[sensitivity.MEAN] - low[sensitivity.MEAN] < TELLING or low[HIGH] >= high[LOW]:
         return
-    ends = [f"{row_percent(one, sensitivity.MEAN)} with {word(name, one[sensitivity.VALUE])}" for one in (low, high)]
+    ends = [
+        f"{row_percent(one, sensitivity.MEAN)} with {phrase({name: one[sensitivity.VALUE]})}" for one in (low, high)
+    ]
     changed = differences_by_setting(block, name, low[sensitivity.VALUE], high[sensitivity.VALUE])
     single = f", by {points(changed.min())} to {points(changed.max())} in single settings" if len(changed) > 1 else ""
     yield Finding(
@@ -314,7 +316,7 @@ def _pairs(block: GridAnalysis) -> Iterator[Finding]:
     if compared.empty or not is_grid(block) or not (compared[paired.P_HOLM] <= paired.SIGNIFICANT).any():
         return
     first = greatest(block.pooled)
-    one, other = (word(first[paired.PARAMETER], first[side]) for side in (paired.ONE, paired.OTHER))
+    one, other = (phrase({first[paired.PARAMETER]: first[side]}) for side in (paired.ONE, paired.OTHER))
     yield Finding(
         f"{_where(block)}{better(first)}.",
         f"The greatest of {plural(len(block.pooled), 'difference')}, whose 95 % intervals over seeds hold all at once; "

@@ -9,7 +9,7 @@ from bench.config.search_space import Range
 from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
 from bench.metrics.objectives import OBJECTIVES, PARAMETER_COUNT, RMST, SOLVED_RATE
-from bench.model.labels import bare, word
+from bench.model.labels import phrase, spoken
 from bench.model.trial import PARAMETERS
 from bench.report.charts import Cell, Chart, Column, Content, Row, Table, number, numbers, tabulate, text
 from bench.report.ledger import command_of
@@ -160,7 +160,7 @@ def _parameter(found: SearchResults, name: str) -> Column:
 
     def cell(row: Row) -> Cell:
         value = found.params(str(row[c.TRIAL_ID]))[name]
-        words = NONE if value is None else bare(name, value, DIGITS)
+        words = NONE if value is None else spoken(name, value, DIGITS)
         return number(words, pd.to_numeric(value, errors="coerce")) if is_number else Cell(words)
 
     return Column(name, cell, is_number=is_number)
@@ -178,7 +178,7 @@ def _edges(found: SearchResults) -> str:
     said = []
     for end, rows in found.edges.groupby(END, sort=False):
         listed = [
-            f"{word(str(name), some[VALUE].iloc[0], DIGITS)} of {', '.join(some[TRIAL])}"
+            f"{phrase({str(name): some[VALUE].iloc[0]}, DIGITS)} of {', '.join(some[TRIAL])}"
             for (name, _), some in rows.groupby([PARAMETER, VALUE], sort=False)
             if end == "high" or found.space[str(name)].over.ends[0] != PARAMETERS[str(name)].least
         ]

@@ -7,7 +7,7 @@ import pandas as pd
 
 from bench.config.seeds import Until
 from bench.metrics import columns as c
-from bench.model.labels import bare, word
+from bench.model.labels import phrase, spoken
 from bench.report.charts import Chart, Content, csv_uri, row_percent
 from bench.report.colours import rate_colours
 from bench.report.drawing import interval_rows, panel
@@ -73,9 +73,9 @@ def _heatmap(block: GridAnalysis, table: pd.DataFrame, target: float, key: str) 
     for title, rows in grouped(table, names[2:]):
         lookup = {(str(row[down]), str(row[across])): cells[place] for place, row in rows.iterrows()}
         columns, lines = (in_order(name, table[name].tolist()) for name in (across, down))
-        grid = [(bare(down, line), [lookup.get((str(line), str(column))) for column in columns]) for line in lines]
-        panels.append({"title": title, "columns": [bare(across, column) for column in columns], "rows": grid})
-    values = {name: [bare(name, value) for value in in_order(name, table[name].tolist())] for name in names}
+        grid = [(spoken(down, line), [lookup.get((str(line), str(column))) for column in columns]) for line in lines]
+        panels.append({"title": title, "columns": [spoken(across, column) for column in columns], "rows": grid})
+    values = {name: [spoken(name, value) for value in in_order(name, table[name].tolist())] for name in names}
     return {
         "id": f"heat-{key}",
         "down": down,
@@ -91,7 +91,7 @@ def _heatmap(block: GridAnalysis, table: pd.DataFrame, target: float, key: str) 
 def _cells(table: pd.DataFrame, names: Sequence[str], target: float) -> dict[Any, Content]:
     return {
         place: {
-            "at": [bare(name, row[name]) for name in names],
+            "at": [spoken(name, row[name]) for name in names],
             "text": _cell_text(row[RATE]),
             "between": f"{_bound(row[LOW])}–{_bound(row[HIGH])}",
             "wide": bool(row[REACH] > target),
@@ -147,4 +147,4 @@ def _by_value(rows: pd.DataFrame, name: str) -> pd.DataFrame:
     if name == NAME:
         return rows
     ordered = sort_by(rows, [name])
-    return ordered.assign(**{NAME: [word(name, value) for value in ordered[name]]})
+    return ordered.assign(**{NAME: [phrase({name: value}) for value in ordered[name]]})

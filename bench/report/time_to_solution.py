@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bench.metrics import columns as c
-from bench.model.labels import bare
+from bench.model.labels import spoken
 from bench.report import drawing
 from bench.report.charts import Chart, Content, Table, four_digits, numbers, row_interval, tabulate, text
 from bench.report.colours import DIM, order
@@ -94,7 +94,7 @@ def _profiles(block: GridAnalysis, key: str) -> Chart | None:
     ends = drawing.log_range(table[AT][table[SHARE] > 0], table[AT])
     panels = []
     for name, rows in table.groupby(PARAMETER, sort=False):
-        named = rows.assign(**{LINE: [bare(str(name), value) for value in rows[VALUE]]})
+        named = rows.assign(**{LINE: [spoken(str(name), value) for value in rows[VALUE]]})
         colours = dict(zip(named[LINE].unique(), order(rows[VALUE].nunique()), strict=True))
         panels.append(panel(str(name), solution_shares(named, colours, ends=ends, budget=np.inf, unit="iterations")))
     return Chart(

@@ -16,7 +16,7 @@ from bench.config.search_state import HELD_OUT, REPEATED, SEARCHED
 from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
 from bench.metrics import measures
-from bench.model.labels import labels, varying, word
+from bench.model.labels import labels, phrase, varying
 from bench.model.parameter_fields import Role
 from bench.model.trial import PARAMETERS, PROMINENT, Trial
 from bench.stats import (
@@ -220,7 +220,7 @@ def grid_analyses(
         rows = own[own[c.SEED].isin(seeds[place])] if place in seeds else _of_block(own, place, blocks)
         if len(rows):
             some = trials[trials.index.isin(rows[c.TRIAL_ID].unique())]
-            named = some.assign(**{NAME: labels(_parameters(some))})
+            named = some.assign(**{NAME: labels(_parameters(some), write=phrase)})
             yield GridAnalysis(title, named, rows, proposed=place in seeds, checked=checked)
 
 
@@ -245,7 +245,7 @@ def trial_table(plan: Plan) -> pd.DataFrame:
     """Return a row per planned trial, indexed by trial_id: its name, its block, its seeds and its parameters."""
     trials, blocks = [planned.trial for planned in plan.trials], [planned.blocks[0] for planned in plan.trials]
     rows = {
-        NAME: labels([trial.parameters for trial in trials], blocks),
+        NAME: labels([trial.parameters for trial in trials], blocks, phrase),
         BLOCK: blocks,
         PLANNED: [planned.trainings for planned in plan.trials],
         SEEDS: [write_seeds(planned.seeds) for planned in plan.trials],
@@ -270,7 +270,7 @@ def _row(table: pd.DataFrame, place: int) -> dict[str, Any]:
 
 def in_words(row: Mapping[str, Any], names: Sequence[str]) -> str:
     """Return some parameters of a trial in words."""
-    return " ".join(word(name, row[name], DIGITS) for name in names)
+    return phrase({name: row[name] for name in names}, DIGITS)
 
 
 def in_order(name: str, values: Sequence[Any]) -> list[Any]:

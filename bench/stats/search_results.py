@@ -19,7 +19,7 @@ from bench.config.search_config import Reference
 from bench.config.search_space import Dimension, Range
 from bench.metrics import columns as c
 from bench.metrics.objectives import MAXIMIZE, MEDIAN_MSE, SOLVED_RATE, objective
-from bench.model.labels import word
+from bench.model.labels import phrase
 from bench.stats.grid_analysis import DIGITS
 from bench.stats.holdout import (
     COMPLETE,
@@ -140,7 +140,7 @@ class SearchResults(TrialScores):
     def named(self, trial_id: str) -> str:
         """Return the searched parameters of a trial in words."""
         values = self.params(trial_id).items()
-        return " ".join(word(name, value, DIGITS) for name, value in values if value is not None)
+        return phrase({name: value for name, value in values if value is not None}, DIGITS)
 
     @cached_property
     def importances(self) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 import pytest
 
-from bench.model.labels import labels, varying, word
+from bench.model.labels import labels, phrase, varying, word
 from bench.model.trial import Trial
 
 
@@ -83,3 +83,31 @@ def test_trials_that_differ_in_one_parameter_have_different_labels():
 def test_a_value_is_written_as_the_user_would(name, value, expected):
     """Names that say what they are stand bare; others have their parameter before them."""
     assert word(name, value) == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "values", "words"),
+    [
+        (("hidden", "activation", "loss"), {"hidden": 8, "activation": "relu", "loss": "bce"},
+         "8 ReLU neurons · cross-entropy"),
+        (("hidden", "activation"), {"hidden": 0}, "no hidden layer"),
+        (("hidden",), {"hidden": 1}, "1 neuron"),
+        (("hidden", "activation"), {"hidden": "4-4", "activation": "tanh"}, "4-4 tanh neurons"),
+        (("gate", "loss", "learning_rate"), {"loss": "huber", "learning_rate": 0.5},
+         "XOR · Huber loss · learning rate 0.5"),
+        (("activation", "backend", "init_scale"), {"activation": "sigmoid", "init_scale": 2.0},
+         "sigmoid · numba · init scale 2"),
+    ],
+)  # fmt: skip
+def test_a_phrase_names_parameters_as_one_speaks_of_them(names, values, words):
+    """Neurons have their activation, losses and gates their names, and numbers what they are."""
+    known = parameters(**values)
+    assert phrase({name: known[name] for name in names}) == words
+
+
+def test_labels_may_be_phrases_with_as_many_digits_as_tell_them_apart():
+    """Four, or all where four would give two trials one name."""
+    trials = [parameters(learning_rate=rate) for rate in (0.123456, 0.123457)]
+    assert labels(trials, write=phrase) == ["learning rate 0.123456", "learning rate 0.123457"]
+    trials = [parameters(learning_rate=rate) for rate in (0.123456, 0.2)]
+    assert labels(trials, write=phrase) == ["learning rate 0.1235", "learning rate 0.2"]

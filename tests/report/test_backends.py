@@ -138,7 +138,7 @@ def test_a_pair_names_the_trials_in_which_it_disagrees(section):
     """How many, and the first few."""
     some = [samples(name, [1.0], hidden=hidden) for name in ("numpy", "torch") for hidden in (3, 8)]
     (said,) = column(section(*some, agrees=False)["agreements"], "agree")
-    assert said.startswith("no, in 4 of 4 trials: hidden=3")
+    assert said.startswith("no, in 4 of 4 trials: 3 neurons")
     assert said.endswith(" …")
     assert column(section(*some)["agreements"], "agree") == ["yes"]
 
@@ -176,13 +176,13 @@ def test_timings_to_be_compared_stand_together(section):
     ]  # fmt: skip
     table = section(*some)["timings"]
     rows = list(zip(*(column(table, name) for name in ("trial", "side by side", "backend")), strict=True))
-    assert [row[0] for row in rows] == ["hidden=3"] * 4 + ["hidden=4-4"] * 4 + ["hidden=16"] * 4
-    assert rows[:4] == [("hidden=3", size, name) for size in ("1", "8") for name in BACKENDS[:2]]
+    assert [row[0] for row in rows] == ["3 neurons"] * 4 + ["4-4 neurons"] * 4 + ["16 neurons"] * 4
+    assert rows[:4] == [("3 neurons", size, name) for size in ("1", "8") for name in BACKENDS[:2]]
 
 
 def test_a_single_trial_is_named_by_what_it_is(section):
     """Nothing tells it from others."""
-    assert column(section(samples("numpy", [10.0] * 2))["timings"], "trial") == ["xor hidden=3 mse"]
+    assert column(section(samples("numpy", [10.0] * 2))["timings"], "trial") == ["XOR · 3 neurons · squared error"]
 
 
 def test_a_backend_has_one_colour():

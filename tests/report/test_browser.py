@@ -158,10 +158,10 @@ def test_a_click_on_a_heading_sorts_numbers_up_then_down_with_the_missing_last(p
 
 def test_the_filter_hides_rows_and_tells_how_many_are_left(page):
     """Every word must be in the row."""
-    page.locator("input[data-filters='ledger-1-table']").fill("xor bce")
+    page.locator("input[data-filters='ledger-1-table']").fill("xor cross-entropy")
     shown = [row for row in page.locator("#ledger-1-table tbody tr").all() if row.is_visible()]
     assert len(shown) == 4
-    assert all("xor" in row.inner_text() and "bce" in row.inner_text() for row in shown)
+    assert all("XOR" in row.inner_text() and "cross-entropy" in row.inner_text() for row in shown)
     assert (
         page.locator("p.controls", has=page.locator("input[data-filters='ledger-1-table']"))
         .locator("output")

@@ -83,7 +83,7 @@ def test_the_first_finding_is_what_the_best_is_worth_on_held_out_seeds(found, fi
     """With its interval, what it seemed, and the reference beside it: the exact ones of 30 and of 4 of 40."""
     first = said(found(five, winners=[five[3]], references={"the documents' configuration": usual}))[0]
     assert first.startswith(
-        "On 40 held-out seeds, #3 (hidden=7 learning_rate=2) solves XOR from 75.0 % [58.8, 87.3] of the starts; on the "
+        "On 40 held-out seeds, #3 (7 neurons · learning rate 2) solves XOR from 75.0 % [58.8, 87.3] of the starts; on the "
         "20 seeds that it was chosen by, it was 100 %; the documents' configuration: 10.0 % [2.8, 23.7]."
     )
     assert "best of 5 trials by restricted mean time to solution: 32.5 [" in first
@@ -151,7 +151,7 @@ def test_conditional_parameters_are_said_to_be_left_out_of_fanova(found, five, b
 def test_a_winner_at_the_edge_of_the_space_is_noted(found, five, brief):
     """Two is the fewest neurons that were allowed."""
     words = text(section(brief(found(five, winners=[five[0]]))))
-    assert "At the lower end of its range: hidden=2 of #0. A wider range may hold better trials." in words
+    assert "At the lower end of its range: 2 neurons of #0. A wider range may hold better trials." in words
 
 
 def test_several_objectives_have_a_front(found, five, brief):
@@ -171,7 +171,7 @@ def test_where_nothing_was_solved_the_page_says_what_to_try(found, ended, trial,
     report = found(listed, winners=listed[:1], held_out="", validate=0)
     first = said(report)[0]
     assert first.startswith("No training of the 2 proposed trials solves XOR, so the search had nothing to go by")
-    assert "Nearest came #0 (hidden=2 learning_rate=0.05)" in first
+    assert "Nearest came #0 (2 neurons · learning rate 0.05)" in first
     assert "More iterations or a wider space may help" in text(section(brief(report)))
 
 
@@ -269,8 +269,8 @@ def test_of_a_search_for_several_things_the_best_in_each_leads(found, proposal, 
         listed, winners=listed[:2], objectives=["parameters", "rmst"], directions=["minimize", "minimize"],
     )  # fmt: skip
     first = said(report)[0]
-    assert first.startswith("On 40 held-out seeds, the best in number of weights and biases, #0 (hidden=2 ")
-    assert "; the best in restricted mean time to solution, #1 (hidden=7 learning_rate=2), comes to 32.5 [" in first
+    assert first.startswith("On 40 held-out seeds, the best in number of weights and biases, #0 (2 neurons ")
+    assert "; the best in restricted mean time to solution, #1 (7 neurons · learning rate 2), comes to 32.5 [" in first
     assert "2 of 3 trials are on the Pareto front" in first
     assert report["search"]["table"].headings[:4] == ["rank", "trial", "weights", "solved, held out"]
     assert "its restricted mean time to solution (rmst)" in report["search"]["more"][0].subtitle
@@ -291,7 +291,7 @@ def test_a_range_that_cannot_be_wider_is_no_edge(found, proposal, trial):
     listed = [proposal(trial(hidden=0, learning_rate=rate), 12, 20, at=10) for rate in (0.1, 1.0)]
     space = SPACE | {"hidden": {**SPACE["hidden"], "low": 0}}
     edges = found(listed, winners=listed, space=space)["search"]["edges"]
-    assert edges == "At the lower end of its range: learning_rate=0.1 of #0. A wider range may hold better trials."
+    assert edges == "At the lower end of its range: learning rate 0.1 of #0. A wider range may hold better trials."
 
 
 @pytest.mark.untraced

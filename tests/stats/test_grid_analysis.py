@@ -81,7 +81,7 @@ def test_refused_trainings_were_never_begun_and_failed_ones_never_trained(study,
     """One counts nowhere, the other as not solved."""
     found = study(some(2, 2), failed(trial(hidden=8), range(3)), refused(trial(hidden=9), range(5)))
     assert (len(found.trainings), len(found.begun), len(found.trained)) == (12, 7, 4)
-    assert found.rates[NAME].tolist() == ["hidden=3", "hidden=8"]
+    assert found.rates[NAME].tolist() == ["3 neurons", "8 neurons"]
     assert found.rates["rate"].tolist() == [0.5, 0.0]
 
 
@@ -91,7 +91,7 @@ def test_tables_are_in_the_plans_order_whatever_the_rows(plan, table, some):
     data = table(*records)
     shuffled = data.sample(frac=1, random_state=3)
     (one,), (other,) = (list(grid_analyses(plan(*records), rows)) for rows in (data, shuffled))
-    assert one.rates[NAME].tolist() == ["hidden=8", "hidden=2", "hidden=4"]
+    assert one.rates[NAME].tolist() == ["8 neurons", "2 neurons", "4 neurons"]
     pd.testing.assert_frame_equal(one.rates, other.rates)
     pd.testing.assert_frame_equal(one.times, other.times)
     pd.testing.assert_frame_equal(one.effects, other.effects)

@@ -111,7 +111,7 @@ def test_a_conditional_parameter_is_none_where_it_was_not_searched(searched, pro
     }
     found = searched([proposal(trial(loss="mse"), 1), proposal(trial(loss="bce", momentum=0.5), 2)], space=space)
     assert found.history["momentum"].tolist() == [None, 0.5]
-    assert found.named(found.history[c.TRIAL_ID][0]) == "mse"
+    assert found.named(found.history[c.TRIAL_ID][0]) == "squared error"
 
 
 def test_what_depends_on_a_parameter_that_is_not_searched_is_not_searched_either(searched, proposal, trial):
@@ -165,7 +165,7 @@ def test_the_front_is_optunas(listed, directions):
 def test_the_best_are_shown_on_seeds_that_did_not_choose_them(searched, three, table):
     """All of 20 seeds, and 30 of 40 others: it looked better than it is."""
     (row,) = searched(three, winners=[three[1]]).held_out.to_dict("records")
-    assert row[TITLE] == "#1 hidden=8"
+    assert row[TITLE] == "#1 8 neurons"
     assert (row[column(SEARCH, "rate")], row[column(HELD_OUT, "rate")]) == (1.0, 0.75)
     ends = row[column(HELD_OUT, "low")], row[column(HELD_OUT, "high")]
     assert ends == pytest.approx((0.58804, 0.87309), abs=0.00001)  # Clopper & Pearson, 30 of 40
