@@ -5,8 +5,9 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 import pandas as pd
@@ -17,7 +18,7 @@ from bench.errors import RequestError
 from bench.metrics import columns as c
 from bench.stats.claims import Verdict
 from bench.store.mlflow_store import Store
-from bench.store.reader import StoredSweep, planned_trainings, read_plan, read_sweep
+from bench.store.reader import StoredSweep, planned_trainings, read_plan, read_shards, read_sweep
 from bench.store.writer import SweepWriter
 
 if TYPE_CHECKING:
@@ -91,9 +92,17 @@ def report_of(store: Store, read: StoredSweep, verdicts: Sequence[Verdict], key:
         mlflow=note,
         searched=read.searched,
         checked=read.checked,
+        weights=partial(_weights, store, read.info.sweep),
         curves=curves_read(read.plan),
     )
     return Report(swept, key)
+
+
+def _weights(store: Store, sweep: str, trial_id: str, seeds: Sequence[int]) -> dict[int, Any]:
+    """Return the final weights of some trainings of a trial, of which they are kept."""
+    tables = read_shards(store, sweep, [c.TRIAL_ID, c.SEED, c.WEIGHTS], {trial_id: max(seeds, default=-1)})
+    rows = [row for table in tables for row in table.to_pylist() if row[c.TRIAL_ID] == trial_id]
+    return {row[c.SEED]: row[c.WEIGHTS] for row in rows if row[c.SEED] in seeds and row[c.WEIGHTS]}
 
 
 def _mlflow(store: Store) -> tuple[str, str]:

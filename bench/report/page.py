@@ -16,6 +16,7 @@ from bench.report.comparison import comparison
 from bench.report.effects import effects, pairs
 from bench.report.endings import attractors, final_errors
 from bench.report.findings import caveats, findings
+from bench.report.first_screen import first_screen
 from bench.report.ledger import claims, commands, ledger
 from bench.report.loss_curves import curves
 from bench.report.number_format import plural, whole
@@ -136,6 +137,7 @@ class Report:
             "question": self.data.plan.question,
             "k": self.key,
             "ledger": self["ledger"],
+            "first": first_screen(self.data, self["backends"]),
             "findings": self.findings,
             "caveats": caveats(self.data, self["ledger"], self["rates"], self["backends"]),
             "search_results": self.search_results,

@@ -1,6 +1,6 @@
 """What the page shows of a sweep, as plain data, and what is computed of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -14,12 +14,18 @@ from bench.stats.grid_analysis import GridAnalysis, grid_analyses, trial_table
 from bench.stats.search_results import SearchResults, search_results
 
 
+def no_weights(_trial_id: str, _seeds: Sequence[int]) -> Mapping[int, Any]:
+    """Return no final weights: those of made-up trainings are nowhere."""
+    return {}
+
+
 @dataclass(frozen=True, eq=False)
 class SweepData:
     """Everything that the page shows of one sweep, as plain data; what is computed of it is computed once.
 
     ``runs`` has the address of each trial's run in the MLflow UI, and ``mlflow`` says when it answers. ``searched`` is
-    what a search kept when it ended: importances, and where the time went.
+    what a search kept when it ended: importances, and where the time went. ``weights`` reads the final weights of some
+    trainings of a trial, by their seeds.
     """
 
     sweep: str
@@ -36,6 +42,7 @@ class SweepData:
     mlflow: str = ""
     searched: Mapping[str, Any] | None = None
     checked: Sequence[Mapping[str, Any]] = ()
+    weights: Callable[[str, Sequence[int]], Mapping[int, Any]] = no_weights
     curves: int | None = None  # the most seeds of a trial whose curves are in trainings; None for all that were kept
 
     @cached_property

@@ -118,7 +118,7 @@ def test_every_download_is_a_table_with_a_heading_and_rows(browser, address, nam
 def test_every_figure_has_a_title_a_caption_and_words_for_who_cannot_see_it(browser, address, name):
     """And no two figures below one heading have the same title."""
     told = """all => all.map(one => ({
-        heading: [...one.closest('section').querySelectorAll('h2, h3')].filter(
+        heading: [...one.closest('section, header').querySelectorAll('h1, h2, h3')].filter(
             heading => heading.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_FOLLOWING
         ).at(-1).textContent,
         title: one.querySelector('figcaption .title').textContent,

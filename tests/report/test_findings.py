@@ -107,7 +107,8 @@ def test_the_trial_with_the_smallest_median_has_it_with_interval_and_n(made_repo
     """Half of the starts after 20 iterations, whatever the rest does."""
     said = the(made_report(some(80, 20, at=20, hidden=8), some(10, 90, at=5, hidden=2)), "the only median")
     assert said.startswith(
-        "XOR: the only median is that of 8 neurons: half of the starts have solved it after 20 [20, 20] iterations, and 80.0 %"
+        "XOR: the only median is that of 8 neurons: half of the starts have solved it after 20 [20, 20] iterations, "
+        "and 80.0 %"
     )
     assert "In 1 of 2 trials fewer than half do within 100 iterations." in said
     assert "n = 100 seeds" in said

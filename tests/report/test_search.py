@@ -83,8 +83,8 @@ def test_the_first_finding_is_what_the_best_is_worth_on_held_out_seeds(found, fi
     """With its interval, what it seemed, and the reference beside it: the exact ones of 30 and of 4 of 40."""
     first = said(found(five, winners=[five[3]], references={"the documents' configuration": usual}))[0]
     assert first.startswith(
-        "On 40 held-out seeds, #3 (7 neurons · learning rate 2) solves XOR from 75.0 % [58.8, 87.3] of the starts; on the "
-        "20 seeds that it was chosen by, it was 100 %; the documents' configuration: 10.0 % [2.8, 23.7]."
+        "On 40 held-out seeds, #3 (7 neurons · learning rate 2) solves XOR from 75.0 % [58.8, 87.3] of the starts; on "
+        "the 20 seeds that it was chosen by, it was 100 %; the documents' configuration: 10.0 % [2.8, 23.7]."
     )
     assert "best of 5 trials by restricted mean time to solution: 32.5 [" in first
     assert "10 iterations on those of the search" in first

@@ -1,0 +1,352 @@
+"""The first screen: the answer in a sentence, every setting on one axis, and one network from two starts."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bench.metrics import columns as c
+from bench.metrics.measures import time_to_solution
+from bench.model.outcome import Result
+from bench.model.trial import Trial
+from bench.report import drawing
+from bench.report.charts import Chart, Content, row_percent
+from bench.report.colours import DIM, EFFECT, OUTCOMES, SEED
+from bench.report.drawing import Floats, panel
+from bench.report.number_format import from_to, gate_word, interval, percent, percent_interval, plural, short
+from bench.report.panel_layout import is_single
+from bench.report.sweep_data import SweepData
+from bench.stats import timings
+from bench.stats.claims import counted_verdicts
+from bench.stats.decision_surface import decision_surface, plane, predictions
+from bench.stats.grid_analysis import NAME, GridAnalysis, highest
+from bench.stats.holdout import HELD_OUT, KIND, REFERENCE, WINNER, column
+from bench.stats.proportions import COUNT, HIGH, LOW, RATE
+
+DECIDES = (0.05, 0.95)  # a solved rate whose interval lies between: the start decides
+MANY = 5  # values of a number that make a curve
+MOST_SWARMED = 300  # dots: a swarm of more takes seconds
+FEW_BLOCKS = 8
+BLOCK = "block"
+
+
+def first_screen(data: SweepData, backends: Content | None) -> Content:
+    """Return the answer of a sweep in a sentence, and up to two charts that show it."""
+    blocks = [block for block in data.blocks if not is_single(block) and len(block.begun)]
+    grids = [block for block in blocks if not block.proposed]
+    found = data.search_results
+    if found is not None and len(found.held_out):
+        return {"answer": _searched(data), "charts": [*_held_out(data)]}
+    if backends and backends["fastest"] and not grids:
+        return {"answer": _fastest(backends), "charts": []}
+    if not grids:
+        return {"answer": _few(data), "charts": []}
+    main = max(grids, key=lambda block: float((block.rates[RATE] * (1 - block.rates[RATE])).sum()))
+    number = _number(main)
+    example = _example(main)
+    chart = _curve(main, number) if number else _settings(grids, example)
+    return {
+        "answer": _over_a_number(main, number) if number else _decided(main, example),
+        "charts": [chart, *_two_starts(data, main, example)],
+    }
+
+
+# ------------------------------------------------------------------ the answer
+
+
+def _searched(data: SweepData) -> str:
+    found = data.search_results
+    assert found is not None
+    rows = found.held_out[(found.held_out[KIND] == WINNER) & found.held_out[column(HELD_OUT, RATE)].notna()]
+    if rows.empty:
+        return f"Of {plural(len(found.history), 'setting')} none is known to be good: the search is not finished."
+    best = rows.iloc[0]
+    rate = percent_interval(*(best[column(HELD_OUT, name)] for name in (RATE, LOW, HIGH)))
+    gate = gate_word(str(found.parameters[str(best[c.TRIAL_ID])][c.GATE]))
+    tried, starts = plural(found.history[c.TRIAL_ID].nunique(), "setting"), int(best[column(HELD_OUT, COUNT)])
+    return f"The best of {tried} solves {gate} from {rate} of {starts:,} starts that it was not chosen by."
+
+
+def _fastest(backends: Content) -> str:
+    best = backends["fastest"]
+    times = interval(*(best[name] for name in (timings.SPEEDUP, timings.SPEEDUP_LOW, timings.SPEEDUP_HIGH)))
+    return f"Per training, {best[timings.SIDE]} is {times} times as fast as the numpy loop, for the same numbers."
+
+
+def _few(data: SweepData) -> str:
+    if data.verdicts:
+        return f"{counted_verdicts([one.verdict for one in data.verdicts])}."
+    done = data.trainings[data.trainings[c.OUTCOME] != Result.UNSUPPORTED]
+    solved = int(done[c.SOLVED].sum())
+    return f"{solved:,} of {plural(len(done), 'training')} {'solves' if solved == 1 else 'solve'} it."
+
+
+def _undecided(block: GridAnalysis) -> pd.DataFrame:
+    """Return the trials that some starts solve and some do not, surely."""
+    rates = block.rates
+    return rates[(rates[LOW] > DECIDES[0]) & (rates[HIGH] < DECIDES[1])]
+
+
+def _decided(block: GridAnalysis, example: str) -> str:
+    gates = " and ".join(gate_word(str(gate)) for gate in block.trials[c.GATE].unique())
+    rates, open_ones = block.rates, _undecided(block)
+    (row,) = rates[rates[c.TRIAL_ID] == example].to_dict("records")
+    of = f"{row_percent(row)} of {row[COUNT]:,} starts"
+    if len(rates) == 1:
+        return f"{row[NAME]}: solved from {of}."
+    if len(open_ones):
+        share = f"In {len(open_ones):,} of {len(rates):,} {gates} settings the start decides"
+        return f"{share}: {row[NAME]} solves it from {of}."
+    high = int((rates[RATE] > DECIDES[1]).sum())
+    return (
+        f"{high:,} of {plural(len(rates), f'{gates} setting')} solve it from nearly every start: {row[NAME]} from {of}."
+    )
+
+
+def _over_a_number(block: GridAnalysis, name: str) -> str:
+    """Say between which values of a number at least half of the starts solve it, and which is the best."""
+    rates = block.rates.sort_values(name, kind="stable")
+    gates = " and ".join(gate_word(str(gate)) for gate in block.trials[c.GATE].unique())
+    words, half = name.replace("_", " "), rates[rates[RATE] >= 0.5]
+    best = highest(rates, RATE)
+    top = f"{row_percent(best)} at {short(best[name])}"
+    low, high = (short(some) for some in (rates[name].min(), rates[name].max()))
+    if half.empty:
+        return f"No {words} from {low} to {high} solves {gates} from half of its starts: at most {top}."
+    low, high = (short(some) for some in (half[name].min(), half[name].max()))
+    return f"Half of the starts or more solve {gates} with a {words} from {low} to {high}; {top}."
+
+
+def _number(block: GridAnalysis) -> str:
+    """Return the only varied parameter, if it is a number with many values; else nothing."""
+    if len(block.names) != 1 or len(block.trials) < MANY:
+        return ""
+    (name,) = block.names
+    values = block.trials[name]
+    return name if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values) else ""
+
+
+def _example(block: GridAnalysis) -> str:
+    """Return the trial that shows best that the start decides: of the smallest networks, the nearest to a half."""
+    rates = _undecided(block)
+    rates = block.rates if rates.empty else rates
+    sizes = [len(str(hidden)) * 100 + int(str(hidden).split("-")[0]) for hidden in rates[c.HIDDEN]]
+    order = pd.DataFrame({"size": sizes, "far": (rates[RATE] - 0.5).abs().to_numpy()}).sort_values(
+        ["size", "far"], kind="stable"
+    )
+    return str(rates[c.TRIAL_ID].iloc[order.index[0]])
+
+
+# ------------------------------------------------------------------ every setting
+
+
+def _settings(blocks: list[GridAnalysis], example: str) -> Chart:
+    """Return the chart of all solved rates on one axis, a dot for each trial and a row for each gate of a block."""
+    parts = [part for block in blocks for part in _rows(block)][:FEW_BLOCKS]
+    table = pd.concat(parts, ignore_index=True)
+    return Chart(
+        name="settings",
+        title="Every setting, by the share of starts that solve it",
+        subtitle=f"A dot is one of {plural(len(table), 'setting')}, n = {from_to(table[COUNT])} starts.",
+        alt=f"Solved rates of {plural(len(table), 'setting')}, from {percent(table[RATE].min())} to "
+        f"{percent(table[RATE].max())}.",
+        panels=[panel("", settings(table, example))],
+        data=table[[NAME, BLOCK, RATE, LOW, HIGH, COUNT]],
+    )
+
+
+def _rows(block: GridAnalysis) -> Iterator[pd.DataFrame]:
+    """Yield the solved rates of each gate of a block, with the name of their row."""
+    gates = block.trials[c.GATE].unique()
+    for gate in gates:
+        words = " ".join(filter(None, [block.title, gate_word(str(gate)) if len(gates) > 1 or not block.title else ""]))
+        rates = block.rates[block.rates[c.GATE] == gate]
+        yield rates.assign(**{BLOCK: words})
+
+
+def settings(table: pd.DataFrame, example: str) -> Figure:
+    """Draw a dot for each trial in the row of its block; the example is ringed and named."""
+    rows = list(dict.fromkeys(table[BLOCK]))
+    figure, axes = drawing.named_rows(
+        rows, "starts that solve it", width=5.4, height=max(0.62, 1.5 / len(rows)), least=3, right=0.25, room=0.2
+    )
+    draw = sns.swarmplot if len(table) <= MOST_SWARMED else sns.stripplot
+    draw(
+        table,
+        x=RATE,
+        y=BLOCK,
+        order=rows,
+        ax=axes,
+        size=4.2,
+        color=EFFECT,
+        alpha=0.85,
+        **({"warn_thresh": 1} if draw is sns.swarmplot else {}),
+    )
+    drawing.percent_axis(axes, "x")
+    axes.set(ylabel="")
+    axes.set_yticks(range(len(rows)), [drawing.plain(drawing.folded(name)) for name in rows])
+    chosen = table[table[c.TRIAL_ID] == example]
+    if len(chosen):
+        row = chosen.iloc[0]
+        place = rows.index(row[BLOCK])
+        axes.plot([row[RATE]], [place], "o", mfc="none", mec=SEED, markersize=9, mew=1.6)
+        drawing.write(
+            axes,
+            drawing.plain(str(row[NAME])),
+            (row[RATE], place),
+            (0, -15),
+            xycoords="data",
+            ha="center" if 0.3 < row[RATE] < 0.7 else "left" if row[RATE] <= 0.3 else "right",
+            color=SEED,
+            fontsize=7,
+            fontweight="bold",
+        )
+    return figure
+
+
+def _curve(block: GridAnalysis, name: str) -> Chart:
+    table = block.rates.sort_values(name, kind="stable")
+    figure, axes = drawing.blank(5.4, 2.6)
+    values = table[name].to_numpy(dtype=np.float64)
+    wide = bool(values.min() > 0 and values.max() / values.min() > 20)
+    if wide:
+        drawing.log_axis(axes, "x", *drawing.log_range(values))
+    drawing.area(axes, values, table[LOW], table[HIGH], EFFECT, 0.25)
+    sns.lineplot(table, x=name, y=RATE, ax=axes, color=EFFECT, marker="o", markersize=4, markeredgewidth=0)
+    if not wide:
+        axes.set_xlim(values.min(), values.max())
+    drawing.percent_axis(axes, "y")
+    axes.set(xlabel=name.replace("_", " "), ylabel="")
+    return Chart(
+        name="settings",
+        title=f"Starts that solve it, by {name.replace('_', ' ')}",
+        subtitle=f"Share with its exact 95 % interval; n = {from_to(table[COUNT])} starts each.",
+        alt=f"Solved rate against {name}.",
+        panels=[panel("", figure)],
+        data=table[[name, RATE, LOW, HIGH, COUNT]],
+    )
+
+
+def _held_out(data: SweepData) -> Iterator[Chart]:
+    """Yield the chart of the winners' and references' solved rates on held-out seeds."""
+    found = data.search_results
+    assert found is not None
+    names = {column(HELD_OUT, name): name for name in (RATE, LOW, HIGH, COUNT)}
+    rows = found.held_out[found.held_out[column(HELD_OUT, RATE)].notna()].rename(columns=names)
+    if rows.empty:
+        return
+    titles = rows["title"].where(rows[KIND] == REFERENCE, "best " + rows["title"].astype(str))
+    table = rows.assign(**{NAME: titles})
+    yield Chart(
+        name="settings",
+        title="The best, on starts that they were not chosen by",
+        subtitle=f"Share of {int(table[COUNT].min()):,} held-out starts that solve it, with its exact 95 % interval.",
+        alt="Solved rates of the winners and the references on held-out seeds.",
+        panels=[panel("", drawing.interval_rows(table, NAME, xlabel="starts that solve it", width=5.4))],
+        data=table[[NAME, RATE, LOW, HIGH, COUNT]],
+    )
+
+
+# ------------------------------------------------------------------ one network from two starts
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """A training of the example: its seed, what became of it, its loss and its final weights, if they are kept."""
+
+    seed: int
+    solved: bool
+    words: str
+    curve: Floats
+    weights: Floats | None
+
+
+def _two_starts(data: SweepData, block: GridAnalysis, example: str) -> Iterator[Chart]:
+    """Yield the chart of two trainings of one network, of which one solves its gate and one does not."""
+    rows = block.begun[(block.begun[c.TRIAL_ID] == example) & block.begun[c.CURVE].notna()]
+    trial = next(one.trial for one in data.plan.trials if one.trial.trial_id == example)
+    chosen = [some.iloc[len(some) // 2] for some in _by_fate(rows) if len(some)]
+    if len(chosen) < 2:
+        return
+    weights = data.weights(example, [int(row[c.SEED]) for row in chosen])
+    starts = [_start(row, weights.get(int(row[c.SEED]))) for row in chosen]
+    name = block.trial(example)[NAME]
+    yield Chart(
+        name="two-starts",
+        title="The same network, from two starts",
+        subtitle=f"{name}: seed {starts[0].seed} {starts[0].words}; seed {starts[1].seed} {starts[1].words}. Left: the "
+        "loss before each iteration. Right: what the network says in the end, black for 1; the line is at ½, and the "
+        "observations are ringed, black where 1 is right.",
+        alt=f"Two losses that part, and the decision surfaces they end at, of {name}.",
+        panels=[panel("", two_starts(trial, starts))],
+        data=pd.DataFrame({"iteration": trial.checkpoints, **{f"seed {one.seed}": one.curve for one in starts}}),
+    )
+
+
+def _by_fate(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Yield those that solved it, in the order of their times, and those that did not, in that of their errors."""
+    times = pd.Series(time_to_solution(rows), index=rows.index)
+    yield rows.loc[times[np.isfinite(times)].sort_values(kind="stable").index]
+    unsolved = rows[~np.isfinite(times)]
+    yield unsolved.sort_values(c.FINAL_MSE, kind="stable")
+
+
+def _start(row: "pd.Series[Any]", weights: Floats | None) -> Start:
+    solved = bool(row[c.SOLVED])
+    words = f"solves it after {int(row[c.SOLVED_AT]):,} iterations" if solved else f"is {row[c.OUTCOME]} in the end"
+    return Start(int(row[c.SEED]), solved, words, np.asarray(row[c.CURVE], dtype=np.float64), weights)
+
+
+def two_starts(trial: Trial, starts: list[Start]) -> Figure:
+    """Draw the two losses, and the decision surfaces that they end at, where there are weights and two inputs."""
+    surfaces = all(one.weights is not None for one in starts) and trial.gate.inputs.shape[1] == 2
+    figure, axes = drawing.blank(6.3 if surfaces else 4.2, 2.4, right=2.9 if surfaces else 0.8, left=0.5)
+    finite = [one.curve[np.isfinite(one.curve) & (one.curve > 0)] for one in starts]
+    drawing.log_axis(axes, "y", *drawing.log_range(*finite))
+    drawing.log_axis(axes, "x", 1, max(trial.iterations, 2))
+    for one in starts:
+        colour, loss = (
+            OUTCOMES[Result.SOLVED if one.solved else Result.STUCK],
+            np.where(one.curve > 0, one.curve, np.nan),
+        )
+        sns.lineplot(x=np.add(trial.checkpoints, 1), y=loss, ax=axes, color=colour, linewidth=1.8)
+    axes.set(xlabel="iteration", ylabel="")
+    for place, one in enumerate(starts if surfaces else ()):
+        _surface(figure, (3.55 + 1.38 * place, 0.72, 1.3, 1.3), trial, one)
+    return figure
+
+
+def _surface(figure: Figure, inches: tuple[float, float, float, float], trial: Trial, start: Start) -> None:
+    width, height = figure.get_size_inches()
+    left, bottom, wide, high = inches
+    axes = figure.add_axes((left / width, bottom / height, wide / width, high / height))
+    colour = OUTCOMES[Result.SOLVED if start.solved else Result.STUCK]
+    draw_surface(axes, trial, start.weights)
+    axes.set_title(f"seed {start.seed}", fontsize=7.5, color=colour, fontweight="bold", pad=3)
+
+
+def draw_surface(axes: Axes, trial: Trial, weights: Floats | None) -> None:
+    """Draw what a network says over the plane of its inputs, with the line at ½ and its observations."""
+    assert weights is not None
+    first, second = plane(trial, 60)
+    values = decision_surface(trial, weights)
+    extent = (first[0], first[-1], second[0], second[-1])
+    axes.imshow(
+        values, cmap="Greys", vmin=0, vmax=1, origin="lower", extent=extent, aspect="auto", interpolation="nearest"
+    )
+    if values.min() < 0.5 < values.max():
+        axes.contour(first, second, values, levels=[0.5], colors=[SEED], linewidths=1.2)
+    right = (predictions(trial, weights, trial.gate.inputs) > 0.5) == (trial.gate.targets > 0.5)
+    for (x, y), target, is_right in zip(trial.gate.inputs, trial.gate.targets, right, strict=True):
+        edge = OUTCOMES[Result.SOLVED if is_right else Result.STUCK]
+        axes.plot([x], [y], "o", mfc=str(1 - target), mec=edge, mew=1.8, markersize=6)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(True)
+    axes.spines[:].set_color(DIM)
