@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench import report
 from bench.backends import load
 from bench.backends.numpy_loop import NumpyTraining
 from bench.model.gate import Gate, built_in
@@ -20,11 +21,10 @@ from bench.model.loss import LOSSES, REDUCTIONS
 from bench.model.network import ACTIVATIONS, MAX_NEURONS
 from bench.model.outcome import Batch
 from bench.model.trial import PARAMETERS, Trial
-from bench.report import page as page_module
 
 from .chromium import MARKS, opened
 
-ENGINE = Path(page_module.__file__).parent / "templates" / "engine.js"
+ENGINE = Path(report.__file__).parent / "templates" / "engine.js"
 NORMAL = ("normal", "truncated_normal")  # drawn with a logarithm, whose last digit is the C library's
 EXACT = tuple(init for init in SCHEMES if init not in NORMAL)
 BOTH = (True, False)
@@ -55,8 +55,14 @@ def sent(trial):
 
 def drawn(engine, trials, seeds):
     """Return for every trial the initial weights ``[T, P]`` of these seeds, the page's and Python's."""
-    function = """([trials, seeds]) => trials.map(([trial, gate]) =>
-        seeds.map((seed) => Array.from(Bench.initialWeights(trial, gate, seed))))"""
+    function = """([trials, seeds]) => {
+        const { log } = Math;
+        Math.log = (x) => log(x) * (1 + 2 ** -40); // browsers differ in its last digits: nothing may depend on them
+        const draw = ([trial, gate]) => seeds.map((seed) => Array.from(Bench.initialWeights(trial, gate, seed)));
+        const weights = trials.map(draw);
+        Math.log = log;
+        return weights;
+    }"""
     found = engine(function, [[sent(trial) for trial in trials], list(seeds)])
     return [(np.array(one), trial.initial_weights(seeds)) for one, trial in zip(found, trials, strict=True)]
 
@@ -233,6 +239,82 @@ def test_a_float32_training_stalls_where_float32_stalls(engine):
         (found,) = trained(engine, [precise], start)
         expected = load("numpy").train(Batch(precise, start)).weights_TP
         assert np.any(expected != start) == np.any(np.array(found["weights"]) != start) == moves
+
+
+def test_what_a_float32_training_keeps_are_float32_numbers(engine):
+    """Its weights, velocities and outputs, from initial weights on that have more digits."""
+    trial = Trial(init="normal", **SOLVING)
+    function = """([trial, gate]) => Array.from({ length: 50 }, (_, seed) => {
+        const start = Bench.initialWeights(trial, gate, seed);
+        const training = Bench.train(trial, gate, start);
+        const first = [training.predictions, Bench.predict(trial, start, gate.inputs)].map((one) => Array.from(one));
+        training.step(10);
+        const { weights, velocity, predictions } = training;
+        return { first, later: [weights, velocity, predictions].map((one) => Array.from(one)) };
+    })"""
+    for found in engine(function, sent(trial)):
+        for values in [*found["first"], *found["later"]]:
+            np.testing.assert_array_equal(np.float32(values), values)
+        assert found["first"][0] == found["first"][1]
+
+
+def test_an_output_that_float32_rounds_to_one_has_no_slope(engine):
+    """Then cross-entropy does not get away from the wrong side, as it does in float64."""
+    trial = Trial(hidden=0, loss="bce", learning_rate=1.0, iterations=LONGEST, backend="numpy")
+    start = np.array([[0.0, 0.0, 20.0]])
+    for dtype, moves in (("float32", False), ("float64", True)):
+        precise = replace(trial, dtype=dtype)
+        (found,) = trained(engine, [precise], start)
+        expected = load("numpy").train(Batch(precise, start)).weights_TP
+        assert np.any(expected != start) == np.any(np.array(found["weights"]) != start) == moves
+
+
+@pytest.mark.parametrize(
+    ("targets", "tolerance", "solved"),
+    [
+        ([0.25, 0.75], 0.25, ["float32", "float64"]),
+        ([0.2, 0.8], 0.3, ["float32"]),  # in float64 0.8 is farther than 0.3 from 0.5
+        ([0.4, 0.6], 0.1, ["float64"]),  # in float32 0.6 is farther than 0.1 from 0.5
+    ],
+)
+def test_a_prediction_as_far_away_as_the_tolerance_is_within_it(engine, targets, tolerance, solved):
+    """Judged in the trial's own precision."""
+    gate = Gate("half", np.array([[0.0], [1.0]]), np.array(targets))
+    trial = Trial(gate=gate, tolerance=tolerance, init_scale=0.0, learning_rate=1e-30, iterations=1, backend="numpy")
+    for dtype in ("float32", "float64"):
+        precise = replace(trial, dtype=dtype)
+        start = precise.initial_weights([0])
+        (found,) = trained(engine, [precise], start)
+        expected = load("numpy").train(Batch(precise, start))
+        assert found["solvedAt"] == expected.solved_at_T[0] == (0 if dtype in solved else -1)
+        assert found["outcome"] == expected.reading(precise).result_T[0] == ("solved" if dtype in solved else "stuck")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("inputs", "target", "low"),
+    [([1.0, 2.0], 1.0, 10.0), ([0.0, 1.0], 0.0, -20.0)],  # right outputs of infinite weights, and 0 times infinity
+)
+def test_a_training_that_starts_at_infinity_has_diverged(engine, dtype, inputs, target, low):
+    """Whatever its outputs are; what is no number is on nobody's side."""
+    trial = Trial(
+        gate=Gate("line", np.array(inputs)[:, None], np.full(2, target)),
+        hidden=0,
+        init="uniform",
+        init_low=low,
+        init_high=low + 1,
+        init_scale=1e308,
+        iterations=1,
+        dtype=dtype,
+        backend="numpy",
+    )
+    function = """([trial, gate]) => {
+        const { correctAt, outcome } = Bench.record(trial, gate, Bench.initialWeights(trial, gate, 0));
+        return { correctAt, outcome };
+    }"""
+    expected = load("numpy").train(Batch.of(trial, [0]))
+    assert expected.reading(trial).result_T[0] == "diverged"
+    assert engine(function, sent(trial)) == {"correctAt": expected.correct_at_T[0], "outcome": "diverged"}
 
 
 @pytest.mark.parametrize(("dtype", "rate"), [("float32", 3e38), ("float64", 1e308)])

@@ -95,8 +95,8 @@ const Bench = (() => {
   const LOG_2 = 2n * atanh(ONE / 3n);
 
   /**
-   * Return the logarithm of a number between 0 and 1, correctly rounded. Its last digit is that of the C library, which
-   * NumPy draws normal numbers with, but once in a thousand; that of Math.log differs once in fourteen.
+   * Return the logarithm of a number between 0 and 1, correctly rounded. NumPy draws normal numbers with that of the
+   * C library, whose last digit differs once in a thousand; of Math.log, in some browsers, once in fourteen.
    */
   const exactLog = (x) => {
     let halvings = 0n;
@@ -153,15 +153,14 @@ const Bench = (() => {
     };
     for (let k = 0; k < trial.draws_before; k++) draw(false);
     for (const { fanIn, fanOut, weight, bias } of layers) {
-      const xavier = Math.sqrt(6 / (fanIn + fanOut)); // Glorot and Bengio 2010, equation 16
-      const gain = Math.sqrt(2 / (1 + Math.sqrt(5) * Math.sqrt(5))); // of nn.Linear, written as torch computes it
-      const bound = torch ? Math.sqrt(3) * (gain / Math.sqrt(fanIn)) : xavier;
+      // of nn.Linear, whose formula for weights gives the same in float32; Glorot and Bengio 2010, equation 16
+      const bound = torch ? 1 / Math.sqrt(fanIn) : Math.sqrt(6 / (fanIn + fanOut));
       for (let k = 0; k < fanIn * fanOut; k++) {
         const place = torch ? (k % fanIn) * fanOut + Math.floor(k / fanIn) : k; // nn.Linear's are [fan out][fan in]
         weights[weight + place] = scaled(bound);
       }
       if (bias < 0 || trial.init_bias !== "same") continue;
-      for (let j = 0; j < fanOut; j++) weights[bias + j] = scaled(torch ? 1 / Math.sqrt(fanIn) : xavier);
+      for (let j = 0; j < fanOut; j++) weights[bias + j] = scaled(bound);
     }
     return weights.map((value) => value * trial.init_scale);
   };
@@ -227,15 +226,14 @@ const Bench = (() => {
     if (loss === MSE) return (p - t) ** 2;
     if (loss === L1) return Math.abs(p - t);
     if (loss === BCE) return (t - 1) * Math.max(Math.log1p(-p), LOG_FLOOR) - t * Math.max(Math.log(p), LOG_FLOOR);
-    const distance = Math.abs(p - t);
-    return distance < 1 ? (distance * distance) / 2 : distance - 0.5;
+    return ((p - t) * (p - t)) / 2; // huber, which is straight only where no output can be: farther than 1 away
   };
 
   const lossSlope = (loss, p, t) => {
     if (loss === MSE) return 2 * (p - t);
     if (loss === L1) return Math.sign(p - t);
     if (loss === BCE) return (p - t) / Math.max((1 - p) * p, SLOPE_FLOOR);
-    return Math.min(Math.max(p - t, -1), 1);
+    return p - t;
   };
 
   const lossOf = (trial, predictions, targets) => {
