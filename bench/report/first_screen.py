@@ -1,6 +1,6 @@
 """The first screen: the answer in a sentence, every setting on one axis, and one network from two starts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,14 +46,19 @@ def first_screen(data: SweepData, backends: Content | None) -> Content:
         return {"answer": _fastest(backends), "charts": []}
     if not grids:
         return {"answer": _few(data), "charts": []}
-    main = max(grids, key=lambda block: float((block.rates[RATE] * (1 - block.rates[RATE])).sum()))
+    main = most_undecided(grids)
     number = _number(main)
-    example = _example(main)
-    chart = _curve(main, number) if number else _settings(grids, example)
+    shown = example(main)
+    chart = _curve(main, number) if number else _settings(grids, shown)
     return {
-        "answer": _over_a_number(main, number) if number else _decided(main, example),
-        "charts": [chart, *_two_starts(data, main, example)],
+        "answer": _over_a_number(main, number) if number else _decided(main, shown),
+        "charts": [chart, *_two_starts(data, main, shown)],
     }
+
+
+def most_undecided(blocks: Sequence[GridAnalysis]) -> GridAnalysis:
+    """Return the block in which it is least known beforehand whether a training solves its gate."""
+    return max(blocks, key=lambda block: float((block.rates[RATE] * (1 - block.rates[RATE])).sum()))
 
 
 # ------------------------------------------------------------------ the answer
@@ -92,10 +97,10 @@ def _undecided(block: GridAnalysis) -> pd.DataFrame:
     return rates[(rates[LOW] > DECIDES[0]) & (rates[HIGH] < DECIDES[1])]
 
 
-def _decided(block: GridAnalysis, example: str) -> str:
+def _decided(block: GridAnalysis, shown: str) -> str:
     gates = " and ".join(gate_word(str(gate)) for gate in block.trials[c.GATE].unique())
     rates, open_ones = block.rates, _undecided(block)
-    (row,) = rates[rates[c.TRIAL_ID] == example].to_dict("records")
+    (row,) = rates[rates[c.TRIAL_ID] == shown].to_dict("records")
     of = f"{row_percent(row)} of {row[COUNT]:,} starts"
     if len(rates) == 1:
         return f"{row[NAME]}: solved from {of}."
@@ -131,7 +136,7 @@ def _number(block: GridAnalysis) -> str:
     return name if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values) else ""
 
 
-def _example(block: GridAnalysis) -> str:
+def example(block: GridAnalysis) -> str:
     """Return the trial that shows best that the start decides: of the smallest networks, the nearest to a half."""
     rates = _undecided(block)
     rates = block.rates if rates.empty else rates
@@ -145,7 +150,7 @@ def _example(block: GridAnalysis) -> str:
 # ------------------------------------------------------------------ every setting
 
 
-def _settings(blocks: list[GridAnalysis], example: str) -> Chart:
+def _settings(blocks: list[GridAnalysis], shown: str) -> Chart:
     """Return the chart of all solved rates on one axis, a dot for each trial and a row for each gate of a block."""
     parts = [part for block in blocks for part in _rows(block)][:FEW_BLOCKS]
     table = pd.concat(parts, ignore_index=True)
@@ -155,7 +160,7 @@ def _settings(blocks: list[GridAnalysis], example: str) -> Chart:
         subtitle=f"A dot is one of {plural(len(table), 'setting')}, n = {from_to(table[COUNT])} starts.",
         alt=f"Solved rates of {plural(len(table), 'setting')}, from {percent(table[RATE].min())} to "
         f"{percent(table[RATE].max())}.",
-        panels=[panel("", settings(table, example))],
+        panels=[panel("", settings(table, shown))],
         data=table[[NAME, BLOCK, RATE, LOW, HIGH, COUNT]],
     )
 
@@ -169,7 +174,7 @@ def _rows(block: GridAnalysis) -> Iterator[pd.DataFrame]:
         yield rates.assign(**{BLOCK: words})
 
 
-def settings(table: pd.DataFrame, example: str) -> Figure:
+def settings(table: pd.DataFrame, shown: str) -> Figure:
     """Draw a dot for each trial in the row of its block; the example is ringed and named."""
     rows = list(dict.fromkeys(table[BLOCK]))
     figure, axes = drawing.named_rows(
@@ -190,7 +195,7 @@ def settings(table: pd.DataFrame, example: str) -> Figure:
     drawing.percent_axis(axes, "x")
     axes.set(ylabel="")
     axes.set_yticks(range(len(rows)), [drawing.plain(drawing.folded(name)) for name in rows])
-    chosen = table[table[c.TRIAL_ID] == example]
+    chosen = table[table[c.TRIAL_ID] == shown]
     if len(chosen):
         row = chosen.iloc[0]
         place = rows.index(row[BLOCK])
@@ -266,16 +271,16 @@ class Start:
     weights: Floats | None
 
 
-def _two_starts(data: SweepData, block: GridAnalysis, example: str) -> Iterator[Chart]:
+def _two_starts(data: SweepData, block: GridAnalysis, shown: str) -> Iterator[Chart]:
     """Yield the chart of two trainings of one network, of which one solves its gate and one does not."""
-    rows = block.begun[(block.begun[c.TRIAL_ID] == example) & block.begun[c.CURVE].notna()]
-    trial = next(one.trial for one in data.plan.trials if one.trial.trial_id == example)
+    rows = block.begun[(block.begun[c.TRIAL_ID] == shown) & block.begun[c.CURVE].notna()]
+    trial = next(one.trial for one in data.plan.trials if one.trial.trial_id == shown)
     chosen = [some.iloc[len(some) // 2] for some in _by_fate(rows) if len(some)]
     if len(chosen) < 2:
         return
-    weights = data.weights(example, [int(row[c.SEED]) for row in chosen])
+    weights = data.weights(shown, [int(row[c.SEED]) for row in chosen])
     starts = [_start(row, weights.get(int(row[c.SEED]))) for row in chosen]
-    name = block.trial(example)[NAME]
+    name = block.trial(shown)[NAME]
     yield Chart(
         name="two-starts",
         title="The same network, from two starts",

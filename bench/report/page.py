@@ -15,8 +15,9 @@ from bench.report.charts import Chart, Content, Finding
 from bench.report.comparison import comparison
 from bench.report.effects import effects, pairs
 from bench.report.endings import attractors, final_errors
+from bench.report.explorer import explorer
 from bench.report.findings import caveats, findings
-from bench.report.first_screen import first_screen
+from bench.report.first_screen import example, first_screen, most_undecided
 from bench.report.ledger import claims, commands, ledger
 from bench.report.loss_curves import curves
 from bench.report.number_format import plural, whole
@@ -68,6 +69,11 @@ def _rates(data: SweepData) -> list[Content]:
     return _by_block(partial(rates, until=data.plan.until), data, begun)
 
 
+def _explorer(data: SweepData) -> Content | None:
+    grids = [block for block in data.blocks if not block.proposed and len(block.begun)]
+    return explorer(data, example(most_undecided(grids)) if grids else "")
+
+
 def _curves(data: SweepData) -> list[Content]:
     return _by_block(curves, data, [*(block for block in data.blocks if is_single(block)), *_trained(data)])
 
@@ -76,6 +82,8 @@ SECTIONS = (
     Section("ledger", "Every training", "Is everything here?", "What became of every training", ledger),
     Section("search", "Search", "Is the best really that good?", "What the search found", search),
     Section("rates", "How surely", "Does it learn, and how surely?", "From how many starts it is solved", _rates),
+    Section("explorer", "Pick a start", "What does it look like?", "Pick a start, and watch it learn, or not",
+            _explorer),
     Section("times", "How fast", "How fast?", "How long it takes until it is solved", partial(_by_block, times)),
     Section("restarts", "Restarts", "How many starts?", "What it takes if one begins anew",
             partial(_by_block, restarts)),
@@ -154,7 +162,7 @@ def render(reports: Sequence[Report]) -> str:
             title=" · ".join(report.data.plan.question.title for report in reports),
             colours=colours.css(),
             css=texts["page.css"],
-            js=texts["page.js"],
+            js="\n".join(texts[name] for name in ("engine.js", "explorer.js", "page.js")),
             sweeps=sweeps,
             comparison=comparison([report.data for report in reports]),
         )

@@ -42,6 +42,7 @@ def test_a_grid_fills_every_section_in_the_order_of_the_readers_questions(page):
         *(
             "ledger",
             "rates",
+            "explorer",
             "times",
             "restarts",
             "curves",
@@ -255,7 +256,7 @@ def test_the_page_tells_the_same_without_its_script(browser, address):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(address("full"))
-    assert page.locator("section").count() == 12
+    assert page.locator("section").count() == 13
     assert page.locator("td[title]").count() >= 16
     for control in page.locator("[data-heat] select, select[data-curves], #theme, button[data-copy]").all():
         assert not control.is_visible()
