@@ -132,7 +132,7 @@ def test_html_in_names_titles_and_claims_appears_as_text(smuggled):
     found = Reader(smuggled)
     assert not {"iframe", "img", "video", "u", "q", "s"} & set(found.tags)
     assert not [name for name in found.attributes if name.startswith("on")]
-    assert len(found.scripts) == 2
+    assert len(found.scripts) == 3
     text = unescape(smuggled)
     for words in ('"<b>bold</b>" & <script>alert(2)</script>', "<iframe src=x></iframe>", "</h3><i>block</i>",
                   "<u>other</u>", "<s>id</s>", "<q>source</q>", "</td><video>what</video>",
@@ -145,6 +145,16 @@ def test_html_in_names_is_data_in_the_heatmaps_script(smuggled):
     ((_, text), *_) = [one for one in Reader(smuggled).scripts if one[0] == "application/json"]
     assert "<" not in text
     assert json.loads(text)["values"]["gate"] == ["<img src=x onerror=alert(1)>", "script>", 'say "hi" onclick=x']
+
+
+def test_html_in_names_is_data_in_the_explorers_script(smuggled):
+    """Settings are listed by the names that they have elsewhere."""
+    _, (kind, text), _ = Reader(smuggled).scripts
+    assert kind == "application/json"
+    assert "<" not in text
+    names = " ".join(one["name"] for one in json.loads(text)["trials"])
+    assert "<img src=x onerror=alert(1)>" in names
+    assert "script>" in names
 
 
 def test_html_in_names_is_as_it_was_in_the_downloads(smuggled):
