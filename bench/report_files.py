@@ -98,11 +98,17 @@ def report_of(store: Store, read: StoredSweep, verdicts: Sequence[Verdict], key:
     return Report(swept, key)
 
 
-def _weights(store: Store, sweep: str, trial_id: str, seeds: Sequence[int]) -> dict[int, Any]:
-    """Return the final weights of some trainings of a trial, of which they are kept."""
-    tables = read_shards(store, sweep, [c.TRIAL_ID, c.SEED, c.WEIGHTS], {trial_id: max(seeds, default=-1)})
-    rows = [row for table in tables for row in table.to_pylist() if row[c.TRIAL_ID] == trial_id]
-    return {row[c.SEED]: row[c.WEIGHTS] for row in rows if row[c.SEED] in seeds and row[c.WEIGHTS]}
+def _weights(store: Store, sweep: str, wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], Any]:
+    """Return the final weights of some trainings, of those of which they are kept."""
+    last: dict[str, int] = {}
+    for trial_id, seed in wanted:
+        last[trial_id] = max(seed, last.get(trial_id, -1))
+    found: dict[tuple[str, int], Any] = {}
+    for table in read_shards(store, sweep, [c.TRIAL_ID, c.SEED, c.WEIGHTS], last) if last else ():
+        keys = list(zip(table[c.TRIAL_ID].to_pylist(), table[c.SEED].to_pylist(), strict=True))
+        places = [place for place, key in enumerate(keys) if key in wanted]
+        found |= {keys[place]: table[c.WEIGHTS][place].as_py() for place in places}
+    return {key: weights for key, weights in found.items() if weights}
 
 
 def _mlflow(store: Store) -> tuple[str, str]:

@@ -50,6 +50,7 @@ class Chart:
     legend: Sequence[tuple[str, str]] = ()
     more: Sequence[Panel] = ()
     note: str = ""
+    small: bool = False  # panels are pictures of an inch
 
     def drawings(self, key: int | str, panels: Sequence[Panel], start: int = 0) -> list[tuple[Panel, str]]:
         """Return panels with their SVG as part of a page; ``key`` keeps the names of several sweeps apart."""

@@ -98,7 +98,7 @@ def blank(
 def panel(title: str, figure: Figure, *, wide: bool = False) -> Panel:
     """Return a drawn figure as a panel: SVG with a picture inside it where it has marks that are rastered."""
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", transparent=True, dpi=160, metadata={"Date": None})
+    figure.savefig(buffer, format="svg", transparent=True, dpi=110, metadata={"Date": None})
     return Panel(title, HEAD.sub("", buffer.getvalue()), wide)
 
 
@@ -269,6 +269,11 @@ def named_rows(
 def row_margin(names: Iterable[str]) -> float:
     """Return the inches that the names of rows need."""
     return 0.2 + CHARACTER * longest(names)
+
+
+def upright_margin(names: Iterable[object]) -> float:
+    """Return the inches that names below columns need, written upright."""
+    return 0.2 + CHARACTER * max((len(str(name)) for name in names), default=0)
 
 
 def row_height(names: Iterable[str]) -> float:

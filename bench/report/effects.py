@@ -5,16 +5,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.figure import Figure
 
 from bench.metrics import measures
 from bench.model.labels import phrase, spoken
+from bench.report import drawing
 from bench.report.charts import Chart, Content, Row, Table, numbers, row_interval, row_percent, tabulate, text
 from bench.report.colours import DIM, EFFECT, SEED
-from bench.report.drawing import interval_rows, named_rows, panel, percent_axis, plain, write
-from bench.report.number_format import from_to, p_value, percent, plural, points, short
-from bench.report.panel_layout import MOST_PANELS, is_grid
-from bench.report.shared_luck import shared_luck
+from bench.report.drawing import interval_rows, named_rows, panel, percent_axis, write
+from bench.report.number_format import from_to, p_value, percent, plural, points, short, signed
+from bench.report.panel_layout import is_grid
 from bench.stats import paired_comparisons as paired
 from bench.stats import sensitivity
 from bench.stats.grid_analysis import BUDGET, DIGITS, NAME, GridAnalysis, highest, in_words, lowest
@@ -232,9 +233,12 @@ def differences_by_setting(block: GridAnalysis, name: str, low: Any, high: Any) 
 
 # ------------------------------------------------------------------ pairs of trials that start from the same weights
 
-MOST_ROWS = 14  # in a panel
+MOST_SETTINGS = 24  # in a matrix
+CELL = 0.36  # inches
+DIVERGING = "PuOr"
+SIDES = "sides"
 MOST_COMPARED = 2_000  # rows of the table
-SMALLEST_AXIS = 0.05
+SMALLEST_SCALE = 0.05
 VALUES = [paired.PARAMETER, paired.ONE, paired.OTHER]  # what is compared
 ENDS = [paired.DIFFERENCE_LOW, paired.DIFFERENCE_HIGH]
 
@@ -247,7 +251,6 @@ def pairs(block: GridAnalysis, key: str) -> Content | None:
     compared = block.comparisons.assign(**{paired.CONTEXT: contexts})
     return {
         "chart": _pairs_chart(block, compared, key),
-        "luck": shared_luck(block, key),
         "table": _pairs_table(compared, key),
         "compared": len(compared),
     }
@@ -265,49 +268,51 @@ def _sides(row: Row) -> tuple[str, str]:
 
 
 def _pairs_chart(block: GridAnalysis, compared: pd.DataFrame, key: str) -> Chart:
-    """Return a panel for each two values of a parameter; where settings are many, those with the greatest effect."""
-    most = float(np.clip(np.ceil(np.nanmax(compared[ENDS].abs().to_numpy()) * 10) / 10, SMALLEST_AXIS, 1))
-    groups = [rows for _, rows in compared.groupby(VALUES, sort=False)]
+    """Return a matrix for each parameter: two of its values by the setting of all others."""
+    most = float(np.clip(np.nanmax(compared[paired.DIFFERENCE].abs().to_numpy()), SMALLEST_SCALE, 1))
     panels = []
-    for rows in groups[:MOST_PANELS]:
-        greatest_first = rows[paired.DIFFERENCE].abs().sort_values(ascending=False, kind="stable").index
-        one, other = _sides(rows.iloc[0].to_dict())
-        figure = differences(rows.loc[greatest_first[:MOST_ROWS]], [f"← {other}", f"{one} →"], most)
-        panels.append(panel(f"{one} against {other}", figure))
+    for name, rows in compared.groupby(paired.PARAMETER, sort=False):
+        sides = [" against ".join(_sides(row)) for row in rows.to_dict("records")]
+        panels.append(panel(str(name).replace("_", " "), differences(rows.assign(**{SIDES: sides}), most), wide=True))
     surely = int((compared[paired.P_HOLM] <= paired.SIGNIFICANT).sum())
-    cut = max(len(rows) for rows in groups) > MOST_ROWS
     return Chart(
         name=f"pairs-{key}",
         title=_sentence(better(greatest(block.pooled)))
         if surely
         else f"In none of {plural(len(compared), 'comparison')} does one surely solve more starts than the other",
-        subtitle="Difference of solved rates over the same starting weights, in percentage points, with paired 95 % "
-        f"intervals; n = {from_to(compared[paired.PAIRS])} pairs of trainings each.",
-        note=(f" Of more settings, the {MOST_ROWS} with the greatest differences." if cut else "")
-        + (f" {len(groups) - MOST_PANELS} more pairs of values are in the table." if len(groups) > MOST_PANELS else ""),
+        subtitle="By how many percentage points the first of two values solves more, from the same starts, in each "
+        f"setting; n = {from_to(compared[paired.PAIRS])} pairs of trainings each.",
         alt=f"{plural(len(compared), 'paired difference')} of solved rates, {surely:,} beyond chance.",
         panels=panels,
         data=_plain(compared),
     )
 
 
-def differences(rows: pd.DataFrame, sides: Sequence[str], most: float) -> Figure:
-    """Draw a dot with its interval for each row around zero; filled where it is beyond chance.
-
-    ``sides`` are the words for what is left and right of zero.
-    """
-    figure, axes = named_rows(rows[paired.CONTEXT], "percentage points", right=0.15, top=0.24, room=0.04)
-    places, difference = np.arange(len(rows)), rows[paired.DIFFERENCE].to_numpy()
-    axes.axvline(0, color=DIM, linewidth=0.9)
-    axes.hlines(places, rows[ENDS[0]], rows[ENDS[1]], color=EFFECT, linewidth=2, alpha=0.5)
-    surely = (rows[paired.P_HOLM] <= paired.SIGNIFICANT).to_numpy()
-    axes.plot(difference[surely], places[surely], "o", color=EFFECT, markersize=4.5)
-    axes.plot(difference[~surely], places[~surely], "o", color=EFFECT, markersize=4.5, mfc="none")
-    axes.set_xlim(-most, most)
-    ticks = np.array([-1, -0.5, 0, 0.5, 1]) * most
-    axes.set_xticks(ticks, [f"{100 * tick:+.3g}" if tick else "0" for tick in ticks])
-    for place, (side, align) in enumerate(zip(sides, ("left", "right"), strict=True)):
-        write(axes, plain(side), (place, 1), (0, 4), ha=align, fontsize=7)
+def differences(rows: pd.DataFrame, most: float) -> Figure:
+    """Draw the differences of each two values, a row, by setting, a column; a number where it is beyond chance."""
+    order = list(dict.fromkeys(rows[SIDES]))
+    table = rows.pivot_table(index=SIDES, columns=paired.CONTEXT, values=paired.DIFFERENCE, sort=False)
+    table = 100 * table.loc[order].iloc[:, :MOST_SETTINGS]
+    sure = rows.assign(sure=rows[paired.P_HOLM] <= paired.SIGNIFICANT)
+    sure = sure.pivot_table(index=SIDES, columns=paired.CONTEXT, values="sure", aggfunc="max", sort=False)
+    words = table.map(lambda value: signed(value).removesuffix(".0")).where(
+        sure.loc[table.index, table.columns] > 0, ""
+    )
+    left = drawing.row_margin(order)
+    bottom = drawing.upright_margin(table.columns)
+    width, height = CELL * len(table.columns), 0.3 * len(table)
+    figure, axes = drawing.blank(
+        left + width + 0.1, height + bottom + 0.1, left=left, right=0.1, top=0.1, bottom=bottom
+    )
+    sns.heatmap(table, vmin=-100 * most, vmax=100 * most, cmap=DIVERGING, cbar=False, ax=axes, linewidths=1,
+                annot=words, fmt="", annot_kws={"fontsize": 6.5})  # fmt: skip
+    axes.set(xlabel="", ylabel="")
+    axes.set_yticks(np.arange(len(table)) + 0.5, [drawing.plain(drawing.folded(one)) for one in order], rotation=0)
+    axes.set_xticks(
+        np.arange(len(table.columns)) + 0.5, [drawing.plain(str(one)) for one in table.columns], rotation=90
+    )
+    axes.tick_params(length=0)
+    axes.grid(visible=False)
     return figure
 
 

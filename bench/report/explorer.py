@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
 from bench.model.outcome import Result
 from bench.report.charts import Content
@@ -56,7 +57,7 @@ def _fates(rows: pd.DataFrame) -> dict[str, Any]:
     some = rows.sort_values(c.SEED, kind="stable").head(MOST_STARTS)
     losses = some[c.FINAL_LOSS].astype(float)
     return {
-        "seeds": some[c.SEED].tolist(),
+        "seeds": write_seeds(some[c.SEED].tolist()),
         "fates": "".join(CODES[str(outcome)] for outcome in some[c.OUTCOME]),
         "solvedAt": [None if pd.isna(at) else int(at) for at in some[c.SOLVED_AT]],
         "losses": [

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.metrics import columns as c
@@ -16,14 +15,14 @@ from bench.model.outcome import Result
 from bench.model.trial import Trial
 from bench.report import drawing
 from bench.report.charts import Chart, Content, row_percent
-from bench.report.colours import DIM, EFFECT, OUTCOMES, SEED
+from bench.report.colours import EFFECT, OUTCOMES, SEED
 from bench.report.drawing import Floats, panel
 from bench.report.number_format import from_to, gate_word, interval, percent, percent_interval, plural, short
 from bench.report.panel_layout import is_single
+from bench.report.surfaces import draw_surface
 from bench.report.sweep_data import SweepData
 from bench.stats import timings
 from bench.stats.claims import counted_verdicts
-from bench.stats.decision_surface import decision_surface, plane, predictions
 from bench.stats.grid_analysis import NAME, GridAnalysis, highest
 from bench.stats.holdout import HELD_OUT, KIND, REFERENCE, WINNER, column
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE
@@ -278,8 +277,8 @@ def _two_starts(data: SweepData, block: GridAnalysis, shown: str) -> Iterator[Ch
     chosen = [some.iloc[len(some) // 2] for some in _by_fate(rows) if len(some)]
     if len(chosen) < 2:
         return
-    weights = data.weights(shown, [int(row[c.SEED]) for row in chosen])
-    starts = [_start(row, weights.get(int(row[c.SEED]))) for row in chosen]
+    weights = data.weights([(shown, int(row[c.SEED])) for row in chosen])
+    starts = [_start(row, weights.get((shown, int(row[c.SEED])))) for row in chosen]
     name = block.trial(shown)[NAME]
     yield Chart(
         name="two-starts",
@@ -331,27 +330,6 @@ def _surface(figure: Figure, inches: tuple[float, float, float, float], trial: T
     left, bottom, wide, high = inches
     axes = figure.add_axes((left / width, bottom / height, wide / width, high / height))
     colour = OUTCOMES[Result.SOLVED if start.solved else Result.STUCK]
+    assert start.weights is not None
     draw_surface(axes, trial, start.weights)
     axes.set_title(f"seed {start.seed}", fontsize=7.5, color=colour, fontweight="bold", pad=3)
-
-
-def draw_surface(axes: Axes, trial: Trial, weights: Floats | None) -> None:
-    """Draw what a network says over the plane of its inputs, with the line at ½ and its observations."""
-    assert weights is not None
-    first, second = plane(trial, 60)
-    values = decision_surface(trial, weights)
-    extent = (first[0], first[-1], second[0], second[-1])
-    axes.imshow(
-        values, cmap="Greys", vmin=0, vmax=1, origin="lower", extent=extent, aspect="auto", interpolation="nearest"
-    )
-    if values.min() < 0.5 < values.max():
-        axes.contour(first, second, values, levels=[0.5], colors=[SEED], linewidths=1.2)
-    right = (predictions(trial, weights, trial.gate.inputs) > 0.5) == (trial.gate.targets > 0.5)
-    for (x, y), target, is_right in zip(trial.gate.inputs, trial.gate.targets, right, strict=True):
-        edge = OUTCOMES[Result.SOLVED if is_right else Result.STUCK]
-        axes.plot([x], [y], "o", mfc=str(1 - target), mec=edge, mew=1.8, markersize=6)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.grid(visible=False)
-    axes.spines[:].set_visible(True)
-    axes.spines[:].set_color(DIM)

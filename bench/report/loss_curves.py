@@ -1,45 +1,41 @@
-"""Loss curves: single trainings first, then quantile fans over the seeds."""
+"""Loss curves: single trainings, or the quantiles of those that solve it and of those that do not."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from bench.metrics import columns as c
 from bench.metrics.measures import time_to_solution
+from bench.model.outcome import Result
 from bench.report import drawing
 from bench.report.charts import Chart, Content, four_digits
-from bench.report.colours import EFFECT, OUTCOMES, outcome_legend
-from bench.report.drawing import Panel, panel
+from bench.report.colours import OUTCOMES, outcome_legend
+from bench.report.drawing import Floats, panel
 from bench.report.number_format import from_to, plural, short
 from bench.report.panel_layout import is_single, shown_trials
-from bench.stats.curves import CURVES, ITERATION, QUANTILES, recorded
+from bench.stats.curves import CURVES, ITERATION, QUANTILES, curve_matrix, curve_quantiles, recorded
 from bench.stats.grid_analysis import NAME, GridAnalysis, highest, in_words
 
-FAN = ((0.05, 0.95, 0.13), (0.25, 0.75, 0.22))  # from, to, how dense
 LABEL, PANEL = "label", "panel"
-MOST_FANS = 12
+MOST_PANELS = 6
 MOST_CURVES = 16  # single trainings in one panel
-SINGLES = 8  # trainings drawn over a fan
-MOST_ROWS = 30_000  # of a download: 2 MB
+HAIRLINES = 60  # trainings drawn one by one, behind the quantiles
+BAND = (0.25, 0.75)
 ENOUGH = 20  # solved trainings, to tell early from late ones
-DOCUMENTS = (  # what the two documents train: these values where they vary, whatever is fixed
-    {c.GATE: "xor", c.HIDDEN: "3", "activation": "sigmoid", c.LOSS: "mse", c.LEARNING_RATE: 0.05},
-    {c.GATE: "or", c.HIDDEN: "3", "activation": "sigmoid", c.LOSS: "mse", c.LEARNING_RATE: 0.05},
-    {c.GATE: "xor", c.HIDDEN: "0", c.LOSS: "l1", c.LEARNING_RATE: 0.05},
-    {c.GATE: "xor", c.HIDDEN: "4", "activation": "relu", c.LOSS: "mse", c.LEARNING_RATE: 0.1},
-)
-MOST_DOCUMENTS = 4
 
 
 def curves(block: GridAnalysis, key: str) -> Content | None:
-    """Return the chart of single curves, or of fans with what the page needs to draw the other trials."""
+    """Return the chart of single curves, or of quantiles by what became of the trainings."""
     curved = block.trained[block.trained[c.CURVE].notna()]
     if curved.empty:
         return None
-    return _singles(block, curved, key) if is_single(block) else _fans(block, curved, key)
+    return _singles(block, curved, key) if is_single(block) else _by_fate(block, curved, key)
 
 
 def loss_axes(axes: Axes, ends: tuple[float, float], iterations: int) -> None:
@@ -70,7 +66,7 @@ def _singles(block: GridAnalysis, curved: pd.DataFrame, key: str) -> Content | N
         data=lines[[LABEL, c.OUTCOME, ITERATION, c.CURVE]].rename(columns={c.CURVE: c.LOSS}),
         legend=outcome_legend(lines[c.OUTCOME]),
     )
-    return {"chart": chart, "single": True, "others": None}
+    return {"chart": chart, "single": True}
 
 
 def _singles_title(curved: pd.DataFrame) -> str:
@@ -111,40 +107,67 @@ def single_curves(lines: pd.DataFrame, ends: tuple[float, float]) -> Figure:
     return figure
 
 
-# ------------------------------------------------------------------ fans
+# ------------------------------------------------------------------ by fate
 
 
-def _fans(block: GridAnalysis, curved: pd.DataFrame, key: str) -> Content | None:
-    fans = block.fans
-    finite = fans[list(QUANTILES)].replace([np.inf, -np.inf], np.nan)
-    if not (finite > 0).to_numpy().any():
+def _by_fate(block: GridAnalysis, curved: pd.DataFrame, key: str) -> Content | None:
+    chosen = shown_trials(block, MOST_PANELS)
+    rows = curved[curved[c.TRIAL_ID].isin(chosen)]
+    known = {str(trial_id): list(_fates(some)) for trial_id, some in rows.groupby(c.TRIAL_ID, observed=True)}
+    drawn = [(trial_id, known[trial_id]) for trial_id in chosen if trial_id in known]
+    values = {loss: [] for loss in block.trials[c.LOSS].unique()}  # type: dict[str, list[Floats]]
+    for trial_id, fates in drawn:
+        values[block.trial(trial_id)[c.LOSS]] += [fate.quantiles[list(QUANTILES)].to_numpy() for fate in fates]
+    ends = {loss: drawing.log_range(*found) for loss, found in values.items() if found}
+    if not any((some > 0).any() for found in values.values() for some in found):
         return None
-    chosen = _chosen(block)
-    whole = len(chosen) == len(block.trials)
-    drawn = _panels(block, curved[curved[c.TRIAL_ID].isin(chosen)], fans)
-    every = -(-len(fans) // MOST_ROWS)
+    panels = []
+    for trial_id, fates in drawn:
+        trial = block.trial(trial_id)
+        panels.append(panel(str(trial[NAME]), by_fate(fates, ends[trial[c.LOSS]], int(trial[c.ITERATIONS]))))
+    tables = [
+        fate.quantiles.assign(**{NAME: block.trial(trial_id)[NAME], c.SOLVED: fate.solved, CURVES: fate.trainings})
+        for trial_id, fates in drawn
+        for fate in fates
+    ]
+    left_out = len(block.trials) - len(drawn)
     chart = Chart(
         name=f"curves-{key}",
-        title=_fans_title(block),
-        subtitle=f"Loss before each iteration, logarithmic; blue: median, 25–75 % and 5–95 % of "
-        f"n = {from_to(fans.groupby(c.TRIAL_ID, observed=True)[CURVES].max())} seeds. Losses of different kinds have "
-        "different units.",
-        alt=f"Quantile fans of the loss of {plural(len(drawn), 'trial')} against iterations.",
-        panels=drawn,
-        data=block.named(four_digits(_thinned(fans, every), list(QUANTILES)))[[NAME, ITERATION, *QUANTILES]],
-        legend=[("median and quantiles", EFFECT), *outcome_legend(curved[c.OUTCOME])],
-    )  # fmt: skip
-    others = None if whole else [str(name) for name in block.trials[NAME]]
-    return {"chart": chart, "single": False, "singles": SINGLES, "every": every, "others": others}
+        title=_title(block),
+        subtitle="Loss before each iteration, both axes logarithmic; the median and the middle half of those that "
+        f"solve it, and of those that do not, the denser the more they are; n = {from_to(block.seeds)} seeds.",
+        note=f" {left_out:,} more trials lie between these by their solved rates." if left_out > 0 else "",
+        alt=f"Losses of {plural(len(drawn), 'trial')}, those that solve it apart from those that do not.",
+        panels=panels,
+        data=four_digits(pd.concat(tables), list(QUANTILES))[[NAME, c.SOLVED, CURVES, ITERATION, *QUANTILES]],
+        legend=[("solve it", OUTCOMES[Result.SOLVED]), ("do not", OUTCOMES[Result.STUCK])],
+    )
+    return {"chart": chart, "single": False}
 
 
-def _thinned(fans: pd.DataFrame, every: int) -> pd.DataFrame:
-    """Return one recorded iteration in so many of each trial, and its last."""
-    trials = fans.groupby(c.TRIAL_ID, sort=False, observed=True)
-    return fans[(trials.cumcount() % every == 0) | (trials.cumcount(ascending=False) == 0)]
+@dataclass(frozen=True, eq=False)
+class Fate:
+    """The curves of a trial's trainings that solved it, or of those that did not: their quantiles, and some of them."""
+
+    solved: bool
+    trainings: int
+    share: float
+    quantiles: pd.DataFrame
+    curves_TK: Floats
+
+    @property
+    def colour(self) -> str:
+        """That of the outcome."""
+        return OUTCOMES[Result.SOLVED if self.solved else Result.STUCK]
 
 
-def _fans_title(block: GridAnalysis) -> str:
+def _fates(rows: pd.DataFrame) -> Iterator[Fate]:
+    for solved, some in rows.groupby(c.SOLVED):
+        curves_TK = curve_matrix(some.head(max(HAIRLINES * len(some) // len(rows), 1)))
+        yield Fate(bool(solved), len(some), len(some) / len(rows), curve_quantiles(some), curves_TK)
+
+
+def _title(block: GridAnalysis) -> str:
     """Say how far apart the first and the last to solve it are, in the trial where that is furthest."""
     times = pd.Series(time_to_solution(block.begun), index=block.begun[c.TRIAL_ID].astype(str))
     at = times[np.isfinite(times)].groupby(level=0)
@@ -158,50 +181,21 @@ def _fans_title(block: GridAnalysis) -> str:
     )
 
 
-def _chosen(block: GridAnalysis) -> Sequence[str]:
-    """Return the trials with a panel: all of a few, else the highest, the lowest and the documents' own."""
-    ids = [str(name) for name in block.trials.index]
-    own = [name for name in ids if _is_documents(block, name)][:MOST_DOCUMENTS]
-    if len(ids) <= MOST_FANS:
-        return ids
-    chosen = {*shown_trials(block, MOST_FANS - len(own)), *own}
-    return [name for name in ids if name in chosen]
-
-
-def _is_documents(block: GridAnalysis, trial_id: str) -> bool:
-    row = block.trial(trial_id)
-    return any(
-        str(row[c.GATE]) == values[c.GATE]
-        and all(str(row[name]) == str(values.get(name, row[name])) for name in block.names)
-        for values in DOCUMENTS
-    )
-
-
-def _panels(block: GridAnalysis, curved: pd.DataFrame, fans: pd.DataFrame) -> list[Panel]:
-    quantiles = dict(iter(fans.groupby(fans[c.TRIAL_ID].astype(str), sort=False)))
-    ends = {str(loss): drawing.log_range(rows[list(QUANTILES)]) for loss, rows in block.named(fans).groupby(c.LOSS)}
-    drawn = []
-    for trial_id, rows in curved.groupby(c.TRIAL_ID, sort=False, observed=True):
-        trial = block.trial(trial_id)
-        figure = fan(quantiles[str(trial_id)], rows.head(SINGLES), ends[str(trial[c.LOSS])], int(trial[c.ITERATIONS]))
-        drawn.append(panel(str(trial[NAME]), figure))
-    return drawn
-
-
-def fan(quantiles: pd.DataFrame, singles: pd.DataFrame, ends: tuple[float, float], iterations: int) -> Figure:
-    """Draw a trial's median loss with bands from 5 to 95 % and from 25 to 75 %, and single trainings over it.
-
-    ``singles`` has a row per training with its outcome and its curve at the same iterations.
-    """
-    figure, axes = drawing.blank(2.9, 2.1, left=0.47, right=0.24)
-    loss_axes(axes, ends, iterations)
-    at = quantiles[ITERATION]
-    shown = quantiles[list(QUANTILES)].replace(np.inf, np.nan)
-    for low, high, alpha in FAN:
-        known = (shown[low].notna() & shown[high].notna()).to_numpy()
-        drawing.area(axes, at[known], shown[low][known], shown[high][known], EFFECT, alpha)
-    for outcome, curve in zip(singles[c.OUTCOME], singles[c.CURVE], strict=True):
-        finite = np.where(np.isfinite(curve), curve, np.nan)
-        axes.plot(at, finite, color=OUTCOMES[str(outcome)], linewidth=0.8, alpha=0.9)
-    axes.plot(at, shown[0.5], color=EFFECT, linewidth=1.8)
+def by_fate(fates: Sequence[Fate], ends: tuple[float, float], iterations: int) -> Figure:
+    """Draw the median and the middle half of the losses of each fate, over some single trainings."""
+    figure, axes = drawing.blank(3.1, 2.1, left=0.47, right=0.26)
+    drawing.log_axis(axes, "y", *ends)
+    drawing.log_axis(axes, "x", 1, max(iterations, 2), most=5)
+    axes.set_xlabel("iteration")
+    for fate in fates:
+        at = fate.quantiles[ITERATION].to_numpy() + 1
+        shown = fate.quantiles[list(QUANTILES)].replace([np.inf, 0], np.nan)
+        lines = [np.column_stack([at, np.where(np.isfinite(row) & (row > 0), row, np.nan)]) for row in fate.curves_TK]
+        axes.add_collection(
+            LineCollection(lines, colors=fate.colour, linewidths=0.4, alpha=0.35, rasterized=True), autolim=False
+        )
+        known = (shown[BAND[0]].notna() & shown[BAND[1]].notna()).to_numpy()
+        drawing.area(axes, at[known], shown[BAND[0]][known], shown[BAND[1]][known], fate.colour, 0.1 + 0.3 * fate.share)
+        sns.lineplot(x=at, y=shown[0.5], ax=axes, color=fate.colour, linewidth=1 + 1.2 * fate.share, legend=False)
+    axes.set(xlabel="iteration", ylabel="")
     return figure

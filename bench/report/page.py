@@ -14,7 +14,7 @@ from bench.report.backends import backends
 from bench.report.charts import Chart, Content, Finding
 from bench.report.comparison import comparison
 from bench.report.effects import effects, pairs
-from bench.report.endings import attractors, final_errors
+from bench.report.endings import attractors
 from bench.report.explorer import explorer
 from bench.report.findings import caveats, findings
 from bench.report.first_screen import example, first_screen, most_undecided
@@ -24,6 +24,7 @@ from bench.report.number_format import plural, whole
 from bench.report.panel_layout import is_single
 from bench.report.restarts import restarts
 from bench.report.search import search
+from bench.report.shared_luck import shared_luck
 from bench.report.solved_rates import rates
 from bench.report.sweep_data import SweepData
 from bench.report.time_to_solution import times
@@ -74,12 +75,15 @@ def _explorer(data: SweepData) -> Content | None:
     return explorer(data, example(most_undecided(grids)) if grids else "")
 
 
+def _attractors(data: SweepData) -> list[Content]:
+    return _by_block(partial(attractors, data), data)
+
+
 def _curves(data: SweepData) -> list[Content]:
     return _by_block(curves, data, [*(block for block in data.blocks if is_single(block)), *_trained(data)])
 
 
 SECTIONS = (
-    Section("ledger", "Every training", "Is everything here?", "What became of every training", ledger),
     Section("search", "Search", "Is the best really that good?", "What the search found", search),
     Section("rates", "How surely", "Does it learn, and how surely?", "From how many starts it is solved", _rates),
     Section("explorer", "Pick a start", "What does it look like?", "Pick a start, and watch it learn, or not",
@@ -88,15 +92,16 @@ SECTIONS = (
     Section("restarts", "Restarts", "How many starts?", "What it takes if one begins anew",
             partial(_by_block, restarts)),
     Section("curves", "Training curves", "What does learning look like?", "The loss on its way", _curves),
-    Section("errors", "Where they end", "Where do they end?", "Final errors", partial(_by_block, final_errors)),
-    Section("attractors", "Where they get stuck", "Where do the failures end up?", "Endings that many share",
-            partial(_by_block, attractors)),
+    Section("attractors", "How it fails", "How does it fail?", "Endings that many share", _attractors),
+    Section("luck", "Who shares luck", "Who shares luck?", "The same starts in different settings",
+            partial(_by_block, shared_luck)),
     Section("matters", "What matters", "What matters?", "What one chooses, and what one does not",
             partial(_by_block, effects)),
     Section("pairs", "Compared by seed", "Same start, one thing changed", "Trials compared seed by seed",
             partial(_by_block, pairs)),
     Section("backends", "Backends", "Which backend?", "Whether they train alike, and how fast", backends),
     Section("claims", "Claims", "What was expected?", "", claims),
+    Section("ledger", "Every training", "Is everything here?", "What became of every training", ledger),
     Section("again", "Again", "Can I check it?", "Every trial again, and where this ran", commands),
 )  # fmt: skip
 

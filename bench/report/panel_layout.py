@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bench.metrics import columns as c
@@ -72,13 +73,12 @@ def is_single(block: GridAnalysis) -> bool:
 
 
 def shown_trials(block: GridAnalysis, most: int) -> list[str]:
-    """Return the ids of the trials that are shown: all, or the best and the worst by solved rate, as many of each."""
+    """Return the ids of the trials that are shown: all, or some from the lowest to the highest solved rate, evenly."""
     ids = [str(name) for name in block.trials.index]
     if len(ids) <= most:
         return ids
     ranked = block.rates.sort_values(RATE, kind="stable", ascending=False)[c.TRIAL_ID].tolist()
-    half = most // 2
-    chosen = {*ranked[:half], *ranked[-(most - half) :]}
+    chosen = {ranked[place] for place in np.linspace(0, len(ranked) - 1, most).round().astype(int)}
     return [name for name in ids if name in chosen]
 
 

@@ -14,7 +14,7 @@ from bench.stats.grid_analysis import GridAnalysis, grid_analyses, trial_table
 from bench.stats.search_results import SearchResults, search_results
 
 
-def no_weights(_trial_id: str, _seeds: Sequence[int]) -> Mapping[int, Any]:
+def no_weights(_wanted: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], Any]:
     """Return no final weights: those of made-up trainings are nowhere."""
     return {}
 
@@ -25,7 +25,7 @@ class SweepData:
 
     ``runs`` has the address of each trial's run in the MLflow UI, and ``mlflow`` says when it answers. ``searched`` is
     what a search kept when it ended: importances, and where the time went. ``weights`` reads the final weights of some
-    trainings of a trial, by their seeds.
+    trainings, each a trial's id and a seed.
     """
 
     sweep: str
@@ -42,7 +42,7 @@ class SweepData:
     mlflow: str = ""
     searched: Mapping[str, Any] | None = None
     checked: Sequence[Mapping[str, Any]] = ()
-    weights: Callable[[str, Sequence[int]], Mapping[int, Any]] = no_weights
+    weights: Callable[[Sequence[tuple[str, int]]], Mapping[tuple[str, int], Any]] = no_weights
     curves: int | None = None  # the most seeds of a trial whose curves are in trainings; None for all that were kept
 
     @cached_property

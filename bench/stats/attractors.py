@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from bench.metrics import columns as c
 from bench.metrics.measures import begun
 from bench.model.outcome import Result
-from bench.stats.curves import CURVES, ITERATION, curve_matrix, inverted_cdf, recorded
 from bench.stats.final_patterns import PATTERN, WRONG, by_targets, name_patterns, stacked, unique_rows
 from bench.stats.proportions import COUNT, HIGH, LOW, clustered_interval
 
 Floats = NDArray[np.float64]
 
 OF, SHARE, CENTRE, WHICH, UNDECIDED, TRIALS = "of", "share", "centre", "which", "undecided", "trials"
-OF_UNSOLVED, MEDIAN = "of_unsolved", "median"
+OF_UNSOLVED = "of_unsolved"
 ELSEWHERE = "elsewhere"
 
 NEAR = 0.02  # predictions that differ by no more in any observation are neighbours, and names are as wide
@@ -27,14 +26,12 @@ NEAR = 0.02  # predictions that differ by no more in any observation are neighbo
 # died, under the absolute loss) is chained to the plateau that it crosses
 FEWEST, FEWEST_SHARE = 5, 0.005  # the share is of the gate's stuck trainings
 HEAVIEST = 5_000  # different predictions among which clusters are sought: rarer ones can only belong to them
-MOST_CURVES = 10_000  # that a typical curve is the median of
 
 SIDES = [CENTRE, WRONG, WHICH, UNDECIDED]
 COLUMNS = [
     *(c.GATE, PATTERN, COUNT, OF, SHARE, LOW, HIGH, OF_UNSOLVED, TRIALS),
     *(c.FINAL_MSE, *SIDES),
 ]
-CURVE_COLUMNS = [c.GATE, PATTERN, c.LOSS, ITERATION, MEDIAN, CURVES]
 
 
 # ------------------------------------------------------------------ clusters
@@ -138,34 +135,3 @@ def _centre(trainings: pd.DataFrame) -> dict[str, Any]:
     wrong_N = ((centre_N > 0.5) != (np.asarray(trainings[c.TARGETS].iloc[0]) > 0.5)) & ~undecided_N
     which = tuple((np.flatnonzero(wrong_N) + 1).tolist())
     return {CENTRE: centre_N, WRONG: len(which), WHICH: which, UNDECIDED: int(undecided_N.sum())}
-
-
-# ------------------------------------------------------------------ curves
-
-
-def typical_curves(trainings: pd.DataFrame, names: pd.Series | None = None, *, most: int = 5) -> pd.DataFrame:
-    """Return the median loss curves of the most frequent attractors by gate and loss: a row per recorded iteration.
-
-    Losses of different functions cannot be compared, nor curves of different lengths put together: each loss has its
-    own, of those trials that share the most frequent reduction, iterations and recorded points. ``n`` is
-    how many curves it is the median of, those of the lowest seeds where there are more than 10,000.
-    """
-    names = attractor_names(trainings) if names is None else names
-    named = (names.notna() & (names != ELSEWHERE) & trainings[c.CURVE].notna()).to_numpy()
-    read = [c.GATE, c.TRIAL_ID, c.SEED, c.LOSS, c.REDUCTION, c.ITERATIONS, c.CURVE_POINTS]
-    rows = trainings.loc[named, [*read, c.OUTCOME, c.FINAL_LOSS, c.CURVE]].assign(**{PATTERN: names[named]})
-    tables = [pd.DataFrame(columns=CURVE_COLUMNS)]
-    for (gate, loss), some in rows.groupby([c.GATE, c.LOSS], observed=True):
-        recording = some.groupby([c.REDUCTION, c.ITERATIONS, c.CURVE_POINTS], observed=True).ngroup()
-        comparable = some[recording == _most_frequent(recording, 1)[0]]
-        for pattern in _most_frequent(comparable[PATTERN], most):
-            own = comparable[comparable[PATTERN] == pattern].sort_values([c.SEED, c.TRIAL_ID]).head(MOST_CURVES)
-            median_K = inverted_cdf(curve_matrix(own), (0.5,))[0]
-            table = pd.DataFrame({ITERATION: recorded(own), MEDIAN: median_K, CURVES: len(own), PATTERN: pattern})
-            tables.append(table.assign(**{c.GATE: str(gate), c.LOSS: str(loss)}))
-    return pd.concat(tables[1:] or tables, ignore_index=True)[CURVE_COLUMNS]
-
-
-def _most_frequent(values: pd.Series, most: int) -> list[Any]:
-    counts = values.value_counts().sort_index().sort_values(ascending=False, kind="stable")
-    return counts.index[:most].tolist()

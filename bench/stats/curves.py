@@ -63,21 +63,6 @@ def inverted_cdf(values_TK: NDArray[np.float64], quantiles: Sequence[float] = QU
     return found_QK
 
 
-def fans(trainings: pd.DataFrame, quantiles: Sequence[float] = QUANTILES) -> pd.DataFrame:
-    """Return the loss's quantiles over the seeds of every trial, as `curve_quantiles` has them.
-
-    A row per trial and recorded iteration; ``n`` is how many curves they are of.
-    """
-    read = [c.TRIAL_ID, c.ITERATIONS, c.CURVE_POINTS, c.OUTCOME, c.FINAL_LOSS, c.CURVE]
-    columns = [c.TRIAL_ID, ITERATION, *quantiles, CURVES]
-    tables = [pd.DataFrame(columns=columns)]
-    for trial, rows in trainings.loc[trainings[c.CURVE].notna(), read].groupby(c.TRIAL_ID, observed=True):
-        table = curve_quantiles(rows, quantiles=quantiles)
-        table[c.TRIAL_ID], table[CURVES] = str(trial), len(rows)
-        tables.append(table)
-    return pd.concat(tables[1:] or tables, ignore_index=True)[columns]
-
-
 def recorded(trainings: pd.DataFrame) -> NDArray[np.int64]:
     """Return the recorded iterations ``[K]`` of one trial's trainings."""
     first = trainings.iloc[0]

@@ -21,7 +21,6 @@ from bench.model.parameter_fields import Role
 from bench.model.trial import PARAMETERS, PROMINENT, Trial
 from bench.stats import (
     attractors,
-    curves,
     final_patterns,
     proportions,
     restarts,
@@ -154,19 +153,9 @@ class GridAnalysis:
         return budget_checks(self.trials, self.checked)
 
     @cached_property
-    def typical(self) -> pd.DataFrame:
-        """The median loss of the trainings that end in each of the most frequent attractors."""
-        return attractors.typical_curves(self.begun, self._attractor_names)
-
-    @cached_property
     def wrong(self) -> pd.DataFrame:
         """Which observation is the wrong one where it is one, by trial, and whether each is as likely."""
         return final_patterns.wrong_observation_test(self.begun, SEED)
-
-    @cached_property
-    def fans(self) -> pd.DataFrame:
-        """Quantiles of the loss curves by trial."""
-        return curves.fans(self.trained)
 
     def ending_at(self, gate: str, pattern: str) -> pd.DataFrame:
         """Return the trainings of a gate that end at a pattern."""

@@ -37,23 +37,10 @@ def section_ids(page):
 
 
 def test_a_grid_fills_every_section_in_the_order_of_the_readers_questions(page):
-    """From whether all is there to how to check it."""
+    """From whether it learns to how to check it."""
     assert section_ids(page) == [
-        *(
-            "ledger",
-            "rates",
-            "explorer",
-            "times",
-            "restarts",
-            "curves",
-            "errors",
-            "attractors",
-            "matters",
-            "pairs",
-            "backends",
-            "claims",
-        ),
-        "again",
+        *("rates", "explorer", "times", "restarts", "curves", "attractors", "luck", "matters", "pairs", "backends"),
+        *("claims", "ledger", "again"),
     ]
 
 
@@ -136,6 +123,11 @@ def test_every_figure_has_a_title_a_caption_and_words_for_who_cannot_see_it(brow
 # ------------------------------------------------------------------ what the page does
 
 
+def unfold(page):
+    """Open all that is folded, as a reader would one by one."""
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+
+
 def values(page, table, place):
     """Return what a column of the rows that are shown is sorted by; None where there is nothing."""
     script = "(all, place) => all.filter(row => !row.hidden).map(row => row.cells[place].dataset.value)"
@@ -145,6 +137,7 @@ def values(page, table, place):
 
 def test_a_click_on_a_heading_sorts_numbers_up_then_down_with_the_missing_last(page):
     """Medians that were not reached stand last both ways."""
+    unfold(page)
     button = page.locator("#times-table-1-1-table thead th", has_text="median").first
     place = page.locator("#times-table-1-1-table thead th").all_inner_texts().index(button.inner_text())
     for direction, downwards in (("ascending", False), ("descending", True)):
@@ -159,6 +152,7 @@ def test_a_click_on_a_heading_sorts_numbers_up_then_down_with_the_missing_last(p
 
 def test_the_filter_hides_rows_and_tells_how_many_are_left(page):
     """Every word must be in the row."""
+    unfold(page)
     page.locator("input[data-filters='ledger-1-table']").fill("xor cross-entropy")
     shown = [row for row in page.locator("#ledger-1-table tbody tr").all() if row.is_visible()]
     assert len(shown) == 4
@@ -199,19 +193,6 @@ def test_a_heatmap_redrawn_as_it_was_looks_as_it_did(page):
     assert page.eval_on_selector_all("#heat-1-1 td", shape) != before
     down.select_option(first)
     assert page.eval_on_selector_all("#heat-1-1 td", shape) == before
-
-
-def test_a_chosen_trials_curve_is_drawn(page):
-    """Any trial, from the numbers of the download."""
-    select = page.locator("select[data-curves]")
-    names = select.locator("option").all_inner_texts()[1:]
-    assert len(names) == 16
-    drawn = set()
-    for name in names:
-        select.select_option(name)
-        assert page.locator("#curves-1-1-other svg polyline").count() == 1, name
-        drawn.add(page.locator("#curves-1-1-other svg polyline").get_attribute("points"))
-    assert len(drawn) == len(names)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -258,7 +239,7 @@ def test_the_page_tells_the_same_without_its_script(browser, address):
     page.goto(address("full"))
     assert page.locator("section").count() == 13
     assert page.locator("td[title]").count() >= 16
-    for control in page.locator("[data-heat] select, select[data-curves], #theme, button[data-copy]").all():
+    for control in page.locator("[data-heat] select, #theme, button[data-copy]").all():
         assert not control.is_visible()
     context.close()
 
@@ -269,3 +250,74 @@ def test_the_heatmaps_script_is_plain_data(page):
     assert len(data["cells"]) == 16
     for cell in data["cells"]:
         assert all(at in data["values"][name] for name, at in zip(data["names"], cell["at"], strict=True))
+
+
+BLOCKS = """
+[defaults]
+iterations = 300
+learning_rate = 5.0
+seeds = "0:12"
+[[grid]]
+title = "XOR"
+gate = "xor"
+hidden = [2, 3]
+loss = ["mse", "bce"]
+[[grid]]
+title = "OR"
+gate = "or"
+hidden = [0, 2]
+"""
+
+
+@pytest.fixture(scope="module")
+def blocks(made):
+    """The page of a sweep of two blocks."""
+    return f"file://{made('blocks', 'sweep', 'blocks.toml', '-o', 'r.html', text=BLOCKS) / 'r.html'}"
+
+
+def shown_blocks(page):
+    return set(
+        page.eval_on_selector_all("[data-block]", "all => all.filter(one => !one.hidden).map(one => one.dataset.block)")
+    )
+
+
+def test_one_block_is_shown_at_a_time_in_all_sections(browser, blocks):
+    """By a tab that stays; arrows go from one to the next, as in any list of tabs."""
+    with opened(browser, blocks) as page:
+        tabs = page.get_by_role("tab")
+        assert tabs.all_inner_texts() == ["XOR", "OR"]
+        assert shown_blocks(page) == {"XOR"}
+        tabs.nth(1).click()
+        assert shown_blocks(page) == {"OR"}
+        assert [tab.get_attribute("aria-selected") for tab in tabs.all()] == ["false", "true"]
+        page.keyboard.press("ArrowRight")
+        assert shown_blocks(page) == {"XOR"}
+        tabs.nth(1).click()
+        assert "Nothing of “OR” is shown here." in page.locator("#luck-1").inner_text()
+
+
+def test_a_link_into_another_block_shows_that_block(browser, blocks):
+    """What a finding leads to is there to be seen."""
+    with opened(browser, blocks) as page:
+        page.evaluate("location.hash = '#rates-2-1'")
+        page.wait_for_function("document.querySelector('[data-block=OR]:not([hidden])') !== null")
+        assert shown_blocks(page) == {"OR"}
+
+
+def test_without_its_script_all_blocks_are_shown(browser, blocks):
+    """One after the other, each below its title."""
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(blocks)
+    headings = page.locator("#rates-1 h3.study").all_inner_texts()
+    assert headings == ["XOR", "OR"]
+    assert all(part.is_visible() for part in page.locator("[data-block]").all())
+    context.close()
+
+
+def test_endings_are_shown_as_decision_surfaces_each_with_its_share(browser, blocks):
+    """The solved first, of each block by itself."""
+    with opened(browser, blocks) as page:
+        titles = page.locator("#gallery-1-1 .panel p").all_inner_texts()
+        assert titles[0].startswith("solved · ")
+        assert len(titles) == page.locator("#gallery-1-1 .panel image").count() > 1

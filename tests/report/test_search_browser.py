@@ -20,10 +20,10 @@ def headings(page):
     return page.eval_on_selector_all(f"{TABLE} thead th button", "all => all.map(one => one.textContent)")
 
 
-def test_a_search_fills_its_section_after_the_ledger(page):
+def test_a_search_fills_the_first_section(page):
     """Whatever a search with one objective can show."""
     ids = page.eval_on_selector_all("section", "all => all.map(one => one.id)")
-    assert ids[:2] == ["ledger-1", "search-1"]
+    assert ids[:2] == ["search-1", "rates-1"]
     figures = page.eval_on_selector_all("#search-1 figure", "all => all.map(one => one.id.split('-')[1])")
     assert figures == ["history", "parallel", "slices", "contour", "importance", "repeated"]
     assert page.locator("#search-1 table").count() == 2

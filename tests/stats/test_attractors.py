@@ -10,7 +10,6 @@ from bench.model.outcome import Batch, Record, Result
 from bench.stats.attractors import (
     CENTRE,
     ELSEWHERE,
-    MEDIAN,
     OF,
     OF_UNSOLVED,
     SHARE,
@@ -20,9 +19,7 @@ from bench.stats.attractors import (
     attractor_names,
     attractors,
     name_centre,
-    typical_curves,
 )
-from bench.stats.curves import CURVES, ITERATION
 from bench.stats.final_patterns import PATTERN, WRONG
 from bench.stats.proportions import COUNT, HIGH, LOW, clustered_interval, exact_interval
 
@@ -203,47 +200,13 @@ def test_the_order_of_the_trainings_never_matters(trial, ended, table, predictio
     data = table(ended(trial(hidden=2), [*predictions, SOLVED]), ended(trial(hidden=3), [*predictions, PLATEAU]))
     shuffled = data.iloc[random.sample(range(len(data)), len(data))]
     words = [c.TRIAL_ID, c.GATE, c.LOSS, c.REDUCTION, c.OUTCOME]
-    for function in (attractors, typical_curves):
-        pd.testing.assert_frame_equal(function(shuffled), function(data))
-        pd.testing.assert_frame_equal(function(data.astype(dict.fromkeys(words, "category"))), function(data))
+    pd.testing.assert_frame_equal(attractors(shuffled), attractors(data))
+    pd.testing.assert_frame_equal(attractors(data.astype(dict.fromkeys(words, "category"))), attractors(data))
 
 
 @pytest.mark.parametrize("predictions", [[], [SOLVED] * 3, [DIVERGED] * 3])
 def test_where_nothing_is_unsolved_there_are_no_attractors(trial, ended, table, predictions):
-    """The tables are empty, and have their columns."""
+    """The table is empty, and has its columns."""
     data = table(*([ended(trial(), predictions)] if predictions else []))
-    for function in (attractors, typical_curves):
-        assert function(data).empty
-        assert PATTERN in function(data)
-
-
-# ------------------------------------------------------------------ curves
-
-
-def test_a_typical_curve_is_the_median_of_the_attractors_members(trial, ended, table):
-    """Of seven trainings on the plateau it is the fourth, whatever the others do."""
-    loss = np.repeat(np.arange(13)[:, None] / 100, 10, axis=1)
-    found = typical_curves(table(ended(trial(), [PLATEAU] * 7 + [ONE_WRONG] * 5 + [SOLVED], loss=loss)))
-    plateau = found[found[PATTERN] == "½ ½ ½ ½"]
-    assert plateau[ITERATION].tolist() == list(range(0, 100, 10))
-    assert (plateau[MEDIAN].tolist(), set(plateau[CURVES])) == ([0.03] * 10, {7})
-    assert found[found[PATTERN] == "0 1 0 0"][MEDIAN].tolist() == [0.09] * 10
-
-
-def test_losses_of_different_functions_have_curves_of_their_own(trial, ended, table):
-    """A squared error and a cross entropy cannot be put together."""
-    found = typical_curves(table(*(ended(trial(loss=loss), [PLATEAU] * 6) for loss in ("mse", "bce"))))
-    assert found.groupby(c.LOSS)[MEDIAN].first().to_dict() == pytest.approx({"bce": np.log(2), "mse": 0.25})
-
-
-def test_curves_of_the_most_frequent_length_are_put_together(trial, ended, table):
-    """Others have their losses at other iterations."""
-    data = table(ended(trial(), [PLATEAU] * 6), ended(trial(iterations=50), [PLATEAU] * 5))
-    assert typical_curves(data)[ITERATION].max() == 90
-    assert set(typical_curves(data)[CURVES]) == {6}
-
-
-def test_only_the_most_frequent_attractors_have_curves(trial, ended, table):
-    """A figure has room for a few."""
-    data = table(ended(trial(), [PLATEAU] * 6 + [ONE_WRONG] * 8 + [SIXTH] * 7))
-    assert set(typical_curves(data, most=2)[PATTERN]) == {"0 1 0 0", "⅓ 1 ⅓ ⅓"}
+    assert attractors(data).empty
+    assert PATTERN in attractors(data)

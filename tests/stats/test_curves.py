@@ -6,13 +6,11 @@ from hypothesis.extra.numpy import arrays
 
 from bench.metrics import columns as c
 from bench.model.outcome import Record, Result
-from bench.stats.curves import CURVES as OF_CURVES
 from bench.stats.curves import (
     ITERATION,
     QUANTILES,
     curve_matrix,
     curve_quantiles,
-    fans,
     halfway_iterations,
     inverted_cdf,
     recorded,
@@ -152,28 +150,6 @@ def test_quantiles_are_numpys_to_the_last_bit(values, quantiles):
     """The oracle is the inverted distribution function of nanquantile, with missing and infinite values."""
     oracle = np.nanquantile(values, quantiles, axis=0, method="inverted_cdf")
     assert np.array_equal(inverted_cdf(values, quantiles), oracle, equal_nan=True)
-
-
-# ------------------------------------------------------------------ fans
-
-
-def test_every_trial_has_its_fan(trial, ended, table):
-    """Each is the quantiles of its own curves, and says of how many."""
-    first, second = trial(hidden=2), trial(hidden=3, iterations=50)
-    data = table(ended(first, [STUCK] * 3, loss=np.arange(30.0).reshape(3, 10)), ended(second, [STUCK] * 2))
-    found = fans(data.sample(frac=1, random_state=1))
-    assert list(found.columns) == [c.TRIAL_ID, ITERATION, *QUANTILES, OF_CURVES]
-    for one, size in ((first, 3), (second, 2)):
-        own = found[found[c.TRIAL_ID] == one.trial_id].reset_index(drop=True)
-        assert own[[ITERATION, *QUANTILES]].equals(curve_quantiles(data[data[c.TRIAL_ID] == one.trial_id]))
-        assert own[OF_CURVES].tolist() == [size] * 10
-
-
-def test_a_trial_without_curves_has_no_fan(trial, ended, table, failed):
-    """Its neighbours have theirs; where none has, the table has its columns."""
-    crashed, fine = trial(hidden=2), trial(hidden=3)
-    assert set(fans(table(failed(crashed, [0]), ended(fine, [STUCK])))[c.TRIAL_ID]) == {fine.trial_id}
-    assert list(fans(table(failed(crashed, [0]))).columns) == list(fans(table(ended(fine, [STUCK]))).columns)
 
 
 # ------------------------------------------------------------------ curves

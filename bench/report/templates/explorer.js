@@ -22,6 +22,13 @@
   function explore(box) {
     const part = (name) => box.querySelector(`[data-x=${name}]`);
     const data = JSON.parse(part("data").textContent);
+    for (const trial of data.trials) {
+      // seeds are written as 0:100, the end excluded, or one by one
+      trial.seeds = trial.seeds.split(",").filter(Boolean).flatMap((some) => {
+        const [first, end] = some.split(":").map(Number);
+        return end === undefined ? [first] : Array.from({ length: end - first }, (_, place) => first + place);
+      });
+    }
     const trials = new Map(data.trials.map((trial) => [trial.id, trial]));
     const state = { trial: null, gate: null, seed: 0, record: null, place: 0, timer: 0 };
 

@@ -8,6 +8,61 @@
     return node;
   };
 
+  // blocks of a sweep: one at a time, in all sections, chosen by tabs that stay in sight
+  for (const article of all("article")) {
+    const parts = all("[data-block]", article);
+    const names = [...new Set(parts.map((part) => part.dataset.block))];
+    if (names.length < 2) continue;
+    const bar = make("div", "", { class: "blocks", role: "tablist", "aria-label": "Blocks of this sweep" });
+    const sections = [...new Set(parts.map((part) => part.parentElement))];
+    const notes = sections.map((section) => {
+      const note = make("p", "", { class: "how" });
+      section.append(note);
+      return note;
+    });
+    const tabs = names.map((name) => make("button", name, { type: "button", role: "tab" }));
+    const show = (name) => {
+      tabs.forEach((tab) => {
+        const chosen = tab.textContent === name;
+        tab.setAttribute("aria-selected", chosen);
+        tab.tabIndex = chosen ? 0 : -1;
+      });
+      for (const part of parts) part.hidden = part.dataset.block !== name;
+      sections.forEach((section, place) => {
+        const there = parts.some((part) => part.parentElement === section && !part.hidden);
+        notes[place].textContent = there ? "" : `Nothing of “${name}” is shown here.`;
+      });
+    };
+    tabs.forEach((tab, place) => {
+      tab.addEventListener("click", () => {
+        const section = sections.find((one) => one.getBoundingClientRect().bottom > 80);
+        show(tab.textContent);
+        if (scrollY > bar.offsetTop && section) section.scrollIntoView({ behavior: "instant" });
+      });
+      tab.addEventListener("keydown", (event) => {
+        const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+        if (!by) return;
+        const next = tabs[(place + by + tabs.length) % tabs.length];
+        next.click();
+        next.focus();
+      });
+    });
+    bar.append(...tabs);
+    article.querySelector("header").after(bar);
+    show(article.dataset.main || names[0]);
+    // a link to something of another block shows that block
+    const reveal = () => {
+      const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+      const part = target && target.closest("[data-block]");
+      if (part && part.hidden && article.contains(part)) {
+        show(part.dataset.block);
+        target.scrollIntoView();
+      }
+    };
+    addEventListener("hashchange", reveal);
+    reveal();
+  }
+
   // tables: a heading sorts, numbers by their value and what has none last; the field above filters
   const key = (row, place) => {
     const cell = row.cells[place];
@@ -101,64 +156,6 @@
       });
     }
     controls.hidden = false;
-  }
-
-  // curves of any trial, drawn from the numbers that the figure's download has
-  const csv = (uri) => {
-    const text = decodeURIComponent(uri.slice(uri.indexOf(",") + 1));
-    return text.trim().split("\n").slice(1).map((line) => {
-      const cells = line.match(/("([^"]|"")*"|[^,]*)(,|$)/g).map((cell) => cell.replace(/,$/, "").replace(/^"|"$/g, "").replace(/""/g, '"'));
-      return { name: cells[0], numbers: cells.slice(1).map((cell) => (cell === "" ? NaN : Number(cell))) };
-    });
-  };
-  const svgNode = (tag, attributes, text = "") => {
-    const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-    node.textContent = text;
-    return node;
-  };
-  const drawFan = (rows) => {
-    const [W, H, L, B, T, R] = [340, 240, 52, 34, 10, 12];
-    const usable = rows.flatMap((row) => row.slice(1)).filter((v) => Number.isFinite(v) && v > 0);
-    if (!usable.length) return make("p", "No loss of this trial can be drawn.");
-    const low = Math.log10(Math.min(...usable)) - 0.05, high = Math.log10(Math.max(...usable)) + 0.05;
-    const last = Math.max(rows[rows.length - 1][0], 1);
-    const x = (v) => (L + (v / last) * (W - L - R)).toFixed(1);
-    const y = (v) => (T + ((high - Math.log10(v)) / (high - low)) * (H - T - B)).toFixed(1);
-    const svg = svgNode("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": "Quantile fan of the loss of the chosen trial" });
-    const step = Math.max(1, Math.ceil((high - low) / 5));
-    const style = { "font-size": 11, fill: "var(--dim)" };
-    let ticks = [];
-    for (let p = Math.ceil(low); p <= high; p += step) ticks.push(10 ** p);
-    if (ticks.length < 2) ticks = [10 ** low, 10 ** ((low + high) / 2), 10 ** high];
-    for (const tick of ticks) {
-      svg.append(svgNode("line", { x1: L, x2: W - R, y1: y(tick), y2: y(tick), stroke: "var(--line)" }));
-      svg.append(svgNode("text", { ...style, x: L - 5, y: Number(y(tick)) + 4, "text-anchor": "end" }, Number(tick.toPrecision(2)).toString()));
-    }
-    for (const share of [0, 0.5, 1]) svg.append(svgNode("text", { ...style, x: x(share * last), y: H - B + 15, "text-anchor": share === 1 ? "end" : "middle" }, Math.round(share * last).toLocaleString("en")));
-    svg.append(svgNode("text", { ...style, x: (L + W - R) / 2, y: H - 4, "text-anchor": "middle" }, "iteration"));
-    const good = (row, place) => Number.isFinite(row[place]) && row[place] > 0;
-    for (const [from, to, opacity] of [[1, 5, 0.15], [2, 4, 0.24]]) {
-      const kept = rows.filter((row) => good(row, from) && good(row, to));
-      const points = [...kept.map((row) => `${x(row[0])},${y(row[to])}`), ...kept.reverse().map((row) => `${x(row[0])},${y(row[from])}`)];
-      svg.append(svgNode("polygon", { points: points.join(" "), fill: "var(--effect)", opacity }));
-    }
-    const line = rows.filter((row) => good(row, 3)).map((row) => `${x(row[0])},${y(row[3])}`).join(" ");
-    svg.append(svgNode("polyline", { points: line, fill: "none", stroke: "var(--effect)", "stroke-width": 2.2 }));
-    return svg;
-  };
-  for (const select of all("select[data-curves]")) {
-    const link = document.getElementById(`${select.dataset.curves}-csv`);
-    const place = document.getElementById(`${select.dataset.curves}-other`);
-    let groups = null;
-    select.addEventListener("change", () => {
-      if (!groups) {
-        groups = new Map();
-        for (const row of csv(link.href)) groups.set(row.name, [...(groups.get(row.name) || []), row.numbers]);
-      }
-      place.replaceChildren(groups.has(select.value) ? drawFan(groups.get(select.value)) : make("p", "This trial has no curve."));
-    });
-    select.closest(".controls").hidden = false;
   }
 
   // commands to the clipboard; the colours by hand
