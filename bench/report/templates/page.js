@@ -49,6 +49,7 @@
     });
     bar.append(...tabs);
     article.querySelector("header").after(bar);
+    article.classList.add("tabbed");
     show(article.dataset.main || names[0]);
     // a link to something of another block shows that block
     const reveal = () => {
