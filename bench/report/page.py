@@ -164,7 +164,7 @@ def render(reports: Sequence[Report]) -> str:
     with drawing.style():
         sweeps = [report.context() for report in reports]
         return jinja.get_template("report.html").render(
-            title=" · ".join(report.data.plan.question.title for report in reports),
+            title=" · ".join(report.data.title for report in reports),
             colours=colours.css(),
             css=texts["page.css"],
             js="\n".join(texts[name] for name in ("engine.js", "explorer.js", "page.js")),

@@ -8,7 +8,10 @@ from typing import Any
 
 import pandas as pd
 
+from bench.config.experiment import ADHOC
 from bench.config.plan import Plan
+from bench.metrics import columns as c
+from bench.model.labels import spoken, varying
 from bench.stats.claims import Verdict
 from bench.stats.grid_analysis import GridAnalysis, grid_analyses, trial_table
 from bench.stats.search_results import SearchResults, search_results
@@ -44,6 +47,22 @@ class SweepData:
     checked: Sequence[Mapping[str, Any]] = ()
     weights: Callable[[Sequence[tuple[str, int]]], Mapping[tuple[str, int], Any]] = no_weights
     curves: int | None = None  # the most seeds of a trial whose curves are in trainings; None for all that were kept
+
+    @property
+    def title(self) -> str:
+        """The title that was given, or what was swept, where nobody gave one and it is the words of the command."""
+        question, trials = self.plan.question, [planned.trial for planned in self.plan.trials]
+        if question.experiment != ADHOC or question.title not in question.command or not trials:
+            return question.title
+        gates = " and ".join(dict.fromkeys(spoken(c.GATE, trial.gate.name) for trial in trials))
+        if self.plan.search is not None:
+            return f"A search for networks that learn {gates}"
+        varied = [name.replace("_", " ") for name in varying([t.parameters for t in trials]) if name != c.GATE]
+        return (
+            f"{gates} by {' and '.join([', '.join(varied[:-1]), varied[-1]] if varied[1:] else varied)}"
+            if varied
+            else gates
+        )
 
     @cached_property
     def trials(self) -> pd.DataFrame:

@@ -29,11 +29,10 @@ MEASURE = "Share of seeds that have solved it by then (1 − Kaplan–Meier) wit
 
 
 def times(block: GridAnalysis, key: str) -> Content:
-    """Return the charts in iterations and in seconds, and the table of medians, means and expected times."""
+    """Return the charts by trial and by value, and the table of medians, means and expected times."""
     seconds = survival.times_to_solution(block.begun, seconds=True)
     return {
         "chart": _in_iterations(block, key),
-        "seconds": _in_seconds(block, seconds, key),
         "profiles": _profiles(block, key),
         "table": _table(block.times, seconds.set_index(c.TRIAL_ID)[MEDIAN], key),
     }
@@ -59,27 +58,6 @@ def _in_iterations(block: GridAnalysis, key: str) -> Chart | None:
         panels=drawn[:MOST_PANELS],
         more=drawn[MOST_PANELS:],
         data=_numbers(steps, [SHARE, LOW, HIGH]),
-    )
-
-
-def _in_seconds(block: GridAnalysis, seconds: pd.DataFrame, key: str) -> Chart | None:
-    """Return the steps of the trials that are fastest by the clock, in one panel; None where none gets to half."""
-    first = seconds[seconds[MEDIAN].notna()].sort_values(MEDIAN, kind="stable").head(FEW_TRIALS)
-    if first.empty:
-        return None
-    own = block.begun[block.begun[c.TRIAL_ID].isin(first[c.TRIAL_ID])]
-    steps = block.named(survival.solution_curves(own, POINTS, seconds=True))
-    best = block.trial(first[c.TRIAL_ID].iloc[0])[NAME]
-    took, low, high = (duration(first[name].iloc[0]) for name in (MEDIAN, survival.MEDIAN_LOW, survival.MEDIAN_HIGH))
-    drawn, trials = len(first), len(block.trials)
-    which = "" if drawn == trials else f"the {drawn:,} with the smallest medians of {trials:,} trials; "
-    return Chart(
-        name=f"times-seconds-{key}",
-        title=f"Spread over all that was trained side by side, half have solved it after {took} with {best}",
-        subtitle=f"{MEASURE}; seconds, logarithmic; {which}95 % interval of the median: {low} to {high}.",
-        alt=f"Share solved against seconds; {best} is fastest.",
-        panels=_panels(steps, Layout(NAME), "seconds"),
-        data=_numbers(steps, [AT, SHARE, LOW, HIGH]),
     )
 
 

@@ -98,5 +98,5 @@ def together(matrix_CC: Floats) -> Ints:
     """
     if len(matrix_CC) < 3:
         return np.arange(len(matrix_CC))
-    distance_P = 1 - matrix_CC[np.triu_indices(len(matrix_CC), 1)]
+    distance_P = np.maximum(1 - matrix_CC[np.triu_indices(len(matrix_CC), 1)], 0)  # rounding may leave φ above 1
     return np.asarray(leaves_list(linkage(distance_P, "average", optimal_ordering=True)), dtype=np.int64)

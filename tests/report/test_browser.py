@@ -226,6 +226,7 @@ def test_a_command_is_copied_by_a_click(browser, address):
     context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()
     page.goto(address("full"))
+    unfold(page)
     button = page.locator("button[data-copy]").first
     button.click()
     assert page.evaluate("navigator.clipboard.readText()") == button.get_attribute("data-copy")

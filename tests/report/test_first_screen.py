@@ -80,3 +80,17 @@ def test_claims_about_single_trainings_are_the_answer_where_there_is_no_rate(mad
 def test_two_starts_are_shown_only_where_there_are_two_fates(made_report, some, rates, charts):
     """One that solves it, and one that does not."""
     assert len(first(made_report(some(*rates)))[1]) == charts
+
+
+@pytest.mark.parametrize(
+    ("words", "title"),
+    [
+        (("gate=xor", "hidden=2,3", "loss=mse,bce"), "XOR by hidden and loss"),
+        (("gate=or,xor", "learning_rate=1,2"), "OR and XOR by learning rate"),
+        (("gate=or",), "OR"),
+        (("gate=or", "hidden=2,3", "loss=mse,l1", "momentum=0,0.5"), "OR by hidden, loss and momentum"),
+    ],
+)
+def test_a_sweep_that_nobody_gave_a_title_is_called_what_it_swept(trained_report, words, title):
+    """The command is at the end of the page."""
+    assert trained_report(*words, "iterations=5", "seeds=0:2").data.title == title

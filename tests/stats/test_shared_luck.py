@@ -101,3 +101,4 @@ def test_those_whose_luck_goes_together_are_neighbours():
     order = together(matrix).tolist()
     assert {frozenset(order[:2]), frozenset(order[2:])} == {frozenset({0, 2}), frozenset({1, 3})}
     assert together(np.eye(2)).tolist() == [0, 1]
+    assert sorted(together(np.full((3, 3), 1 + 1e-15)).tolist()) == [0, 1, 2]
