@@ -46,7 +46,7 @@ def _in_iterations(block: GridAnalysis, key: str) -> Chart | None:
         steps = only_shown(block, steps, FEW_TRIALS)
     if not (steps[SHARE] > 0).any():
         return None
-    drawn = _panels(steps, plan, "iterations")
+    drawn = _panels(steps, plan)
     left_out = steps[c.TRIAL_ID].nunique() < len(block.trials)
     return Chart(
         name=f"times-{key}",
@@ -107,16 +107,16 @@ def _title(block: GridAnalysis) -> str:
 # ------------------------------------------------------------------ steps
 
 
-def _panels(steps: pd.DataFrame, plan: Layout, unit: str) -> list[Panel]:
+def _panels(steps: pd.DataFrame, plan: Layout) -> list[Panel]:
     ends = drawing.log_range(steps[AT][steps[SHARE] > 0], steps[AT][steps[AT] > 0].max())
     names = plan.labels(steps)
     colours = dict(zip(names, order(len(names)), strict=True))
     drawn = []
     for title, rows in plan.panels(steps)[: MOST_PANELS + MOST_FOLDED]:
         budgets = rows[c.ITERATIONS].unique()
-        budget = float(budgets[0]) if len(budgets) == 1 and unit == "iterations" else np.inf
+        budget = float(budgets[0]) if len(budgets) == 1 else np.inf
         named = rows.assign(**{LINE: [plan.label(value) for value in rows[plan.lines]]})
-        drawn.append(panel(title, solution_shares(named, colours, ends=ends, budget=budget, unit=unit)))
+        drawn.append(panel(title, solution_shares(named, colours, ends=ends, budget=budget, unit="iterations")))
     return drawn
 
 

@@ -60,19 +60,17 @@ class Times:
         return self.censored / self.trainings, float(low), float(high)
 
 
-def solution_curves(trainings: pd.DataFrame, points: int = 200, *, seconds: bool = False) -> pd.DataFrame:
+def solution_curves(trainings: pd.DataFrame, points: int = 200) -> pd.DataFrame:
     """Return the Kaplan–Meier estimate (1958) of the share that had solved by when, a row per trial and place.
 
     A step function, continuous from the right: ``share`` holds from ``at`` to the next. Nothing is censored before the
     budget, so that it is a share of all trainings at each place. The first row of a trial is at 0, before anything was
     done, the last at its budget; at most ``points`` are kept, evenly in share and in the logarithm of time. ``low`` and
     ``high`` are the exact 95 % limits at each place by itself, not of all at once. ``at_risk`` is how many were still
-    unsolved just before. With ``seconds``, iterations are multiplied by the trial's median ``iteration_us``; a trial
-    that was never timed has no curve then.
+    unsolved just before.
     """
-    trials = [one for one in times_by_trial(trainings, seconds=seconds) if np.isfinite(one.unit)]
+    trials = list(times_by_trial(trainings))
     curves = [_thinned(_curve(one), points) for one in trials]
-    curves = [{**curve, AT: curve[AT] * one.unit} for curve, one in zip(curves, trials, strict=True)]
     data = {name: np.concatenate([np.empty(0), *(curve[name] for curve in curves)]) for name in CURVE[1:]}
     names = np.repeat(np.array([one.trial_id for one in trials], dtype=object), [len(curve[AT]) for curve in curves])
     return pd.DataFrame({c.TRIAL_ID: names, **data}).astype({AT_RISK: np.int64})
