@@ -19,7 +19,7 @@ from bench.report.colours import OUTCOMES, outcome_legend
 from bench.report.drawing import Floats, panel
 from bench.report.number_format import from_to, plural, short
 from bench.report.panel_layout import is_single, shown_trials
-from bench.stats.curves import CURVES, ITERATION, QUANTILES, curve_matrix, curve_quantiles, recorded
+from bench.stats.curves import CURVES, ITERATION, curve_matrix, curve_quantiles, recorded
 from bench.stats.grid_analysis import NAME, GridAnalysis, highest, in_words
 
 LABEL, PANEL = "label", "panel"
@@ -27,6 +27,7 @@ MOST_PANELS = 6
 MOST_CURVES = 16  # single trainings in one panel
 HAIRLINES = 60  # trainings drawn one by one, behind the quantiles
 BAND = (0.25, 0.75)
+SHOWN = (BAND[0], 0.5, BAND[1])
 ENOUGH = 20  # solved trainings, to tell early from late ones
 
 
@@ -117,7 +118,7 @@ def _by_fate(block: GridAnalysis, curved: pd.DataFrame, key: str) -> Content | N
     drawn = [(trial_id, known[trial_id]) for trial_id in chosen if trial_id in known]
     values = {loss: [] for loss in block.trials[c.LOSS].unique()}  # type: dict[str, list[Floats]]
     for trial_id, fates in drawn:
-        values[block.trial(trial_id)[c.LOSS]] += [fate.quantiles[list(QUANTILES)].to_numpy() for fate in fates]
+        values[block.trial(trial_id)[c.LOSS]] += [fate.quantiles[list(SHOWN)].to_numpy() for fate in fates]
     ends = {loss: drawing.log_range(*found) for loss, found in values.items() if found}
     if not any((some > 0).any() for found in values.values() for some in found):
         return None
@@ -139,7 +140,7 @@ def _by_fate(block: GridAnalysis, curved: pd.DataFrame, key: str) -> Content | N
         note=f" {left_out:,} more trials lie between these by their solved rates." if left_out > 0 else "",
         alt=f"Losses of {plural(len(drawn), 'trial')}, those that solve it apart from those that do not.",
         panels=panels,
-        data=four_digits(pd.concat(tables), list(QUANTILES))[[NAME, c.SOLVED, CURVES, ITERATION, *QUANTILES]],
+        data=four_digits(pd.concat(tables), list(SHOWN))[[NAME, c.SOLVED, CURVES, ITERATION, *SHOWN]],
         legend=[("solve it", OUTCOMES[Result.SOLVED]), ("do not", OUTCOMES[Result.STUCK])],
     )
     return {"chart": chart, "single": False}
@@ -164,7 +165,7 @@ class Fate:
 def _fates(rows: pd.DataFrame) -> Iterator[Fate]:
     for solved, some in rows.groupby(c.SOLVED):
         curves_TK = curve_matrix(some.head(max(HAIRLINES * len(some) // len(rows), 1)))
-        yield Fate(bool(solved), len(some), len(some) / len(rows), curve_quantiles(some), curves_TK)
+        yield Fate(bool(solved), len(some), len(some) / len(rows), curve_quantiles(some, quantiles=SHOWN), curves_TK)
 
 
 def _title(block: GridAnalysis) -> str:
@@ -187,15 +188,26 @@ def by_fate(fates: Sequence[Fate], ends: tuple[float, float], iterations: int) -
     drawing.log_axis(axes, "y", *ends)
     drawing.log_axis(axes, "x", 1, max(iterations, 2), most=5)
     axes.set_xlabel("iteration")
+    singles, colours = _hairlines(fates)
+    axes.add_collection(
+        LineCollection(singles, colors=colours, linewidths=0.4, alpha=0.35, rasterized=True), autolim=False
+    )
     for fate in fates:
         at = fate.quantiles[ITERATION].to_numpy() + 1
-        shown = fate.quantiles[list(QUANTILES)].replace([np.inf, 0], np.nan)
-        lines = [np.column_stack([at, np.where(np.isfinite(row) & (row > 0), row, np.nan)]) for row in fate.curves_TK]
-        axes.add_collection(
-            LineCollection(lines, colors=fate.colour, linewidths=0.4, alpha=0.35, rasterized=True), autolim=False
-        )
+        shown = fate.quantiles[list(SHOWN)].replace([np.inf, 0], np.nan)
         known = (shown[BAND[0]].notna() & shown[BAND[1]].notna()).to_numpy()
         drawing.area(axes, at[known], shown[BAND[0]][known], shown[BAND[1]][known], fate.colour, 0.1 + 0.3 * fate.share)
         sns.lineplot(x=at, y=shown[0.5], ax=axes, color=fate.colour, linewidth=1 + 1.2 * fate.share, legend=False)
     axes.set(xlabel="iteration", ylabel="")
     return figure
+
+
+def _hairlines(fates: Sequence[Fate]) -> tuple[list[Floats], list[str]]:
+    """Return some single trainings of each fate as lines, with their colours: as one picture they take little room."""
+    lines, colours = [], []
+    for fate in fates:
+        at = fate.quantiles[ITERATION].to_numpy() + 1
+        for row in fate.curves_TK:
+            lines.append(np.column_stack([at, np.where(np.isfinite(row) & (row > 0), row, np.nan)]))
+            colours.append(fate.colour)
+    return lines, colours

@@ -24,7 +24,7 @@ from bench.stats.survival import AT, MEDIAN, SHARE
 BAND = 0.16
 LEAST = 2.4  # inches that axes take
 LINE = "line"
-POINTS = 60  # of a line: more are not to be seen, and twice as many bytes
+POINTS = 48  # of a line: more are not to be seen, and twice as many bytes
 MEASURE = "Share of seeds that have solved it by then (1 − Kaplan–Meier), with 95 % limits at each place by itself"
 
 
