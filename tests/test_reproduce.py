@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.untraced  # thousands of iterations in a loop, which the backends' own tests trace
+
 PRINTED = Path(__file__).parent.parent / "experiments" / "printed.toml"
 
 
@@ -35,7 +37,6 @@ def without_loops(document):
     return "\n".join(f"{name} = {inline(value)}" for name, value in document.items())
 
 
-@pytest.mark.untraced
 def test_every_printed_figure_comes_out_of_the_backends_that_take_seconds(bench, folder):
     """Each once at least, with expected and observed side by side; OR to the last digit in torch is tested with it."""
     (folder / "quick.toml").write_text(without_loops(tomllib.loads(PRINTED.read_text())))

@@ -80,6 +80,7 @@ def as_users_write_it(trial, seed):
 
 
 @pytest.mark.untraced
+@pytest.mark.untraced
 def test_the_walkthroughs_errors_are_reached_to_the_last_printed_digit(walkthrough):
     """OR with PyTorch: the errors printed at steps 0, 1000, ..., 9000."""
     assert WALKTHROUGH.checkpoints.tolist() == list(range(0, 10_000, 1000))
@@ -98,6 +99,7 @@ def test_the_walkthroughs_errors_are_reached_to_the_last_printed_digit(walkthrou
 
 
 @pytest.mark.untraced
+@pytest.mark.untraced
 def test_the_walkthroughs_weights_are_reached_to_the_last_printed_digit(walkthrough):
     """OR with PyTorch: the nine final weights, as float32 prints itself."""
     assert [str(np.float32(walkthrough.weights_TP[0, place])) for place in NEURON_BY_NEURON] == [
@@ -113,6 +115,7 @@ def test_the_walkthroughs_weights_are_reached_to_the_last_printed_digit(walkthro
     ]
 
 
+@pytest.mark.untraced
 def test_the_walkthroughs_predictions_are_reached_to_the_last_printed_digit(walkthrough):
     """OR with PyTorch: the four final predictions."""
     found = [f"{prediction:.6f}" for prediction in walkthrough.predictions_TN[0]]

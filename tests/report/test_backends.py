@@ -92,6 +92,7 @@ def test_a_sweep_with_timings_shows_agreement_then_speed_then_cold_starts(timed)
     assert "must not be compared" not in html
 
 
+@pytest.mark.untraced
 def test_backends_that_ran_beside_each_other_are_checked_for_agreement_all_the_same(bench, folder):
     """Whatever they took."""
     html = page(bench, folder, "backend=numpy,torch", "iterations=50", "seeds=0:2")

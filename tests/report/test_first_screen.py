@@ -7,7 +7,7 @@ from bench.stats.claims import HOLDS, Verdict
 
 SOLVED, STUCK = [0.0, 1.0, 1.0, 0.0], [0.5, 0.5, 0.5, 0.5]
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = [pytest.mark.usefixtures("undrawn"), pytest.mark.untraced]
 
 
 @pytest.fixture(scope="module")

@@ -127,6 +127,7 @@ def smuggled(tmp_path_factory, blank_store, command):
 
 
 @pytest.mark.usefixtures("undrawn")
+@pytest.mark.untraced
 def test_html_in_names_titles_and_claims_appears_as_text(smuggled):
     """A gate's file name, an experiment's title and its claims cannot inject anything."""
     found = Reader(smuggled)
@@ -140,6 +141,7 @@ def test_html_in_names_titles_and_claims_appears_as_text(smuggled):
         assert words in text
 
 
+@pytest.mark.untraced
 def test_html_in_names_is_data_in_the_heatmaps_script(smuggled):
     """It ends no script, and is the name all the same."""
     ((_, text), *_) = [one for one in Reader(smuggled).scripts if one[0] == "application/json"]
@@ -147,6 +149,7 @@ def test_html_in_names_is_data_in_the_heatmaps_script(smuggled):
     assert json.loads(text)["values"]["gate"] == ["<img src=x onerror=alert(1)>", "script>", 'say "hi" onclick=x']
 
 
+@pytest.mark.untraced
 def test_html_in_names_is_data_in_the_explorers_script(smuggled):
     """Settings are listed by the names that they have elsewhere."""
     _, (kind, text), _ = Reader(smuggled).scripts
@@ -157,6 +160,7 @@ def test_html_in_names_is_data_in_the_explorers_script(smuggled):
     assert "script>" in names
 
 
+@pytest.mark.untraced
 def test_html_in_names_is_as_it_was_in_the_downloads(smuggled):
     """A table of numbers needs no escapes."""
     cells = {cell for lines in downloads(smuggled) for line in lines for cell in line}

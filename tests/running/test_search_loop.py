@@ -15,6 +15,8 @@ from bench.metrics import columns as c
 from bench.store.mlflow_store import Store
 from bench.store.reader import find_sweep, read_plan, read_sweep
 
+pytestmark = pytest.mark.untraced  # whole searches: their parts' own tests are traced
+
 FILE = """
 title = "Which setting solves XOR?"
 [defaults]
@@ -137,7 +139,6 @@ def test_mlflow_knows_each_trials_number_and_state(whole):
     assert history[-1].value == winner.data.metrics["rmst"]
 
 
-@pytest.mark.untraced
 def test_a_search_killed_three_times_goes_on_as_if_nothing_had_happened(search, folder, whole, start, monkeypatch):
     """The same trials, the same best, and no trial told twice; what goes on is killed at the next moment."""
     told = journal()
@@ -152,7 +153,6 @@ def test_a_search_killed_three_times_goes_on_as_if_nothing_had_happened(search, 
     assert journal() == told
 
 
-@pytest.mark.untraced
 def test_a_finished_search_is_extended_as_if_it_had_been_that_long_from_the_start(search, folder, whole, monkeypatch):
     """The same sweep with more trials, whose runs say so; the best of fewer trials keep their held-out trainings."""
     more = ("search.trials=15", "--resume")
@@ -192,7 +192,6 @@ def test_a_search_is_extended_only_by_more_of_the_same(bench, search, folder, mo
         assert "nothing to resume" in ran.err
 
 
-@pytest.mark.untraced
 def test_workers_do_not_change_a_search(search, folder, whole, monkeypatch):
     """Bit for bit: what is proposed depends on outcomes, and these on nothing but the trial and its seed."""
     told = journal()
@@ -201,7 +200,6 @@ def test_workers_do_not_change_a_search(search, folder, whole, monkeypatch):
     assert journal() == told
 
 
-@pytest.mark.untraced
 def test_a_dead_end_is_given_up_early(search, folder):
     """Pruned trials keep the seeds they were given, and say after how many they were given up."""
     text = FILE.replace("trials = 9", "trials = 16\nprune = [8, 16]").replace('"0:6"', '"0:32"')
@@ -217,7 +215,6 @@ def test_a_dead_end_is_given_up_early(search, folder):
     assert not {plan["studies"][0]["trials"][int(n)] for n in pruned} & {w["trial_id"] for w in plan["winners"]}
 
 
-@pytest.mark.untraced
 def test_a_baseline_has_the_same_budget(search, folder):
     """Each sampler searches as often, with as many trials; the very best of each is validated."""
     text = FILE.replace("trials = 9", 'trials = 4\nbaseline = "random"\nrepeats = 2').replace("batch = 4", "batch = 2")
@@ -237,7 +234,6 @@ def test_a_baseline_has_the_same_budget(search, folder):
         assert set(own[c.SEED]) == set(range(26))
 
 
-@pytest.mark.untraced
 def test_several_objectives_have_a_front(search, folder):
     """Fewer parameters against faster solutions."""
     text = FILE.replace("trials = 9", 'trials = 9\nobjective = ["parameters", "rmst"]')
@@ -246,7 +242,6 @@ def test_several_objectives_have_a_front(search, folder):
     assert all(len(values) == 2 for _, _, values, _ in journal()[0])
 
 
-@pytest.mark.untraced
 def test_time_that_is_up_ends_a_search(search, folder):
     """No batch is begun after it, and what was found is validated."""
     plan, _ = search(text=FILE.replace("trials = 9", "trials = 1000\ntimeout = 0.01"))
@@ -258,7 +253,6 @@ def test_time_that_is_up_ends_a_search(search, folder):
 OTHERS = [name for name in SAMPLERS if name not in {"tpe", "nsga2"}]
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("sampler", ["nsga2", *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)])
 def test_other_samplers_search_too(search, folder, sampler):
     """All of them come to an end, with as many trials as were asked for; the others here are by TPE.
@@ -270,7 +264,6 @@ def test_other_samplers_search_too(search, folder, sampler):
     assert len(plan["studies"][0]["trials"]) == 5
 
 
-@pytest.mark.untraced
 def test_a_search_in_which_nothing_can_be_trained_still_ends(search, folder):
     """What a backend refuses counts as worst, and is accounted for."""
     text = FILE.replace("iterations = 200", 'iterations = 200\nbackend = "numba"\ndevice = "cuda"')
@@ -348,7 +341,6 @@ def test_a_journal_that_cannot_be_read_stops_a_search_before_it_begins(bench, fo
     assert "s.toml" not in bench("list").out
 
 
-@pytest.mark.untraced
 def test_the_terminal_shows_the_best_and_where_the_time_went(bench, folder):
     """Ranks, what they seemed and what they are; seconds in Optuna and MLflow apart."""
     (folder / "s.toml").write_text(FILE)

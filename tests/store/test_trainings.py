@@ -20,6 +20,8 @@ from bench.store.mlflow_store import DEFAULT_URI, Store
 from bench.store.reader import read_columns, read_shards, read_sweep, trainings_frame
 from bench.store.tables import concat, frame
 
+pytestmark = pytest.mark.untraced  # a whole sweep, for what the readers' own tests trace
+
 REQUEST = ("hidden=2,4-4", "gate=or,xor", "backend=numpy,numba", "summation=library,fma", "iterations=20")
 
 
@@ -60,7 +62,6 @@ def by_name(found):
     return found.set_axis(found.index.astype(str)).sort_index().to_numpy(dtype=object, na_value=None)
 
 
-@pytest.mark.untraced
 def test_a_frame_says_what_the_shards_say(many):
     """Whatever comes from the plan, and however a column is kept, every row has its values."""
     store, sweep = many
@@ -86,14 +87,12 @@ def test_words_are_kept_once_and_numbers_as_they_are(many):
     assert (data[c.LEARNING_RATE].dtype, data[c.ITERATIONS].dtype, data["hidden_bias"].dtype) == (float, int, bool)
 
 
-@pytest.mark.untraced
 def test_hidden_is_a_number_where_every_layer_is_single(swept):
     """Scripts compare hidden == 3; "4-4" makes the column text."""
     assert read_sweep(*swept("hidden=2,3", "iterations=5", "seeds=0:2")).trainings[c.HIDDEN].dtype == np.int64
     assert set(read_sweep(*swept("hidden=2,2-2", "iterations=5", "seeds=0:2")).trainings[c.HIDDEN]) == {"2", "2-2"}
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("group", [4, 4096])
 def test_lists_are_read_of_the_first_seeds_of_each_trial(swept, monkeypatch, group):
     """The others have none; whatever else a row says is there for all, however the file is divided."""
