@@ -87,12 +87,17 @@ def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
 def own_garbage() -> Iterator[None]:
     """Who looks for garbage looks in what is new: a look through what hundreds of tests left takes a second.
 
-    Timings do so in every round, and statsmodels whenever it adjusts p by Holm's rule.
+    Timings do so in every round, and statsmodels whenever it adjusts p by Holm's rule. What was imported and collected
+    is for ever.
     """
-    collect = gc.collect
+    collect, thresholds = gc.collect, gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(20_000, *thresholds[1:])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gc, "collect", lambda *_: collect(0))
         yield
+    gc.set_threshold(*thresholds)
+    gc.unfreeze()
 
 
 class Ran(NamedTuple):
