@@ -41,14 +41,24 @@ def phrase(values: Mapping[str, Scalar], digits: int | None = None) -> str:
         elif name in BARE or (name, str(value)) in SPOKEN:
             parts.append(said)
         else:
-            parts.append(f"{name.replace('_', ' ')} {said}")
+            parts.append(f"{name_words(name)} {said}")
     return " · ".join(parts)
+
+
+def name_words(name: str) -> str:
+    """Return the name of a parameter as one speaks of it."""
+    return name.replace("_", " ")
+
+
+def gate_word(gate: str) -> str:
+    """Return a built-in gate in capitals, which no reader takes for a word; the file of another as it is."""
+    return gate.upper() if gate in BUILT_IN else gate
 
 
 def spoken(name: str, value: Scalar, digits: int | None = None) -> str:
     """Return a value as one speaks of it where the parameter is known."""
     if name == "gate":
-        return str(value).upper() if value in BUILT_IN else str(value)
+        return gate_word(str(value))
     return SPOKEN.get((name, str(value)), bare(name, value, digits))
 
 

@@ -58,6 +58,11 @@ def order(size: int) -> list[str]:
     return [RAMP[f"order-{round(place * (STEPS - 1) / max(size - 1, 1))}"][0] for place in range(size)]
 
 
+def fate_colour(*, solved: bool) -> str:
+    """Return the colour of what solved its gate, or of what did not."""
+    return OUTCOMES[Result.SOLVED if solved else Result.STUCK]
+
+
 SHADES = order(STEPS)
 QUALITY = (("worst", SHADES[0]), ("best", SHADES[-1]))  # a legend
 

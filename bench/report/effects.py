@@ -9,12 +9,12 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from bench.metrics import measures
-from bench.model.labels import phrase, spoken
+from bench.model.labels import name_words, phrase, spoken
 from bench.report import drawing
 from bench.report.charts import Chart, Content, Row, Table, numbers, row_interval, row_percent, tabulate, text
 from bench.report.colours import DIM, EFFECT, SEED
 from bench.report.drawing import interval_rows, named_rows, panel, percent_axis, write
-from bench.report.number_format import from_to, p_value, percent, plural, points, short, signed
+from bench.report.number_format import from_to, p_value, percent, plural, points, sentence, short, signed
 from bench.report.panel_layout import is_grid
 from bench.stats import paired_comparisons as paired
 from bench.stats import sensitivity
@@ -121,9 +121,9 @@ def _variance_title(decomposed: dict[str, pd.DataFrame]) -> str:
     measure = measures.SOLVED if measures.SOLVED in decomposed else next(iter(decomposed))
     table = decomposed[measure]
     parts = table[table[sensitivity.TOTAL].notna()].sort_values(sensitivity.TOTAL, ascending=False, kind="stable")
-    listed = [f"{row[sensitivity.TERM]} in {percent(row[sensitivity.TOTAL], 0)}" for row in parts.to_dict("records")]
-    first = f"{listed[0].replace(' in ', ' has a part in ', 1)} of the variance of {MEASURES[measure]}"
-    return ", ".join([_sentence(first), *listed[1:]])
+    (first, share), *rest = zip(parts[sensitivity.TERM], parts[sensitivity.TOTAL], strict=True)
+    most = f"{sentence(first)} has a part in {percent(share, 0)} of the variance of {MEASURES[measure]}"
+    return ", ".join([most, *(f"{term} in {percent(share, 0)}" for term, share in rest)])
 
 
 def _terms(table: pd.DataFrame) -> pd.DataFrame:
@@ -207,7 +207,7 @@ def _means_title(means: pd.DataFrame) -> str:
         return "No parameter is shown to make a difference by itself"
     ends = [f"{phrase({name: one[sensitivity.VALUE]})} {row_percent(one, sensitivity.MEAN)}" for one in (low, high)]
     most = "spans the widest range of mean solved rates" if parameters > 1 else "makes a difference"
-    return f"{_sentence(name)} {most}: {ends[0]}, {ends[1]}"
+    return f"{sentence(name)} {most}: {ends[0]}, {ends[1]}"
 
 
 def greatest_effect(means: pd.DataFrame) -> tuple[str, dict[str, Any], dict[str, Any], int] | None:
@@ -273,11 +273,11 @@ def _pairs_chart(block: GridAnalysis, compared: pd.DataFrame, key: str) -> Chart
     panels = []
     for name, rows in compared.groupby(paired.PARAMETER, sort=False):
         sides = [" against ".join(_sides(row)) for row in rows.to_dict("records")]
-        panels.append(panel(str(name).replace("_", " "), differences(rows.assign(**{SIDES: sides}), most), wide=True))
+        panels.append(panel(name_words(str(name)), differences(rows.assign(**{SIDES: sides}), most), wide=True))
     surely = int((compared[paired.P_HOLM] <= paired.SIGNIFICANT).sum())
     return Chart(
         name=f"pairs-{key}",
-        title=_sentence(better(greatest(block.pooled)))
+        title=sentence(better(greatest(block.pooled)))
         if surely
         else f"In none of {plural(len(compared), 'comparison')} does one surely solve more starts than the other",
         subtitle="By how many percentage points the first of two values solves more, from the same starts, in each "
@@ -319,10 +319,6 @@ def differences(rows: pd.DataFrame, most: float) -> Figure:
 def greatest(pooled: pd.DataFrame) -> dict[str, Any]:
     """Return the two values that differ most, either way."""
     return highest(pooled.assign(reach=pooled[paired.DIFFERENCE].abs()), "reach")
-
-
-def _sentence(words: str) -> str:
-    return words[0].upper() + words[1:]
 
 
 def better(row: Row) -> str:

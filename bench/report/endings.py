@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from bench.metrics import columns as c
+from bench.model.labels import gate_word
 from bench.report.charts import Cell, Chart, Column, Content, Row, Table, number, numbers, row_percent, tabulate, text
 from bench.report.drawing import panel
 from bench.report.number_format import (
     NONE,
-    gate_word,
     p_value,
     percent,
     percent_interval,

@@ -8,7 +8,6 @@ from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
 from bench.model.outcome import Result
 from bench.report.charts import Content
-from bench.report.colours import OUTCOMES
 from bench.report.sweep_data import SweepData
 from bench.stats.grid_analysis import NAME, GridAnalysis
 
@@ -43,7 +42,6 @@ def explorer(data: SweepData, example: str = "") -> Content | None:
     return {
         "data": {"trials": listed, "gates": tables, "first": first, "outcomes": {v: k for k, v in CODES.items()}},
         "trials": [(one["id"], one["name"]) for one in listed],
-        "colours": {code: OUTCOMES[name] for name, code in CODES.items()},
     }
 
 

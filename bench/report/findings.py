@@ -10,12 +10,12 @@ import pandas as pd
 from bench.metrics import columns as c
 from bench.metrics import measures
 from bench.model.gate import TWO_INPUT_TARGETS
-from bench.model.labels import phrase
+from bench.model.labels import gate_word, phrase
 from bench.model.network import read_hidden
 from bench.report.charts import Content, Finding, Row, row_interval, row_percent
 from bench.report.effects import better, differences_by_setting, greatest, greatest_effect
 from bench.report.endings import check_words
-from bench.report.number_format import gate_word, p_value, percent, percent_interval, plural, points, short
+from bench.report.number_format import gate_words, p_value, percent, percent_interval, plural, points, sentence, short
 from bench.report.panel_layout import is_grid, is_single
 from bench.report.restarts import restart_findings
 from bench.report.search_findings import search_findings
@@ -25,7 +25,7 @@ from bench.stats import agreement, attractors, sensitivity, survival, timings
 from bench.stats import paired_comparisons as paired
 from bench.stats.claims import REFUTED, UNDECIDED, Verdict, counted_verdicts
 from bench.stats.final_patterns import COUNTS, P_HOLM, PATTERN, N, wrong_observation_summary
-from bench.stats.grid_analysis import BUDGET, NAME, GridAnalysis, highest, lowest
+from bench.stats.grid_analysis import BUDGET, DECIDES, NAME, GridAnalysis, highest, lowest, most_undecided
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE, clustered_rate
 
 MOST = 10
@@ -33,7 +33,6 @@ MOST_RATES = 3
 VAGUE = 0.5  # an interval that wide says nothing
 TELLING = 0.05  # a share of the variance, or of the unsolved, that is worth a sentence
 NEARLY_ALL = 0.95  # of an ending, with one value of a parameter
-ONLY_PART = (0.05, 0.95)  # a solved rate whose interval lies between: the start decides
 
 
 def findings(data: SweepData, ledger: Content, backends: Content | None) -> list[Finding]:
@@ -42,16 +41,11 @@ def findings(data: SweepData, ledger: Content, backends: Content | None) -> list
     leading = search_findings(data.search_results) if data.search_results else ()
     first = [*leading, *_missing(ledger), *(_rates(blocks) if blocks else _few(data.blocks))]
     last = [*_fastest_backend(backends), *_claims(data.verdicts)]
-    main = max(blocks, key=_undecided, default=None)
+    main = most_undecided(blocks) if blocks else None
     # an average over what a search proposed says nothing of it
     middle = [finding for rule in BLOCK_RULES for finding in rule(main)] if main and not main.proposed else []
     middle = middle[: max(MOST - len(first) - len(last), 0)]
     return [*first, *middle, *last][:MOST]
-
-
-def _undecided(block: GridAnalysis) -> float:
-    """Return how much is undecided in a block: the sum of its trials' variances of solved or not."""
-    return float((block.rates[RATE] * (1 - block.rates[RATE])).sum())
 
 
 # ------------------------------------------------------------------ of the whole sweep
@@ -112,8 +106,7 @@ def _networks(block: GridAnalysis) -> str:
 
 def _where(block: GridAnalysis) -> str:
     """Return what a sentence is about: the title of the block, or its only gate."""
-    gates = block.trials[c.GATE].unique()
-    return f"{block.title or ' and '.join(map(gate_word, gates))}: "
+    return f"{block.title or gate_words(block.trials[c.GATE])}: "
 
 
 def _few(blocks: Sequence[GridAnalysis]) -> Iterator[Finding]:
@@ -160,7 +153,7 @@ def _claims(verdicts: Sequence[Verdict]) -> Iterator[Finding]:
     else:
         counted = counted_verdicts([one.verdict for one in verdicts])
         said = f"{counted}." if words else f"All {len(verdicts):,} claims hold."
-    evidence = " ".join(one[0].upper() + one[1:] for one in words)
+    evidence = " ".join(map(sentence, words))
     yield Finding(
         said,
         evidence or "Printed numbers to their last digit, shares beyond an exact bound that errs in 2.5 % of sweeps.",
@@ -190,9 +183,7 @@ def _extremes(block: GridAnalysis) -> Iterator[Finding]:
 
 
 def _luck(block: GridAnalysis) -> Iterator[Finding]:
-    rates = block.rates
-    low, high = ONLY_PART
-    part = int(((rates[LOW] > low) & (rates[HIGH] < high)).sum())
+    rates, part = block.rates, len(block.undecided)
     table = block.shares.get(measures.SOLVED)
     if table is not None and table[sensitivity.SHARE].notna().any():
         (own,) = table[table[sensitivity.TERM] == sensitivity.SEED_ALONE].to_dict("records")
@@ -209,7 +200,7 @@ def _luck(block: GridAnalysis) -> Iterator[Finding]:
         where = f"In {part:,} of {len(rates):,} trials the start decides" if len(rates) > 1 else "The start decides"
         yield Finding(
             f"{where}: some seeds solve it, others do not.",
-            f"Exact 95 % intervals lie within {percent(low, 0)} and {percent(high, 0)}.",
+            f"Exact 95 % intervals lie within {' and '.join(percent(end, 0) for end in DECIDES)}.",
             "rates",
         )
 

@@ -1,6 +1,6 @@
 """The first screen: the answer in a sentence, every setting on one axis, and one network from two starts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,24 +10,24 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from bench.metrics import columns as c
-from bench.metrics.measures import time_to_solution
-from bench.model.outcome import Result
+from bench.metrics.measures import begun, time_to_solution
+from bench.model.labels import gate_word, name_words
+from bench.model.network import read_hidden
 from bench.model.trial import Trial
 from bench.report import drawing
-from bench.report.charts import Chart, Content, row_percent
-from bench.report.colours import EFFECT, OUTCOMES, SEED
+from bench.report.charts import Chart, Content, Row, row_percent
+from bench.report.colours import EFFECT, SEED, fate_colour
 from bench.report.drawing import Floats, panel
-from bench.report.number_format import from_to, gate_word, interval, percent, percent_interval, plural, short
+from bench.report.number_format import from_to, gate_words, interval, percent, percent_interval, plural, short
 from bench.report.panel_layout import is_single
 from bench.report.surfaces import draw_surface
 from bench.report.sweep_data import SweepData
 from bench.stats import timings
 from bench.stats.claims import counted_verdicts
-from bench.stats.grid_analysis import NAME, GridAnalysis, highest
+from bench.stats.grid_analysis import DECIDES, NAME, GridAnalysis, highest, most_undecided
 from bench.stats.holdout import HELD_OUT, KIND, REFERENCE, WINNER, column
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE
 
-DECIDES = (0.05, 0.95)  # a solved rate whose interval lies between: the start decides
 MANY = 5  # values of a number that make a curve
 MOST_SWARMED = 300  # dots: a swarm of more takes seconds
 FEW_BLOCKS = 8
@@ -55,11 +55,6 @@ def first_screen(data: SweepData, backends: Content | None) -> Content:
     }
 
 
-def most_undecided(blocks: Sequence[GridAnalysis]) -> GridAnalysis:
-    """Return the block in which it is least known beforehand whether a training solves its gate."""
-    return max(blocks, key=lambda block: float((block.rates[RATE] * (1 - block.rates[RATE])).sum()))
-
-
 # ------------------------------------------------------------------ the answer
 
 
@@ -85,26 +80,19 @@ def _fastest(backends: Content) -> str:
 def _few(data: SweepData) -> str:
     if data.verdicts:
         return f"{counted_verdicts([one.verdict for one in data.verdicts])}."
-    done = data.trainings[data.trainings[c.OUTCOME] != Result.UNSUPPORTED]
+    done = begun(data.trainings)
     solved = int(done[c.SOLVED].sum())
     return f"{solved:,} of {plural(len(done), 'training')} {'solves' if solved == 1 else 'solve'} it."
 
 
-def _undecided(block: GridAnalysis) -> pd.DataFrame:
-    """Return the trials that some starts solve and some do not, surely."""
-    rates = block.rates
-    return rates[(rates[LOW] > DECIDES[0]) & (rates[HIGH] < DECIDES[1])]
-
-
 def _decided(block: GridAnalysis, shown: str) -> str:
-    gates = " and ".join(gate_word(str(gate)) for gate in block.trials[c.GATE].unique())
-    rates, open_ones = block.rates, _undecided(block)
+    gates, rates, undecided = gate_words(block.trials[c.GATE]), block.rates, block.undecided
     (row,) = rates[rates[c.TRIAL_ID] == shown].to_dict("records")
     of = f"{row_percent(row)} of {row[COUNT]:,} starts"
     if len(rates) == 1:
         return f"{row[NAME]}: solved from {of}."
-    if len(open_ones):
-        share = f"In {len(open_ones):,} of {len(rates):,} {gates} settings the start decides"
+    if len(undecided):
+        share = f"In {len(undecided):,} of {len(rates):,} {gates} settings the start decides"
         return f"{share}: {row[NAME]} solves it from {of}."
     high = int((rates[RATE] > DECIDES[1]).sum())
     return (
@@ -115,8 +103,8 @@ def _decided(block: GridAnalysis, shown: str) -> str:
 def _over_a_number(block: GridAnalysis, name: str) -> str:
     """Say between which values of a number at least half of the starts solve it, and which is the best."""
     rates = block.rates.sort_values(name, kind="stable")
-    gates = " and ".join(gate_word(str(gate)) for gate in block.trials[c.GATE].unique())
-    words, half = name.replace("_", " "), rates[rates[RATE] >= 0.5]
+    gates = gate_words(block.trials[c.GATE])
+    words, half = name_words(name), rates[rates[RATE] >= 0.5]
     best = highest(rates, RATE)
     top = f"{row_percent(best)} at {short(best[name])}"
     low, high = (short(some) for some in (rates[name].min(), rates[name].max()))
@@ -137,13 +125,13 @@ def _number(block: GridAnalysis) -> str:
 
 def example(block: GridAnalysis) -> str:
     """Return the trial that shows best that the start decides: of the smallest networks, the nearest to a half."""
-    rates = _undecided(block)
-    rates = block.rates if rates.empty else rates
-    sizes = [len(str(hidden)) * 100 + int(str(hidden).split("-")[0]) for hidden in rates[c.HIDDEN]]
-    order = pd.DataFrame({"size": sizes, "far": (rates[RATE] - 0.5).abs().to_numpy()}).sort_values(
-        ["size", "far"], kind="stable"
-    )
-    return str(rates[c.TRIAL_ID].iloc[order.index[0]])
+    rates = block.rates if block.undecided.empty else block.undecided
+
+    def size_and_distance(row: Row) -> tuple[int, int, float]:
+        layers = read_hidden(row[c.HIDDEN])
+        return len(layers), sum(layers), abs(row[RATE] - 0.5)
+
+    return str(min(rates.to_dict("records"), key=size_and_distance)[c.TRIAL_ID])
 
 
 # ------------------------------------------------------------------ every setting
@@ -179,18 +167,11 @@ def settings(table: pd.DataFrame, shown: str) -> Figure:
     figure, axes = drawing.named_rows(
         rows, "starts that solve it", width=5.4, height=max(0.62, 1.5 / len(rows)), least=3, right=0.25, room=0.2
     )
-    draw = sns.swarmplot if len(table) <= MOST_SWARMED else sns.stripplot
-    draw(
-        table,
-        x=RATE,
-        y=BLOCK,
-        order=rows,
-        ax=axes,
-        size=4.2,
-        color=EFFECT,
-        alpha=0.85,
-        **({"warn_thresh": 1} if draw is sns.swarmplot else {}),
-    )
+    look: Any = {"x": RATE, "y": BLOCK, "order": rows, "ax": axes, "size": 4.2, "color": EFFECT, "alpha": 0.85}
+    if len(table) <= MOST_SWARMED:
+        sns.swarmplot(table, warn_thresh=1, **look)
+    else:
+        sns.stripplot(table, **look)
     drawing.percent_axis(axes, "x")
     axes.set(ylabel="")
     axes.set_yticks(range(len(rows)), [drawing.plain(drawing.folded(name)) for name in rows])
@@ -199,17 +180,9 @@ def settings(table: pd.DataFrame, shown: str) -> Figure:
         row = chosen.iloc[0]
         place = rows.index(row[BLOCK])
         axes.plot([row[RATE]], [place], "o", mfc="none", mec=SEED, markersize=9, mew=1.6)
-        drawing.write(
-            axes,
-            drawing.plain(str(row[NAME])),
-            (row[RATE], place),
-            (0, -15),
-            xycoords="data",
-            ha="center" if 0.3 < row[RATE] < 0.7 else "left" if row[RATE] <= 0.3 else "right",
-            color=SEED,
-            fontsize=7,
-            fontweight="bold",
-        )
+        side = "center" if 0.3 < row[RATE] < 0.7 else "left" if row[RATE] <= 0.3 else "right"
+        drawing.write(axes, drawing.plain(str(row[NAME])), (row[RATE], place), (0, -15), xycoords="data", ha=side,
+                      color=SEED, fontsize=7, fontweight="bold")  # fmt: skip
     return figure
 
 
@@ -225,10 +198,10 @@ def _curve(block: GridAnalysis, name: str) -> Chart:
     if not wide:
         axes.set_xlim(values.min(), values.max())
     drawing.percent_axis(axes, "y")
-    axes.set(xlabel=name.replace("_", " "), ylabel="")
+    axes.set(xlabel=name_words(name), ylabel="")
     return Chart(
         name="settings",
-        title=f"Starts that solve it, by {name.replace('_', ' ')}",
+        title=f"Starts that solve it, by {name_words(name)}",
         subtitle=f"Share with its exact 95 % interval; n = {from_to(table[COUNT])} starts each.",
         alt=f"Solved rate against {name}.",
         panels=[panel("", figure)],
@@ -314,11 +287,10 @@ def two_starts(trial: Trial, starts: list[Start]) -> Figure:
     drawing.log_axis(axes, "y", *drawing.log_range(*finite))
     drawing.log_axis(axes, "x", 1, max(trial.iterations, 2))
     for one in starts:
-        colour, loss = (
-            OUTCOMES[Result.SOLVED if one.solved else Result.STUCK],
-            np.where(one.curve > 0, one.curve, np.nan),
+        loss = np.where(one.curve > 0, one.curve, np.nan)
+        sns.lineplot(
+            x=np.add(trial.checkpoints, 1), y=loss, ax=axes, color=fate_colour(solved=one.solved), linewidth=1.8
         )
-        sns.lineplot(x=np.add(trial.checkpoints, 1), y=loss, ax=axes, color=colour, linewidth=1.8)
     axes.set(xlabel="iteration", ylabel="")
     for place, one in enumerate(starts if surfaces else ()):
         _surface(figure, (3.55 + 1.38 * place, 0.72, 1.3, 1.3), trial, one)
@@ -329,7 +301,7 @@ def _surface(figure: Figure, inches: tuple[float, float, float, float], trial: T
     width, height = figure.get_size_inches()
     left, bottom, wide, high = inches
     axes = figure.add_axes((left / width, bottom / height, wide / width, high / height))
-    colour = OUTCOMES[Result.SOLVED if start.solved else Result.STUCK]
+    colour = fate_colour(solved=start.solved)
     assert start.weights is not None
     draw_surface(axes, trial, start.weights)
     axes.set_title(f"seed {start.seed}", fontsize=7.5, color=colour, fontweight="bold", pad=3)

@@ -12,10 +12,9 @@ from matplotlib.figure import Figure
 
 from bench.metrics import columns as c
 from bench.metrics.measures import time_to_solution
-from bench.model.outcome import Result
 from bench.report import drawing
 from bench.report.charts import Chart, Content, four_digits
-from bench.report.colours import OUTCOMES, outcome_legend
+from bench.report.colours import OUTCOMES, fate_colour, outcome_legend
 from bench.report.drawing import Floats, panel
 from bench.report.number_format import from_to, plural, short
 from bench.report.panel_layout import is_single, shown_trials
@@ -116,7 +115,7 @@ def _by_fate(block: GridAnalysis, curved: pd.DataFrame, key: str) -> Content | N
     rows = curved[curved[c.TRIAL_ID].isin(chosen)]
     known = {str(trial_id): list(_fates(some)) for trial_id, some in rows.groupby(c.TRIAL_ID, observed=True)}
     drawn = [(trial_id, known[trial_id]) for trial_id in chosen if trial_id in known]
-    values = {loss: [] for loss in block.trials[c.LOSS].unique()}  # type: dict[str, list[Floats]]
+    values: dict[str, list[Floats]] = {loss: [] for loss in block.trials[c.LOSS].unique()}
     for trial_id, fates in drawn:
         values[block.trial(trial_id)[c.LOSS]] += [fate.quantiles[list(SHOWN)].to_numpy() for fate in fates]
     ends = {loss: drawing.log_range(*found) for loss, found in values.items() if found}
@@ -141,7 +140,7 @@ def _by_fate(block: GridAnalysis, curved: pd.DataFrame, key: str) -> Content | N
         alt=f"Losses of {plural(len(drawn), 'trial')}, those that solve it apart from those that do not.",
         panels=panels,
         data=four_digits(pd.concat(tables), list(SHOWN))[[NAME, c.SOLVED, CURVES, ITERATION, *SHOWN]],
-        legend=[("solve it", OUTCOMES[Result.SOLVED]), ("do not", OUTCOMES[Result.STUCK])],
+        legend=[("solve it", fate_colour(solved=True)), ("do not", fate_colour(solved=False))],
     )
     return {"chart": chart, "single": False}
 
@@ -159,7 +158,7 @@ class Fate:
     @property
     def colour(self) -> str:
         """That of the outcome."""
-        return OUTCOMES[Result.SOLVED if self.solved else Result.STUCK]
+        return fate_colour(solved=self.solved)
 
 
 def _fates(rows: pd.DataFrame) -> Iterator[Fate]:

@@ -1,13 +1,14 @@
 """Numbers in words: as many digits as they carry, with their intervals, units and what they count."""
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 
 from bench.metrics import columns as c
 from bench.metrics.objectives import OBJECTIVES, SOLVED_RATE, TRAIN_SECONDS
-from bench.model.gate import BUILT_IN
+from bench.model.labels import gate_word
 
 SECONDS_UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
 PER_CENT = "\u00a0%"  # no line ends between a number and its sign
@@ -102,9 +103,14 @@ def counted(begun: pd.DataFrame) -> str:
     return f"n\u00a0=\u00a0{from_to(sizes)}{per}, k\u00a0=\u00a0{int(begun[c.SOLVED].sum()):,} of {len(begun):,} solved"
 
 
-def gate_word(gate: str) -> str:
-    """Write a built-in gate in capitals, which no reader takes for a word; the file of another as it is."""
-    return gate.upper() if gate in BUILT_IN else gate
+def gate_words(gates: Iterable[object]) -> str:
+    """Write gates, each once, as one speaks of them."""
+    return " and ".join(dict.fromkeys(gate_word(str(gate)) for gate in gates))
+
+
+def sentence(words: str) -> str:
+    """Write words with the capital of a sentence's beginning."""
+    return words[0].upper() + words[1:]
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:

@@ -17,7 +17,7 @@ from bench.report.effects import effects, pairs
 from bench.report.endings import attractors
 from bench.report.explorer import explorer
 from bench.report.findings import caveats, findings
-from bench.report.first_screen import example, first_screen, most_undecided
+from bench.report.first_screen import example, first_screen
 from bench.report.ledger import claims, commands, ledger
 from bench.report.loss_curves import curves
 from bench.report.number_format import plural, whole
@@ -28,7 +28,7 @@ from bench.report.shared_luck import shared_luck
 from bench.report.solved_rates import rates
 from bench.report.sweep_data import SweepData
 from bench.report.time_to_solution import times
-from bench.stats.grid_analysis import GridAnalysis
+from bench.stats.grid_analysis import GridAnalysis, most_undecided
 from bench.stats.search_results import SearchResults
 
 

@@ -15,7 +15,7 @@ from bench.stats.proportions import RATE
 MOST_LINES = 8  # in a panel: more cannot be told apart
 MOST_PANELS = 12  # shown at once
 MOST_FOLDED = 24  # beside those, on demand
-FEW_TRIALS = 8  # of a sweep that is no grid: the best and the worst
+FEW_TRIALS = 8  # of a sweep that is no grid: some from the best to the worst
 EVERY = ""  # the title of a panel that has everything
 
 
@@ -80,6 +80,11 @@ def shown_trials(block: GridAnalysis, most: int) -> list[str]:
     ranked = block.rates.sort_values(RATE, kind="stable", ascending=False)[c.TRIAL_ID].tolist()
     chosen = {ranked[place] for place in np.linspace(0, len(ranked) - 1, most).round().astype(int)}
     return [name for name in ids if name in chosen]
+
+
+def not_all(drawn: int, block: GridAnalysis) -> str:
+    """Return what is said below a chart that has only some of a block's trials; nothing where it has all."""
+    return " Not every trial is drawn; the table has all of them." if drawn < len(block.trials) else ""
 
 
 def only_shown(block: GridAnalysis, table: pd.DataFrame, most: int) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from bench.report.charts import Chart, Content, Finding, Row, Table, four_digits
 from bench.report.colours import order
 from bench.report.drawing import Panel, panel
 from bench.report.number_format import interval, plural, short
-from bench.report.panel_layout import FEW_TRIALS
+from bench.report.panel_layout import FEW_TRIALS, not_all
 from bench.report.time_to_solution import LEAST, LINE, solution_shares
 from bench.stats import restarts as stats
 from bench.stats.grid_analysis import NAME, GridAnalysis, highest
@@ -54,7 +54,7 @@ def _starts(block: GridAnalysis, trials: list[str], key: str) -> Chart:
         f"{f' at best, {most} at worst' if least != most else ''}"
         f"{f'; with {never:,} of {len(needed):,} none did' if never else ''}",
         subtitle="Probability that at least one of so many starts solves it, 1 − (1 − p)ⁿ, with its exact 95 % band.",
-        note=_not_all(len(trials), block),
+        note=not_all(len(trials), block),
         alt=f"Curves of the best of n starts: {plural(len(trials), 'trial')} from 1 to {MOST_STARTS:,} starts.",
         panels=[panel("", figure)],
         data=four_digits(curves.rename(columns={LINE: NAME}), [SHARE, LOW, HIGH]),
@@ -76,7 +76,7 @@ def _budgets(block: GridAnalysis, trials: list[str], key: str) -> Chart:
         title=title,
         subtitle="Expected iterations until a start solves it, by the iterations after which one begins anew; both "
         "logarithmic. Dots: the smallest.",
-        note=_not_all(len(trials), block),
+        note=not_all(len(trials), block),
         alt=f"Expected running time against the budget of a start: {plural(len(trials), 'trial')}.",
         panels=[_cost_panel(curves)],
         data=four_digits(curves[[NAME, AT, ERT]], [ERT]),
@@ -86,7 +86,8 @@ def _budgets(block: GridAnalysis, trials: list[str], key: str) -> Chart:
 def _cost_panel(curves: pd.DataFrame) -> Panel:
     known = curves[np.isfinite(curves[ERT])]
     names = list(dict.fromkeys(known[NAME]))
-    figure, axes = drawing.blank(*_size(names), left=0.6, right=drawing.end_margin(names))
+    right = drawing.end_margin(names)
+    figure, axes = drawing.blank(max(drawing.WIDTH, right + LEAST), left=0.6, right=right)
     drawing.log_axis(axes, "x", *drawing.log_range(curves[AT]))
     low, high = drawing.log_range(known[ERT])
     drawing.log_axis(axes, "y", low, high)
@@ -100,14 +101,6 @@ def _cost_panel(curves: pd.DataFrame) -> Panel:
     drawing.name_ends(axes, ends, np.log10(low), np.log10(high))
     axes.set(xlabel="iterations of a start")
     return panel("", figure)
-
-
-def _size(names: list[str]) -> tuple[float, float]:
-    return max(drawing.WIDTH, drawing.end_margin(names) + LEAST), drawing.HEIGHT
-
-
-def _not_all(drawn: int, block: GridAnalysis) -> str:
-    return " Not every trial is drawn; the table has all of them." if drawn < len(block.trials) else ""
 
 
 def _greatest_gain(block: GridAnalysis) -> Row | None:

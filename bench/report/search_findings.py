@@ -8,14 +8,15 @@ import pandas as pd
 from bench.metrics import columns as c
 from bench.metrics.measures import never_trained
 from bench.metrics.objectives import CENSORED, MAXIMIZE, MEDIAN_MSE, OBJECTIVES, PARAMETER_COUNT, SOLVED_RATE
+from bench.model.labels import gate_word
 from bench.report.charts import Finding, Row
 from bench.report.number_format import (
     axis_words,
     change_words,
-    gate_word,
     percent,
     percent_interval,
     plural,
+    sentence,
     short,
     value_words,
 )  # fmt: skip
@@ -65,7 +66,7 @@ def is_flat(found: SearchResults, name: str) -> bool:
 def measured_words(found: SearchResults, name: str) -> str:
     """Return what a chart shows, and over how many seeds."""
     words = axis_words(name)
-    return f"{words[0].upper()}{words[1:]} over {_seeds(found)}"
+    return f"{sentence(words)} over {_seeds(found)}"
 
 
 def is_untrained(found: SearchResults) -> bool:

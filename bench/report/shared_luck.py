@@ -10,10 +10,9 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from bench.metrics import columns as c
-from bench.model.outcome import Result
 from bench.report import drawing
 from bench.report.charts import Chart, Content, Finding, Row, row_percent
-from bench.report.colours import OUTCOMES
+from bench.report.colours import fate_colour
 from bench.report.drawing import Floats, panel
 from bench.report.number_format import percent, plural
 from bench.report.panel_layout import MOST_PANELS
@@ -68,7 +67,7 @@ def _fates(block: GridAnalysis, key: str) -> Chart | None:
         alt=f"Which of {fates.shape[1]:,} starts solve it in {plural(len(fates), 'trial')}.",
         panels=[panel("", fate_matrix(fates.to_numpy(), names), wide=True)],
         data=pd.DataFrame(fates.to_numpy(), index=pd.Index(names, name=NAME), columns=fates.columns).reset_index(),
-        legend=[("solves it", OUTCOMES[Result.SOLVED]), ("does not", OUTCOMES[Result.STUCK])],
+        legend=[("solves it", fate_colour(solved=True)), ("does not", fate_colour(solved=False))],
     )
 
 
@@ -85,7 +84,7 @@ def fate_matrix(solved_CS: Any, names: list[str]) -> Figure:
     """Draw a cell for each trial and start, in the colour of its fate."""
     left = drawing.upright_margin(names)
     figure, axes = drawing.blank(left + 5.2, 0.2 + 0.16 * len(names), left=left, right=0.1, top=0.1, bottom=0.1)
-    colours = ListedColormap([OUTCOMES[Result.STUCK], OUTCOMES[Result.SOLVED]])
+    colours = ListedColormap([fate_colour(solved=False), fate_colour(solved=True)])
     sns.heatmap(solved_CS, vmin=0, vmax=1, cmap=colours, cbar=False, ax=axes, rasterized=True)
     axes.set(xlabel="", ylabel="", xticks=[])
     axes.set_yticks(np.arange(len(names)) + 0.5, [drawing.plain(name) for name in names], rotation=0, fontsize=6.5)

@@ -120,7 +120,7 @@ def _bound(end: float) -> str:
 
 
 def _intervals(block: GridAnalysis, table: pd.DataFrame, key: str, title: str) -> Chart:
-    """Return the chart of dots with intervals: of every trial of a grid, else of the best and the worst."""
+    """Return the chart of dots with intervals: of every trial of a grid, else of some."""
     plan = layout(block)
     facets = plan.panels(table)
     if len(table) <= FEW_ROWS:

@@ -4,10 +4,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from bench.model.outcome import Result
 from bench.model.trial import Trial
 from bench.report import drawing
-from bench.report.colours import DIM, OUTCOMES, SEED
+from bench.report.colours import DIM, SEED, fate_colour
 from bench.stats.decision_surface import decision_surface, plane, predictions
 
 PLACES = 72
@@ -32,7 +31,7 @@ def draw_surface(axes: Axes, trial: Trial, weights_P: ArrayLike) -> None:
         axes.contour(first, second, values, levels=[0.5], colors=[SEED], linewidths=1.2)
     right = (predictions(trial, weights_P, trial.gate.inputs) > 0.5) == (trial.gate.targets > 0.5)
     for (x, y), target, is_right in zip(trial.gate.inputs, trial.gate.targets, right, strict=True):
-        edge = OUTCOMES[Result.SOLVED if is_right else Result.STUCK]
+        edge = fate_colour(solved=bool(is_right))
         axes.plot([x], [y], "o", mfc=str(1 - target), mec=edge, mew=1.8, markersize=6)
     axes.set_xticks([])
     axes.set_yticks([])

@@ -11,7 +11,8 @@ import pandas as pd
 from bench.config.experiment import ADHOC
 from bench.config.plan import Plan
 from bench.metrics import columns as c
-from bench.model.labels import spoken, varying
+from bench.model.labels import name_words, varying
+from bench.report.number_format import gate_words
 from bench.stats.claims import Verdict
 from bench.stats.grid_analysis import GridAnalysis, grid_analyses, trial_table
 from bench.stats.search_results import SearchResults, search_results
@@ -54,10 +55,10 @@ class SweepData:
         question, trials = self.plan.question, [planned.trial for planned in self.plan.trials]
         if question.experiment != ADHOC or question.title not in question.command or not trials:
             return question.title
-        gates = " and ".join(dict.fromkeys(spoken(c.GATE, trial.gate.name) for trial in trials))
+        gates = gate_words(trial.gate.name for trial in trials)
         if self.plan.search is not None:
             return f"A search for networks that learn {gates}"
-        varied = [name.replace("_", " ") for name in varying([t.parameters for t in trials]) if name != c.GATE]
+        varied = [name_words(name) for name in varying([t.parameters for t in trials]) if name != c.GATE]
         return (
             f"{gates} by {' and '.join([', '.join(varied[:-1]), varied[-1]] if varied[1:] else varied)}"
             if varied

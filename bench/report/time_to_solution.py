@@ -13,7 +13,16 @@ from bench.report.charts import Chart, Content, Table, four_digits, numbers, row
 from bench.report.colours import DIM, order
 from bench.report.drawing import Panel, panel
 from bench.report.number_format import NONE, counted, duration, percent, plural, short
-from bench.report.panel_layout import FEW_TRIALS, MOST_FOLDED, MOST_LINES, MOST_PANELS, Layout, layout, only_shown
+from bench.report.panel_layout import (
+    FEW_TRIALS,
+    MOST_FOLDED,
+    MOST_LINES,
+    MOST_PANELS,
+    Layout,
+    layout,
+    not_all,
+    only_shown,
+)
 from bench.stats import survival
 from bench.stats.grid_analysis import BUDGET, NAME, GridAnalysis, lowest
 from bench.stats.performance_profiles import performance_profiles
@@ -47,12 +56,11 @@ def _in_iterations(block: GridAnalysis, key: str) -> Chart | None:
     if not (steps[SHARE] > 0).any():
         return None
     drawn = _panels(steps, plan)
-    left_out = steps[c.TRIAL_ID].nunique() < len(block.trials)
     return Chart(
         name=f"times-{key}",
         title=_title(block),
         subtitle=f"{MEASURE}; iterations, logarithmic; {counted(block.begun)}.",
-        note=" Not every trial is drawn; the table has all of them." if left_out else "",
+        note=not_all(steps[c.TRIAL_ID].nunique(), block),
         alt=f"Share solved against iterations; at the end of the budget it is from {percent(block.rates[RATE].min())}"
         f" to {percent(block.rates[RATE].max())}.",
         panels=drawn[:MOST_PANELS],

@@ -19,21 +19,15 @@ from bench.metrics import measures
 from bench.model.labels import labels, phrase, varying
 from bench.model.parameter_fields import Role
 from bench.model.trial import PARAMETERS, PROMINENT, Trial
-from bench.stats import (
-    attractors,
-    final_patterns,
-    proportions,
-    restarts,
-    sensitivity,
-    shared_luck,
-    survival,
-)
+from bench.stats import attractors, final_patterns, proportions, restarts, sensitivity, shared_luck, survival
 from bench.stats import paired_comparisons as paired
 from bench.stats.budget_checks import budget_checks
+from bench.stats.proportions import HIGH, LOW, RATE
 
 NAME, BLOCK, PLANNED, SEEDS = "name", "block", "planned", "seeds"
 FIRST = tuple(name for name in PROMINENT if name != c.GATE)  # along an axis; each gate has a panel of its own
 BUDGET = Trial.names(Role.BUDGET)
+DECIDES = (0.05, 0.95)  # a solved rate whose interval lies between: the start decides
 FEW_SEEDS = 3  # up to here a trial shows single trainings and no distribution
 DIGITS = 4  # of a number in words
 SEED = 0  # of all draws: the same sweep always gives the same report
@@ -79,6 +73,11 @@ class GridAnalysis:
     def rates(self) -> pd.DataFrame:
         """Solved rates by trial, with names and parameters, in the plan's order."""
         return self.named(proportions.solved_rates(self.trainings, [c.TRIAL_ID]))
+
+    @property
+    def undecided(self) -> pd.DataFrame:
+        """The rates of the trials in which the start decides: surely some solve it, and surely some do not."""
+        return self.rates[(self.rates[LOW] > DECIDES[0]) & (self.rates[HIGH] < DECIDES[1])]
 
     @cached_property
     def rates_at_once(self) -> pd.DataFrame:
@@ -211,6 +210,14 @@ def grid_analyses(
             some = trials[trials.index.isin(rows[c.TRIAL_ID].unique())]
             named = some.assign(**{NAME: labels(_parameters(some), write=phrase)})
             yield GridAnalysis(title, named, rows, proposed=place in seeds, checked=checked)
+
+
+def most_undecided(blocks: Sequence[GridAnalysis]) -> GridAnalysis:
+    """Return the block in which it is least known beforehand whether a training solves its gate.
+
+    By the sum of its trials' variances of solved or not.
+    """
+    return max(blocks, key=lambda block: float((block.rates[RATE] * (1 - block.rates[RATE])).sum()))
 
 
 def _search_seeds(plan: Plan) -> dict[int, Sequence[int]]:

@@ -1,6 +1,6 @@
 """Performance profiles: the share of all trainings, over settings and seeds, that had solved it by when.
 
-Shapes: L levels of a parameter, K iterations, S seeds.
+Shapes: T trainings, K iterations, S seeds.
 """
 
 from collections.abc import Sequence

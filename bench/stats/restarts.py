@@ -50,15 +50,23 @@ def restarts(trainings: pd.DataFrame) -> pd.DataFrame:
 
 def costs(trainings: pd.DataFrame) -> pd.DataFrame:
     """Return the expected running time of each trial by the budget of a start, a row per budget."""
-    found = [(one, budget) for one in times_by_trial(trainings) for budget in shorter_budgets(one.budget)]
-    rows = [(one.trial_id, budget, running_time(one.within(budget, TAIL))[0]) for one, budget in found]
+    rows = [
+        (one.trial_id, budget, cost)
+        for one in times_by_trial(trainings)
+        for budget, (cost, *_) in zip(*_costs(one, TAIL), strict=True)
+    ]
     return pd.DataFrame(rows, columns=[c.TRIAL_ID, AT, ERT])
+
+
+def _costs(times: Times, tail: float) -> tuple[Floats, Floats]:
+    """Return the budgets ``[K]`` of a trial and its expected running time with each, and its ends, ``[K, 3]``."""
+    budgets_K = shorter_budgets(times.budget)
+    return budgets_K, np.array([running_time(times.within(budget, tail)) for budget in budgets_K])
 
 
 def _row(times: Times, tail: float) -> tuple[object, ...]:
     shares = (len(times.solved_S) / times.trainings, *exact_interval(len(times.solved_S), times.trainings)[::-1])
-    budgets_K = shorter_budgets(times.budget)
-    costs_K3 = np.array([running_time(times.within(budget, tail)) for budget in budgets_K])
+    budgets_K, costs_K3 = _costs(times, tail)
     best, whole = int(np.argmin(costs_K3[:, 0])), len(budgets_K) - 1
     gain = bool(costs_K3[best, 2] < costs_K3[whole, 1])
     return (

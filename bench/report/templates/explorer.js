@@ -3,7 +3,6 @@
 (() => {
   const POINTS = 240, MOST_ITERATIONS = 300000, PLACES = 96, FRAME_MS = 40, MARGIN = 0.5;
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const COLOURS = { s: "--solved", l: "--slow", k: "--stuck", d: "--diverged", f: "--failed", u: "--unsupported" };
   const write = (value) => (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e5 ? Number(value.toPrecision(3)).toString() : value.toExponential(1));
 
   // powers of ten where there are two or more of them, else round numbers, some four of them
@@ -96,7 +95,7 @@
         square.setAttribute("aria-label", `seed ${own}: ${outcome}`);
         square.title = `seed ${own}: ${outcome}`;
         square.tabIndex = chosen || (place === 0 && !trial.seeds.includes(seed)) ? 0 : -1;
-        square.style.background = `var(${COLOURS[trial.fates[place]]})`;
+        square.style.background = `var(--${outcome})`;
         square.addEventListener("click", () => choose(trial.id, own));
         return square;
       });
@@ -146,13 +145,13 @@
         row.lastChild.classList.add(record.predictions[place][n] > 0.5 === target > 0.5 ? "holds" : "fails");
         return row;
       }));
-      drawLines(part("loss"), [Array.from(record.loss)], true, [colour(COLOURS[record.outcome === "solved" ? "s" : record.outcome === "slow" ? "l" : record.outcome === "diverged" ? "d" : "k"])]);
+      drawLines(part("loss"), [Array.from(record.loss)], true, colour(`--${record.outcome}`));
       const weights = Array.from(record.weights[0], (_, p) => record.weights.map((some) => some[p]));
-      drawLines(part("weights"), weights, false, [colour("--effect")]);
+      drawLines(part("weights"), weights, false, colour("--effect"));
       drawSurface();
     }
 
-    function drawLines(canvas, lines, logarithmic, colours) {
+    function drawLines(canvas, lines, logarithmic, stroke) {
       const pen = canvas.getContext("2d"), { width, height } = canvas;
       const [left, right, top, bottom] = [74, 14, 10, 34];
       const known = lines.flat().filter((value) => Number.isFinite(value) && (!logarithmic || value > 0));
@@ -178,9 +177,9 @@
         pen.fillText(Math.round(Math.expm1(share * last)).toLocaleString("en"), left + share * (width - left - right), height - 8);
       }
       pen.lineWidth = lines.length > 1 ? 2 : 4;
-      lines.forEach((line, number) => {
-        pen.strokeStyle = colours[number % colours.length];
-        pen.globalAlpha = lines.length > 1 ? 0.75 : 1;
+      pen.strokeStyle = stroke;
+      pen.globalAlpha = lines.length > 1 ? 0.75 : 1;
+      lines.forEach((line) => {
         pen.beginPath();
         let begun = false;
         line.forEach((value, place) => {
