@@ -3,7 +3,7 @@
 (() => {
   const POINTS = 240, MOST_ITERATIONS = 300000, PLACES = 96, FRAME_MS = 40, MARGIN = 0.5;
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const write = (value) => (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e5 ? Number(value.toPrecision(3)).toString() : value.toExponential(1));
+  const write = (value) => (value === 0 || (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e5) ? Number(value.toPrecision(3)).toString() : value.toExponential(1));
 
   // powers of ten where there are two or more of them, else round numbers, some four of them
   function ticks(low, high, logarithmic) {
