@@ -4,14 +4,16 @@ Shapes: T trainings, K iterations, S seeds.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bench.metrics import columns as c
 from bench.metrics.measures import begun, time_to_solution
 from bench.stats.factor_levels import levels
-from bench.stats.proportions import HIGH, LOW, clustered_interval, tail_at_once
+from bench.stats.proportions import HIGH, LOW, clustered_interval, tail_together
 from bench.stats.sensitivity import PARAMETER, VALUE
 
 AT, SHARE = "at", "share"
@@ -29,19 +31,28 @@ def performance_profiles(trainings: pd.DataFrame, names: Sequence[str]) -> pd.Da
     """
     started = begun(trainings)
     time_T = time_to_solution(started)
-    _, seed_T = np.unique(started[c.SEED].to_numpy(), return_inverse=True)
+    names_S, seed_T = np.unique(started[c.SEED].to_numpy(), return_inverse=True)
+    seeds = len(names_S)
     if started.empty:
         return pd.DataFrame(columns=COLUMNS)
     at_K = np.unique(np.round(np.geomspace(1, float(started[c.ITERATIONS].max()), PLACES)))
     rows = []
     for name in names:
         values = levels(started.drop_duplicates(name), name)
-        tail = tail_at_once(len(at_K) * len(values))
+        profiles = []
         for value in values:
             own_T = (started[name] == value).to_numpy()
-            totals_S = np.bincount(seed_T[own_T])
-            for at in at_K:
-                counts_S = np.bincount(seed_T[own_T], time_T[own_T] <= at)
+            counts_SK = np.stack([np.bincount(seed_T[own_T], time_T[own_T] <= at, seeds) for at in at_K], axis=1)
+            profiles.append((counts_SK, np.bincount(seed_T[own_T], minlength=seeds)))
+        tail = profile_tail(profiles)
+        for value, (counts_SK, totals_S) in zip(values, profiles, strict=True):
+            for at, counts_S in zip(at_K, counts_SK.T, strict=True):
                 ends = clustered_interval(counts_S, totals_S, tail)
                 rows.append((name, value, at, counts_S.sum() / totals_S.sum(), *ends))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def profile_tail(profiles: Sequence[tuple[NDArray[Any], NDArray[Any]]]) -> float:
+    """Return the tail of intervals of several profiles: of each, by seed, what it counts ``[S, K]`` and of how many."""
+    shares = [(counts_SK, totals_S, counts_SK.sum(axis=0) / totals_S.sum()) for counts_SK, totals_S in profiles]
+    return tail_together([np.hstack([counts - np.outer(totals, share) for counts, totals, share in shares])])

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from bench.metrics import columns as c
-from bench.stats.proportions import COUNT, TAIL, exact_interval, tail_at_once
+from bench.stats.proportions import COUNT, TAIL, exact_interval, tail_together
 from bench.stats.survival import AT, ERT, Times, running_time, times_by_trial
 
 Floats = NDArray[np.float64]
@@ -44,7 +44,7 @@ def restarts(trainings: pd.DataFrame) -> pd.DataFrame:
     that of the whole budget.
     """
     found = list(times_by_trial(trainings))
-    tail = tail_at_once(sum(len(shorter_budgets(one.budget)) for one in found))
+    tail = tail_together(map(_influence, found))
     return pd.DataFrame([_row(one, tail) for one in found], columns=TABLE)
 
 
@@ -62,6 +62,15 @@ def _costs(times: Times, tail: float) -> tuple[Floats, Floats]:
     """Return the budgets ``[K]`` of a trial and its expected running time with each, and its ends, ``[K, 3]``."""
     budgets_K = shorter_budgets(times.budget)
     return budgets_K, np.array([running_time(times.within(budget, tail)) for budget in budgets_K])
+
+
+def _influence(times: Times) -> Floats:
+    """Return what each training adds to the logarithm of the running time with each budget, ``[T, K]``."""
+    budgets_K = shorter_budgets(times.budget)
+    time_TK = np.append(times.solved_S, np.full(times.censored, np.inf))[:, None]
+    spent_TK, solved_TK = np.minimum(time_TK, budgets_K), time_TK <= budgets_K
+    share_TK = spent_TK / spent_TK.mean(axis=0)
+    return np.asarray(share_TK - solved_TK / np.maximum(solved_TK.mean(axis=0), 1 / times.trainings))
 
 
 def _row(times: Times, tail: float) -> tuple[object, ...]:

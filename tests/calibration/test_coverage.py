@@ -26,7 +26,7 @@ from bench.stats.paired_tests import (
     pooled_difference,
     probability_of_improvement,
 )
-from bench.stats.performance_profiles import PLACES
+from bench.stats.performance_profiles import PLACES, profile_tail
 from bench.stats.proportions import clustered_interval, exact_interval, tail_at_once
 from bench.stats.restarts import BEST, BEST_ERT, restarts, shorter_budgets
 from bench.stats.timings import median_interval
@@ -253,10 +253,11 @@ def profile(time_CS: Floats, seeds_RN: Any) -> Coverage:
     for axis, values in enumerate(GRID.values()):
         groups = [[p for p, cell in enumerate(CELLS) if cell[axis] == value] for value in values]
         counts_LKS = np.array([[(time_CS[group] <= at).sum(axis=0) for at in at_K] for group in groups])
-        tail, totals_N = tail_at_once(len(at_K) * len(values)), np.full(seeds_RN.shape[1], float(len(groups[0])))
+        totals_N = np.full(seeds_RN.shape[1], float(len(groups[0])))
         curves, truth = counts_LKS.reshape(-1, SEEDS), counts_LKS.reshape(-1, SEEDS).mean(axis=1) / len(groups[0])
         held = []
         for seeds_N in seeds_RN[:200]:
+            tail = profile_tail([(counts_KS[:, seeds_N].T, totals_N) for counts_KS in counts_LKS])
             low, high = np.array([clustered_interval(one_S[seeds_N], totals_N, tail) for one_S in curves]).T
             held.append(bool(((low <= truth) & (truth <= high)).all()))
         found.append(float(np.mean(held)))

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.metrics import columns as c
-from bench.stats.performance_profiles import AT, COLUMNS, SHARE, performance_profiles
-from bench.stats.proportions import HIGH, LOW, clustered_interval, tail_at_once
+from bench.stats.performance_profiles import AT, COLUMNS, SHARE, performance_profiles, profile_tail
+from bench.stats.proportions import HIGH, LOW, TAIL, clustered_interval, tail_at_once
 from bench.stats.sensitivity import PARAMETER, VALUE
 
 SOLVED, STUCK = [0.0, 1.0, 1.0, 0.0], [0.5] * 4
@@ -34,17 +34,23 @@ def solved_at(trial, ended, table):
 
 @given(st.lists(TIMES, min_size=4, max_size=4))
 def test_a_profile_is_the_share_of_all_trainings_that_had_solved_it(solved_at, times):
-    """At each place, over both settings and all seeds, with the interval over seeds at the level of all places."""
+    """At each place, over both settings and all seeds, with the interval over seeds at one level for all places."""
     data = solved_at(*times)
     found = performance_profiles(data, ["loss"])
     assert found[VALUE].unique().tolist() == ["bce", "mse"]
     at_K = found[AT].unique()
+    counts_LKS = [
+        [[sum(some[seed] is not None and some[seed] <= at for some in own) for seed in range(3)] for at in at_K]
+        for own in (times[2:], times[:2])
+    ]
+    tail = profile_tail([(np.array(counts_KS).T, np.full(3, 2)) for counts_KS in counts_LKS])
+    assert TAIL <= tail <= tail_at_once(2 * len(at_K)) + 0.001  # but for chance
     for value, own in (("mse", times[:2]), ("bce", times[2:])):
         rows = found[found[VALUE] == value]
         for at, share, low, high in rows[[AT, SHARE, LOW, HIGH]].itertuples(index=False):
             counts_S = [sum(some[seed] is not None and some[seed] <= at for some in own) for seed in range(3)]
             assert share == pytest.approx(sum(counts_S) / 6)
-            ends = clustered_interval(counts_S, [2] * 3, tail_at_once(2 * len(at_K)))
+            ends = clustered_interval(counts_S, [2] * 3, tail)
             assert (low, high) == pytest.approx(ends)
 
 

@@ -17,6 +17,7 @@ from bench.stats.proportions import (
     MISSING,
     PLANNED,
     RATE,
+    TAIL,
     clustered_interval,
     clustered_rate,
     effective_size,
@@ -28,6 +29,7 @@ from bench.stats.proportions import (
     seeds_for_half_width,
     solved_rates,
     tail_at_once,
+    tail_together,
 )
 
 RATES = st.floats(0, 1, allow_subnormal=False)
@@ -229,6 +231,16 @@ def test_intervals_that_hold_all_at_once_share_what_they_err(trial, ended, table
     expected = [binomtest(k, 6).proportion_ci(0.99, method="exact") for k in range(5)]
     assert rates[LOW].tolist() == pytest.approx([ends.low for ends in expected])
     assert rates[HIGH].tolist() == pytest.approx([ends.high for ends in expected])
+
+
+def test_estimates_that_go_together_need_no_correction_and_independent_ones_that_of_sidak():
+    """The same estimate twenty times is one; of twenty independent ones all hold in 95 %, each in 0.95^(1/20)."""
+    values_SK = np.random.default_rng(1).normal(size=(20_000, 20))
+    assert tail_together([np.repeat(values_SK[:, :1], 20, axis=1)]) == pytest.approx(TAIL, abs=0.003)
+    alone = (1 + 0.95 ** (1 / 20)) / 2
+    assert tail_together([values_SK]) == pytest.approx(alone, abs=0.0005)
+    assert tail_together([values_SK[:, :10], values_SK[:, 10:]]) == pytest.approx(alone, abs=0.0005)
+    assert tail_together([np.zeros((5, 3))]) == tail_together([]) == TAIL
 
 
 def test_diverged_and_failed_trainings_are_not_solved(trial, ended, table):
