@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.report.drawing import Panel, inline
+from bench.metrics import columns as c
+from bench.report.drawing import Panel, inline, short_id
 from bench.report.number_format import interval, percent_interval, whole
 from bench.stats.proportions import HIGH, LOW, RATE
 
@@ -144,6 +145,7 @@ class Table:
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
     data: pd.DataFrame | None = None
+    trials: Sequence[str] = ()  # that the rows are of, as the page calls them
 
     @property
     def headings(self) -> list[str]:
@@ -167,7 +169,8 @@ def tabulate(
     """Return a table with a row for each of a frame; ``data`` is what is downloaded, if that is not the frame."""
     listed: Sequence[Row] = rows.to_dict("records") if isinstance(rows, pd.DataFrame) else rows
     data = rows if data is None and isinstance(rows, pd.DataFrame) else data
-    return Table(name, label, columns, [[column.cell(row) for column in columns] for row in listed], data)
+    trials = [short_id(row.get(c.TRIAL_ID, "")) for row in listed]
+    return Table(name, label, columns, [[column.cell(row) for column in columns] for row in listed], data, trials)
 
 
 def text(heading: str, what: str | Callable[[Row], Any], **look: Callable[[Row], Any]) -> Column:

@@ -14,11 +14,13 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from bench.metrics import columns as c
 from bench.report.colours import DIM, EFFECT, INK, LINE, VARIABLES
 from bench.stats.proportions import HIGH, LOW, RATE
 
@@ -53,6 +55,7 @@ STYLE: Any = {
 }
 HEAD = re.compile(r"^.*?(?=<svg)", re.DOTALL)
 DROPPED = re.compile(r"<metadata>.*?</metadata>|<!--.*?-->|<title>.*?</title>| xmlns(?::xlink)?=\"[^\"]*\"", re.DOTALL)
+MARK = "trials="  # begins the id of an artist that shows trials, whose ids follow
 IDENTITY = re.compile(r' id="([^"]*)"')
 TAG = re.compile(r"<[^>]*>")
 PATH = re.compile(r' d="[^"]*"')
@@ -64,11 +67,15 @@ BLANKS = re.compile(r">\s+<")
 
 @dataclass(frozen=True)
 class Panel:
-    """One drawing: what tells it from its neighbours, and its SVG, whole and with a name space of its own."""
+    """One drawing: what tells it from its neighbours, and its SVG, whole and with a name space of its own.
+
+    ``trial`` is the id of the only one that it shows.
+    """
 
     title: str
     svg: str
     wide: bool = False
+    trial: str = ""
 
 
 @contextmanager
@@ -95,24 +102,41 @@ def blank(
     return figure, axes
 
 
-def panel(title: str, figure: Figure, *, wide: bool = False) -> Panel:
+def mark(artist: Artist, trials: Iterable[object]) -> None:
+    """Say which trial each mark of an artist shows, or all of them: the page names them, and pins what is clicked."""
+    artist.set_gid(MARK + " ".join(short_id(one) for one in trials))
+
+
+def short_id(trial_id: object) -> str:
+    """Return what a trial is called in the page and in its address."""
+    return str(trial_id)[:8]
+
+
+def panel(title: str, figure: Figure, *, wide: bool = False, trial: object = "") -> Panel:
     """Return a drawn figure as a panel: SVG with a picture inside it where it has marks that are rastered."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, dpi=110, metadata={"Date": None})
-    return Panel(title, HEAD.sub("", buffer.getvalue()), wide)
+    return Panel(title, HEAD.sub("", buffer.getvalue()), wide, short_id(trial))
 
 
 def inline(svg: str, name: str) -> str:
     """Return SVG as a part of the page: no names that other drawings have, short numbers, the page's colours."""
     text = DROPPED.sub("", svg)
     used = set(re.findall(r'(?:href="#|url\(#)([^")]*)', text))
-    text = IDENTITY.sub(lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "", text)
+    text = IDENTITY.sub(lambda found: _identity(found[1], name, used), text)
     text = re.sub(r'(href="#|url\(#)', rf"\1{name}-", text).replace("xlink:href", "href")
     text = HEX.sub(lambda found: VARIABLES.get(found[0], found[0]), text)
     text = TAG.sub(_short_numbers, text)
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
     text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
     return BLANKS.sub("><", text).strip()
+
+
+def _identity(own: str, name: str, used: set[str]) -> str:
+    """Return what becomes of an id: the trials that it names, an id of the page if it is used there, or nothing."""
+    if own.startswith(MARK):
+        return f' data-trials="{own.removeprefix(MARK)}"'
+    return f' id="{name}-{own}"' if own in used else ""
 
 
 def _short_numbers(tag: re.Match[str]) -> str:
@@ -123,16 +147,20 @@ def _short_numbers(tag: re.Match[str]) -> str:
 # ------------------------------------------------------------------ axes
 
 
-def area(axes: Axes, x: ArrayLike, low: ArrayLike, high: ArrayLike, colour: str, alpha: float = 1.0) -> None:
+def area(axes: Axes, x: ArrayLike, low: ArrayLike, high: ArrayLike, colour: str, alpha: float = 1.0) -> PolyCollection:
     """Fill between two lines, on axes whose ends are known: looking for them takes longer than drawing."""
     x, low, high = (np.asarray(some, dtype=np.float64) for some in (x, low, high))
     outline = np.concatenate([np.column_stack([x, high]), np.column_stack([x, low])[::-1]])
-    axes.add_collection(PolyCollection([outline], facecolor=colour, edgecolor="none", alpha=alpha), autolim=False)
+    filled = PolyCollection([outline], facecolor=colour, edgecolor="none", alpha=alpha)
+    axes.add_collection(filled, autolim=False)
+    return filled
 
 
-def line(axes: Axes, x: ArrayLike, y: ArrayLike, colour: str) -> None:
+def line(axes: Axes, x: ArrayLike, y: ArrayLike, colour: str) -> LineCollection:
     """Draw a line, on axes whose ends are known."""
-    axes.add_collection(LineCollection([np.column_stack([x, y])], colors=colour, linewidths=1.5), autolim=False)
+    drawn = LineCollection([np.column_stack([x, y])], colors=colour, linewidths=1.5)
+    axes.add_collection(drawn, autolim=False)
+    return drawn
 
 
 def stepped(x: ArrayLike, *ys: ArrayLike) -> list[Floats]:
@@ -192,9 +220,10 @@ def log_range(*values: ArrayLike) -> tuple[float, float]:
 
 
 def name_ends(axes: Axes, ends: Sequence[dict[str, Any]], low: float, high: float, gap: float = 0.075) -> None:
-    """Write names at the right ends of lines, apart from each other; each end has name, colour and y.
+    """Write names at the right ends of lines, apart from each other.
 
-    ``low`` and ``high`` are the axis's ends in the units of y, ``gap`` a share of that.
+    Each end has name, colour and y, and trial if it is that of one. ``low`` and ``high`` are the axis's ends in the
+    units of y, ``gap`` a share of that.
     """
     lines = 2 if any("\n" in end["name"] for end in ends) else 1
     room = gap * (high - low) * (1.8 if lines > 1 else 1)
@@ -208,14 +237,16 @@ def name_ends(axes: Axes, ends: Sequence[dict[str, Any]], low: float, high: floa
         limit = places[place + 1] - room if place + 1 < len(places) else places[place] - over
         places[place] = min(places[place], limit)
     for end, y in zip(ordered, places, strict=True):
-        write(axes, end["name"], (1.0, (y - low) / (high - low)), (4, 0), va="center", fontsize=7, color=end["colour"],
-              fontweight="bold")  # fmt: skip
+        written = write(axes, end["name"], (1.0, (y - low) / (high - low)), (4, 0), va="center", fontsize=7,
+                        color=end["colour"], fontweight="bold")  # fmt: skip
+        if "trial" in end:
+            mark(written, [end["trial"]])
 
 
-def write(axes: Axes, text: str, at: tuple[float, float], offset: tuple[float, float] = (0, 0), **look: Any) -> None:
+def write(axes: Axes, text: str, at: tuple[float, float], offset: tuple[float, float] = (0, 0), **look: Any) -> Artist:
     """Write text beside a place, in shares of the axes unless ``xycoords`` says otherwise; ``offset`` is in points."""
     look = {"xycoords": "axes fraction", "color": DIM, "annotation_clip": False, **look}
-    axes.annotate(text, at, xytext=offset, textcoords="offset points", **look)
+    return axes.annotate(text, at, xytext=offset, textcoords="offset points", **look)
 
 
 def end_margin(names: Iterable[object]) -> float:
@@ -285,7 +316,10 @@ def interval_rows(table: pd.DataFrame, label: str, *, xlabel: str, width: float 
     """Draw a dot with its interval for each row, the first on top; the columns are rate, low and high."""
     figure, axes = named_rows(table[label], xlabel, width=width, least=2.1, right=0.24)
     places = range(len(table))
-    axes.hlines(places, table[LOW], table[HIGH], color=EFFECT, linewidth=2, alpha=0.55)
-    axes.plot(table[RATE], places, "o", color=EFFECT, markersize=4, clip_on=False)
+    lines = axes.hlines(places, table[LOW], table[HIGH], color=EFFECT, linewidth=2, alpha=0.55)
+    (dots,) = axes.plot(table[RATE], places, "o", color=EFFECT, markersize=4, clip_on=False)
+    if c.TRIAL_ID in table:
+        mark(lines, table[c.TRIAL_ID])
+        mark(dots, table[c.TRIAL_ID])
     percent_axis(axes, "x", room=0.02)
     return figure

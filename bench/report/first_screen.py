@@ -172,6 +172,8 @@ def settings(table: pd.DataFrame, shown: str) -> Figure:
         sns.swarmplot(table, warn_thresh=1, **look)
     else:
         sns.stripplot(table, **look)
+    for name, dots in zip(rows, axes.collections, strict=True):
+        drawing.mark(dots, table[table[BLOCK] == name][c.TRIAL_ID])
     drawing.percent_axis(axes, "x")
     axes.set(ylabel="")
     axes.set_yticks(range(len(rows)), [drawing.plain(drawing.folded(name)) for name in rows])
@@ -195,6 +197,7 @@ def _curve(block: GridAnalysis, name: str) -> Chart:
         drawing.log_axis(axes, "x", *drawing.log_range(values))
     drawing.area(axes, values, table[LOW], table[HIGH], EFFECT, 0.25)
     sns.lineplot(table, x=name, y=RATE, ax=axes, color=EFFECT, marker="o", markersize=4, markeredgewidth=0)
+    drawing.mark(axes.lines[0], table[c.TRIAL_ID])
     if not wide:
         axes.set_xlim(values.min(), values.max())
     drawing.percent_axis(axes, "y")

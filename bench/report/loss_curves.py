@@ -124,7 +124,8 @@ def _by_fate(block: GridAnalysis, curved: pd.DataFrame, key: str) -> Content | N
     panels = []
     for trial_id, fates in drawn:
         trial = block.trial(trial_id)
-        panels.append(panel(str(trial[NAME]), by_fate(fates, ends[trial[c.LOSS]], int(trial[c.ITERATIONS]))))
+        drawn_by_fate = by_fate(fates, ends[trial[c.LOSS]], int(trial[c.ITERATIONS]))
+        panels.append(panel(str(trial[NAME]), drawn_by_fate, trial=trial_id))
     tables = [
         fate.quantiles.assign(**{NAME: block.trial(trial_id)[NAME], c.SOLVED: fate.solved, CURVES: fate.trainings})
         for trial_id, fates in drawn

@@ -6,12 +6,14 @@ from functools import cache, cached_property, partial
 from importlib.resources import files
 from typing import Any
 
+import pandas as pd
 from jinja2 import DictLoader, Environment, StrictUndefined, select_autoescape
 
+from bench.metrics import columns as c
 from bench.metrics.objectives import OBJECTIVES
 from bench.report import colours, drawing
 from bench.report.backends import backends
-from bench.report.charts import Chart, Content, Finding
+from bench.report.charts import Chart, Content, Finding, row_percent
 from bench.report.comparison import comparison
 from bench.report.effects import effects, pairs
 from bench.report.endings import attractors
@@ -20,7 +22,7 @@ from bench.report.findings import caveats, findings
 from bench.report.first_screen import example, first_screen
 from bench.report.ledger import claims, commands, ledger
 from bench.report.loss_curves import curves
-from bench.report.number_format import plural, whole
+from bench.report.number_format import plural, short, whole
 from bench.report.panel_layout import is_single
 from bench.report.restarts import restarts
 from bench.report.search import search
@@ -28,8 +30,10 @@ from bench.report.shared_luck import shared_luck
 from bench.report.solved_rates import rates
 from bench.report.sweep_data import SweepData
 from bench.report.time_to_solution import times
-from bench.stats.grid_analysis import GridAnalysis, most_undecided
+from bench.stats.grid_analysis import NAME, GridAnalysis, most_undecided
+from bench.stats.proportions import COUNT
 from bench.stats.search_results import SearchResults
+from bench.stats.survival import MEDIAN
 
 
 @dataclass(frozen=True)
@@ -155,6 +159,7 @@ class Report:
             "caveats": caveats(self.data, self["ledger"], self["rates"], self["backends"]),
             "search_results": self.search_results,
             "sections": self._sections,
+            "told": _told(self.data),
         }
 
 
@@ -171,6 +176,19 @@ def render(reports: Sequence[Report]) -> str:
             sweeps=sweeps,
             comparison=comparison([report.data for report in reports]),
         )
+
+
+def _told(data: SweepData) -> dict[str, tuple[str, str]]:
+    """Return by trial what is said of it where one points at it, and the block that shows it."""
+    told: dict[str, tuple[str, str]] = {}
+    for block in data.blocks:
+        medians = block.times.set_index(c.TRIAL_ID)[MEDIAN]
+        for row in block.rates.to_dict("records"):
+            median = medians[row[c.TRIAL_ID]]
+            half = f"; half of all starts within {short(median)} iterations" if pd.notna(median) else ""
+            what = f"{row[NAME]}: {row[c.SOLVED]:,} of {plural(row[COUNT], 'start')} solve it, {row_percent(row)}{half}"
+            told.setdefault(drawing.short_id(row[c.TRIAL_ID]), (what, block.title))
+    return told
 
 
 @cache

@@ -37,11 +37,15 @@ def restarts(block: GridAnalysis, key: str) -> Content | None:
 
 def _starts(block: GridAnalysis, trials: list[str], key: str) -> Chart:
     starts_N = np.unique(np.geomspace(1, MOST_STARTS, PLACES).astype(int))
-    rates = block.rates.set_index(c.TRIAL_ID).loc[trials]
+    rates = block.rates.set_index(c.TRIAL_ID, drop=False).loc[trials]
     rows = []
     for row in rates.to_dict("records"):
         share, low, high = stats.at_least_one(row[c.SOLVED], row["trainings"], starts_N)
-        rows.append(pd.DataFrame({LINE: row[NAME], AT: starts_N, SHARE: share, LOW: low, HIGH: high}))
+        rows.append(
+            pd.DataFrame(
+                {LINE: row[NAME], c.TRIAL_ID: row[c.TRIAL_ID], AT: starts_N, SHARE: share, LOW: low, HIGH: high}
+            )
+        )
     curves = pd.concat(rows, ignore_index=True)
     colours = dict(zip(dict.fromkeys(curves[LINE]), order(len(rates)), strict=False))
     figure = solution_shares(curves, colours, ends=(1, MOST_STARTS), budget=np.inf, unit="starts")
@@ -57,7 +61,7 @@ def _starts(block: GridAnalysis, trials: list[str], key: str) -> Chart:
         note=not_all(len(trials), block),
         alt=f"Curves of the best of n starts: {plural(len(trials), 'trial')} from 1 to {MOST_STARTS:,} starts.",
         panels=[panel("", figure)],
-        data=four_digits(curves.rename(columns={LINE: NAME}), [SHARE, LOW, HIGH]),
+        data=four_digits(curves.rename(columns={LINE: NAME}).drop(columns=c.TRIAL_ID), [SHARE, LOW, HIGH]),
     )
 
 
@@ -94,10 +98,12 @@ def _cost_panel(curves: pd.DataFrame) -> Panel:
     ends = []
     for name, colour in zip(names, order(len(names)), strict=True):
         rows = known[known[NAME] == name]
-        drawing.line(axes, rows[AT], rows[ERT], colour)
         best = rows.loc[rows[ERT].idxmin()]
-        axes.plot(best[AT], best[ERT], "o", color=colour, markersize=4)
-        ends.append({"name": drawing.plain(drawing.folded(name)), "colour": colour, "y": np.log10(rows[ERT].iloc[-1])})
+        dots = axes.plot(best[AT], best[ERT], "o", color=colour, markersize=4)
+        for drawn in (drawing.line(axes, rows[AT], rows[ERT], colour), *dots):
+            drawing.mark(drawn, [best[c.TRIAL_ID]])
+        label, y = drawing.plain(drawing.folded(name)), np.log10(rows[ERT].iloc[-1])
+        ends.append({"name": label, "colour": colour, "y": y, "trial": best[c.TRIAL_ID]})
     drawing.name_ends(axes, ends, np.log10(low), np.log10(high))
     axes.set(xlabel="iterations of a start")
     return panel("", figure)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.collections import PolyCollection
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
@@ -59,7 +60,7 @@ def shared_luck(block: GridAnalysis, key: str) -> Content | None:
         "correlation (φ) of solved or not with every other trial that starts from the same weights, from −1 to 1.",
         note=f" {len(ordered) - len(ids)} more trials are in the numbers." if len(ordered) > len(ids) else "",
         alt=f"Which of {fates.shape[1]:,} starts solve it in {plural(len(fates), 'trial')}, and how they correlate.",
-        panels=[panel("", fates_and_correlations(fates.to_numpy(), _correlations(table, ids), names), wide=True)],
+        panels=[panel("", fates_and_correlations(fates.to_numpy(), _correlations(table, ids), names, ids), wide=True)],
         data=table.drop(columns=[STARTS]).assign(**{side: _names(block, table[side]) for side in (ONE_ID, OTHER_ID)}),
         legend=[("solves it", fate_colour(solved=True)), ("does not", fate_colour(solved=False))],
     )
@@ -90,7 +91,7 @@ def _correlations(table: pd.DataFrame, ids: Sequence[str]) -> Floats:
     return matrix_CC
 
 
-def fates_and_correlations(solved_CS: Any, matrix_CC: Floats, names: list[str]) -> Figure:
+def fates_and_correlations(solved_CS: Any, matrix_CC: Floats, names: list[str], ids: Sequence[str]) -> Figure:
     """Draw a row for each trial: the fate of every start, and its correlation with every trial."""
     left, high = drawing.upright_margin(names), max(CELL * len(names), 0.5)
     figure, axes = drawing.blank(
@@ -103,6 +104,11 @@ def fates_and_correlations(solved_CS: Any, matrix_CC: Floats, names: list[str]) 
     for one in (axes, beside):
         one.set(xlabel="", ylabel="", xticks=[], yticks=[])
         one.grid(visible=False)
+        end = one.get_xlim()[1]
+        rows = [[(0, y), (end, y), (end, y + 1), (0, y + 1)] for y in range(len(ids))]
+        clear = PolyCollection(rows, facecolor=(1, 1, 1, 0.002), edgecolor="none")
+        drawing.mark(clear, ids)
+        one.add_collection(clear, autolim=False)
     axes.set_yticks(np.arange(len(names)) + 0.5, [drawing.plain(name) for name in names], rotation=0, fontsize=6.5)
     axes.tick_params(length=0)
     return figure

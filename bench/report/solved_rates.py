@@ -8,9 +8,9 @@ import pandas as pd
 from bench.config.seeds import Until
 from bench.metrics import columns as c
 from bench.model.labels import phrase, spoken
-from bench.report.charts import Chart, Content, csv_uri, row_percent
+from bench.report.charts import Chart, Content, csv_uri
 from bench.report.colours import rate_colours
-from bench.report.drawing import interval_rows, panel
+from bench.report.drawing import interval_rows, panel, short_id
 from bench.report.number_format import counted, percent, plural
 from bench.report.panel_layout import MOST_PANELS, grouped, is_grid, layout, only_shown, sort_by
 from bench.stats.grid_analysis import NAME, GridAnalysis, highest, in_order, lowest
@@ -91,11 +91,11 @@ def _heatmap(block: GridAnalysis, table: pd.DataFrame, target: float, key: str) 
 def _cells(table: pd.DataFrame, names: Sequence[str], target: float) -> dict[Any, Content]:
     return {
         place: {
+            "trial": short_id(row[c.TRIAL_ID]),
             "at": [spoken(name, row[name]) for name in names],
             "text": _cell_text(row[RATE]),
             "between": f"{_bound(row[LOW])}–{_bound(row[HIGH])}",
             "wide": bool(row[REACH] > target),
-            "title": f"{row[NAME]}: {row_percent(row)}, {row[c.SOLVED]:,} of {row[COUNT]:,} seeds",
             "colour": colour,
             "ink": ink,
         }

@@ -140,10 +140,14 @@ def solution_shares(
     for name, rows in steps.groupby(LINE, sort=False, observed=True):
         colour = colours[str(name)]
         x, low, high, share = drawing.stepped(rows[AT].clip(lower=ends[0]), rows[LOW], rows[HIGH], rows[SHARE])
-        drawing.area(axes, x, low, high, colour, BAND)
-        drawing.line(axes, x, share, colour)
+        drawn = drawing.area(axes, x, low, high, colour, BAND), drawing.line(axes, x, share, colour)
         label = drawing.plain(drawing.folded(str(name)))
-        named.append({"name": label, "colour": colour, "y": float(rows[SHARE].iloc[-1])})
+        end = {"name": label, "colour": colour, "y": float(rows[SHARE].iloc[-1])}
+        if c.TRIAL_ID in rows:
+            end["trial"] = rows[c.TRIAL_ID].iloc[0]
+            for one in drawn:
+                drawing.mark(one, [end["trial"]])
+        named.append(end)
     if ends[0] < budget < ends[1]:
         axes.axvline(budget, color=DIM, linewidth=0.8, dashes=(3, 2))
         drawing.write(axes, "budget", (budget, 1.0), (-2, 2), xycoords=("data", "axes fraction"), ha="right",

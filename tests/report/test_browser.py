@@ -166,7 +166,7 @@ def test_the_filter_hides_rows_and_tells_how_many_are_left(page):
 
 
 def heat_cells(page):
-    return sorted(page.eval_on_selector_all("#heat-1-1 td[title]", "all => all.map(one => one.title)"))
+    return sorted(page.eval_on_selector_all("#heat-1-1 td[data-trial]", "all => all.map(one => one.dataset.trial)"))
 
 
 def test_other_axes_redraw_the_heatmap_with_all_trials_still_there(page):
@@ -185,7 +185,7 @@ def test_other_axes_redraw_the_heatmap_with_all_trials_still_there(page):
 
 def test_a_heatmap_redrawn_as_it_was_looks_as_it_did(page):
     """What the script draws is what the page came with."""
-    shape = "all => all.map(one => [one.textContent, one.getAttribute('style'), one.title])"
+    shape = "all => all.map(one => [one.textContent, one.getAttribute('style'), one.dataset.trial])"
     before = page.eval_on_selector_all("#heat-1-1 td", shape)
     down, across = page.locator("[data-heat='heat-1-1'] select").all()
     first, second = down.input_value(), across.input_value()

@@ -37,7 +37,10 @@
       const known = data.trials.find((trial) => asked.get("t") && trial.id.startsWith(asked.get("t")));
       return known ? [known.id, Number(asked.get("seed")) || 0] : null;
     };
-    const toAddress = () => history.replaceState(null, "", `#t=${state.trial.id.slice(0, 8)}&seed=${state.seed}`);
+    const toAddress = () => {
+      history.replaceState(null, "", `#t=${state.trial.id.slice(0, 8)}&seed=${state.seed}`);
+      document.dispatchEvent(new CustomEvent("chosen", { detail: state.trial.id.slice(0, 8) }));
+    };
 
     const fateOf = (trial, seed) => {
       const place = trial.seeds.indexOf(seed);
@@ -294,6 +297,10 @@
     for (const words of box.parentElement.querySelectorAll("[data-without-script]")) words.hidden = true;
     const asked = fromAddress();
     choose(...(asked || [data.first, trials.get(data.first).seeds[0] || 0]), { remember: false });
+    document.addEventListener("trial", (event) => {
+      const other = data.trials.find((trial) => trial.id.startsWith(event.detail));
+      if (other) choose(other.id, state.seed);
+    });
     addEventListener("hashchange", () => { const now = fromAddress(); if (now) choose(...now, { remember: false }); });
     new MutationObserver(() => state.record && show(state.place)).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
   }

@@ -111,7 +111,7 @@
   // heatmaps: over any two parameters, a panel for each combination of the others
   const heatCell = (cell) => {
     if (!cell) return make("td", "–", { class: "none" });
-    const node = make("td", cell.text, { title: cell.title, style: `background-color:${cell.colour};color:${cell.ink}` });
+    const node = make("td", cell.text, { "data-trial": cell.trial, style: `background-color:${cell.colour};color:${cell.ink}` });
     if (cell.wide) node.className = "wide";
     node.append(make("small", cell.between));
     return node;
@@ -147,6 +147,7 @@
       }
       document.getElementById(`${controls.dataset.heat}-key`).firstElementChild.textContent = `${down.value} down, ${across.value} across.`;
       place.replaceChildren(...[...groups].map(([title, cells]) => heatPanel(data, cells, down.value, across.value, title)));
+      place.dispatchEvent(new Event("redrawn", { bubbles: true }));
     };
     for (const [one, other] of [[down, across], [across, down]]) {
       let before = one.value;
@@ -157,6 +158,73 @@
       });
     }
     controls.hidden = false;
+  }
+
+  // trials: what one points at is named, what one clicks is pinned everywhere, and in the address
+  const tip = make("div", "", { class: "tip", role: "status" });
+  const chip = make("div", "", { class: "pin", role: "region", "aria-label": "The pinned trial" });
+  tip.hidden = chip.hidden = true;
+  document.body.append(tip, chip);
+  for (const group of all("[data-trials]")) {
+    const ids = group.dataset.trials.split(" ");
+    const marks = all("path, use, text", group).filter((mark) => !mark.closest("defs"));
+    marks.forEach((mark, place) => { mark.dataset.trial = ids[ids.length === marks.length ? place : 0]; });
+  }
+  for (const article of all("article")) {
+    const told = JSON.parse(article.querySelector("[data-told]").textContent);
+    const asked = () => (new URLSearchParams(location.hash.slice(1)).get("t") || "").slice(0, 8);
+    let pinned = "";
+    const paint = () => {
+      article.classList.toggle("pinning", pinned !== "");
+      for (const mark of all("[data-trial]", article)) mark.classList.toggle("pinned", mark.dataset.trial === pinned);
+    };
+    const pin = (id) => {
+      pinned = id in told ? id : "";
+      paint();
+      chip.hidden = !pinned;
+      if (!pinned) return;
+      const off = make("button", "unpin", { type: "button" });
+      off.addEventListener("click", () => choose(""));
+      const links = all("section.explores", article).map((one) => make("a", "watch it learn", { href: `#${one.id}` }));
+      links.forEach((link) => link.addEventListener("click", (event) => {
+        event.preventDefault();
+        document.querySelector(link.getAttribute("href")).scrollIntoView();
+      }));
+      chip.replaceChildren(make("span", told[pinned][0]), ...links, off);
+    };
+    const choose = (id) => {
+      history.replaceState(null, "", id ? `#t=${id}` : location.href.split("#")[0] + "#");
+      pin(id);
+      if (id) document.dispatchEvent(new CustomEvent("trial", { detail: id }));
+      showBlock();
+    };
+    const showBlock = () => {
+      const tab = pinned && all(".blocks button", article).find((one) => one.textContent === told[pinned][1]);
+      if (tab && tab.getAttribute("aria-selected") !== "true") tab.click();
+    };
+    const of = (event) => event.target.closest("[data-trial]");
+    article.addEventListener("click", (event) => {
+      const mark = of(event);
+      if (!mark || !told[mark.dataset.trial] || event.target.closest("a, button")) return;
+      choose(mark.dataset.trial === pinned ? "" : mark.dataset.trial);
+    });
+    article.addEventListener("pointermove", (event) => {
+      const words = told[of(event)?.dataset.trial];
+      tip.hidden = !words || event.pointerType === "touch" || Boolean(event.target.closest("table.sortable"));
+      if (tip.hidden) return;
+      tip.textContent = words[0];
+      const left = Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8);
+      const above = event.clientY + 18 + tip.offsetHeight > innerHeight;
+      tip.style.translate = `${left}px ${above ? event.clientY - tip.offsetHeight - 10 : event.clientY + 18}px`;
+    });
+    article.addEventListener("pointerleave", () => { tip.hidden = true; });
+    addEventListener("scroll", () => { tip.hidden = true; }, { passive: true });
+    article.addEventListener("redrawn", paint);
+    addEventListener("keydown", (event) => { if (event.key === "Escape" && pinned) choose(""); });
+    document.addEventListener("chosen", (event) => { if (told[event.detail]) pin(event.detail); });
+    const read = () => { pin(asked()); showBlock(); };
+    addEventListener("hashchange", read);
+    if (asked()) read();
   }
 
   // commands to the clipboard; the colours by hand
