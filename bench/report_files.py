@@ -134,13 +134,16 @@ def write_page(reports: "Sequence[Report]", path: Path) -> None:
 
 
 def keep_report(writer: SweepWriter, report: "Report", path: Path) -> None:
-    """Keep a report that was written with its sweep, and its main figures, each an SVG file of its own."""
-    from bench.report.charts import sheet
+    """Keep a report that was written with its sweep, and its main figures, each a PNG file of its own."""
+    from bench.report.charts import write_picture
+    from bench.report.drawing import style
 
     writer.file(path, REPORT)
     with tempfile.TemporaryDirectory() as folder:
-        for chart in report.charts():
-            (Path(folder) / f"{chart.name}.svg").write_text(sheet(chart), encoding="utf-8")
+        source = f"{report.data.title} · sweep {report.data.sweep[:8]}"
+        with style():
+            for chart in report.charts():
+                write_picture(chart, Path(folder) / f"{chart.name}.png", source)
         writer.folder(Path(folder), FIGURES)
 
 

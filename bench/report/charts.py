@@ -1,25 +1,27 @@
 """Charts and tables of the page: panels or rows under one title, with their words and the numbers behind them."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
+from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from bench.metrics import columns as c
+from bench.report import drawing
+from bench.report.colours import DIM
 from bench.report.drawing import Panel, inline, short_id
 from bench.report.number_format import interval, percent_interval, whole
 from bench.stats.proportions import HIGH, LOW, RATE
 
-SIZE = re.compile(r'<svg(?=[^>]*? width="([\d.]+)pt")(?=[^>]*? height="([\d.]+)pt")')
-NAMES = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
-FONT = 'font-family="DejaVu Sans, sans-serif"'
 ESCAPED = '%\n "#<>&'  # in the address of a download, the escape itself first
-SHEET_COLUMNS = 3
-HEADING, SUBHEADING, GAP = 44, 16, 14  # points
+ABREAST, DPI = 3, 144  # panels of a picture
+GAP, LINE, HEADING, LETTER, NARROWEST = 24, 26, 44, 10, 1000  # its pixels
 Row = Mapping[Any, Any]
 Content = dict[str, Any]  # what a template shows
 
@@ -82,31 +84,34 @@ def four_digits(table: pd.DataFrame, names: Sequence[Any]) -> pd.DataFrame:
     return rounded
 
 
-def sheet(chart: Chart) -> str:
-    """Return a chart as one SVG file that needs no page: its panels in rows of three, under title and subtitle."""
-    sizes = [_size(one.svg) for one in chart.panels]
-    columns = min(SHEET_COLUMNS, len(sizes)) or 1
-    cell = (max(w for w, _ in sizes) + GAP, max(h for _, h in sizes) + SUBHEADING + GAP)
-    width, height = cell[0] * columns + GAP, HEADING + cell[1] * -(-len(sizes) // columns) + GAP
-    parts = [
-        f'<svg {NAMES} width="{width:.0f}pt" height="{height:.0f}pt" viewBox="0 0 {width:.0f} {height:.0f}" {FONT}>',
-        '<rect width="100%" height="100%" fill="#ffffff"/>',
-        f'<text x="{GAP}" y="20" font-size="13" font-weight="bold">{escape(chart.title)}</text>',
-        f'<text x="{GAP}" y="36" font-size="9" fill="#595959">{escape(chart.subtitle)}</text>',
-    ]
-    for place, one in enumerate(chart.panels):
-        x, y = GAP + cell[0] * (place % columns), HEADING + cell[1] * (place // columns)
-        # definitions of each panel have names of their own
-        svg = re.sub(r'(href="#|url\(#)', rf"\1p{place}-", re.sub(r' id="([^"]*)"', rf' id="p{place}-\1"', one.svg))
-        svg = svg.replace("<svg ", f'<svg x="{x:.0f}" y="{y + SUBHEADING:.0f}" ', 1)
-        parts += [f'<text x="{x:.0f}" y="{y + 11:.0f}" font-size="9">{escape(one.title)}</text>', svg]
-    return "\n".join([*parts, "</svg>"])
+def write_picture(chart: Chart, path: Path, source: str) -> None:
+    """Write a chart as one PNG file that needs no page: its panels in rows of three, under all that is said of it."""
+    pictures = [_picture(one.figure) for one in chart.panels]
+    columns = min(ABREAST, len(pictures))
+    high, wide = (max(picture.shape[axis] for picture in pictures) + GAP for axis in (0, 1))
+    width = max(wide * columns, NARROWEST) + GAP
+    letters = width // LETTER
+    head = "\n".join(wrap(drawing.plain(chart.title), letters // 2))
+    below = "\n".join([*wrap(drawing.plain(chart.subtitle), letters), *wrap(drawing.plain(source), letters)])
+    top = HEADING * (1 + head.count("\n")) + LINE * (1 + below.count("\n")) + GAP
+    height = top + (high + LINE) * -(-len(pictures) // columns) + GAP
+    sheet = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
+    sheet.text(GAP / width, 1 - GAP / height, head, va="top", fontsize=13, fontweight="bold")
+    sheet.text(GAP / width, 1 - (top - GAP) / height, below, va="bottom", fontsize=8, color=DIM, linespacing=1.3)
+    for place, (one, picture) in enumerate(zip(chart.panels, pictures, strict=True)):
+        x, y = GAP + wide * (place % columns), height - top - (high + LINE) * (place // columns)
+        sheet.text(x / width, (y - LINE) / height, drawing.plain(one.title), fontsize=9, fontweight="bold")
+        sheet.figimage(picture, x, y - LINE - picture.shape[0])
+    with path.open("wb") as file:
+        sheet.savefig(file, format="png", metadata={"Title": chart.title, "Description": chart.alt})
 
 
-def _size(svg: str) -> tuple[float, float]:
-    found = SIZE.search(svg)
-    assert found is not None, svg[:200]
-    return float(found[1]), float(found[2])
+def _picture(figure: Figure) -> NDArray[np.uint8]:
+    """Return a drawn figure as pixels ``[height, width, RGBA]``."""
+    figure.set_dpi(DPI)
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.array(canvas.buffer_rgba())
 
 
 # ------------------------------------------------------------------ tables

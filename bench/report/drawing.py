@@ -60,6 +60,8 @@ IDENTITY = re.compile(r' id="([^"]*)"')
 TAG = re.compile(r"<[^>]*>")
 PATH = re.compile(r' d="[^"]*"')
 LONG_IN_PATH = re.compile(r"(\d+\.\d)\d+")
+LINE_TO = re.compile(r"\s*\nL|\.0(?= )")  # after a move or a line, another line is meant
+SAID = re.compile(r"font-family: 'DejaVu Sans'; | transform=\"rotate\(-0 [^\"]*\"")  # by the stylesheet, or nothing
 LONG_NUMBER = re.compile(r"(\d+\.\d\d)\d+")
 HEX = re.compile(r"#[0-9a-f]{6}\b")
 BLANKS = re.compile(r">\s+<")
@@ -74,6 +76,7 @@ class Panel:
 
     title: str
     svg: str
+    figure: Figure
     wide: bool = False
     trial: str = ""
 
@@ -116,7 +119,7 @@ def panel(title: str, figure: Figure, *, wide: bool = False, trial: object = "")
     """Return a drawn figure as a panel: SVG with a picture inside it where it has marks that are rastered."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, dpi=110, metadata={"Date": None})
-    return Panel(title, HEAD.sub("", buffer.getvalue()), wide, short_id(trial))
+    return Panel(title, HEAD.sub("", buffer.getvalue()), figure, wide, short_id(trial))
 
 
 def inline(svg: str, name: str) -> str:
@@ -141,7 +144,8 @@ def _identity(own: str, name: str, used: set[str]) -> str:
 
 def _short_numbers(tag: re.Match[str]) -> str:
     """Return a tag with its numbers to a hundredth of a point, paths to a tenth: a sixth of a pixel."""
-    return LONG_NUMBER.sub(r"\1", PATH.sub(lambda path: LONG_IN_PATH.sub(r"\1", path[0]), tag[0]))
+    whole = PATH.sub(lambda path: LINE_TO.sub("", LONG_IN_PATH.sub(r"\1", path[0])), SAID.sub("", tag[0]))
+    return LONG_NUMBER.sub(r"\1", whole)
 
 
 # ------------------------------------------------------------------ axes

@@ -165,7 +165,7 @@ def settings(table: pd.DataFrame, shown: str) -> Figure:
     """Draw a dot for each trial in the row of its block; the example is ringed and named."""
     rows = list(dict.fromkeys(table[BLOCK]))
     figure, axes = drawing.named_rows(
-        rows, "starts that solve it", width=5.4, height=max(0.62, 1.5 / len(rows)), least=3, right=0.25, room=0.2
+        rows, "starts that solve it", width=5.4, height=max(0.52, 1.4 / len(rows)), least=3, right=0.25, room=0.15
     )
     look: Any = {"x": RATE, "y": BLOCK, "order": rows, "ax": axes, "size": 4.2, "color": EFFECT, "alpha": 0.85}
     if len(table) <= MOST_SWARMED:

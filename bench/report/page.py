@@ -131,6 +131,11 @@ class Report:
         """The sentences of the first screen."""
         return findings(self.data, self["ledger"], self["backends"])
 
+    @cached_property
+    def first_screen(self) -> Content:
+        """The answer and its figures."""
+        return first_screen(self.data, self["backends"])
+
     @property
     def search_results(self) -> SearchResults | None:
         """All that is known of its search; None where it has none."""
@@ -138,8 +143,9 @@ class Report:
 
     def charts(self) -> list[Chart]:
         """Return the main figures, for those who want them apart from the page: each section's, of its first block."""
+        first: list[Chart] = list(self.first_screen["charts"])
         parts = [content[0] if isinstance(content, list) else content for _, content in self._sections if content]
-        found = [chart for part in parts for chart in (part.get("chart"), *part.get("charts", ()))]
+        found = first + [chart for part in parts for chart in (part.get("chart"), *part.get("charts", ()))]
         return [chart for chart in found if chart is not None and chart.panels]
 
     @property
@@ -154,7 +160,7 @@ class Report:
             "question": self.data.plan.question,
             "k": self.key,
             "ledger": self["ledger"],
-            "first": first_screen(self.data, self["backends"]),
+            "first": self.first_screen,
             "findings": self.findings,
             "caveats": caveats(self.data, self["ledger"], self["rates"], self["backends"]),
             "search_results": self.search_results,

@@ -11,7 +11,7 @@ from bench.model.labels import phrase, spoken
 from bench.report.charts import Chart, Content, csv_uri
 from bench.report.colours import rate_colours
 from bench.report.drawing import interval_rows, panel, short_id
-from bench.report.number_format import counted, percent, plural
+from bench.report.number_format import PER_CENT, counted, percent, plural
 from bench.report.panel_layout import MOST_PANELS, grouped, is_grid, layout, only_shown, sort_by
 from bench.stats.grid_analysis import NAME, GridAnalysis, highest, in_order, lowest
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE, half_width
@@ -104,10 +104,8 @@ def _cells(table: pd.DataFrame, names: Sequence[str], target: float) -> dict[Any
 
 
 def _cell_text(rate: float) -> str:
-    """Return a rate in percent; 0 and 100 only where it is exactly that."""
-    if rate in (0, 1) or 0.995 > rate >= 0.005:
-        return f"{100 * rate:.0f}"
-    return "<0.5" if rate < 0.5 else ">99.5"
+    """Return a rate in percent, with a decimal near 0 and 100, which it is only where it is exactly that."""
+    return percent(rate, 0 if 0.01 <= rate < 0.99 else 1).removesuffix(PER_CENT)
 
 
 def _bound(end: float) -> str:

@@ -33,7 +33,7 @@ from bench.stats.survival import AT, MEDIAN, SHARE
 BAND = 0.16
 LEAST = 2.4  # inches that axes take
 LINE = "line"
-POINTS = 48  # of a line: more are not to be seen, and twice as many bytes
+POINTS = 40  # of a line: more are not to be seen, and twice as many bytes
 MEASURE = "Share of seeds that have solved it by then (1 − Kaplan–Meier), with 95 % limits at each place by itself"
 
 
@@ -133,7 +133,7 @@ def solution_shares(
 ) -> Figure:
     """Draw a step line with its band for each line, up to the budget; ``ends`` are those of the logarithmic axis."""
     right = drawing.end_margin(steps[LINE])
-    figure, axes = drawing.blank(max(drawing.WIDTH, right + LEAST), left=0.47, right=right)
+    figure, axes = drawing.blank(max(drawing.WIDTH, right + LEAST), 2.1, left=0.47, right=right)
     drawing.log_axis(axes, "x", *ends)
     drawing.percent_axis(axes, "y")
     named = []

@@ -111,7 +111,9 @@ def unsolved(made: Callable[..., Path]) -> Path:
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave panels empty, for tests of words and numbers: whatever a sweep found, its figures are drawn elsewhere."""
     empty = '<svg width="9pt" height="9pt" viewBox="0 0 9 9" xmlns="http://www.w3.org/2000/svg"></svg>'
-    monkeypatch.setattr(Figure, "savefig", lambda _figure, file, **_: file.write(empty))
+    monkeypatch.setattr(
+        Figure, "savefig", lambda _figure, file, **look: file.write(empty if look["format"] == "svg" else b"")
+    )
 
 
 # ------------------------------------------------------------------ in a browser

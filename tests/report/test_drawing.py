@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
-from bench.report.charts import Chart, sheet
+from bench.report.charts import Chart, write_picture
 from bench.report.colours import EFFECT, INK, OUTCOMES, VARIABLES
 from bench.report.drawing import blank, inline, log_axis, log_range, name_ends, panel, plain, plain_number, style
 
@@ -97,29 +98,24 @@ def chart(panels, title='<b>Title</b> & "quotes"'):
 
 
 @pytest.mark.parametrize("count", [1, 3, 4])
-def test_a_sheet_is_one_valid_drawing_with_all_panels_and_words(drawn, count):
-    """Under its title; no two parts have the same name, and nothing is cut off."""
-    text = sheet(chart([drawn] * count))
-    root = ET.fromstring(text)
-    assert root.tag == f"{SVG}svg"
-    inner = root.findall(f"{SVG}svg")
-    assert len(inner) == count
-    words = [one.text for one in root.findall(f"{SVG}text")]
-    assert words == ['<b>Title</b> & "quotes"', "sub < title", *["one <panel>"] * count]
-    assert len(ids(text)) == len(set(ids(text)))
-    assert set(LINKS.findall(text)) <= set(ids(text))
-    width, height = (float(root.get(name).removesuffix("pt")) for name in ("width", "height"))
-    for one in inner:
-        assert float(one.get("x")) + float(one.get("width").removesuffix("pt")) <= width
-        assert float(one.get("y")) + float(one.get("height").removesuffix("pt")) <= height
-
-
-def test_panels_of_a_sheet_do_not_overlap(drawn):
-    """Three to a row."""
-    root = ET.fromstring(sheet(chart([drawn] * 4)))
-    places = [(float(one.get("x")), float(one.get("y"))) for one in root.findall(f"{SVG}svg")]
-    assert len(set(places)) == 4
-    assert len({x for x, _ in places}) == 3
+def test_a_picture_has_all_panels_and_no_words_that_are_cut(drawn, tmp_path, count):
+    """Three to a row, under its title; around everything is white."""
+    path = tmp_path / "chart.png"
+    write_picture(
+        chart([drawn] * count, "A title of so many words that they need several lines of any picture " * 3),
+        path,
+        "A sweep",
+    )
+    with Image.open(path) as picture:
+        assert picture.info["Title"].startswith("A title of so many words")
+        pixels = np.asarray(picture.convert("RGB")).astype(int)
+    for edge in (pixels[:8], pixels[-8:], pixels[:, :8], pixels[:, -8:]):
+        assert edge.min() == 255
+    blue = np.abs(pixels - [int(EFFECT[place : place + 2], 16) for place in (1, 3, 5)]).max(axis=2) < 8
+    rows, columns = (
+        int((np.diff(np.flatnonzero(blue.any(axis=axis))) > 40).sum()) + 1 for axis in (1, 0)
+    )  # of drawings, apart from each other
+    assert (rows, columns) == (-(-count // 3), min(count, 3))
 
 
 # ------------------------------------------------------------------ axes

@@ -9,9 +9,9 @@ import signal
 from html import unescape
 from html.parser import HTMLParser
 from urllib.parse import unquote
-from xml.etree import ElementTree as ET
 
 import pytest
+from PIL import Image
 
 from bench.store.writer import SweepWriter
 
@@ -133,7 +133,7 @@ def test_html_in_names_titles_and_claims_appears_as_text(smuggled):
     found = Reader(smuggled)
     assert not {"iframe", "img", "video", "u", "q", "s"} & set(found.tags)
     assert not [name for name in found.attributes if name.startswith("on")]
-    assert len(found.scripts) == 3
+    assert len(found.scripts) == 4
     text = unescape(smuggled)
     for words in ('"<b>bold</b>" & <script>alert(2)</script>', "<iframe src=x></iframe>", "</h3><i>block</i>",
                   "<u>other</u>", "<s>id</s>", "<q>source</q>", "</td><video>what</video>",
@@ -144,7 +144,8 @@ def test_html_in_names_titles_and_claims_appears_as_text(smuggled):
 @pytest.mark.untraced
 def test_html_in_names_is_data_in_the_heatmaps_script(smuggled):
     """It ends no script, and is the name all the same."""
-    ((_, text), *_) = [one for one in Reader(smuggled).scripts if one[0] == "application/json"]
+    _, (kind, text), *_ = Reader(smuggled).scripts
+    assert kind == "application/json"
     assert "<" not in text
     assert json.loads(text)["values"]["gate"] == ["<img src=x onerror=alert(1)>", "script>", 'say "hi" onclick=x']
 
@@ -152,12 +153,21 @@ def test_html_in_names_is_data_in_the_heatmaps_script(smuggled):
 @pytest.mark.untraced
 def test_html_in_names_is_data_in_the_explorers_script(smuggled):
     """Settings are listed by the names that they have elsewhere."""
-    _, (kind, text), _ = Reader(smuggled).scripts
+    *_, (kind, text), _ = Reader(smuggled).scripts
     assert kind == "application/json"
     assert "<" not in text
     names = " ".join(one["name"] for one in json.loads(text)["trials"])
     assert "<img src=x onerror=alert(1)>" in names
     assert "script>" in names
+
+
+@pytest.mark.untraced
+def test_html_in_names_is_data_where_one_points_at_a_trial(smuggled):
+    """As text of what is shown then."""
+    (kind, text), *_ = Reader(smuggled).scripts
+    assert kind == "application/json"
+    assert "<" not in text
+    assert any(said.startswith("<img src=x onerror=alert(1)>") for said, _ in json.loads(text).values())
 
 
 @pytest.mark.untraced
@@ -420,17 +430,16 @@ def test_the_terminal_tells_the_findings(full):
 
 
 def test_the_sweep_keeps_its_report_and_its_figures(full):
-    """As artifacts of the parent run: each figure a drawing of its own, as the page has it."""
+    """As artifacts of the parent run: each figure a picture of its own, under a title that stands alone."""
     folder, _ = full
     (kept,) = folder.joinpath("mlruns").rglob("report.html")
     assert kept.read_text() == (folder / "r.html").read_text()
-    drawings = {path.stem: ET.fromstring(path.read_text()) for path in kept.parent.joinpath("figures").iterdir()}
-    assert {"rates-1", "times-1", "curves-1", "variance-1", "effects-1", "pairs-1"} <= set(drawings)
-    for root in drawings.values():
-        assert root.tag == "{http://www.w3.org/2000/svg}svg"
-        assert len(list(root.iter("{http://www.w3.org/2000/svg}path"))) > 0
-        names = [one.get("id") for one in root.iter() if one.get("id")]
-        assert len(names) == len(set(names))
+    figures = {path.stem: path for path in kept.parent.joinpath("figures").glob("*.png")}
+    assert {"settings", "rates-1", "times-1", "curves-1", "variance-1", "effects-1", "pairs-1"} <= set(figures)
+    for path in figures.values():
+        with Image.open(path) as picture:
+            assert len(picture.info["Title"].split()) > 2
+            assert picture.convert("L").getextrema() < (100, 256)
 
 
 # ------------------------------------------------------------------ side by side

@@ -243,7 +243,14 @@
     else delete document.documentElement.dataset.theme;
   });
   theme.parentElement.hidden = false;
+  // the contents say where one is
+  const sections = all("section[id]");
+  const links = new Map(all(".toc a").map((link) => [link.hash.slice(1), link]));
+  const seen = new IntersectionObserver(() => {
+    const here = sections.findLast((section) => section.getBoundingClientRect().top < innerHeight / 3);
+    for (const [id, link] of links) id === here?.id ? link.setAttribute("aria-current", "true") : link.removeAttribute("aria-current");
+  }, { threshold: [0, 0.02, 0.1, 0.3, 0.6, 1] });
+  for (const section of sections) seen.observe(section);
   const contents = document.querySelector(".toc details");
   if (matchMedia("(min-width: 1180px)").matches) contents.open = true;
-  addEventListener("beforeprint", () => { for (const one of all("details")) one.open = true; });
 })();
