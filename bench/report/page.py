@@ -27,6 +27,7 @@ from bench.report.panel_layout import is_single
 from bench.report.restarts import restarts
 from bench.report.search import search
 from bench.report.shared_luck import shared_luck
+from bench.report.side_by_side import drawn_side_by_side
 from bench.report.solved_rates import rates
 from bench.report.sweep_data import SweepData
 from bench.report.time_to_solution import times
@@ -110,6 +111,9 @@ SECTIONS = (
 )  # fmt: skip
 
 
+HEADER = "header"
+
+
 class Report:
     """One sweep's sections, each computed once and only when it is asked for."""
 
@@ -143,45 +147,64 @@ class Report:
 
     def charts(self) -> list[Chart]:
         """Return the main figures, for those who want them apart from the page: each section's, of its first block."""
-        first: list[Chart] = list(self.first_screen["charts"])
-        parts = [content[0] if isinstance(content, list) else content for _, content in self._sections if content]
-        found = first + [chart for part in parts for chart in (part.get("chart"), *part.get("charts", ()))]
+        contents = [self[section.name] for section in SECTIONS]
+        parts = [content[0] if isinstance(content, list) else content for content in contents if content]
+        found = [
+            chart for part in (self.first_screen, *parts) for chart in (part.get("chart"), *part.get("charts", ()))
+        ]
         return [chart for chart in found if chart is not None and chart.panels]
 
-    @property
-    def _sections(self) -> list[tuple[Section, Any]]:
-        return [(section, self[section.name]) for section in SECTIONS]
-
-    def context(self) -> dict[str, Any]:
-        """Return all that the template shows of this sweep."""
+    def header(self) -> dict[str, Any]:
+        """Return what the template of the first screen shows."""
         return {
             "data": self.data,
             "plan": self.data.plan,
             "question": self.data.plan.question,
-            "k": self.key,
             "ledger": self["ledger"],
             "first": self.first_screen,
             "findings": self.findings,
             "caveats": caveats(self.data, self["ledger"], self["rates"], self["backends"]),
             "search_results": self.search_results,
-            "sections": self._sections,
             "told": _told(self.data),
         }
 
+    def html(self, name: str) -> str:
+        """Return the HTML of a section, or of the header; nothing where a section has nothing to show."""
+        _, jinja = _templates()
+        with drawing.style():
+            if name == HEADER:
+                return jinja.get_template("header.html").render(s=self.header(), k=self.key)
+            content = self[name]
+            if not content:
+                return ""
+            (section,) = (section for section in SECTIONS if section.name == name)
+            shown = {"plan": self.data.plan, "question": self.data.plan.question, "data": self.data}
+            return jinja.get_template("section.html").render(section=section, content=content, s=shown, k=self.key)
+
 
 def render(reports: Sequence[Report]) -> str:
-    """Return the HTML of one sweep's report, or of several one after the other."""
+    """Return the HTML of one sweep's report, or of several one after the other; its parts are made side by side."""
     texts, jinja = _templates()
+    parts = drawn_side_by_side(reports, [HEADER, *(section.name for section in SECTIONS)])
+    sweeps = [
+        {
+            "k": report.key,
+            "data": report.data,
+            "header": html[0],
+            "sections": list(zip(SECTIONS, html[1:], strict=True)),
+        }
+        for report, html in zip(reports, parts, strict=True)
+    ]
     with drawing.style():
-        sweeps = [report.context() for report in reports]
-        return jinja.get_template("report.html").render(
-            title=" · ".join(report.data.title for report in reports),
-            colours=colours.css(),
-            css=texts["page.css"],
-            js="\n".join(texts[name] for name in ("engine.js", "explorer.js", "page.js")),
-            sweeps=sweeps,
-            comparison=comparison([report.data for report in reports]),
-        )
+        compared = comparison([report.data for report in reports])
+    return jinja.get_template("report.html").render(
+        title=" · ".join(report.data.title for report in reports),
+        colours=colours.css(),
+        css=texts["page.css"],
+        js="\n".join(texts[name] for name in ("engine.js", "explorer.js", "page.js")),
+        sweeps=sweeps,
+        comparison=compared,
+    )
 
 
 def _told(data: SweepData) -> dict[str, tuple[str, str]]:

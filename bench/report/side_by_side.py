@@ -1,0 +1,65 @@
+"""The parts of a page, made by several processes side by side: they are many, and none needs another."""
+
+import multiprocessing
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Protocol
+
+MOST = 4  # processes
+OWN = ("header", "attractors")  # read the store, whose connections are of one process
+
+
+class Parts(Protocol):
+    """A report that makes its parts by name."""
+
+    def html(self, name: str) -> str:
+        """Return the HTML of a part."""
+
+
+_reports: Sequence[Parts] = ()  # what processes have from the one that they were forked from
+
+
+def drawn_side_by_side(reports: Sequence[Parts], names: Sequence[str]) -> list[list[str]]:
+    """Return the HTML of each part of each report; by other processes too, where that is possible.
+
+    Processes are forked, so that they have all data at once. That is safe where there is one thread and no JAX, whose
+    threads Python does not count; elsewhere this process does it all, and so it does what a process that died left.
+    """
+    global _reports  # noqa: PLW0603  # a forked process has it without being sent it
+    places = [(place, name) for place in range(len(reports)) for name in names]
+    others = [(place, name) for place, name in places if name not in OWN]
+    made: dict[tuple[int, str], str] = {}
+    if _may_fork():
+        _reports = reports
+        try:
+            with ProcessPoolExecutor(_processes(), multiprocessing.get_context("fork")) as pool:
+                with warnings.catch_warnings():  # of threads in libraries, which are ready to be forked
+                    warnings.simplefilter("ignore", DeprecationWarning)
+                    asked = {part: pool.submit(_make, *part) for part in others}
+                made = {(place, name): reports[place].html(name) for place, name in places if name in OWN}
+                made |= {part: one.result() for part, one in asked.items()}
+        except BrokenProcessPool:
+            pass
+        finally:
+            _reports = ()
+    return [
+        [made[place, name] if (place, name) in made else report.html(name) for name in names]
+        for place, report in enumerate(reports)
+    ]
+
+
+def _make(place: int, name: str) -> str:
+    return _reports[place].html(name)
+
+
+def _processes() -> int:
+    return min(len(os.sched_getaffinity(0)), MOST) if sys.platform == "linux" else 1
+
+
+def _may_fork() -> bool:
+    return _processes() > 1 and threading.active_count() == 1 and "jax" not in sys.modules
