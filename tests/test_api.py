@@ -353,6 +353,7 @@ def test_a_trial_has_its_counts_its_rate_and_its_times(done):
     assert sum(done.outcomes.values()) == 12
 
 
+@pytest.mark.untraced
 def test_what_a_backend_refuses_has_no_rate(folder):
     """Its trainings are counted all the same."""
     swept = api.sweep(summation="fma", iterations=20, seeds=range(3))
@@ -363,6 +364,7 @@ def test_what_a_backend_refuses_has_no_rate(folder):
     assert "3 unsupported" in repr(swept)
 
 
+@pytest.mark.untraced
 def test_claims_are_rows_with_their_verdicts(done):
     """As the report has them; of a sweep without claims there are none."""
     assert list(done.claims.columns) == ["id", "source", "what", "expected", "observed", "verdict", "seeds", "holds"]
@@ -372,6 +374,7 @@ def test_claims_are_rows_with_their_verdicts(done):
     assert list(done.claims["holds"]) == [rate["solved_rate_low"] > 0.2, rate["solved"] == 0]
 
 
+@pytest.mark.untraced
 def test_findings_have_a_sentence_and_its_evidence(done):
     """The first says from how many starts it is solved."""
     assert "networks solve OR from 100" in done.findings[0].sentence
@@ -388,6 +391,7 @@ def test_its_report_goes_where_it_is_said_or_into_reports(done):
         done.report("r.txt")
 
 
+@pytest.mark.untraced
 def test_a_stored_sweep_is_loaded_by_its_id_the_beginning_of_it_or_as_the_newest(done):
     """It shows what the one that was carried out shows."""
     for given_ in (None, done.id, done.id[:6]):

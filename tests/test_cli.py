@@ -32,6 +32,7 @@ def test_a_sweep_accounts_for_every_training(tiny):
     assert set(found) == {"sweep", "experiment", "trials", "trainings", "outcomes", "seconds", "report"}
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
 def test_an_export_has_the_contracts_columns(command, tiny, tmp_path, suffix):
     """One row per training, with every column that scripts depend on, in either format."""
@@ -221,6 +222,7 @@ def test_claims_that_do_not_hold_are_listed_with_the_seeds_that_would_decide(ben
         assert not any("not most perceptrons" in line for line in table)
 
 
+@pytest.mark.untraced
 def test_a_failed_training_is_worse_than_an_undecided_claim(bench, folder, monkeypatch):
     """The exit status is that of what went wrong."""
     from bench.backends import numpy_loop
@@ -406,6 +408,7 @@ def test_list_tells_of_a_file_that_it_cannot_read(bench, folder):
     assert "[/red] oops" in ran.out
 
 
+@pytest.mark.untraced
 def test_an_export_makes_its_folder(bench, folder):
     """As a report does."""
     bench("sweep", "iterations=20", "seeds=0:2", "--no-report")

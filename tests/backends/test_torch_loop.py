@@ -172,6 +172,7 @@ def test_a_fused_layer_predicts_by_the_fused_product():
     np.testing.assert_array_equal(layer(inputs).detach(), exact_product(inputs.numpy(), weight.T) + bias)
 
 
+@pytest.mark.untraced
 def test_a_fused_layer_propagates_slopes_by_the_fused_product():
     """Slopes by weight and inputs are exact but for one rounding per step; by bias they are summed."""
     rng = np.random.default_rng(4)
@@ -196,6 +197,7 @@ def test_a_fused_layer_is_nn_linear_but_for_rounding(bias):
         np.testing.assert_allclose(own.grad, expected.grad, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("update", ["full", "online"])
 def test_fused_sums_train_as_the_librarys_but_for_rounding(update):
     """Another order of rounding is no other training."""

@@ -81,6 +81,7 @@ def section(monkeypatch):
     return shown
 
 
+@pytest.mark.untraced
 def test_a_sweep_with_timings_shows_agreement_then_speed_then_cold_starts(timed):
     """In this order, with rounds and threads."""
     html = (timed / "r.html").read_text()

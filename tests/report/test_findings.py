@@ -73,6 +73,7 @@ def test_the_highest_and_the_lowest_trial_are_named_with_their_intervals(made_re
     assert "n = 100 and 100 seeds" in said
 
 
+@pytest.mark.untraced
 def test_trials_that_are_all_alike_have_no_highest_and_lowest(made_report, some):
     """Nor is there a greatest difference."""
     report = made_report(some(50, 50, hidden=8), some(50, 50, hidden=2))
@@ -80,6 +81,7 @@ def test_trials_that_are_all_alike_have_no_highest_and_lowest(made_report, some)
     assert not has(report, "widest range")
 
 
+@pytest.mark.untraced
 def test_luck_is_a_share_of_the_variance_where_the_grid_is_balanced(made_report, some):
     """All of it is the seed's own where the same half of the starts solves both trials."""
     said = the(made_report(some(50, 50, loss="mse"), some(50, 50, loss="l1")), "of the variance")
@@ -89,6 +91,7 @@ def test_luck_is_a_share_of_the_variance_where_the_grid_is_balanced(made_report,
     assert "200 trainings" in said
 
 
+@pytest.mark.untraced
 def test_networks_of_different_shape_do_not_share_their_starts(made_report, some):
     """The same seed draws other weights for them, so that nothing is said of what it does by itself."""
     said = the(made_report(some(50, 50, hidden=8), some(50, 50, hidden=2)), "of the variance")
@@ -103,6 +106,7 @@ def test_luck_is_not_spoken_of_where_there_is_none(made_report, some):
     assert not has(report, "the start decides")
 
 
+@pytest.mark.untraced
 def test_the_trial_with_the_smallest_median_has_it_with_interval_and_n(made_report, some):
     """Half of the starts after 20 iterations, whatever the rest does."""
     said = the(made_report(some(80, 20, at=20, hidden=8), some(10, 90, at=5, hidden=2)), "the only median")
@@ -130,6 +134,7 @@ def test_no_median_is_spoken_of_where_no_half_solves_it(made_report, some):
     assert not has(made_report(some(10, 90)), "half of the starts")
 
 
+@pytest.mark.untraced
 def test_giving_starts_up_is_told_where_it_surely_pays(made_report, some):
     """All that solve it do so at 10 of 10,000 iterations, and three quarters never do."""
     grid = some(50, 150, loss="mse", iterations=10_000), some(150, 50, loss="bce", iterations=10_000)
@@ -160,6 +165,7 @@ def test_the_commonest_ending_has_its_share_interval_and_count(made_report, some
     assert "60 of 100 trainings, 100 % of those unsolved" in said
 
 
+@pytest.mark.untraced
 def test_an_ending_that_is_another_gates_table_or_of_one_setting_only_is_told_so(made_report, some):
     """All forty that take it for OR have the one loss."""
     said = the(made_report(some(60, 40, end=[0, 1, 1, 1], loss="l1"), some(100, 0, loss="mse")), "end at the")
@@ -175,6 +181,7 @@ def test_there_is_no_commonest_ending_where_all_solve_it(made_report, some):
     assert not has(report, "comes out wrong")
 
 
+@pytest.mark.untraced
 def test_the_parameter_whose_values_differ_most_is_named(made_report, some):
     """With its worst and best value, their intervals and n."""
     records = [
@@ -240,6 +247,7 @@ def test_a_sweep_that_came_to_its_end_says_nothing_of_the_kind(made_report, some
     assert "planned" not in sentences(made_report(some(75, 25)))[0]
 
 
+@pytest.mark.untraced
 def test_claims_are_counted_and_those_missed_are_named(made_report, some):
     """By their ids, those that are refuted before those that nobody knows."""
     ends = {"a": HOLDS, "b": UNDECIDED, "c": REFUTED, "d": REFUTED}

@@ -227,6 +227,7 @@ def test_timings_only_have_no_section_on_rates(timed):
     assert re.findall(r'<section id="([a-z]+)-1"', html) == ["backends", "ledger", "again"]
 
 
+@pytest.mark.untraced
 @pytest.mark.usefixtures("undrawn")
 def test_two_blocks_with_the_same_gate_are_told_apart(bench, folder):
     """By their titles."""
@@ -347,6 +348,7 @@ def test_single_curves_of_different_trials_are_different_lines(trained_report):
     assert curves["chart"].data["label"].nunique() == 4
 
 
+@pytest.mark.untraced
 @pytest.mark.usefixtures("undrawn")
 def test_a_median_over_diverged_trainings_is_not_that_of_the_others(bench, folder):
     """Where more than half diverged, the median error is infinite; what never solves takes for ever."""

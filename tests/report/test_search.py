@@ -110,6 +110,7 @@ def test_the_table_has_winners_and_references_with_commands_that_run_again(found
     assert list(planned.seeds) == list(range(20, 60))
 
 
+@pytest.mark.untraced
 def test_limits_are_shown_as_kept_or_broken_on_held_out_seeds(found, five, brief):
     """What was all solved as searched is 75 % elsewhere."""
     report = found(five, winners=[five[3]], constraints=["solved_rate >= 0.9", "parameters <= 40"])
@@ -154,6 +155,7 @@ def test_a_winner_at_the_edge_of_the_space_is_noted(found, five, brief):
     assert "At the lower end of its range: 2 neurons of #0. A wider range may hold better trials." in words
 
 
+@pytest.mark.untraced
 def test_several_objectives_have_a_front(found, five, brief):
     """And no best so far."""
     report = found(
@@ -182,6 +184,7 @@ def test_where_no_trial_keeps_the_limits_the_nearest_is_named(found, five, html)
     assert html(report)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("more", "words"),
     [

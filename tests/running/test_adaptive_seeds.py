@@ -435,6 +435,7 @@ def claims_of(folder):
     return {row["id"]: row for row in json.loads(kept.read_text())}
 
 
+@pytest.mark.untraced
 def test_seeds_are_added_until_every_claim_is_decided(bench, folder):
     """As many as the claim that takes most needs; each round says how many claims are left."""
     (folder / "decided.toml").write_text(CLAIM_FILE + FIFTH + HALF)
@@ -456,6 +457,7 @@ def test_seeds_are_added_until_every_claim_is_decided(bench, folder):
     assert claims_of(folder)["a"]["observed"] == f"0.0% [{low:.1%}, {high:.1%}], 0 of 32"
 
 
+@pytest.mark.untraced
 def test_a_claim_that_is_refuted_is_decided_too(bench, folder):
     """Nothing is added for what is known to be false."""
     (folder / "decided.toml").write_text(CLAIM_FILE + FALSE)

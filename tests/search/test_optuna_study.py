@@ -19,6 +19,7 @@ REFUSED = {("cmaes", "two objectives"), ("cmaes", "a constraint"), ("qmc", "a co
 CASES = [(sampler, kind) for sampler in SAMPLERS for kind in KINDS if (sampler, kind) not in REFUSED]
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(("sampler", "kind"), CASES)
 def test_the_same_answers_give_the_same_questions(searched, sampler, kind):
     """Proposals depend on the sampler's seed and on what was told, on nothing else."""
@@ -52,6 +53,7 @@ def test_every_proposal_is_a_trial_within_its_space(searched, sampler):
             assert ("reduction" in proposed) == (proposed["loss"] == "mse" and space is CONDITIONAL)
 
 
+@pytest.mark.untraced
 def test_what_is_told_guides_what_is_asked(searched):
     """After forty answers, TPE's proposals are better than its first ones."""
     batches = played(searched(), "tpe", batches=8, size=10)[1]
