@@ -179,6 +179,13 @@ def bench(folder: Path, command: Callable[..., Ran]) -> Callable[..., Ran]:
     return lambda *words: command(Path.cwd(), *words)
 
 
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a sweep of a tenth of a second be written in many shards, as one of minutes is."""
+    monkeypatch.setattr("bench.running.chunks.CHUNK_S", 0.01)
+    monkeypatch.setattr("bench.running.recorder.FLUSH_S", 0.0)
+
+
 class Child:
     """A process that runs a script in a folder, as subprocess.Popen would be; it has imported what a sweep needs."""
 

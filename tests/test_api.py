@@ -512,10 +512,11 @@ def interrupted(monkeypatch, error):
     monkeypatch.setattr(SweepWriter, "shard", shard)
 
 
-LONG = {"hidden": [2, 8], "backend": "numpy", "iterations": 2000, "seeds": range(12), "executor": "serial"}
+LONG = {"hidden": [2, 8], "backend": "numpy", "iterations": 200, "seeds": range(12), "executor": "serial"}
 
 
 @pytest.mark.untraced
+@pytest.mark.usefixtures("small_shards")
 def test_an_interrupt_leaves_what_was_finished_and_says_how_to_go_on(folder, bench, monkeypatch):
     """The same call resumes it: every row as if nothing had happened."""
     with monkeypatch.context() as patch:
@@ -533,6 +534,7 @@ def test_an_interrupt_leaves_what_was_finished_and_says_how_to_go_on(folder, ben
 
 
 @pytest.mark.untraced
+@pytest.mark.usefixtures("small_shards")
 def test_a_store_that_fails_is_an_error_with_the_sweep(folder, monkeypatch):
     """What was written before is there."""
     from bench.store.mlflow_store import StoreError

@@ -80,7 +80,6 @@ def as_users_write_it(trial, seed):
 
 
 @pytest.mark.untraced
-@pytest.mark.untraced
 def test_the_walkthroughs_errors_are_reached_to_the_last_printed_digit(walkthrough):
     """OR with PyTorch: the errors printed at steps 0, 1000, ..., 9000."""
     assert WALKTHROUGH.checkpoints.tolist() == list(range(0, 10_000, 1000))
@@ -98,7 +97,6 @@ def test_the_walkthroughs_errors_are_reached_to_the_last_printed_digit(walkthrou
     ]
 
 
-@pytest.mark.untraced
 @pytest.mark.untraced
 def test_the_walkthroughs_weights_are_reached_to_the_last_printed_digit(walkthrough):
     """OR with PyTorch: the nine final weights, as float32 prints itself."""

@@ -274,7 +274,7 @@ def test_a_search_has_a_report(bench, folder):
     assert "Only some combinations were trained" in html
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("undrawn", "small_shards")
 def test_an_interrupted_sweep_says_what_is_missing_and_how_to_go_on(bench, folder, monkeypatch):
     """Its exit status is 130; the report counts what is there."""
     keep, left = SweepWriter.shard, [1]
@@ -285,7 +285,7 @@ def test_an_interrupted_sweep_says_what_is_missing_and_how_to_go_on(bench, folde
             signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(SweepWriter, "shard", interrupted)
-    words = ("hidden=2,8", "backend=numpy", "iterations=2000", "seeds=0:40", "--executor", "serial")
+    words = ("hidden=2,8", "backend=numpy", "iterations=100", "seeds=0:40", "--executor", "serial")
     assert bench("sweep", *words).status == 130
     assert bench("list", "--json").json["sweeps"][0]["status"] == "KILLED"
     assert bench("report", "-o", "r.html").status == 0
