@@ -26,6 +26,7 @@ from filelock import FileLock
 from hypothesis import settings
 
 from bench.backends.numpy_loop import NumpyLoop
+from bench.cli import main
 from bench.config.plan import Plan
 from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
@@ -156,7 +157,6 @@ def command() -> Callable[..., Ran]:
 
     A sweep has no MLflow run per training, a tenth of a second each, unless ``--runs`` asks for them.
     """
-    from bench.cli import main
 
     def run(folder: Path, *words: object) -> Ran:
         more = ["--runs", "trial"] if words[0] == "sweep" and "--runs" not in words else []

@@ -222,7 +222,6 @@ def test_claims_that_do_not_hold_are_listed_with_the_seeds_that_would_decide(ben
         assert not any("not most perceptrons" in line for line in table)
 
 
-@pytest.mark.untraced
 def test_a_failed_training_is_worse_than_an_undecided_claim(bench, folder, monkeypatch):
     """The exit status is that of what went wrong."""
     from bench.backends import numpy_loop

@@ -45,7 +45,6 @@ def test_a_training_among_hundreds_has_the_numbers_that_it_has_alone():
         assert_same(train(trial, seeds), together, seeds)
 
 
-@pytest.mark.untraced
 def test_compilation_is_paid_once_and_is_no_training_time(monkeypatch):
     """Whatever is only data shares the program: budget, curve, rates, reduction, tolerance, stop, targets."""
     monkeypatch.setattr(jax_batched, "PROGRAMS", {})

@@ -195,7 +195,6 @@ def test_a_fused_layer_is_nn_linear_but_for_rounding(bias):
         np.testing.assert_allclose(own.grad, expected.grad, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("update", ["full", "online"])
 def test_fused_sums_train_as_the_librarys_but_for_rounding(update):
     """Another order of rounding is no other training."""

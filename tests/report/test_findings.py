@@ -134,7 +134,6 @@ def test_no_median_is_spoken_of_where_no_half_solves_it(made_report, some):
     assert not has(made_report(some(10, 90)), "half of the starts")
 
 
-@pytest.mark.untraced
 def test_giving_starts_up_is_told_where_it_surely_pays(made_report, some):
     """All that solve it do so at 10 of 10,000 iterations, and three quarters never do."""
     grid = some(50, 150, loss="mse", iterations=10_000), some(150, 50, loss="bce", iterations=10_000)
@@ -165,7 +164,6 @@ def test_the_commonest_ending_has_its_share_interval_and_count(made_report, some
     assert "60 of 100 trainings, 100 % of those unsolved" in said
 
 
-@pytest.mark.untraced
 def test_an_ending_that_is_another_gates_table_or_of_one_setting_only_is_told_so(made_report, some):
     """All forty that take it for OR have the one loss."""
     said = the(made_report(some(60, 40, end=[0, 1, 1, 1], loss="l1"), some(100, 0, loss="mse")), "end at the")
@@ -181,7 +179,6 @@ def test_there_is_no_commonest_ending_where_all_solve_it(made_report, some):
     assert not has(report, "comes out wrong")
 
 
-@pytest.mark.untraced
 def test_the_parameter_whose_values_differ_most_is_named(made_report, some):
     """With its worst and best value, their intervals and n."""
     records = [

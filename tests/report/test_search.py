@@ -110,7 +110,6 @@ def test_the_table_has_winners_and_references_with_commands_that_run_again(found
     assert list(planned.seeds) == list(range(20, 60))
 
 
-@pytest.mark.untraced
 def test_limits_are_shown_as_kept_or_broken_on_held_out_seeds(found, five, brief):
     """What was all solved as searched is 75 % elsewhere."""
     report = found(five, winners=[five[3]], constraints=["solved_rate >= 0.9", "parameters <= 40"])

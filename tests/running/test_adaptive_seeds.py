@@ -436,7 +436,6 @@ def claims_of(folder):
     return {row["id"]: row for row in json.loads(kept.read_text())}
 
 
-@pytest.mark.untraced
 def test_seeds_are_added_until_every_claim_is_decided(bench, folder):
     """As many as the claim that takes most needs; each round says how many claims are left."""
     (folder / "decided.toml").write_text(CLAIM_FILE + FIFTH + HALF)

@@ -19,7 +19,6 @@ REFUSED = {("cmaes", "two objectives"), ("cmaes", "a constraint"), ("qmc", "a co
 CASES = [(sampler, kind) for sampler in SAMPLERS for kind in KINDS if (sampler, kind) not in REFUSED]
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize(("sampler", "kind"), CASES)
 def test_the_same_answers_give_the_same_questions(searched, sampler, kind):
     """Proposals depend on the sampler's seed and on what was told, on nothing else."""
