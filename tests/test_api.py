@@ -40,6 +40,7 @@ NAMED = {
     "backend": "numpy",
     "seeds": range(5),
 }
+FEW_RUNS = {"runs": "trial"}  # none per training, which would take a tenth of a second each
 CLAIMS = [
     {
         "id": "some",
@@ -74,7 +75,7 @@ def done(tmp_path_factory, blank_store):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        yield api.sweep(QUESTION)
+        yield api.sweep(QUESTION, **FEW_RUNS)
 
 
 # ------------------------------------------------------------------ what there is
@@ -315,9 +316,11 @@ def test_however_it_is_asked_the_rows_are_those_of_the_command_line(bench, folde
     text = 'gate = "xor"\nhidden = [0, 3]\nloss = ["mse", "bce"]\nlearning_rate = 2.0\niterations = 60\n'
     (folder / "mine.toml").write_text(f'[[grid]]\n{text}backend = "numpy"\nseeds = "0:9"\n')
     asked = [
-        api.sweep("hidden=0,3", **{name: value for name, value in NAMED.items() if name != "hidden"}),
-        api.sweep({"defaults": {"gate": "xor", "iterations": 60}, "grid": [NAMED]}, workers=1, executor="serial"),
-        api.sweep(Path("mine.toml"), "seeds=0:5", runs="trial"),
+        api.sweep("hidden=0,3", **{name: value for name, value in NAMED.items() if name != "hidden"}, **FEW_RUNS),
+        api.sweep(
+            {"defaults": {"gate": "xor", "iterations": 60}, "grid": [NAMED]}, workers=1, executor="serial", **FEW_RUNS
+        ),
+        api.sweep(Path("mine.toml"), "seeds=0:5", **FEW_RUNS),
     ]
     for swept in asked:
         pd.testing.assert_frame_equal(rows(bench, swept.id), ours)
@@ -464,7 +467,7 @@ def test_what_it_shows_is_text(folder):
 @pytest.mark.untraced
 def test_of_many_trials_it_shows_the_first_and_says_how_many_more(folder):
     """A notebook is no place for thousands of rows."""
-    swept = api.sweep(hidden=list(range(1, 24)), iterations=2, backend="numpy", seeds=[0])
+    swept = api.sweep(hidden=list(range(1, 24)), iterations=2, backend="numpy", seeds=[0], **FEW_RUNS)
     assert len(swept.trials) == 23
     assert "and 3 more trials, in .trials" in repr(swept)
     assert swept._repr_html_().count("<tr>") == 21
@@ -473,7 +476,7 @@ def test_of_many_trials_it_shows_the_first_and_says_how_many_more(folder):
 @pytest.mark.untraced
 def test_of_trainings_that_are_not_there_yet_it_says_nothing(folder):
     """They are planned, and missing."""
-    swept = api.sweep(hidden=[2, 3], iterations=2, backend="numpy", seeds=range(3))
+    swept = api.sweep(hidden=[2, 3], iterations=2, backend="numpy", seeds=range(3), **FEW_RUNS)
     for shard in folder.rglob("shards/*.parquet"):
         shard.unlink()
     found = api.load(swept.id)
@@ -486,9 +489,8 @@ def test_of_trainings_that_are_not_there_yet_it_says_nothing(folder):
 def test_a_search_has_its_best_on_other_seeds(folder):
     """Ranges and options by name."""
     options = {"trials": 4, "batch": 2, "seeds": range(4), "validate": 6, "best": 2}
-    swept = api.sweep(
-        gate="or", hidden="2..6", learning_rate="0.5..20:log", iterations=100, search=options, progress=False
-    )
+    space = {"hidden": "2..6", "learning_rate": "0.5..20:log"}
+    swept = api.sweep(gate="or", **space, iterations=100, search=options, progress=False, **FEW_RUNS)
     assert len(swept.plan.proposals.studies[0].trials) == 4
     assert len(swept.search_results.held_out) >= 2
     assert swept.seconds["optuna"] > 0
@@ -512,7 +514,7 @@ def interrupted(monkeypatch, error):
     monkeypatch.setattr(SweepWriter, "shard", shard)
 
 
-LONG = {"hidden": [2, 8], "backend": "numpy", "iterations": 200, "seeds": range(12), "executor": "serial"}
+LONG = {"hidden": [2, 8], "backend": "numpy", "iterations": 200, "seeds": range(12), "executor": "serial", **FEW_RUNS}
 
 
 @pytest.mark.untraced
