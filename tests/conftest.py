@@ -26,6 +26,7 @@ from filelock import FileLock
 from hypothesis import settings
 
 from bench.backends.numpy_loop import NumpyLoop
+from bench.cli import main
 from bench.config.plan import Plan
 from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
@@ -68,8 +69,9 @@ def untraced() -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Leave what is marked untraced untraced, fixtures included."""
-    with untraced() if item.get_closest_marker("untraced") else contextlib.nullcontext():
+    """Leave what is marked untraced untraced, fixtures included; and properties: each goes the same way 20 times."""
+    left = item.get_closest_marker("untraced") or getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+    with untraced() if left else contextlib.nullcontext():
         return (yield)
 
 
@@ -155,7 +157,6 @@ def command() -> Callable[..., Ran]:
 
     A sweep has no MLflow run per training, a tenth of a second each, unless ``--runs`` asks for them.
     """
-    from bench.cli import main
 
     def run(folder: Path, *words: object) -> Ran:
         more = ["--runs", "trial"] if words[0] == "sweep" and "--runs" not in words else []
@@ -176,6 +177,13 @@ def command() -> Callable[..., Ran]:
 def bench(folder: Path, command: Callable[..., Ran]) -> Callable[..., Ran]:
     """Run ``python -m bench`` with these words in the working folder."""
     return lambda *words: command(Path.cwd(), *words)
+
+
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a sweep of a tenth of a second be written in many shards, as one of minutes is."""
+    monkeypatch.setattr("bench.running.chunks.CHUNK_S", 0.01)
+    monkeypatch.setattr("bench.running.recorder.FLUSH_S", 0.0)
 
 
 class Child:

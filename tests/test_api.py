@@ -40,6 +40,7 @@ NAMED = {
     "backend": "numpy",
     "seeds": range(5),
 }
+FEW_RUNS = {"runs": "trial"}  # none per training, which would take a tenth of a second each
 CLAIMS = [
     {
         "id": "some",
@@ -74,7 +75,7 @@ def done(tmp_path_factory, blank_store):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        yield api.sweep(QUESTION)
+        yield api.sweep(QUESTION, **FEW_RUNS)
 
 
 # ------------------------------------------------------------------ what there is
@@ -315,9 +316,11 @@ def test_however_it_is_asked_the_rows_are_those_of_the_command_line(bench, folde
     text = 'gate = "xor"\nhidden = [0, 3]\nloss = ["mse", "bce"]\nlearning_rate = 2.0\niterations = 60\n'
     (folder / "mine.toml").write_text(f'[[grid]]\n{text}backend = "numpy"\nseeds = "0:9"\n')
     asked = [
-        api.sweep("hidden=0,3", **{name: value for name, value in NAMED.items() if name != "hidden"}),
-        api.sweep({"defaults": {"gate": "xor", "iterations": 60}, "grid": [NAMED]}, workers=1, executor="serial"),
-        api.sweep(Path("mine.toml"), "seeds=0:5", runs="trial"),
+        api.sweep("hidden=0,3", **{name: value for name, value in NAMED.items() if name != "hidden"}, **FEW_RUNS),
+        api.sweep(
+            {"defaults": {"gate": "xor", "iterations": 60}, "grid": [NAMED]}, workers=1, executor="serial", **FEW_RUNS
+        ),
+        api.sweep(Path("mine.toml"), "seeds=0:5", **FEW_RUNS),
     ]
     for swept in asked:
         pd.testing.assert_frame_equal(rows(bench, swept.id), ours)
@@ -353,6 +356,7 @@ def test_a_trial_has_its_counts_its_rate_and_its_times(done):
     assert sum(done.outcomes.values()) == 12
 
 
+@pytest.mark.untraced
 def test_what_a_backend_refuses_has_no_rate(folder):
     """Its trainings are counted all the same."""
     swept = api.sweep(summation="fma", iterations=20, seeds=range(3))
@@ -363,6 +367,7 @@ def test_what_a_backend_refuses_has_no_rate(folder):
     assert "3 unsupported" in repr(swept)
 
 
+@pytest.mark.untraced
 def test_claims_are_rows_with_their_verdicts(done):
     """As the report has them; of a sweep without claims there are none."""
     assert list(done.claims.columns) == ["id", "source", "what", "expected", "observed", "verdict", "seeds", "holds"]
@@ -372,6 +377,7 @@ def test_claims_are_rows_with_their_verdicts(done):
     assert list(done.claims["holds"]) == [rate["solved_rate_low"] > 0.2, rate["solved"] == 0]
 
 
+@pytest.mark.untraced
 def test_findings_have_a_sentence_and_its_evidence(done):
     """The first says from how many starts it is solved."""
     assert "networks solve OR from 100" in done.findings[0].sentence
@@ -388,6 +394,7 @@ def test_its_report_goes_where_it_is_said_or_into_reports(done):
         done.report("r.txt")
 
 
+@pytest.mark.untraced
 def test_a_stored_sweep_is_loaded_by_its_id_the_beginning_of_it_or_as_the_newest(done):
     """It shows what the one that was carried out shows."""
     for given_ in (None, done.id, done.id[:6]):
@@ -460,7 +467,7 @@ def test_what_it_shows_is_text(folder):
 @pytest.mark.untraced
 def test_of_many_trials_it_shows_the_first_and_says_how_many_more(folder):
     """A notebook is no place for thousands of rows."""
-    swept = api.sweep(hidden=list(range(1, 24)), iterations=2, backend="numpy", seeds=[0])
+    swept = api.sweep(hidden=list(range(1, 24)), iterations=2, backend="numpy", seeds=[0], **FEW_RUNS)
     assert len(swept.trials) == 23
     assert "and 3 more trials, in .trials" in repr(swept)
     assert swept._repr_html_().count("<tr>") == 21
@@ -469,7 +476,7 @@ def test_of_many_trials_it_shows_the_first_and_says_how_many_more(folder):
 @pytest.mark.untraced
 def test_of_trainings_that_are_not_there_yet_it_says_nothing(folder):
     """They are planned, and missing."""
-    swept = api.sweep(hidden=[2, 3], iterations=2, backend="numpy", seeds=range(3))
+    swept = api.sweep(hidden=[2, 3], iterations=2, backend="numpy", seeds=range(3), **FEW_RUNS)
     for shard in folder.rglob("shards/*.parquet"):
         shard.unlink()
     found = api.load(swept.id)
@@ -482,9 +489,8 @@ def test_of_trainings_that_are_not_there_yet_it_says_nothing(folder):
 def test_a_search_has_its_best_on_other_seeds(folder):
     """Ranges and options by name."""
     options = {"trials": 4, "batch": 2, "seeds": range(4), "validate": 6, "best": 2}
-    swept = api.sweep(
-        gate="or", hidden="2..6", learning_rate="0.5..20:log", iterations=100, search=options, progress=False
-    )
+    space = {"hidden": "2..6", "learning_rate": "0.5..20:log"}
+    swept = api.sweep(gate="or", **space, iterations=100, search=options, progress=False, **FEW_RUNS)
     assert len(swept.plan.proposals.studies[0].trials) == 4
     assert len(swept.search_results.held_out) >= 2
     assert swept.seconds["optuna"] > 0
@@ -508,10 +514,11 @@ def interrupted(monkeypatch, error):
     monkeypatch.setattr(SweepWriter, "shard", shard)
 
 
-LONG = {"hidden": [2, 8], "backend": "numpy", "iterations": 2000, "seeds": range(12), "executor": "serial"}
+LONG = {"hidden": [2, 8], "backend": "numpy", "iterations": 200, "seeds": range(12), "executor": "serial", **FEW_RUNS}
 
 
 @pytest.mark.untraced
+@pytest.mark.usefixtures("small_shards")
 def test_an_interrupt_leaves_what_was_finished_and_says_how_to_go_on(folder, bench, monkeypatch):
     """The same call resumes it: every row as if nothing had happened."""
     with monkeypatch.context() as patch:
@@ -529,6 +536,7 @@ def test_an_interrupt_leaves_what_was_finished_and_says_how_to_go_on(folder, ben
 
 
 @pytest.mark.untraced
+@pytest.mark.usefixtures("small_shards")
 def test_a_store_that_fails_is_an_error_with_the_sweep(folder, monkeypatch):
     """What was written before is there."""
     from bench.store.mlflow_store import StoreError

@@ -32,6 +32,7 @@ def test_a_sweep_accounts_for_every_training(tiny):
     assert set(found) == {"sweep", "experiment", "trials", "trainings", "outcomes", "seconds", "report"}
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
 def test_an_export_has_the_contracts_columns(command, tiny, tmp_path, suffix):
     """One row per training, with every column that scripts depend on, in either format."""
@@ -406,6 +407,7 @@ def test_list_tells_of_a_file_that_it_cannot_read(bench, folder):
     assert "[/red] oops" in ran.out
 
 
+@pytest.mark.untraced
 def test_an_export_makes_its_folder(bench, folder):
     """As a report does."""
     bench("sweep", "iterations=20", "seeds=0:2", "--no-report")

@@ -80,7 +80,6 @@ def as_users_write_it(trial, seed):
 
 
 @pytest.mark.untraced
-@pytest.mark.untraced
 def test_the_walkthroughs_errors_are_reached_to_the_last_printed_digit(walkthrough):
     """OR with PyTorch: the errors printed at steps 0, 1000, ..., 9000."""
     assert WALKTHROUGH.checkpoints.tolist() == list(range(0, 10_000, 1000))
@@ -98,7 +97,6 @@ def test_the_walkthroughs_errors_are_reached_to_the_last_printed_digit(walkthrou
     ]
 
 
-@pytest.mark.untraced
 @pytest.mark.untraced
 def test_the_walkthroughs_weights_are_reached_to_the_last_printed_digit(walkthrough):
     """OR with PyTorch: the nine final weights, as float32 prints itself."""
@@ -172,6 +170,7 @@ def test_a_fused_layer_predicts_by_the_fused_product():
     np.testing.assert_array_equal(layer(inputs).detach(), exact_product(inputs.numpy(), weight.T) + bias)
 
 
+@pytest.mark.untraced
 def test_a_fused_layer_propagates_slopes_by_the_fused_product():
     """Slopes by weight and inputs are exact but for one rounding per step; by bias they are summed."""
     rng = np.random.default_rng(4)

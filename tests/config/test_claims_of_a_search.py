@@ -173,6 +173,7 @@ def searched(made, command, monkeypatch):
     )
 
 
+@pytest.mark.untraced
 def test_what_is_claimed_of_the_best_is_checked_on_held_out_seeds(searched):
     """The trial of rank 1, and no seed that it was chosen by; the reference on the same seeds."""
     claims, plan, rows = searched

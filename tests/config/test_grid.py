@@ -94,6 +94,7 @@ def test_plans_of_the_same_trainings_and_only_those_have_the_same_id(some, other
     assert (first.plan_id == second.plan_id) == (same and timed(first) == timed(second))
 
 
+@pytest.mark.untraced
 def test_a_large_grid_is_never_truncated(plan):
     """Two thousand trials are two thousand trials."""
     sizes = ", ".join(map(str, range(1, 51)))

@@ -122,6 +122,7 @@ def test_a_training_written_twice_counts_once(store, plan):
     assert len(read_sweep(store, writer.run_id).trainings) == 2
 
 
+@pytest.mark.untraced
 def test_a_trials_run_has_params_figures_and_series(store, plan):
     """MLflow's UI finds what it compares and plots."""
     writer = begin(store, plan)
@@ -137,6 +138,7 @@ def test_a_trials_run_has_params_figures_and_series(store, plan):
     assert sorted((point.step, point.value) for point in history) == [(0, 0.3), (10, 0.2)]
 
 
+@pytest.mark.untraced
 def test_more_figures_than_one_batch_takes_are_all_kept(store, plan):
     """A long curve is logged in several batches."""
     writer = begin(store, plan)
@@ -163,6 +165,7 @@ def test_the_trials_runs_are_found_whether_they_were_kept_or_not(store, plan):
     assert kept.experiment_id == store.experiment_id("adhoc")
 
 
+@pytest.mark.untraced
 def test_files_are_kept_under_any_name_and_in_folders(store, plan, folder):
     """A report is called the same beside every sweep, wherever it was written."""
     (folder / "mine.html").write_text("a page")
@@ -194,6 +197,7 @@ def test_a_begun_and_unended_trial_is_written_anew_on_resume(store, plan):
     assert list(store.runs(names.TRAINING, parent=before["half"].info.run_id)) == []
 
 
+@pytest.mark.untraced
 def test_unfinished_sweeps_are_found_and_finished_ones_are_not(store, plan):
     """What has not ended can be resumed, and a search that has can be extended."""
     one, two = begin(store, plan), begin(store, plan)
@@ -206,6 +210,7 @@ def test_unfinished_sweeps_are_found_and_finished_ones_are_not(store, plan):
     assert find_sweep(store, one.run_id[:12]) == one.run_id
 
 
+@pytest.mark.untraced
 def test_nothing_but_results_is_printed(store, plan, capsys):
     """MLflow's own words would break --json."""
     writer = begin(store, plan)

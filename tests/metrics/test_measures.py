@@ -84,7 +84,6 @@ def made_times(at, solved, budget=100):
     return data.assign(**dict.fromkeys(ERRORS, 0.25))
 
 
-@pytest.mark.untraced
 @given(st.lists(st.tuples(st.one_of(st.none(), st.integers(1, 100)), st.booleans()), min_size=1, max_size=30))
 def test_whatever_counts_solutions_counts_the_same(trainings):
     """Claims, survival analysis, the search's objectives, MLflow's figures and the terminal's table."""

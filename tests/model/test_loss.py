@@ -29,6 +29,7 @@ def torch_loss(loss, reduction, predictions, targets):
     return value.item(), leaf.grad.numpy()
 
 
+@pytest.mark.untraced
 @DTYPES
 @EVERY_REDUCTION
 @EVERY_LOSS

@@ -1,7 +1,9 @@
 """Reports: of sweeps that the command line carried out, of plans that are trained here, and of made-up records."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from bench.backends import load
 from bench.config.plan import Plan, make_plan
 from bench.model.initialization import MAX_SEED
 from bench.model.outcome import Batch, Record, Result
+from bench.model.timing import ColdStart
 from bench.report.page import Report, render
 from bench.report.sweep_data import SweepData
 from bench.request import read_request
@@ -19,7 +22,7 @@ from bench.stats.claims import check_claims
 from bench.store.reader import read_columns, trainings_frame
 from bench.store.tables import rows, timing_frame
 
-from .chromium import CHROMIUM, QUIET
+from .chromium import CHROMIUM, QUIET, opened
 
 FILE = """
 title = "Everything at once"
@@ -82,6 +85,11 @@ HOPELESS = (
 )
 
 
+def made_up_starts(trials: Sequence[str], *_: object) -> list[ColdStart]:
+    """Make up the cold starts of backends."""
+    return [ColdStart(name, 1.0, 0.1, 0.0) for name in trials]
+
+
 @pytest.fixture(scope="session")
 def full(made: Callable[..., Path]) -> tuple[Path, str]:
     """The folder of a sweep that fills every section, and what the terminal printed; a claim of it does not hold."""
@@ -91,8 +99,10 @@ def full(made: Callable[..., Path]) -> tuple[Path, str]:
 
 @pytest.fixture(scope="session")
 def timed(made: Callable[..., Path]) -> Path:
-    """The folder of a sweep of timings."""
-    return made("timed", "sweep", *TIMED, *PAGE)
+    """The folder of a sweep of timings; cold starts are made up: each would be a process that imports a library."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bench.running.timing_rounds.cold_starts", made_up_starts)
+        return made("timed", "sweep", *TIMED, *PAGE)
 
 
 @pytest.fixture(scope="session")
@@ -130,7 +140,7 @@ def browser() -> Any:
         chromium.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def address(request: pytest.FixtureRequest) -> Callable[[str], str]:
     """Where a page is, which is made when it is asked for."""
 
@@ -139,6 +149,13 @@ def address(request: pytest.FixtureRequest) -> Callable[[str], str]:
         return ((made[0] if name == "full" else made) / "r.html").as_uri()
 
     return find
+
+
+@pytest.fixture(scope="session")
+def untouched(browser: Any, address: Callable[[str], str]) -> Iterator[Callable[[str], Any]]:
+    """A page at its widest, opened once for all tests that only read it: opening one takes a second."""
+    with ExitStack() as stack:
+        yield cache(lambda name: stack.enter_context(opened(browser, address(name))))
 
 
 # ------------------------------------------------------------------ without a store

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from bench.metrics import columns as c
-from bench.model.timing import ColdStart, Sample, Timing
+from bench.model.timing import Sample, Timing
 from bench.model.trial import BACKENDS, Trial
 from bench.report.backends import backends, throughput
 from bench.report.colours import BACKEND
@@ -17,14 +17,15 @@ from bench.stats import timings
 from bench.stats.agreement import COLUMNS
 from bench.store.tables import timing_frame, timing_rows
 
+from .conftest import made_up_starts
+
 pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 @pytest.fixture(autouse=True)
 def started(monkeypatch):
     """Cold starts are made up: each would be a process that imports a library."""
-    found = lambda trials, *_: [ColdStart(name, 1.0, 0.1, 0.0) for name in trials]  # noqa: E731
-    monkeypatch.setattr("bench.running.timing_rounds.cold_starts", found)
+    monkeypatch.setattr("bench.running.timing_rounds.cold_starts", made_up_starts)
 
 
 def page(bench, folder, *words):
@@ -81,6 +82,7 @@ def section(monkeypatch):
     return shown
 
 
+@pytest.mark.untraced
 def test_a_sweep_with_timings_shows_agreement_then_speed_then_cold_starts(timed):
     """In this order, with rounds and threads."""
     html = (timed / "r.html").read_text()

@@ -13,9 +13,9 @@ pytestmark = MARKS
 BOX = "#explorer-1 .explorer"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(browser, address):
-    """The page of a grid, in a browser."""
+    """The page of a grid, in a browser: each test chooses what is shown before it looks."""
     with opened(browser, address("full")) as shown:
         yield shown
 

@@ -73,6 +73,7 @@ def test_the_highest_and_the_lowest_trial_are_named_with_their_intervals(made_re
     assert "n = 100 and 100 seeds" in said
 
 
+@pytest.mark.untraced
 def test_trials_that_are_all_alike_have_no_highest_and_lowest(made_report, some):
     """Nor is there a greatest difference."""
     report = made_report(some(50, 50, hidden=8), some(50, 50, hidden=2))
@@ -80,6 +81,7 @@ def test_trials_that_are_all_alike_have_no_highest_and_lowest(made_report, some)
     assert not has(report, "widest range")
 
 
+@pytest.mark.untraced
 def test_luck_is_a_share_of_the_variance_where_the_grid_is_balanced(made_report, some):
     """All of it is the seed's own where the same half of the starts solves both trials."""
     said = the(made_report(some(50, 50, loss="mse"), some(50, 50, loss="l1")), "of the variance")
@@ -89,6 +91,7 @@ def test_luck_is_a_share_of_the_variance_where_the_grid_is_balanced(made_report,
     assert "200 trainings" in said
 
 
+@pytest.mark.untraced
 def test_networks_of_different_shape_do_not_share_their_starts(made_report, some):
     """The same seed draws other weights for them, so that nothing is said of what it does by itself."""
     said = the(made_report(some(50, 50, hidden=8), some(50, 50, hidden=2)), "of the variance")
@@ -103,6 +106,7 @@ def test_luck_is_not_spoken_of_where_there_is_none(made_report, some):
     assert not has(report, "the start decides")
 
 
+@pytest.mark.untraced
 def test_the_trial_with_the_smallest_median_has_it_with_interval_and_n(made_report, some):
     """Half of the starts after 20 iterations, whatever the rest does."""
     said = the(made_report(some(80, 20, at=20, hidden=8), some(10, 90, at=5, hidden=2)), "the only median")
@@ -240,6 +244,7 @@ def test_a_sweep_that_came_to_its_end_says_nothing_of_the_kind(made_report, some
     assert "planned" not in sentences(made_report(some(75, 25)))[0]
 
 
+@pytest.mark.untraced
 def test_claims_are_counted_and_those_missed_are_named(made_report, some):
     """By their ids, those that are refuted before those that nobody knows."""
     ends = {"a": HOLDS, "b": UNDECIDED, "c": REFUTED, "d": REFUTED}

@@ -237,6 +237,7 @@ def test_timings_only_have_no_section_on_rates(timed):
     assert re.findall(r'<section id="([a-z]+)-1"', html) == ["backends", "ledger", "again"]
 
 
+@pytest.mark.untraced
 @pytest.mark.usefixtures("undrawn")
 def test_two_blocks_with_the_same_gate_are_told_apart(bench, folder):
     """By their titles."""
@@ -283,7 +284,7 @@ def test_a_search_has_a_report(bench, folder):
     assert "Only some combinations were trained" in html
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("undrawn", "small_shards")
 def test_an_interrupted_sweep_says_what_is_missing_and_how_to_go_on(bench, folder, monkeypatch):
     """Its exit status is 130; the report counts what is there."""
     keep, left = SweepWriter.shard, [1]
@@ -294,7 +295,7 @@ def test_an_interrupted_sweep_says_what_is_missing_and_how_to_go_on(bench, folde
             signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(SweepWriter, "shard", interrupted)
-    words = ("hidden=2,8", "backend=numpy", "iterations=2000", "seeds=0:40", "--executor", "serial")
+    words = ("hidden=2,8", "backend=numpy", "iterations=100", "seeds=0:40", "--executor", "serial")
     assert bench("sweep", *words).status == 130
     assert bench("list", "--json").json["sweeps"][0]["status"] == "KILLED"
     assert bench("report", "-o", "r.html").status == 0
@@ -357,6 +358,7 @@ def test_single_curves_of_different_trials_are_different_lines(trained_report):
     assert curves["chart"].data["label"].nunique() == 4
 
 
+@pytest.mark.untraced
 @pytest.mark.usefixtures("undrawn")
 def test_a_median_over_diverged_trainings_is_not_that_of_the_others(bench, folder):
     """Where more than half diverged, the median error is infinite; what never solves takes for ever."""

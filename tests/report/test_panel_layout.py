@@ -3,7 +3,6 @@
 import math
 
 import pandas as pd
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,7 +32,6 @@ def block(trials):
     return GridAnalysis("", trial_table(Plan(planned, duplicates=0)), pd.DataFrame())
 
 
-@pytest.mark.untraced
 @given(GRIDS, st.randoms(use_true_random=False))
 def test_every_trial_of_a_grid_is_one_line_of_one_panel(axes, random):
     """Whatever the order that trials come in; no two have the same place, and no panel more lines than can be told."""
@@ -53,7 +51,6 @@ def test_every_trial_of_a_grid_is_one_line_of_one_panel(axes, random):
             assert {plan.label(value) for value in rows[plan.lines]} <= set(plan.labels(found.trials))
 
 
-@pytest.mark.untraced
 @given(GRIDS, st.integers(1, 40))
 def test_a_grid_is_one_while_half_of_it_is_there(axes, missing):
     """Fewer are a list of trials."""

@@ -154,6 +154,7 @@ def test_a_winner_at_the_edge_of_the_space_is_noted(found, five, brief):
     assert "At the lower end of its range: 2 neurons of #0. A wider range may hold better trials." in words
 
 
+@pytest.mark.untraced
 def test_several_objectives_have_a_front(found, five, brief):
     """And no best so far."""
     report = found(
@@ -182,6 +183,7 @@ def test_where_no_trial_keeps_the_limits_the_nearest_is_named(found, five, html)
     assert html(report)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("more", "words"),
     [

@@ -79,6 +79,7 @@ def test_what_takes_too_long_is_not_checked(trial, ended, table, iterations):
     assert check_budget(plan, data, WorkerPool("serial", 1), Event()) == []
 
 
+@pytest.mark.untraced
 def test_each_gate_has_its_share_with_an_interval(checked, trial):
     """Of one trial it is exact: what a perceptron cannot solve, it does not solve with ten times the budget."""
     trials = [trial(gate="xor", hidden=0, iterations=300), trial(**SLOW)]

@@ -77,6 +77,7 @@ def sweep(folder):
     return of
 
 
+@pytest.mark.untraced
 def test_what_a_step_asks_is_planned_trained_and_there_when_its_strategy_goes_on(sweep):
     """Each step trains what is missing only, and its seeds are in the written plan before."""
     strategy = EarlierSeeds()
@@ -86,6 +87,7 @@ def test_what_a_step_asks_is_planned_trained_and_there_when_its_strategy_goes_on
     assert strategy.seen == [[0, 1, 10, 11, 12, 13], [0, 1, 2, 3, 10, 11, 12, 13]]
 
 
+@pytest.mark.untraced
 def test_the_run_of_an_open_trial_has_what_it_is_closed_with(sweep):
     """And all of its seeds; one that is not open has its run once it is complete, with its name from the grid."""
     pool = sweep(EarlierSeeds())
@@ -101,6 +103,7 @@ def test_the_run_of_an_open_trial_has_what_it_is_closed_with(sweep):
     assert "figure" not in second.data.metrics
 
 
+@pytest.mark.untraced
 def test_once_it_is_to_stop_no_strategy_goes_on(sweep):
     """What was asked is planned, what was finished is kept, and nobody asks for more."""
     strategy, after = EarlierSeeds(), EarlierSeeds()

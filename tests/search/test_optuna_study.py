@@ -52,6 +52,7 @@ def test_every_proposal_is_a_trial_within_its_space(searched, sampler):
             assert ("reduction" in proposed) == (proposed["loss"] == "mse" and space is CONDITIONAL)
 
 
+@pytest.mark.untraced
 def test_what_is_told_guides_what_is_asked(searched):
     """After forty answers, TPE's proposals are better than its first ones."""
     batches = played(searched(), "tpe", batches=8, size=10)[1]

@@ -55,6 +55,7 @@ def off_by(difference, size=1):
     return [[0.5, 0.5, 0.5 + difference, 0.5]] * size
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize(("share", "agrees"), [(0.0, True), (0.9, True), (1.1, False), (1000, False)])
 def test_backends_agree_up_to_the_tolerance_of_their_dtype(compared, dtype, share, agrees):

@@ -179,7 +179,6 @@ def test_the_most_frequent_attractor_of_a_gate_comes_first(trial, ended, table):
     assert attractors(data)[PATTERN].tolist() == ["0 1 0 0", "½ ½ ½ ½", ELSEWHERE]
 
 
-@pytest.mark.untraced
 @settings(max_examples=15)
 @given(UNSOLVED, UNSOLVED)
 def test_counts_add_up_to_what_is_unsolved(trial, ended, table, first, second):
@@ -192,7 +191,6 @@ def test_counts_add_up_to_what_is_unsolved(trial, ended, table, first, second):
     assert found[OF_UNSOLVED].sum().to_dict() == pytest.approx(dict.fromkeys(unsolved[c.GATE], 1.0))
 
 
-@pytest.mark.untraced
 @settings(max_examples=10)
 @given(UNSOLVED, st.randoms())
 def test_the_order_of_the_trainings_never_matters(trial, ended, table, predictions, random):

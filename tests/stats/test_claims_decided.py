@@ -54,7 +54,6 @@ def test_a_share_is_above_a_bound_where_the_binomial_test_says_so(verdict, size)
 TRIALS = st.lists(st.lists(st.booleans(), min_size=1, max_size=25), min_size=1, max_size=3)
 
 
-@pytest.mark.untraced
 @given(TRIALS, st.floats(0.01, 0.99), st.integers(0, 6))
 def test_above_and_below_the_same_bound_are_never_both_true_nor_both_false(
     trial, ended, table, check, some, bound, look
@@ -163,6 +162,7 @@ def errors(*wanted):
     return [[error, 1 - error, 1 - error, error] for error in wanted]
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("wins", "losses", "ties"), [(3, 0, 0), (0, 4, 0), (5, 0, 5), (6, 3, 0), (3, 6, 9), (12, 8, 5)]
 )
@@ -185,6 +185,7 @@ def test_at_a_later_look_it_takes_more_seeds(verdict):
             assert found.seeds == next(n for n in range(40, 10**4) if decided(n, 29 / 40, 0.55, error=error))
 
 
+@pytest.mark.untraced
 def test_the_seeds_that_would_decide_several_trials_are_just_enough(trial, ended, table, check):
     """Of the same kind: what one trial solves every other seed, and another every third."""
     flags = [True, False, True, False, True, False], [True, True, False, True, True, False]
@@ -211,6 +212,7 @@ def test_a_claim_may_be_decided_at_the_only_look_but_not_at_the_fifth(verdict):
     assert [verdict(11, 40, look, above=0.5).verdict for look in (0, 5)] == [REFUTED, UNDECIDED]
 
 
+@pytest.mark.untraced
 def test_the_errors_of_all_looks_together_are_two_and_a_half_percent(verdict):
     """By the fewest seeds without one that solves it that show "below a half", look by look: 2 to the minus that."""
     looks = range(1, 13)

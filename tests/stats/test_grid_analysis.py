@@ -97,6 +97,7 @@ def test_tables_are_in_the_plans_order_whatever_the_rows(plan, table, some):
     pd.testing.assert_frame_equal(one.effects, other.effects)
 
 
+@pytest.mark.untraced
 def test_text_columns_may_be_categories(plan, table, some):
     """As the reader has them."""
     records = [some(solved, 10 - solved, loss=loss) for solved, loss in ((2, "mse"), (9, "bce"))]

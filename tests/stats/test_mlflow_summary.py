@@ -40,6 +40,7 @@ def test_a_trial_has_at_most_40_figures(trainings):
     assert 7 <= len(metrics) <= 40
 
 
+@pytest.mark.untraced
 def test_a_trial_has_at_most_25_steps(trainings):
     """A hundred recorded iterations are thinned out, from the first to the last."""
     _, steps = describe_trial(trainings)
@@ -129,6 +130,7 @@ def test_trainings_without_chunks_are_summed_up_by_their_means(trial, ended, tab
     assert metrics["iteration_us_median"] == pytest.approx(6)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("size", [1, 3, 5, 9, 21])
 def test_the_median_of_an_odd_number_of_seeds_is_the_middle_one(trial, ended, table, size):
     """As many seeds are below it as above."""

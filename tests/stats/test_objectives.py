@@ -86,7 +86,6 @@ def test_what_does_not_differ_by_training_prunes_nothing():
 PAIRS = st.tuples(st.integers(0, BUDGET), st.integers(0, BUDGET))
 
 
-@pytest.mark.untraced
 @given(st.lists(PAIRS, min_size=8, max_size=9) | st.lists(PAIRS, min_size=14, max_size=30))  # 10 to 13: all of 2**n
 def test_a_trial_is_worse_as_the_test_of_paired_means_says(pairs):
     """Student's, one-sided at 10 %, of what the objective is the mean of."""

@@ -162,7 +162,6 @@ def test_the_ratio_is_the_median_of_seeds_and_not_their_mean():
     assert row[RATIO_PAIRS] == 7
 
 
-@pytest.mark.untraced
 @settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=60))
 def test_the_limits_of_the_ratio_are_scipys(firsts):
@@ -220,7 +219,6 @@ def test_the_probability_of_improvement_is_that_by_brute_force(firsts):
         assert value == pytest.approx(np.mean([(a < b) + (a == b) / 2 for a, b in worst]))
 
 
-@pytest.mark.untraced
 @settings(max_examples=10)
 @given(FIRSTS, st.randoms())
 def test_the_order_of_the_trainings_never_matters_to_a_comparison(firsts, random):
@@ -236,7 +234,6 @@ def test_the_order_of_the_trainings_never_matters_to_a_comparison(firsts, random
     )
 
 
-@pytest.mark.untraced
 @settings(max_examples=10)
 @given(FIRSTS)
 def test_swapping_the_values_mirrors_the_comparison(firsts):

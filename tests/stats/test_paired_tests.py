@@ -181,6 +181,7 @@ def limits():
     return [some[mcnemar_p(some, d - some) <= 0.05].max(initial=-1) for d, some in enumerate(few)]
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(("pairs", "one"), [(27, 22), (55, 34), (200, 163), (10, 10), (31, 28)])
 def test_the_first_number_of_seeds_that_suffices_is_found_where_all_pairs_are_discordant(limits, pairs, one):
     """The power then goes up and down like a saw: no smaller number has it."""

@@ -67,6 +67,7 @@ def test_the_interval_is_the_published_one(count, size, low, high):
     assert exact_interval(count, size) == pytest.approx((low, high), abs=0.00005)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("size", [*range(1, 50), 100, 200, 1000, 10_000])
 def test_the_interval_of_none_begins_at_zero_and_that_of_all_ends_at_one(size):
     """Rounding must not make an event certain that never happened, or uncertain that always did."""
@@ -178,6 +179,7 @@ def test_the_seeds_for_a_half_width_at_none_and_all_are_worked_out_by_hand(rate,
     assert seeds_for_half_width(rate, wanted) == seeds
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("rate", [0, 0.1, 0.25, 0.5, 0.9, 1])
 @pytest.mark.parametrize("wanted", [0.5, 0.4, 0.2, 0.1, 0.07])
 def test_the_seeds_for_a_half_width_are_found_by_counting_up(rate, wanted):

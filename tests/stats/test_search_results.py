@@ -277,6 +277,7 @@ def repeats(searched, proposal, trial):
     )  # fmt: skip
 
 
+@pytest.mark.untraced
 def test_the_difference_of_repeated_searches_is_welchs_over_their_held_out_winners(repeats):
     """SciPy's own, in restricted mean iterations: 50 where solved, 100 where not."""
     own, other = ([100 - 50 * solved / 40 for solved in some] for some in ((36, 30, 34), (20, 22, 30)))

@@ -113,6 +113,7 @@ def test_total_shares_are_what_is_left_when_all_else_is_known():
     assert found.drop(index=[*names, SEED_ALONE])[TOTAL].isna().all()
 
 
+@pytest.mark.untraced
 def test_the_seeds_own_share_is_the_variance_component_of_statsmodels():
     """Its mixed model with a random intercept by seed, fitted by REML, estimates the same where it is not 0."""
     rng = np.random.default_rng(3)
@@ -143,7 +144,6 @@ def test_where_no_two_trials_share_their_starts_the_seed_has_no_share_of_its_own
     assert shares.loc[SEED_LUCK, SHARE] + shares.loc["hidden", SHARE] == pytest.approx(1)
 
 
-@pytest.mark.untraced
 @given(ERRORS)
 def test_shares_add_up_and_none_is_negative(values):
     """Every training's spread is somewhere, and every interval is within 0 and 1 and holds its share."""
@@ -156,7 +156,6 @@ def test_shares_add_up_and_none_is_negative(values):
         assert ((shares[HIGH] <= 1) & (shares[HIGH] >= shares[SHARE])).all()
 
 
-@pytest.mark.untraced
 @given(ERRORS, st.randoms())
 def test_the_order_of_the_trainings_never_matters_to_what_matters(values, random):
     """Trainings arrive in any order from their workers, intervals included; text may be categorical."""
@@ -296,6 +295,7 @@ def test_a_forest_that_explains_nothing_says_so():
     ).all()
 
 
+@pytest.mark.untraced
 def test_the_order_of_the_trainings_never_matters_to_importances():
     """The same forest grows from the same trials."""
     data = searched(20, np.random.default_rng(2))

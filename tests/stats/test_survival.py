@@ -130,7 +130,6 @@ def test_the_share_at_the_budget_is_the_solved_rate(trainings):
     assert last[AT].to_dict() == {name: BUDGETS[name] for name in rates.index}
 
 
-@pytest.mark.untraced
 @given(TRAININGS, st.integers(2, 12))
 def test_a_curve_never_falls_and_lies_within_its_limits(trainings, points):
     """What has been solved by some iteration has been solved by every later one."""
@@ -452,7 +451,6 @@ def test_a_sweep_without_trainings_has_neither_curves_nor_times(table):
 # ------------------------------------------------------------------ order, types, units
 
 
-@pytest.mark.untraced
 @given(TRAININGS, st.randoms())
 def test_the_order_of_the_trainings_never_matters(trainings, random):
     """Trainings arrive in any order from their workers: not even rounding may depend on it."""
@@ -470,7 +468,6 @@ def test_a_trials_figures_do_not_depend_on_the_other_trials():
     pd.testing.assert_frame_equal(together[together[c.TRIAL_ID] == "a"].reset_index(drop=True), alone)
 
 
-@pytest.mark.untraced
 @given(TRAININGS)
 def test_words_that_are_kept_once_give_the_same_figures(trainings):
     """Pandas' categories, also those that no training has, are words like others."""
