@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from itertools import product
 from urllib.parse import unquote
 
@@ -217,6 +218,24 @@ def test_printing_shows_light_colours_and_no_controls(browser, address, choice):
         controls = page.locator("select, input, button[data-copy], .toc, .tool")
         assert controls.count() > 4
         assert controls.filter(visible=True).evaluate_all("all => all.map(one => one.outerHTML)") == []
+
+
+def test_on_paper_are_the_figures_of_one_block_on_six_sides_at_most(browser, address):
+    """No table, and nothing that one would have to click; the words say where those are."""
+    with opened(browser, address("full")) as page:
+        assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4"))) <= 6
+        page.emulate_media(media="print")
+        assert page.locator(".on-paper").is_visible()
+        assert not any(one.is_visible() for one in page.locator("details, .explores, .blocks, .pin").all())
+        assert page.locator("#times-1 svg").first.is_visible()
+
+
+def test_the_contents_say_where_one_is(page):
+    """The section that is read now, and no other."""
+    for name in ("times-1", "matters-1"):
+        page.evaluate(f"document.getElementById('{name}').scrollIntoView({{ behavior: 'instant' }})")
+        page.wait_for_function(f"document.querySelector('.toc [aria-current]')?.hash === '#{name}'")
+        assert page.locator(".toc [aria-current]").count() == 1
 
 
 def test_a_command_is_copied_by_a_click(browser, address):
