@@ -23,7 +23,7 @@ def some(ended, trial):
 
 
 def first(report):
-    found = report.context()["first"]
+    found = report.first_screen
     return found["answer"].replace("\u00a0", " "), [chart.name for chart in found["charts"]]
 
 
