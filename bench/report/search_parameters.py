@@ -16,7 +16,7 @@ from bench.metrics import columns as c
 from bench.metrics.objectives import OBJECTIVES
 from bench.report.charts import Chart
 from bench.report.colours import DIM, EFFECT, INK, PAPER, QUALITY, SHADES, STEPS
-from bench.report.drawing import Floats, blank, named_rows, panel, percent_axis, plain, row_margin, write
+from bench.report.drawing import Floats, blank, mark, named_rows, panel, percent_axis, plain, row_margin, write
 from bench.report.number_format import percent, short
 from bench.report.search_findings import measured_words
 from bench.report.search_scales import (
@@ -90,10 +90,11 @@ def _points(axes: Axes, trials: Trials, x: Floats) -> None:
         for own, fill in ((~pruned, colour), (pruned, "none")):
             chosen = (shade == step) & own & np.isfinite(x)
             if chosen.any():
-                axes.plot(
+                (dots,) = axes.plot(
                     x[chosen], y[chosen], "o", markerfacecolor=fill, markeredgecolor=colour,
                     markeredgewidth=0.7 if fill == "none" else 0, alpha=0.8, **mark_style(len(x)),
                 )  # fmt: skip
+                mark(dots, trials.ids[chosen])
 
 
 def _medians(axes: Axes, scale: Scale, places: Floats, values: Floats) -> None:

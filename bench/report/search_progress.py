@@ -15,7 +15,7 @@ from bench.metrics import columns as c
 from bench.metrics.objectives import DIRECTIONS, MAXIMIZE, OBJECTIVES, SOLVED_RATE
 from bench.report.charts import Chart
 from bench.report.colours import DIM, EFFECT, INK
-from bench.report.drawing import Floats, area, blank, end_margin, line, name_ends, panel, plain, write
+from bench.report.drawing import Floats, area, blank, end_margin, line, mark, name_ends, panel, plain, write
 from bench.report.number_format import axis_words, percent, plural, short
 from bench.report.search_findings import is_flat, measured_words
 from bench.report.search_scales import Trials, as_floats, finite_ends, mark_style, title_axis, value_axis
@@ -118,7 +118,8 @@ def _marks(axes: Axes, trials: Trials) -> None:
     for own, marks in zip(kinds, MARKS.values(), strict=True):
         if own.any():
             look = {"markeredgecolor": EFFECT, **marks, **mark_style(len(at))}
-            axes.plot(at[own], drawn[own], linestyle="", color=EFFECT, **look)
+            (dots,) = axes.plot(at[own], drawn[own], linestyle="", color=EFFECT, **look)
+            mark(dots, trials.ids[own])
     named = [name for own, name in zip(kinds, MARKS, strict=True) if name and own.any()]
     write(axes, "   ".join(named), (1, 0), (0, -29), ha="right", va="bottom", fontsize=6.5)
 
@@ -240,10 +241,12 @@ def _pair(axes: Axes, history: pd.DataFrame, front: pd.DataFrame, pair: Sequence
         for some in (history, front)
     )
     look = mark_style(len(all_T2))
-    axes.plot(*all_T2.T, "o", markerfacecolor=DIM, markeredgewidth=0, alpha=0.45, **look)
+    (dots,) = axes.plot(*all_T2.T, "o", markerfacecolor=DIM, markeredgewidth=0, alpha=0.45, **look)
+    mark(dots, Trials(history, pair[0][0]).ids)
     steps = unbeaten(own_T2 * [-1.0 if direction == MAXIMIZE else 1.0 for _, direction in pair])
     axes.step(*own_T2[steps].T, where="post", color=EFFECT, linewidth=1.4)
-    axes.plot(*own_T2.T, "o", markersize=4.6, color=EFFECT)
+    (dots,) = axes.plot(*own_T2.T, "o", markersize=4.6, color=EFFECT)
+    mark(dots, Trials(front, pair[0][0]).ids)
     _name_points(axes, own_T2, steps, [f"#{number:.0f}" for number in Trials(front, pair[0][0]).numbers], ends)
     axes.set_xlabel(plain(_better_words(*pair[0])))
     title_axis(axes, _better_words(*pair[1]))

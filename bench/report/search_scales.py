@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from bench.config.search_space import Choices, Dimension
+from bench.metrics import columns as c
 from bench.metrics.objectives import DIRECTIONS, MAXIMIZE
 from bench.report.drawing import Floats, folded, log_axis, log_range, log_ticks, plain, plain_number, write
 from bench.stats.holdout import FEASIBLE, NUMBER, PRUNED, STATE
@@ -51,6 +52,11 @@ class Trials:
     def numbers(self) -> Floats:
         """Their numbers, in Optuna's order."""
         return as_floats(self.column(NUMBER))
+
+    @property
+    def ids(self) -> NDArray[np.object_]:
+        """Their trials' ids, for who points at their marks."""
+        return self.column(c.TRIAL_ID).to_numpy(dtype=object)
 
     @cached_property
     def results(self) -> Floats:

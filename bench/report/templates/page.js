@@ -168,7 +168,8 @@
   for (const group of all("[data-trials]")) {
     const ids = group.dataset.trials.split(" ");
     const marks = all("path, use, text", group).filter((mark) => !mark.closest("defs"));
-    marks.forEach((mark, place) => { mark.dataset.trial = ids[ids.length === marks.length ? place : 0]; });
+    if (ids.length > 1 && ids.length !== marks.length) continue; // some are not drawn: which is not known
+    marks.forEach((mark, place) => { mark.dataset.trial = ids[ids.length > 1 ? place : 0]; });
   }
   for (const article of all("article")) {
     const told = JSON.parse(article.querySelector("[data-told]").textContent);
