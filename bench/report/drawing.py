@@ -130,7 +130,7 @@ def inline(svg: str, name: str) -> str:
     text = re.sub(r'(href="#|url\(#)', rf"\1{name}-", text).replace("xlink:href", "href")
     text = HEX.sub(lambda found: VARIABLES.get(found[0], found[0]), text)
     text = TAG.sub(_short_numbers, text)
-    text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
+    text = re.sub(r'(<svg[^>]*?) width="([\d.]+)pt"', r'\1 style="--w:\2"', text, count=1)
     text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
     return BLANKS.sub("><", text).strip()
 

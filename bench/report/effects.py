@@ -238,6 +238,7 @@ CELL = 0.36  # inches
 DIVERGING = "PuOr"
 SIDES = "sides"
 MOST_COMPARED = 2_000  # rows of the table
+MOST_SIDES = 12  # of a matrix
 SMALLEST_SCALE = 0.05
 VALUES = [paired.PARAMETER, paired.ONE, paired.OTHER]  # what is compared
 ENDS = [paired.DIFFERENCE_LOW, paired.DIFFERENCE_HIGH]
@@ -289,8 +290,12 @@ def _pairs_chart(block: GridAnalysis, compared: pd.DataFrame, key: str) -> Chart
 
 
 def differences(rows: pd.DataFrame, most: float) -> Figure:
-    """Draw the differences of each two values, a row, by setting, a column; a number where it is beyond chance."""
-    order = list(dict.fromkeys(rows[SIDES]))
+    """Draw the differences of each two values, a row, by setting, a column; a number where it is beyond chance.
+
+    Of many rows those with the greatest differences are drawn.
+    """
+    reach = rows.groupby(SIDES, sort=False)[paired.DIFFERENCE].agg(lambda some: some.abs().max())
+    order = [one for one in reach.index if one in reach.nlargest(MOST_SIDES).index]
     table = rows.pivot_table(index=SIDES, columns=paired.CONTEXT, values=paired.DIFFERENCE, sort=False)
     table = 100 * table.loc[order].iloc[:, :MOST_SETTINGS]
     sure = rows.assign(sure=rows[paired.P_HOLM] <= paired.SIGNIFICANT)

@@ -22,10 +22,11 @@ from bench.report.number_format import from_to, gate_words, interval, percent, p
 from bench.report.panel_layout import is_single
 from bench.report.surfaces import draw_surface
 from bench.report.sweep_data import SweepData
+from bench.report.time_to_solution import in_iterations
 from bench.stats import timings
 from bench.stats.claims import counted_verdicts
 from bench.stats.grid_analysis import DECIDES, NAME, GridAnalysis, highest, most_undecided
-from bench.stats.holdout import HELD_OUT, KIND, REFERENCE, WINNER, column
+from bench.stats.holdout import HELD_OUT, KIND, REFERENCE, TITLE, WINNER, column
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE
 
 MANY = 5  # values of a number that make a curve
@@ -48,10 +49,11 @@ def first_screen(data: SweepData, backends: Content | None) -> Content:
     main = most_undecided(grids)
     number = _number(main)
     shown = example(main)
-    chart = _curve(main, number) if number else _settings(grids, shown)
+    is_one = len(main.rates) == len(grids) == 1
+    chart = in_iterations(main, "0") if is_one else _curve(main, number) if number else None
     return {
         "answer": _over_a_number(main, number) if number else _decided(main, shown),
-        "charts": [chart, *_two_starts(data, main, shown)],
+        "charts": [chart or _settings(grids, shown), *_two_starts(data, main, shown)],
     }
 
 
@@ -89,6 +91,8 @@ def _decided(block: GridAnalysis, shown: str) -> str:
     gates, rates, undecided = gate_words(block.trials[c.GATE]), block.rates, block.undecided
     (row,) = rates[rates[c.TRIAL_ID] == shown].to_dict("records")
     of = f"{row_percent(row)} of {row[COUNT]:,} starts"
+    if not rates[c.SOLVED].any():
+        return f"No start solves {gates}, in {plural(len(rates), 'setting')}: {row_percent(row)} of {row[COUNT]:,}."
     if len(rates) == 1:
         return f"{row[NAME]}: solved from {of}."
     if len(undecided):
@@ -220,7 +224,7 @@ def _held_out(data: SweepData) -> Iterator[Chart]:
     rows = found.held_out[found.held_out[column(HELD_OUT, RATE)].notna()].rename(columns=names)
     if rows.empty:
         return
-    titles = rows["title"].where(rows[KIND] == REFERENCE, "best " + rows["title"].astype(str))
+    titles = rows[TITLE].where(rows[KIND] == REFERENCE, rows[TITLE].astype(str).str.partition(" ")[0])
     table = rows.assign(**{NAME: titles})
     yield Chart(
         name="settings",

@@ -18,6 +18,7 @@ from bench.stats.proportions import COUNT, HIGH, LOW, RATE, half_width
 
 WIDE = 0.05  # an interval that reaches further to either side is marked: too few seeds to tell
 MOST_ROWS = 24
+MOST_OPEN = 12  # rows that are not folded away: the first screen shows all in one line
 FEW_ROWS = 40  # that one panel has room for
 REACH = "reach"
 
@@ -30,6 +31,7 @@ def rates(block: GridAnalysis, key: str, until: Until | None) -> Content:
     return {
         "heat": _heatmap(block, table, target, key) if has_heat else None,
         "chart": _intervals(block, table, key, "The same rates with their intervals" if has_heat else _title(table)),
+        "folded": len(table) > MOST_OPEN,
         "wide": _wide(table, target, marked=" (hatched)" if has_heat else "", growing=bool(until)),
         "title": _title(table),
         "subtitle": f"Share of seeds whose every prediction ends within the tolerance of its target; "

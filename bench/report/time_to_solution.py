@@ -41,13 +41,13 @@ def times(block: GridAnalysis, key: str) -> Content:
     """Return the charts by trial and by value, and the table of medians, means and expected times."""
     seconds = survival.times_to_solution(block.begun, seconds=True)
     return {
-        "chart": _in_iterations(block, key),
+        "chart": in_iterations(block, key),
         "profiles": _profiles(block, key),
         "table": _table(block.times, seconds.set_index(c.TRIAL_ID)[MEDIAN], key),
     }
 
 
-def _in_iterations(block: GridAnalysis, key: str) -> Chart | None:
+def in_iterations(block: GridAnalysis, key: str) -> Chart | None:
     """Return the steps of every trial in panels on the same axes, or None where nothing was ever solved."""
     steps = block.named(survival.solution_curves(block.begun, POINTS))
     plan = layout(block)

@@ -82,6 +82,19 @@ def test_two_starts_are_shown_only_where_there_are_two_fates(made_report, some, 
     assert len(first(made_report(some(*rates)))[1]) == charts
 
 
+def test_where_no_start_solves_it_the_answer_says_so(made_report, some):
+    """Of one setting and of several."""
+    assert first(made_report(some(0, 100)))[0] == "No start solves XOR, in 1 setting: 0 % [0, 3.6] of 100."
+    several = made_report(some(0, 100), some(0, 100, hidden=5))
+    assert first(several)[0] == "No start solves XOR, in 2 settings: 0 % [0, 3.6] of 100."
+
+
+def test_a_single_setting_is_shown_over_its_iterations(made_report, some):
+    """One dot on an axis would say less."""
+    assert first(made_report(some(30, 70)))[1][0] == "times-0"
+    assert first(made_report(some(30, 70), some(40, 60, hidden=5)))[1][0] == "settings"
+
+
 @pytest.mark.parametrize(
     ("words", "title"),
     [
