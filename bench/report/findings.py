@@ -5,6 +5,7 @@ There is no sentence where the data carry none. Beside them, caveats: whatever a
 
 from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
 import pandas as pd
 
 from bench.metrics import columns as c
@@ -24,6 +25,7 @@ from bench.report.sweep_data import SweepData
 from bench.stats import agreement, attractors, sensitivity, survival, timings
 from bench.stats import paired_comparisons as paired
 from bench.stats.claims import REFUTED, UNDECIDED, Verdict, counted_verdicts
+from bench.stats.decision_surface import is_linearly_separable
 from bench.stats.final_patterns import COUNTS, P_HOLM, PATTERN, N, wrong_observation_summary
 from bench.stats.grid_analysis import BUDGET, DECIDES, NAME, GridAnalysis, highest, lowest, most_undecided
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE, clustered_rate
@@ -39,7 +41,7 @@ def findings(data: SweepData, ledger: Content, backends: Content | None) -> list
     """Return five to ten findings of a sweep, those of its search first; fewer where there are not so many."""
     blocks = [block for block in data.blocks if not is_single(block)]
     leading = search_findings(data.search_results) if data.search_results else ()
-    first = [*leading, *_missing(ledger), *(_rates(blocks) if blocks else _few(data.blocks))]
+    first = [*leading, *_missing(ledger), *(_rates(blocks, data) if blocks else _few(data.blocks))]
     last = [*_fastest_backend(backends), *_claims(data.verdicts)]
     main = most_undecided(blocks) if blocks else None
     # an average over what a search proposed says nothing of it
@@ -64,14 +66,17 @@ def _missing(ledger: Content) -> Iterator[Finding]:
         )
 
 
-def _rates(blocks: Sequence[GridAnalysis]) -> Iterator[Finding]:
+def _rates(blocks: Sequence[GridAnalysis], data: SweepData) -> Iterator[Finding]:
     """Say of each grid from how many starts its gates are solved; an average of what a search proposed says nothing."""
     grids = [one for one in blocks if len(one.begun) and not one.proposed and is_grid(one)]
     even = [one for one in grids if one.seeds.min() == one.seeds.max()]
     for block in even[:MOST_RATES]:
         rows = block.begun
         trials = rows[c.TRIAL_ID].nunique()
-        parts = [_rate(block, str(gate), some) for gate, some in rows.groupby(c.GATE, sort=False, observed=True)]
+        parts = [
+            _rate(block, str(gate), some) + _why_none(data, str(gate), some)
+            for gate, some in rows.groupby(c.GATE, sort=False, observed=True)
+        ]
         how = "exact 95 % interval" if trials == 1 else "95 % interval over the seeds, which trials share"
         solved = f"{int(rows[c.SOLVED].sum()):,} of {plural(len(rows), 'training')} in {plural(trials, 'trial')}"
         slow = "".join(f" {check_words(row)}" for row in block.budget_checks.to_dict("records") if row[LOW] > TELLING)
@@ -90,6 +95,15 @@ def _rate(block: GridAnalysis, gate: str, rows: pd.DataFrame) -> str:
         return f"solve {what} from {words} of the starts"
     spread = f", from {percent(own.min())} to {percent(own.max())} by trial" if own.min() < own.max() else ""
     return f"solve {what} from {words} of the starts, on average over {plural(len(own), 'trial')}{spread}"
+
+
+def _why_none(data: SweepData, gate: str, rows: pd.DataFrame) -> str:
+    """Say why no perceptron solves a gate, where none can."""
+    gates = {planned.trial.gate.name: planned.trial.gate for planned in data.plan.trials}
+    if rows[c.SOLVED].any() or (rows[c.HIDDEN].map(read_hidden).str.len() > 0).any():
+        return ""
+    is_binary = np.isin(gates[gate].targets, (0, 1)).all()
+    return "" if not is_binary or is_linearly_separable(gates[gate]) else ", for no line separates its 0 and 1"
 
 
 def _budget(block: GridAnalysis) -> str:

@@ -1,4 +1,4 @@
-"""Decision surfaces: what a network says for every input of the plane that its observations lie in.
+"""Decision surfaces: what a network says for every input of the plane that its observations lie in, or can say.
 
 Shapes: A places along either axis, N observations.
 """
@@ -7,13 +7,27 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import linprog
 
+from bench.model.gate import Gate
 from bench.model.network import ACTIVATIONS, sigmoid
 from bench.model.trial import Trial
 
 Floats = NDArray[np.float64]
 
 MARGIN = 0.5  # of the plane beyond the observations, in their range
+
+
+def is_linearly_separable(gate: Gate) -> bool:
+    """Return whether a line, or a plane, can part the observations whose target is above a half from the others.
+
+    The feasibility of a linear program: y (w · x + b) ≥ 1 with y = ±1. Where there is none no perceptron, a network
+    without a hidden layer, solves the gate (Minsky & Papert 1969).
+    """
+    sign_N = np.where(gate.targets > 0.5, 1.0, -1.0)
+    rows_NJ = -sign_N[:, None] * np.column_stack([gate.inputs, np.ones(len(sign_N))])
+    free = [(None, None)] * rows_NJ.shape[1]
+    return bool(linprog(np.zeros(rows_NJ.shape[1]), A_ub=rows_NJ, b_ub=-np.ones(len(sign_N)), bounds=free).success)
 
 
 def plane(trial: Trial, size: int) -> tuple[Floats, Floats]:

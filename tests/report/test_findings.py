@@ -55,6 +55,14 @@ def test_a_gate_that_is_never_solved_is_said_to_be_so(made_report, some):
     assert "0 % [0, 3.6]" in said
 
 
+def test_why_no_perceptron_solves_a_gate_is_said_where_it_is_known(made_report, some):
+    """Of XOR; OR could be solved, and so could XOR by other networks."""
+    why = ", for no line separates its 0 and 1"
+    assert why in the(made_report(some(0, 100, hidden=0)), "single perceptrons solve XOR")
+    assert why not in the(made_report(some(0, 100, hidden=0, gate="or")), "single perceptrons solve OR")
+    assert why not in the(made_report(some(0, 100)), "solve XOR from none")
+
+
 def test_every_gate_has_its_rate(made_report, some):
     """In one sentence."""
     said = the(made_report(some(100, 0, gate="or"), some(50, 50)), "solve OR")

@@ -1,12 +1,14 @@
 """Decision surfaces: what a network says of every input."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
 from bench.backends.numpy_loop import NumpyLoop
-from bench.model.gate import built_in
+from bench.model.gate import Gate, built_in
 from bench.model.outcome import Batch
-from bench.stats.decision_surface import decision_surface, plane, predictions
+from bench.stats.decision_surface import decision_surface, is_linearly_separable, plane, predictions
 
 
 @pytest.mark.parametrize(
@@ -34,3 +36,11 @@ def test_a_gate_of_three_inputs_has_no_plane(trial):
     """It is said so."""
     with pytest.raises(ValueError, match="parity3 has 3 inputs; allowed are two"):
         plane(trial(gate=built_in("parity3")), 5)
+
+
+@pytest.mark.parametrize(("inputs", "separable"), [(1, 4), (2, 14), (3, 104)])
+def test_as_many_functions_are_linearly_separable_as_are_known_to_be(inputs, separable):
+    """Of all 2^(2^n) Boolean functions of n inputs (OEIS A000609)."""
+    table = np.array(list(product((0.0, 1.0), repeat=inputs)))
+    every = (Gate("some", table, np.array(targets)) for targets in product((0.0, 1.0), repeat=len(table)))
+    assert sum(map(is_linearly_separable, every)) == separable
