@@ -14,7 +14,7 @@ from bench.model.gate import TWO_INPUT_TARGETS
 from bench.model.labels import gate_word, phrase
 from bench.model.network import read_hidden
 from bench.report.charts import Content, Finding, Row, row_interval, row_percent
-from bench.report.effects import better, differences_by_setting, greatest, greatest_effect
+from bench.report.effects import better, differences_by_setting, faster, greatest, greatest_effect
 from bench.report.endings import check_words
 from bench.report.number_format import gate_words, p_value, percent, percent_interval, plural, points, sentence, short
 from bench.report.panel_layout import is_grid, is_single
@@ -332,6 +332,13 @@ def _pairs(block: GridAnalysis) -> Iterator[Finding]:
     )
 
 
+def _speed(block: GridAnalysis) -> Iterator[Finding]:
+    """Say which value makes a solution faster everywhere."""
+    found = faster(block) if is_grid(block) else None
+    if found is not None:
+        yield Finding(f"{_where(block)}from starts that both solve, {found[0]}.", found[1], "pairs")
+
+
 def _wrong(block: GridAnalysis) -> Iterator[Finding]:
     """Say where some observations are wrong more often than others; that none could be shown to be is no finding."""
     if block.wrong.empty:
@@ -349,7 +356,7 @@ def _wrong(block: GridAnalysis) -> Iterator[Finding]:
 
 
 BLOCK_RULES: tuple[Callable[[GridAnalysis], Iterator[Finding]], ...] = (
-    _extremes, _luck, _times, restart_findings, _endings, _effects, _pairs, luck_findings, _wrong,
+    _extremes, _luck, _times, _speed, restart_findings, _endings, _effects, _pairs, luck_findings, _wrong,
 )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from bench.report import drawing
 from bench.report.charts import Chart, Content, Row, row_percent
 from bench.report.colours import EFFECT, SEED, fate_colour
 from bench.report.drawing import Floats, panel
+from bench.report.effects import faster
 from bench.report.number_format import from_to, gate_words, interval, percent, percent_interval, plural, short
 from bench.report.panel_layout import is_single
 from bench.report.surfaces import draw_surface
@@ -99,6 +100,9 @@ def _decided(block: GridAnalysis, shown: str) -> str:
         share = f"In {len(undecided):,} of {len(rates):,} {gates} settings the start decides"
         return f"{share}: {row[NAME]} solves it from {of}."
     high = int((rates[RATE] > DECIDES[1]).sum())
+    speed = faster(block) if high == len(rates) else None
+    if speed is not None:
+        return f"All {high:,} settings solve {gates} from nearly every start; {speed[0]}."
     return (
         f"{high:,} of {plural(len(rates), f'{gates} setting')} solve it from nearly every start: {row[NAME]} from {of}."
     )

@@ -206,6 +206,18 @@ def test_with_one_parameter_nothing_is_said_of_its_values(made_report, some):
 
 
 @pytest.mark.untraced
+def test_what_makes_it_faster_everywhere_is_told_with_its_factor(made_report, some):
+    """Ten times as fast in either setting; not where it is so in one of them only, nor by little."""
+    slow, fast = {"momentum": 0.0, "at": 80}, {"momentum": 0.9, "at": 8}
+    cells = [some(40, 60, loss=loss, **one) for loss in ("mse", "bce") for one in (slow, fast)]
+    said = "from starts that both solve, momentum 0.9 needs 0.1 times the iterations of momentum 0"
+    assert "in 2 settings" in the(made_report(*cells), said)
+    cells[-1] = some(40, 60, loss="bce", momentum=0.9, at=90)
+    assert not has(made_report(*cells), "needs")
+    little = [some(40, 60, momentum=value, at=at) for value, at in ((0.0, 80), (0.9, 70))]
+    assert not has(made_report(*little), "needs")
+
+
 def test_pairs_from_the_same_starts_have_points_interval_and_how_often(made_report, some):
     """By another loss the same weights come to another end."""
     said = the(made_report(some(90, 10, loss="bce"), some(40, 60, loss="mse")), "from the same starts")

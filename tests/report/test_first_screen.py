@@ -82,6 +82,14 @@ def test_two_starts_are_shown_only_where_there_are_two_fates(made_report, some, 
     assert len(first(made_report(some(*rates)))[1]) == charts
 
 
+def test_where_all_settings_solve_it_the_faster_is_the_answer(made_report, some):
+    """Which the rates do not tell."""
+    cells = [some(100, 0, at=at, momentum=value) for value, at in ((0.0, 80), (0.9, 8))]
+    assert first(made_report(*cells))[0] == (
+        "All 2 settings solve XOR from nearly every start; momentum 0.9 needs 0.1 times the iterations of momentum 0."
+    )
+
+
 def test_where_no_start_solves_it_the_answer_says_so(made_report, some):
     """Of one setting and of several."""
     assert first(made_report(some(0, 100)))[0] == "No start solves XOR, in 1 setting: 0 % [0, 3.6] of 100."
