@@ -40,7 +40,8 @@ class Chart:
     """A figure of the page.
 
     ``name`` is its anchor; the title states what it shows, the subtitle the measure, the unit and n, ``alt`` the same
-    for who cannot see it. How to read it stands in the template, and after that the ``note``, of what is not drawn.
+    for who cannot see it. How to read it stands in the section's template, and after that the ``note``: of
+    what is not drawn, or how to read a chart that is in no section.
     ``legend`` has (name, colour). ``more`` panels are folded away.
     """
 

@@ -155,6 +155,7 @@ def _settings(blocks: list[GridAnalysis], shown: str) -> Chart:
         subtitle=f"A dot is one of {plural(len(table), 'setting')}, n = {from_to(table[COUNT])} starts.",
         alt=f"Solved rates of {plural(len(table), 'setting')}, from {percent(table[RATE].min())} to "
         f"{percent(table[RATE].max())}.",
+        note="Further to the right more of the starts solve it; between the ends it depends on the start.",
         panels=[panel("", settings(table, shown))],
         data=table[[NAME, BLOCK, RATE, LOW, HIGH, COUNT]],
     )
@@ -271,6 +272,7 @@ def _two_starts(data: SweepData, block: GridAnalysis, shown: str) -> Iterator[Ch
         "loss before each iteration. Right: what the network says in the end, black for 1; the line is at ½, and the "
         "observations are ringed, black where 1 is right.",
         alt=f"Two losses that part, and the decision surfaces they end at, of {name}.",
+        note="All else is the same: only the initial weights differ.",
         panels=[panel("", two_starts(trial, starts))],
         data=pd.DataFrame({"iteration": trial.checkpoints, **{f"seed {one.seed}": one.curve for one in starts}}),
     )
