@@ -1,7 +1,7 @@
 """The first screen: the answer in a sentence, every setting on one axis, and one network from two starts."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -51,7 +51,7 @@ def first_screen(data: SweepData, backends: Content | None) -> Content:
     number = _number(main)
     shown = example(main)
     is_one = len(main.rates) == len(grids) == 1
-    chart = in_iterations(main, "0") if is_one else _curve(main, number) if number else None
+    chart = _solved_by(main) if is_one else _curve(main, number) if number else None
     return {
         "answer": _over_a_number(main, number) if number else _decided(main, shown),
         "charts": [chart or _settings(grids, shown), *_two_starts(data, main, shown)],
@@ -197,6 +197,12 @@ def settings(table: pd.DataFrame, shown: str) -> Figure:
     return figure
 
 
+def _solved_by(block: GridAnalysis) -> Chart | None:
+    """Return the share of a single trial's starts that have solved it by when; None where none ever did."""
+    chart = in_iterations(block, "0")
+    return chart and replace(chart, note="Where the line ends is the share of starts that solve it within the budget.")
+
+
 def _curve(block: GridAnalysis, name: str) -> Chart:
     table = block.rates.sort_values(name, kind="stable")
     figure, axes = drawing.blank(5.4, 2.6)
@@ -215,6 +221,7 @@ def _curve(block: GridAnalysis, name: str) -> Chart:
         name="settings",
         title=f"Starts that solve it, by {name_words(name)}",
         subtitle=f"Share with its exact 95 % interval; n = {from_to(table[COUNT])} starts each.",
+        note="A dot is a setting; between dots nothing was trained.",
         alt=f"Solved rate against {name}.",
         panels=[panel("", figure)],
         data=table[[name, RATE, LOW, HIGH, COUNT]],
@@ -235,6 +242,7 @@ def _held_out(data: SweepData) -> Iterator[Chart]:
         name="settings",
         title="The best, on starts that they were not chosen by",
         subtitle=f"Share of {int(table[COUNT].min()):,} held-out starts that solve it, with its exact 95 % interval.",
+        note="Numbers are trials of the search, those that it found best first.",
         alt="Solved rates of the winners and the references on held-out seeds.",
         panels=[panel("", drawing.interval_rows(table, NAME, xlabel="starts that solve it", width=5.4))],
         data=table[[NAME, RATE, LOW, HIGH, COUNT]],

@@ -226,7 +226,7 @@ def test_on_paper_are_the_figures_of_one_block_on_six_sides_at_most(browser, add
         assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4"))) <= 6
         page.emulate_media(media="print")
         assert page.locator(".on-paper").is_visible()
-        assert not any(one.is_visible() for one in page.locator("details, .explores, .blocks, .pin").all())
+        assert not any(one.is_visible() for one in page.locator("details, [id^=explorer-], .blocks, .pin").all())
         assert page.locator("#times-1 svg").first.is_visible()
 
 

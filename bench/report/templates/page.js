@@ -171,62 +171,60 @@
     if (ids.length > 1 && ids.length !== marks.length) continue; // some are not drawn: which is not known
     marks.forEach((mark, place) => { mark.dataset.trial = ids[ids.length > 1 ? place : 0]; });
   }
-  for (const article of all("article")) {
-    const told = JSON.parse(article.querySelector("[data-told]").textContent);
-    const asked = () => (new URLSearchParams(location.hash.slice(1)).get("t") || "").slice(0, 8);
-    let pinned = "";
-    const paint = () => {
-      article.classList.toggle("pinning", pinned !== "");
-      for (const mark of all("[data-trial]", article)) mark.classList.toggle("pinned", mark.dataset.trial === pinned);
-    };
-    const pin = (id) => {
-      pinned = id in told ? id : "";
-      paint();
-      chip.hidden = !pinned;
-      if (!pinned) return;
-      const off = make("button", "unpin", { type: "button" });
-      off.addEventListener("click", () => choose(""));
-      const links = all("section.explores", article).map((one) => make("a", "watch it learn", { href: `#${one.id}` }));
-      links.forEach((link) => link.addEventListener("click", (event) => {
-        event.preventDefault();
-        document.querySelector(link.getAttribute("href")).scrollIntoView();
-      }));
-      chip.replaceChildren(make("span", told[pinned][0]), ...links, off);
-    };
-    const choose = (id) => {
-      history.replaceState(null, "", id ? `#t=${id}` : location.href.split("#")[0] + "#");
-      pin(id);
-      if (id) document.dispatchEvent(new CustomEvent("trial", { detail: id }));
-      showBlock();
-    };
-    const showBlock = () => {
-      const tab = pinned && all(".blocks button", article).find((one) => one.textContent === told[pinned][1]);
-      if (tab && tab.getAttribute("aria-selected") !== "true") tab.click();
-    };
-    const of = (event) => event.target.closest("[data-trial]");
-    article.addEventListener("click", (event) => {
-      const mark = of(event);
-      if (!mark || !told[mark.dataset.trial] || event.target.closest("a, button")) return;
-      choose(mark.dataset.trial === pinned ? "" : mark.dataset.trial);
+  // what each sweep says of its trials, and the block that shows each
+  const told = new Map(all("article").map((article) => [article, JSON.parse(article.querySelector("[data-told]").textContent)]));
+  let pinned = "";
+  const paint = () => {
+    for (const [article, known] of told) article.classList.toggle("pinning", pinned in known);
+    for (const mark of all("[data-trial]")) mark.classList.toggle("pinned", mark.dataset.trial === pinned);
+  };
+  const pin = (id) => {
+    const [article, known] = [...told].find(([, some]) => id in some) || [];
+    pinned = article ? id : "";
+    paint();
+    chip.hidden = !article;
+    if (!article) return;
+    const [words, block] = known[id];
+    const off = make("button", "unpin", { type: "button" });
+    off.addEventListener("click", () => choose(""));
+    const links = all("[id^=explorer-]", article).map((section) => {
+      const link = make("a", "watch it learn", { href: `#${section.id}` });
+      link.addEventListener("click", (event) => { event.preventDefault(); section.scrollIntoView(); });
+      return link;
     });
-    article.addEventListener("pointermove", (event) => {
-      const words = told[of(event)?.dataset.trial];
-      tip.hidden = !words || event.pointerType === "touch" || Boolean(event.target.closest("table.sortable"));
-      if (tip.hidden) return;
-      tip.textContent = words[0];
-      const left = Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8);
-      const above = event.clientY + 18 + tip.offsetHeight > innerHeight;
-      tip.style.translate = `${left}px ${above ? event.clientY - tip.offsetHeight - 10 : event.clientY + 18}px`;
-    });
-    article.addEventListener("pointerleave", () => { tip.hidden = true; });
-    addEventListener("scroll", () => { tip.hidden = true; }, { passive: true });
-    article.addEventListener("redrawn", paint);
-    addEventListener("keydown", (event) => { if (event.key === "Escape" && pinned) choose(""); });
-    document.addEventListener("chosen", (event) => { if (told[event.detail]) pin(event.detail); });
-    const read = () => { pin(asked()); showBlock(); };
-    addEventListener("hashchange", read);
-    if (asked()) read();
-  }
+    chip.replaceChildren(make("span", words), ...links, off);
+    const tab = all(".blocks button", article).find((one) => one.textContent === block);
+    if (tab && tab.getAttribute("aria-selected") !== "true") tab.click();
+  };
+  const choose = (id) => {
+    history.replaceState(null, "", id ? `#t=${id}` : location.href.split("#")[0] + "#");
+    pin(id);
+    if (id) document.dispatchEvent(new CustomEvent("trial", { detail: id }));
+  };
+  const pointedAt = (event) => {
+    const mark = event.target.closest("[data-trial]");
+    return mark && told.get(mark.closest("article"))?.[mark.dataset.trial] ? mark : null;
+  };
+  addEventListener("click", (event) => {
+    const mark = pointedAt(event);
+    if (mark && !event.target.closest("a, button")) choose(mark.dataset.trial === pinned ? "" : mark.dataset.trial);
+  });
+  addEventListener("pointermove", (event) => {
+    const mark = pointedAt(event);
+    tip.hidden = !mark || event.pointerType === "touch" || mark.tagName === "TR";
+    if (tip.hidden) return;
+    tip.textContent = told.get(mark.closest("article"))[mark.dataset.trial][0];
+    const left = Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8);
+    const above = event.clientY + 18 + tip.offsetHeight > innerHeight;
+    tip.style.translate = `${left}px ${above ? event.clientY - tip.offsetHeight - 10 : event.clientY + 18}px`;
+  });
+  addEventListener("scroll", () => { tip.hidden = true; }, { passive: true });
+  addEventListener("redrawn", paint);
+  addEventListener("keydown", (event) => { if (event.key === "Escape" && pinned) choose(""); });
+  document.addEventListener("chosen", (event) => pin(event.detail));
+  const asked = () => (new URLSearchParams(location.hash.slice(1)).get("t") || "").slice(0, 8);
+  addEventListener("hashchange", () => pin(asked()));
+  if (asked()) pin(asked());
 
   // commands to the clipboard; the colours by hand
   for (const button of all("button[data-copy]")) {
