@@ -30,6 +30,7 @@ from bench.stats.proportions import COUNT, HIGH, LOW, RATE
 
 # ------------------------------------------------------------------ attractors
 
+TELLING = 0.05  # a share of something, of which more is worth a sentence
 MOST_SHOWN = 12  # in the gallery
 
 
@@ -85,6 +86,11 @@ def _first(rows: pd.DataFrame) -> tuple[str, int]:
     """Return the trial and the seed of the training with the smallest seed, the first of several."""
     place = int(rows[c.SEED].to_numpy().argmin())
     return str(rows[c.TRIAL_ID].iloc[place]), int(rows[c.SEED].iloc[place])
+
+
+def telling_checks(block: GridAnalysis) -> list[str]:
+    """Return in words, by gate, how many of what looked stuck were only slow, where it is more than a few."""
+    return [check_words(row) for row in block.budget_checks.to_dict("records") if row[LOW] > TELLING]
 
 
 def check_words(check: Row, pattern: str = "") -> str:

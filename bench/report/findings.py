@@ -1,6 +1,6 @@
 """Findings: what a newspaper could print of a sweep, each sentence with its number, its interval and its n.
 
-There is no sentence where the data carry none. Beside them, caveats: whatever a reader must know before trusting these.
+There is no sentence where the data carry none.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,15 +14,16 @@ from bench.model.gate import TWO_INPUT_TARGETS
 from bench.model.labels import gate_word, phrase
 from bench.model.network import read_hidden
 from bench.report.charts import Content, Finding, Row, row_interval, row_percent
-from bench.report.effects import better, differences_by_setting, faster, greatest, greatest_effect
-from bench.report.endings import check_words
+from bench.report.effects import differences_by_setting, greatest_effect
+from bench.report.endings import TELLING, check_words, telling_checks
 from bench.report.number_format import gate_words, p_value, percent, percent_interval, plural, points, sentence, short
+from bench.report.pairs import better, faster, greatest
 from bench.report.panel_layout import is_grid, is_single
 from bench.report.restarts import restart_findings
 from bench.report.search_findings import search_findings
 from bench.report.shared_luck import luck_findings
 from bench.report.sweep_data import SweepData
-from bench.stats import agreement, attractors, sensitivity, survival, timings
+from bench.stats import attractors, sensitivity, survival, timings
 from bench.stats import paired_comparisons as paired
 from bench.stats.claims import REFUTED, UNDECIDED, Verdict, counted_verdicts
 from bench.stats.decision_surface import is_linearly_separable
@@ -33,7 +34,6 @@ from bench.stats.proportions import COUNT, HIGH, LOW, RATE, clustered_rate
 MOST = 10
 MOST_RATES = 3
 VAGUE = 0.5  # an interval that wide says nothing
-TELLING = 0.05  # a share of the variance, or of the unsolved, that is worth a sentence
 NEARLY_ALL = 0.95  # of an ending, with one value of a parameter
 
 
@@ -79,7 +79,7 @@ def _rates(blocks: Sequence[GridAnalysis], data: SweepData) -> Iterator[Finding]
         ]
         how = "exact 95 % interval" if trials == 1 else "95 % interval over the seeds, which trials share"
         solved = f"{int(rows[c.SOLVED].sum()):,} of {plural(len(rows), 'training')} in {plural(trials, 'trial')}"
-        slow = "".join(f" {check_words(row)}" for row in block.budget_checks.to_dict("records") if row[LOW] > TELLING)
+        slow = "".join(f" {words}" for words in telling_checks(block))
         title = f"“{block.title}”: " if block.title and len(blocks) > 1 else ""
         sentence = f"Within {_budget(block)}, {_networks(block)} {'; they '.join(parts)}."
         yield Finding(sentence, f"{title}{solved}; {how}.{slow}", "rates")
@@ -358,47 +358,3 @@ def _wrong(block: GridAnalysis) -> Iterator[Finding]:
 BLOCK_RULES: tuple[Callable[[GridAnalysis], Iterator[Finding]], ...] = (
     _extremes, _luck, _times, _speed, restart_findings, _endings, _effects, _pairs, luck_findings, _wrong,
 )  # fmt: skip
-
-
-# ------------------------------------------------------------------ caveats
-
-MOST_REASONS = 8
-
-
-def caveats(data: SweepData, ledger: Content, rates: Sequence[Content], backends: Content | None) -> Content:
-    """Return what failed, what is not sure, and what is shown of a part only."""
-    trainings = data.trainings
-    timed, summed = (backends[name] if backends else pd.DataFrame() for name in ("table", "summed"))
-    reasons = _reasons(trainings)
-    most = max((planned.trainings for planned in data.plan.trials), default=0)
-    kept = min(c.CURVES_PER_TRIAL, most if data.curves is None else data.curves)
-    return {
-        "reasons": reasons[:MOST_REASONS],
-        "more_reasons": len(reasons) - MOST_REASONS,
-        "only": next((name for name, count, _ in ledger["outcomes"] if 0 < count == ledger["done"]), None),
-        "checks": [
-            check_words(row)
-            for block in data.blocks
-            for row in block.budget_checks.to_dict("records")
-            if row[LOW] > TELLING
-        ],
-        "left": int(measures.left_solution(trainings).sum()),
-        # of what a search proposed, the best are trained on more seeds
-        "wide": [part for part in rates if part["wide"] and not part["picked"] and not ledger["missing"]],
-        "disagreeing": [
-            (row[agreement.ONE], row[agreement.OTHER])
-            for row in summed.to_dict("records")
-            if not pd.isna(row[agreement.AGREES]) and not row[agreement.AGREES]
-        ],
-        "noisy": int(timed[timings.NOISY].sum()) if len(timed) else 0,
-        "shared": int(timed[timings.SHARED].sum()) if len(timed) else 0,
-        "timings": len(timed),
-        "curves": kept if most > kept else None,
-    }
-
-
-def _reasons(trainings: pd.DataFrame) -> list[tuple[int, str, str]]:
-    """Return why trainings failed or were refused, each reason once: how many, their outcome, and the reason."""
-    lost = trainings[trainings[c.REASON].notna() & measures.never_trained(trainings)]
-    counts = lost[[c.OUTCOME, c.REASON]].astype(str).value_counts(sort=False).reset_index(name="n")
-    return list(zip(counts["n"], counts[c.OUTCOME], counts[c.REASON], strict=True))

@@ -1,7 +1,7 @@
-"""The first screen: the answer in a sentence, every setting on one axis, and one network from two starts."""
+"""The first screen: the answer in a sentence, and every setting on one axis, or what is known of the only one."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,20 +10,19 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from bench.metrics import columns as c
-from bench.metrics.measures import begun, time_to_solution
+from bench.metrics.measures import begun
 from bench.model.labels import gate_word, name_words
 from bench.model.network import read_hidden
-from bench.model.trial import Trial
 from bench.report import drawing
 from bench.report.charts import Chart, Content, Row, row_percent
-from bench.report.colours import EFFECT, SEED, fate_colour
-from bench.report.drawing import Floats, panel
-from bench.report.effects import faster
+from bench.report.colours import EFFECT, SEED
+from bench.report.drawing import panel
 from bench.report.number_format import from_to, gate_words, interval, percent, percent_interval, plural, short
+from bench.report.pairs import faster
 from bench.report.panel_layout import is_single
-from bench.report.surfaces import draw_surface
 from bench.report.sweep_data import SweepData
 from bench.report.time_to_solution import in_iterations
+from bench.report.two_starts import two_starts
 from bench.stats import timings
 from bench.stats.claims import counted_verdicts
 from bench.stats.grid_analysis import DECIDES, NAME, GridAnalysis, highest, most_undecided
@@ -54,7 +53,7 @@ def first_screen(data: SweepData, backends: Content | None) -> Content:
     chart = _solved_by(main) if is_one else _curve(main, number) if number else None
     return {
         "answer": _over_a_number(main, number) if number else _decided(main, shown),
-        "charts": [chart or _settings(grids, shown), *_two_starts(data, main, shown)],
+        "charts": [chart or _settings(grids, shown), *two_starts(data, main, shown)],
     }
 
 
@@ -247,82 +246,3 @@ def _held_out(data: SweepData) -> Iterator[Chart]:
         panels=[panel("", drawing.interval_rows(table, NAME, xlabel="starts that solve it", width=5.4))],
         data=table[[NAME, RATE, LOW, HIGH, COUNT]],
     )
-
-
-# ------------------------------------------------------------------ one network from two starts
-
-
-@dataclass(frozen=True, eq=False)
-class Start:
-    """A training of the example: its seed, what became of it, its loss and its final weights, if they are kept."""
-
-    seed: int
-    solved: bool
-    words: str
-    curve: Floats
-    weights: Floats | None
-
-
-def _two_starts(data: SweepData, block: GridAnalysis, shown: str) -> Iterator[Chart]:
-    """Yield the chart of two trainings of one network, of which one solves its gate and one does not."""
-    rows = block.begun[(block.begun[c.TRIAL_ID] == shown) & block.begun[c.CURVE].notna()]
-    trial = next(one.trial for one in data.plan.trials if one.trial.trial_id == shown)
-    chosen = [some.iloc[len(some) // 2] for some in _by_fate(rows) if len(some)]
-    if len(chosen) < 2:
-        return
-    weights = data.weights([(shown, int(row[c.SEED])) for row in chosen])
-    starts = [_start(row, weights.get((shown, int(row[c.SEED])))) for row in chosen]
-    name = block.trial(shown)[NAME]
-    yield Chart(
-        name="two-starts",
-        title="The same network, from two starts",
-        subtitle=f"{name}: seed {starts[0].seed} {starts[0].words}; seed {starts[1].seed} {starts[1].words}. Left: the "
-        "loss before each iteration. Right: what the network says in the end, black for 1; the line is at ½, and the "
-        "observations are ringed, black where 1 is right.",
-        alt=f"Two losses that part, and the decision surfaces they end at, of {name}.",
-        note="All else is the same: only the initial weights differ.",
-        panels=[panel("", two_starts(trial, starts))],
-        data=pd.DataFrame({"iteration": trial.checkpoints, **{f"seed {one.seed}": one.curve for one in starts}}),
-    )
-
-
-def _by_fate(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """Yield those that solved it, in the order of their times, and those that did not, in that of their errors."""
-    times = pd.Series(time_to_solution(rows), index=rows.index)
-    yield rows.loc[times[np.isfinite(times)].sort_values(kind="stable").index]
-    unsolved = rows[~np.isfinite(times)]
-    yield unsolved.sort_values(c.FINAL_MSE, kind="stable")
-
-
-def _start(row: "pd.Series[Any]", weights: Floats | None) -> Start:
-    solved = bool(row[c.SOLVED])
-    words = f"solves it after {int(row[c.SOLVED_AT]):,} iterations" if solved else f"is {row[c.OUTCOME]} in the end"
-    return Start(int(row[c.SEED]), solved, words, np.asarray(row[c.CURVE], dtype=np.float64), weights)
-
-
-def two_starts(trial: Trial, starts: list[Start]) -> Figure:
-    """Draw the two losses, and the decision surfaces that they end at, where there are weights and two inputs."""
-    surfaces = all(one.weights is not None for one in starts) and trial.gate.inputs.shape[1] == 2
-    figure, axes = drawing.blank(6.3 if surfaces else 4.2, 2.4, right=2.9 if surfaces else 0.8, left=0.5)
-    finite = [one.curve[np.isfinite(one.curve) & (one.curve > 0)] for one in starts]
-    drawing.log_axis(axes, "y", *drawing.log_range(*finite))
-    drawing.log_axis(axes, "x", 1, max(trial.iterations, 2))
-    for one in starts:
-        loss = np.where(one.curve > 0, one.curve, np.nan)
-        sns.lineplot(
-            x=np.add(trial.checkpoints, 1), y=loss, ax=axes, color=fate_colour(solved=one.solved), linewidth=1.8
-        )
-    axes.set(xlabel="iteration", ylabel="")
-    for place, one in enumerate(starts if surfaces else ()):
-        _surface(figure, (3.55 + 1.38 * place, 0.72, 1.3, 1.3), trial, one)
-    return figure
-
-
-def _surface(figure: Figure, inches: tuple[float, float, float, float], trial: Trial, start: Start) -> None:
-    width, height = figure.get_size_inches()
-    left, bottom, wide, high = inches
-    axes = figure.add_axes((left / width, bottom / height, wide / width, high / height))
-    colour = fate_colour(solved=start.solved)
-    assert start.weights is not None
-    draw_surface(axes, trial, start.weights)
-    axes.set_title(f"seed {start.seed}", fontsize=7.5, color=colour, fontweight="bold", pad=3)

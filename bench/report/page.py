@@ -13,16 +13,18 @@ from bench.metrics import columns as c
 from bench.metrics.objectives import OBJECTIVES
 from bench.report import colours, drawing
 from bench.report.backends import backends
+from bench.report.caveats import caveats
 from bench.report.charts import Chart, Content, Finding, row_percent
 from bench.report.comparison import comparison
-from bench.report.effects import effects, pairs
+from bench.report.effects import effects
 from bench.report.endings import attractors
 from bench.report.explorer import explorer
-from bench.report.findings import caveats, findings
+from bench.report.findings import findings
 from bench.report.first_screen import example, first_screen
 from bench.report.ledger import claims, commands, ledger
 from bench.report.loss_curves import curves
 from bench.report.number_format import plural, short, whole
+from bench.report.pairs import pairs
 from bench.report.panel_layout import is_single
 from bench.report.restarts import restarts
 from bench.report.search import search

@@ -1,0 +1,97 @@
+"""One network from two starts, of which one solves its gate and one does not: their losses, and what they end at."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from bench.metrics import columns as c
+from bench.metrics.measures import time_to_solution
+from bench.model.trial import Trial
+from bench.report import drawing
+from bench.report.charts import Chart
+from bench.report.colours import fate_colour
+from bench.report.drawing import Floats, panel
+from bench.report.surfaces import draw_surface
+from bench.report.sweep_data import SweepData
+from bench.stats.grid_analysis import NAME, GridAnalysis
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """A training of the example: its seed, what became of it, its loss and its final weights, if they are kept."""
+
+    seed: int
+    solved: bool
+    words: str
+    curve: Floats
+    weights: Floats | None
+
+
+def two_starts(data: SweepData, block: GridAnalysis, shown: str) -> Iterator[Chart]:
+    """Yield the chart of two trainings of one network, of which one solves its gate and one does not."""
+    rows = block.begun[(block.begun[c.TRIAL_ID] == shown) & block.begun[c.CURVE].notna()]
+    trial = next(one.trial for one in data.plan.trials if one.trial.trial_id == shown)
+    chosen = [some.iloc[len(some) // 2] for some in _by_fate(rows) if len(some)]
+    if len(chosen) < 2:
+        return
+    weights = data.weights([(shown, int(row[c.SEED])) for row in chosen])
+    starts = [_start(row, weights.get((shown, int(row[c.SEED])))) for row in chosen]
+    name = block.trial(shown)[NAME]
+    yield Chart(
+        name="two-starts",
+        title="The same network, from two starts",
+        subtitle=f"{name}: seed {starts[0].seed} {starts[0].words}; seed {starts[1].seed} {starts[1].words}. Left: the "
+        "loss before each iteration. Right: what the network says in the end, black for 1; the line is at ½, and the "
+        "observations are ringed, black where 1 is right.",
+        alt=f"Two losses that part, and the decision surfaces they end at, of {name}.",
+        note="All else is the same: only the initial weights differ.",
+        panels=[panel("", losses_and_surfaces(trial, starts))],
+        data=pd.DataFrame({"iteration": trial.checkpoints, **{f"seed {one.seed}": one.curve for one in starts}}),
+    )
+
+
+def _by_fate(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Yield those that solved it, in the order of their times, and those that did not, in that of their errors."""
+    times = pd.Series(time_to_solution(rows), index=rows.index)
+    yield rows.loc[times[np.isfinite(times)].sort_values(kind="stable").index]
+    unsolved = rows[~np.isfinite(times)]
+    yield unsolved.sort_values(c.FINAL_MSE, kind="stable")
+
+
+def _start(row: "pd.Series[Any]", weights: Floats | None) -> Start:
+    solved = bool(row[c.SOLVED])
+    words = f"solves it after {int(row[c.SOLVED_AT]):,} iterations" if solved else f"is {row[c.OUTCOME]} in the end"
+    return Start(int(row[c.SEED]), solved, words, np.asarray(row[c.CURVE], dtype=np.float64), weights)
+
+
+def losses_and_surfaces(trial: Trial, starts: list[Start]) -> Figure:
+    """Draw the two losses, and the decision surfaces that they end at, where there are weights and two inputs."""
+    surfaces = all(one.weights is not None for one in starts) and trial.gate.inputs.shape[1] == 2
+    figure, axes = drawing.blank(6.3 if surfaces else 4.2, 2.4, right=2.9 if surfaces else 0.8, left=0.5)
+    finite = [one.curve[np.isfinite(one.curve) & (one.curve > 0)] for one in starts]
+    drawing.log_axis(axes, "y", *drawing.log_range(*finite))
+    drawing.log_axis(axes, "x", 1, max(trial.iterations, 2))
+    for one in starts:
+        loss = np.where(one.curve > 0, one.curve, np.nan)
+        sns.lineplot(
+            x=np.add(trial.checkpoints, 1), y=loss, ax=axes, color=fate_colour(solved=one.solved), linewidth=1.8
+        )
+    axes.set(xlabel="iteration", ylabel="")
+    for place, one in enumerate(starts if surfaces else ()):
+        _surface(figure, (3.55 + 1.38 * place, 0.72, 1.3, 1.3), trial, one)
+    return figure
+
+
+def _surface(figure: Figure, inches: tuple[float, float, float, float], trial: Trial, start: Start) -> None:
+    width, height = figure.get_size_inches()
+    left, bottom, wide, high = inches
+    axes = figure.add_axes((left / width, bottom / height, wide / width, high / height))
+    colour = fate_colour(solved=start.solved)
+    assert start.weights is not None
+    draw_surface(axes, trial, start.weights)
+    axes.set_title(f"seed {start.seed}", fontsize=7.5, color=colour, fontweight="bold", pad=3)
