@@ -69,9 +69,9 @@ BLANKS = re.compile(r">\s+<")
 
 @dataclass(frozen=True)
 class Panel:
-    """One drawing: what tells it from its neighbours, and its SVG, whole and with a name space of its own.
+    """One drawing: what tells it from its neighbours, its SVG, whole and with a name space of its own, and its figure.
 
-    ``trial`` is the id of the only one that it shows.
+    ``trial`` is what the page calls the only one that it shows.
     """
 
     title: str

@@ -102,8 +102,10 @@ def _why_none(data: SweepData, gate: str, rows: pd.DataFrame) -> str:
     gates = {planned.trial.gate.name: planned.trial.gate for planned in data.plan.trials}
     if rows[c.SOLVED].any() or (rows[c.HIDDEN].map(read_hidden).str.len() > 0).any():
         return ""
-    is_binary = np.isin(gates[gate].targets, (0, 1)).all()
-    return "" if not is_binary or is_linearly_separable(gates[gate]) else ", for no line separates its 0 and 1"
+    table = gates[gate]
+    if not np.isin(table.targets, (0, 1)).all() or is_linearly_separable(table):
+        return ""
+    return f", for no {'line' if table.inputs.shape[1] == 2 else 'plane'} separates its 0 and 1"
 
 
 def _budget(block: GridAnalysis) -> str:

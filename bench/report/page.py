@@ -156,12 +156,15 @@ class Report:
         ]
         return [chart for chart in found if chart is not None and chart.panels]
 
+    @property
+    def _shown(self) -> dict[str, Any]:
+        """Return what every template may show."""
+        return {"data": self.data, "plan": self.data.plan, "question": self.data.plan.question}
+
     def header(self) -> dict[str, Any]:
         """Return what the template of the first screen shows."""
         return {
-            "data": self.data,
-            "plan": self.data.plan,
-            "question": self.data.plan.question,
+            **self._shown,
             "ledger": self["ledger"],
             "first": self.first_screen,
             "findings": self.findings,
@@ -180,8 +183,9 @@ class Report:
             if not content:
                 return ""
             (section,) = (section for section in SECTIONS if section.name == name)
-            shown = {"plan": self.data.plan, "question": self.data.plan.question, "data": self.data}
-            return jinja.get_template("section.html").render(section=section, content=content, s=shown, k=self.key)
+            return jinja.get_template("section.html").render(
+                section=section, content=content, s=self._shown, k=self.key
+            )
 
 
 def render(reports: Sequence[Report]) -> str:

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from typing import Protocol
 
 MOST = 4  # processes
@@ -21,7 +22,7 @@ class Parts(Protocol):
         """Return the HTML of a part."""
 
 
-_reports: Sequence[Parts] = ()  # what processes have from the one that they were forked from
+_reports: Sequence[Parts] = ()
 
 
 def drawn_side_by_side(reports: Sequence[Parts], names: Sequence[str]) -> list[list[str]]:
@@ -30,27 +31,27 @@ def drawn_side_by_side(reports: Sequence[Parts], names: Sequence[str]) -> list[l
     Processes are forked, so that they have all data at once. That is safe where there is one thread and no JAX, whose
     threads Python does not count; elsewhere this process does it all, and so it does what a process that died left.
     """
-    global _reports  # noqa: PLW0603  # a forked process has it without being sent it
     places = [(place, name) for place in range(len(reports)) for name in names]
     others = [(place, name) for place, name in places if name not in OWN]
     made: dict[tuple[int, str], str] = {}
     if _may_fork():
-        _reports = reports
-        try:
-            with ProcessPoolExecutor(_processes(), multiprocessing.get_context("fork")) as pool:
-                with warnings.catch_warnings():  # of threads in libraries, which are ready to be forked
-                    warnings.simplefilter("ignore", DeprecationWarning)
-                    asked = {part: pool.submit(_make, *part) for part in others}
-                made = {(place, name): reports[place].html(name) for place, name in places if name in OWN}
-                made |= {part: one.result() for part, one in asked.items()}
-        except BrokenProcessPool:
-            pass
-        finally:
-            _reports = ()
+        fork = multiprocessing.get_context("fork")
+        # one that dies, for want of memory say, takes the pool with it: what is missing then is made below
+        with suppress(BrokenProcessPool), ProcessPoolExecutor(_processes(), fork, _begin, (reports,)) as pool:
+            with warnings.catch_warnings():  # of threads in libraries, which are ready to be forked
+                warnings.simplefilter("ignore", DeprecationWarning)
+                asked = {part: pool.submit(_make, *part) for part in others}
+            made = {(place, name): reports[place].html(name) for place, name in places if name in OWN}
+            made |= {part: one.result() for part, one in asked.items()}
     return [
         [made[place, name] if (place, name) in made else report.html(name) for name in names]
         for place, report in enumerate(reports)
     ]
+
+
+def _begin(reports: Sequence[Parts]) -> None:
+    global _reports  # noqa: PLW0603  # of a forked process, which has them without being sent them
+    _reports = reports
 
 
 def _make(place: int, name: str) -> str:
