@@ -97,9 +97,9 @@ def check_words(check: Row, pattern: str = "") -> str:
     """Return in words how many of what looked stuck, or ended at a pattern, was only slow."""
     count, size = check[c.SOLVED], check[CHECKED]
     solved = f"{count:,} {'solves' if count == 1 else 'solve'} it" if count else "none solves it"
-    what = f"{plural(size, f'{gate_word(check[c.GATE])} training')} that {'end there' if pattern else 'looked stuck'}"
+    what = plural(size, f"stuck {gate_word(check[c.GATE])} training") + (" that end there" if pattern else "")
     return (
-        f"Of {what}, drawn at random and trained on to ten times the budget, {solved}: "
+        f"Of {what}, drawn at random and trained on, {solved} within ten times the budget: "
         f"{percent_interval(check[RATE], check[LOW], check[HIGH])}."
     )
 

@@ -42,7 +42,7 @@ def findings(data: SweepData, ledger: Content, backends: Content | None) -> list
     blocks = [block for block in data.blocks if not is_single(block)]
     leading = search_findings(data.search_results) if data.search_results else ()
     first = [*leading, *_missing(ledger), *(_rates(blocks, data) if blocks else _few(data.blocks))]
-    last = [*_fastest_backend(backends), *_claims(data.verdicts)]
+    last = [*_fastest_backend(backends, str(data.environment.get("cpu") or "")), *_claims(data.verdicts)]
     main = most_undecided(blocks) if blocks else None
     # an average over what a search proposed says nothing of it
     middle = [finding for rule in BLOCK_RULES for finding in rule(main)] if main and not main.proposed else []
@@ -72,24 +72,24 @@ def _rates(blocks: Sequence[GridAnalysis], data: SweepData) -> Iterator[Finding]
     even = [one for one in grids if one.seeds.min() == one.seeds.max()]
     for block in even[:MOST_RATES]:
         rows = block.begun
-        trials = rows[c.TRIAL_ID].nunique()
-        parts = [
-            _rate(block, str(gate), some) + _why_none(data, str(gate), some)
-            for gate, some in rows.groupby(c.GATE, sort=False, observed=True)
-        ]
-        how = "exact 95 % interval" if trials == 1 else "95 % interval over the seeds, which trials share"
-        solved = f"{int(rows[c.SOLVED].sum()):,} of {plural(len(rows), 'training')} in {plural(trials, 'trial')}"
+        gates = [(str(gate), some) for gate, some in rows.groupby(c.GATE, sort=False, observed=True)]
+        parts = [_rate(block, data, gate, some) for gate, some in gates]
+        only = len(block.rates) == 1
+        how = "exact 95 % interval" if only else "95 % interval over the seeds, which trials share"
+        solved = ", ".join((f"{gate_word(gate)} " if len(gates) > 1 else "") + _counted(some) for gate, some in gates)
         slow = "".join(f" {words}" for words in telling_checks(block))
         title = f"“{block.title}”: " if block.title and len(blocks) > 1 else ""
-        sentence = f"Within {_budget(block)}, {_networks(block)} {'; they '.join(parts)}."
-        yield Finding(sentence, f"{title}{solved}; {how}.{slow}", "rates")
+        said = f"Within {_budget(block)}, {_networks(block)} {'; they '.join(parts)}."
+        yield Finding(said, f"{title}{solved}; {how}.{slow}", "rates")
 
 
-def _rate(block: GridAnalysis, gate: str, rows: pd.DataFrame) -> str:
+def _rate(block: GridAnalysis, data: SweepData, gate: str, rows: pd.DataFrame) -> str:
     rate, low, high = clustered_rate(rows)
     what, words = gate_word(gate), percent_interval(rate, low, high)
     if rate == 0:
-        return f"solve {what} from none of {plural(len(rows), 'start')}: {words}"
+        why = _why_none(data, gate, rows)
+        seeds = plural(rows[c.SEED].nunique(), "seed")
+        return f"cannot solve {what}: {why}" if why else f"solve {what} from none of {seeds}: {words}"
     own = block.rates[block.rates[c.TRIAL_ID].isin(rows[c.TRIAL_ID].unique())][RATE]
     if len(own) == 1 or rate == 1:
         return f"solve {what} from {words} of the starts"
@@ -97,15 +97,22 @@ def _rate(block: GridAnalysis, gate: str, rows: pd.DataFrame) -> str:
     return f"solve {what} from {words} of the starts, on average over {plural(len(own), 'trial')}{spread}"
 
 
+def _counted(rows: pd.DataFrame) -> str:
+    """Return how many trainings solve it of how many, in how many trials with how many seeds."""
+    of = f"{plural(rows[c.TRIAL_ID].nunique(), 'trial')}, {plural(rows[c.SEED].nunique(), 'seed')}"
+    return f"{int(rows[c.SOLVED].sum()):,} of {plural(len(rows), 'training')} ({of})"
+
+
 def _why_none(data: SweepData, gate: str, rows: pd.DataFrame) -> str:
-    """Say why no perceptron solves a gate, where none can."""
+    """Return why no perceptron can solve a gate, if so it is: every activation is monotone."""
     gates = {planned.trial.gate.name: planned.trial.gate for planned in data.plan.trials}
-    if rows[c.SOLVED].any() or (rows[c.HIDDEN].map(read_hidden).str.len() > 0).any():
+    if (rows[c.HIDDEN].map(read_hidden).str.len() > 0).any():
         return ""
     table = gates[gate]
     if not np.isin(table.targets, (0, 1)).all() or is_linearly_separable(table):
         return ""
-    return f", for no {'line' if table.inputs.shape[1] == 2 else 'plane'} separates its 0 and 1"
+    what = "line" if table.inputs.shape[1] == 2 else "plane"
+    return f"their output is monotone, and no {what} separates its 0 from its 1"
 
 
 def _budget(block: GridAnalysis) -> str:
@@ -141,17 +148,18 @@ def _few(blocks: Sequence[GridAnalysis]) -> Iterator[Finding]:
         )
 
 
-def _fastest_backend(backends: Content | None) -> Iterator[Finding]:
+def _fastest_backend(backends: Content | None, cpu: str) -> Iterator[Finding]:
     best = backends and backends["fastest"]
-    if best and best[timings.SPEEDUP] > 1 and not pd.isna(best[timings.SPEEDUP_LOW]):
-        sizes = int(best["sizes"])
+    if backends and best and best[timings.SPEEDUP] > 1 and not pd.isna(best[timings.SPEEDUP_LOW]):
+        sizes, threads = int(best["sizes"]), backends["threads"]
         yield Finding(
             f"Per training, {best[timings.SIDE]} with {int(best[c.TOGETHER]):,} side by side is "
             f"{row_interval(best, timings.SPEEDUP)} times as fast as the numpy loop, one after the other "
-            f"({best['trial']}).",
+            f"({best['trial']}{f', {cpu}' if cpu else ''}).",
             f"{'The only comparison' if sizes == 1 else f'The greatest of {sizes:,}, picked afterwards,'} where the "
-            f"core was shared with nothing and both train alike; median of "
-            f"{plural(int(best[timings.PAIRED]), 'round')} with its exact 95 % interval.",
+            "core was shared with nothing and both end at the same predictions, but for rounding; compiled "
+            f"before, on {threads} thread{'' if threads == '1' else 's'}. Median of "
+            f"{plural(int(best[timings.PAIRED]), 'round')} with its exact 95 % interval, by itself.",
             "backends",
         )
 
@@ -190,8 +198,8 @@ def _extremes(block: GridAnalysis) -> Iterator[Finding]:
         one[NAME] if count == 1 else plural(count, "trial") for one, count in zip((best, worst), equal, strict=True)
     ]
     yield Finding(
-        f"{_where(block)}the highest solved rate is {row_percent(best)} ({which[0]}), the lowest {row_percent(worst)} "
-        f"({which[1]}).",
+        f"{_where(block)}the highest observed solved rate is {row_percent(best)} ({which[0]}), the lowest "
+        f"{row_percent(worst)} ({which[1]}).",
         f"Highest and lowest of {plural(len(rates), 'trial')}, picked afterwards, with 95 % intervals that hold for "
         f"all of them at once; n = {best[COUNT]:,} and {worst[COUNT]:,} seeds.",
         "rates",
@@ -208,17 +216,23 @@ def _luck(block: GridAnalysis) -> Iterator[Finding]:
             yield Finding(
                 f"{_where(block)}{percent_interval(*ends)} of the variance in whether a training of this grid solves "
                 f"it lies between starts of the same trial{_good_starts(own)}.",
-                f"{plural(len(block.begun), 'training')}; 95 % jackknife intervals over the seeds. In {part:,} of "
-                f"{plural(len(rates), 'trial')} some starts surely solve it and some do not.",
+                f"{plural(len(block.begun), 'training')} of these {plural(len(rates), 'trial')}; 95 % jackknife "
+                f"intervals over the seeds. In {part:,} of them the start decides: {_deciding()}.",
                 "matters",
             )
     elif part:
         where = f"In {part:,} of {len(rates):,} trials the start decides" if len(rates) > 1 else "The start decides"
         yield Finding(
             f"{where}: some seeds solve it, others do not.",
-            f"Exact 95 % intervals lie within {' and '.join(percent(end, 0) for end in DECIDES)}.",
+            f"{sentence(_deciding())}.",
             "rates",
         )
+
+
+def _deciding() -> str:
+    """Return when the start is said to decide."""
+    low, high = (percent(end, 0) for end in DECIDES)
+    return f"the exact 95 % interval of the solved rate lies between {low} and {high}"
 
 
 def _good_starts(own: Row) -> str:
@@ -228,8 +242,8 @@ def _good_starts(own: Row) -> str:
     if own[sensitivity.P] > paired.SIGNIFICANT:
         return ", of which none is shown to be shared by trials that begin with the same weights"
     return (
-        f", of which {row_percent(own, sensitivity.SHARE)} are starts that do well, or badly, in all trials that "
-        f"begin with the same weights ({p_value(own[sensitivity.P]).replace('=', '≤')})"
+        f", of which {row_percent(own, sensitivity.SHARE)} are starts that tend to do well, or badly, across "
+        f"the trials that begin with the same weights (permutations: {p_value(own[sensitivity.P]).replace('=', '≤')})"
     )
 
 
@@ -242,7 +256,7 @@ def _times(block: GridAnalysis) -> Iterator[Finding]:
     (rate,) = block.rates_at_once[block.rates_at_once[c.TRIAL_ID] == best[c.TRIAL_ID]].to_dict("records")
     fewer = len(times) - len(reached)
     rest = f" In {fewer:,} of {len(times):,} trials fewer than half do within {_budget(block)}." if fewer else ""
-    which = "" if len(times) == 1 else f"{_smallest(reached)} median is that of {best[NAME]}: "
+    which = "" if len(times) == 1 else f"{_smallest(reached)} that of {best[NAME]}: "
     yield Finding(
         f"{_where(block)}{which}half of the starts have solved it after {row_interval(best, survival.MEDIAN)} "
         f"iterations, and {row_percent(rate)} at the end.{rest}",
@@ -253,11 +267,11 @@ def _times(block: GridAnalysis) -> Iterator[Finding]:
 
 
 def _smallest(reached: pd.DataFrame) -> str:
-    """Return "the smallest" where the second's interval lies beyond the first's."""
+    """Return "the smallest" only where the second's interval lies beyond the first's."""
     if len(reached) == 1:
-        return "the only"
+        return "the only median is"
     ends = reached[survival.MEDIAN_HIGH].iloc[0], reached[survival.MEDIAN_LOW].iloc[1:].min()
-    return "the smallest" if ends[0] < ends[1] else "one of the smallest"
+    return "the smallest median is" if ends[0] < ends[1] else "among the smallest medians is"
 
 
 def _endings(block: GridAnalysis) -> Iterator[Finding]:
@@ -292,8 +306,11 @@ def _only_with(block: GridAnalysis, row: Row) -> str:
         if name not in (c.GATE, *BUDGET):
             shares = rows[name].value_counts(normalize=True)
             if shares.iloc[0] >= NEARLY_ALL:
-                most = "all" if shares.iloc[0] == 1 else percent(float(shares.iloc[0]), 0)
-                return f", {most} of it with {phrase({name: shares.index[0]})}"
+                words, every = phrase({name: shares.index[0]}), block.begun
+                of = ((every[name] == shares.index[0]) & (every[c.GATE] == row[c.GATE])).sum()
+                if shares.iloc[0] == 1:
+                    return f", only with {words} ({len(rows):,} of {of:,})"
+                return f", {percent(float(shares.iloc[0]), 0)} of it with {words}"
     return ""
 
 
@@ -338,7 +355,10 @@ def _speed(block: GridAnalysis) -> Iterator[Finding]:
     """Say which value makes a solution faster everywhere."""
     found = faster(block) if is_grid(block) else None
     if found is not None:
-        yield Finding(f"{_where(block)}from starts that both solve, {found[0]}.", found[1], "pairs")
+        rate = block.trials[c.LEARNING_RATE].unique()
+        fixed = f", at {phrase({c.LEARNING_RATE: rate[0]})}" if len(rate) == 1 else ""
+        words = f"from starts that solve it with both within {_budget(block)}, {found[0]}{fixed}"
+        yield Finding(f"{_where(block)}{words}.", found[1], "pairs")
 
 
 def _wrong(block: GridAnalysis) -> Iterator[Finding]:

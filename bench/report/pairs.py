@@ -112,30 +112,34 @@ def greatest(pooled: pd.DataFrame) -> dict[str, Any]:
 def faster(block: GridAnalysis) -> tuple[str, str] | None:
     """Return in words which of two values is the faster in every setting, and by how much, with the evidence; or None.
 
-    By the median ratio of times from the same starts, where both solve it, in each setting that has its interval.
+    By the median ratio of times from the starts from which both solve it, in each setting that has enough of them for
+    an interval that holds for all at once.
     """
-    known = block.comparisons[block.comparisons[paired.RATIO_LOW].notna()]
+    known = block.comparisons[block.comparisons[paired.RATIO_LEAST].notna()]
     log = np.log(known[paired.RATIO].astype(float))
     groups = known.assign(least=np.abs(log), sign=np.sign(log)).groupby(VALUES, sort=False, observed=True)
     table = groups.agg(
         settings=("sign", "size"), sign=("sign", "mean"), least=("least", "min"), low=(paired.RATIO, "min"),
-        high=(paired.RATIO, "max"), above=(paired.RATIO_LOW, "min"), below=(paired.RATIO_HIGH, "max"),
+        high=(paired.RATIO, "max"), above=(paired.RATIO_LEAST, "min"), below=(paired.RATIO_MOST, "max"),
+        fewest=(paired.RATIO_PAIRS, "min"), most=(paired.RATIO_PAIRS, "max"),
     )  # fmt: skip
     sure = table[(table["sign"].abs() == 1) & ((table["above"] > 1) | (table["below"] < 1))].reset_index()
     if sure.empty or sure["least"].max() < np.log(WORTH_SAYING):
         return None
     row = highest(sure, "least")
     one, other = _sides(row)
-    low, high = row["low"], row["high"]
+    ends = row["low"], row["high"], row["above"], row["below"]
     if row["sign"] > 0:
-        one, other, low, high = other, one, 1 / high, 1 / low
-    span = f"{low:.2g} to {high:.2g}" if f"{low:.2g}" != f"{high:.2g}" else f"{low:.2g}"
+        one, other, ends = other, one, (1 / row["high"], 1 / row["low"], 1 / row["below"], 1 / row["above"])
+    low, high, least, most = (f"{end:.2g}" for end in ends)
+    settings, starts = int(row["settings"]), from_to(pd.Series([row["fewest"], row["most"]]))
     evidence = (
-        f"Median ratios of times by seed, from starts that both solve, in {plural(int(row['settings']), 'setting')}; "
-        f"their exact 95 % intervals, each by itself, leave out 1. The greatest of {plural(len(table), 'pair')} of "
-        "values, picked afterwards."
+        f"Medians{f' in {settings:,} settings' if settings > 1 else ''}, of {starts} starts each; their exact 95 % "
+        f"intervals, which hold for all {plural(len(known), 'ratio')} of this grid at once, "
+        f"lie between {least} and {most}. Of starts that do not solve it with both they say nothing."
     )
-    return f"{one} needs {span} times the iterations of {other}", evidence
+    span = low if low == high else f"{low} to {high}"
+    return f"{one} takes in median {span} times the iterations of {other}", evidence
 
 
 def better(row: Row) -> str:

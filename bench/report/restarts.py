@@ -143,9 +143,10 @@ def restart_findings(block: GridAnalysis) -> Iterator[Finding]:
         return
     yield Finding(
         f"Restarting after {short(gain[BEST])} instead of {short(gain[c.ITERATIONS])} iterations cuts what a solution "
-        f"takes with {gain[NAME]} from {row_interval(gain, ERT)} to {row_interval(gain, BEST_ERT)} iterations.",
-        f"The largest factor of {plural(len(block.trials), 'trial')}, picked afterwards; it surely pays in "
-        f"{int(block.restarts[GAIN].sum()):,}. Expected iterations, with 95 % intervals that hold for all trials and "
-        "budgets at once.",
+        f"takes with {gain[NAME]} from an expected {row_interval(gain, ERT)} to {row_interval(gain, BEST_ERT)} "
+        "iterations.",
+        f"The largest factor of {plural(len(block.trials), 'trial')}, picked afterwards; in "
+        f"{int(block.restarts[GAIN].sum()):,} the two intervals lie apart. Estimates for fresh independent starts; the "
+        "95 % intervals hold for all trials and budgets at once.",
         "restarts",
     )

@@ -24,7 +24,7 @@ from bench.stats.paired_tests import (
     probability_of_improvement,
     seeds_needed,
 )
-from bench.stats.proportions import median_place, tail_at_once
+from bench.stats.proportions import TAIL, median_place, tail_at_once
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -129,13 +129,15 @@ PARAMETER, ONE, OTHER, ONE_ID, OTHER_ID, CONTEXT = "parameter", "one", "other", 
 PAIRS, BOTH, ONLY_ONE, ONLY_OTHER, NEITHER = "pairs", "both", "only_one", "only_other", "neither"
 DIFFERENCE, DIFFERENCE_LOW, DIFFERENCE_HIGH = "difference", "difference_low", "difference_high"
 RATIO, RATIO_LOW, RATIO_HIGH, RATIO_PAIRS = "ratio", "ratio_low", "ratio_high", "ratio_pairs"
+RATIO_LEAST, RATIO_MOST = "ratio_low_at_once", "ratio_high_at_once"
 IMPROVEMENT, IMPROVEMENT_LOW, IMPROVEMENT_HIGH = "improvement", "improvement_low", "improvement_high"
 P, P_HOLM, NEEDED = "p", "p_holm", "seeds_needed"
 WINS, LOSSES = "wins", "losses"
 CONTEXTS, BETTER, WORSE = "contexts", "better", "worse"
 COLUMNS = [
     *(PARAMETER, ONE, OTHER, ONE_ID, OTHER_ID, CONTEXT, PAIRS, BOTH, ONLY_ONE, ONLY_OTHER, NEITHER),
-    *(DIFFERENCE, DIFFERENCE_LOW, DIFFERENCE_HIGH, RATIO, RATIO_LOW, RATIO_HIGH, RATIO_PAIRS),
+    *(DIFFERENCE, DIFFERENCE_LOW, DIFFERENCE_HIGH, RATIO, RATIO_LOW, RATIO_HIGH, RATIO_LEAST, RATIO_MOST),
+    RATIO_PAIRS,
     *(IMPROVEMENT, IMPROVEMENT_LOW, IMPROVEMENT_HIGH, P, P_HOLM, NEEDED),
 ]
 POOLED = [PARAMETER, ONE, OTHER, CONTEXTS, PAIRS, DIFFERENCE, DIFFERENCE_LOW, DIFFERENCE_HIGH, BETTER, WORSE]
@@ -150,14 +152,17 @@ def comparisons(trainings: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 
     ``difference`` is the solved rate of one less that of the other, with the interval of Bonett & Price (2012).
     ``ratio`` is the median over the ``ratio_pairs`` seeds that both solved of one's time to solution over the other's
-    (each of one iteration or more), with its exact interval; missing below six.
+    (each of one iteration or more), with its exact interval; missing below six. The ends ``_at_once`` are of intervals
+    that hold for all rows together, and need more seeds.
     ``improvement`` is the `probability_of_improvement`, that one solves earlier than the other: what ended unsolved,
     diverged or failed is worst, so that two of them tie. ``p`` is McNemar's (1947), exact, and
     ``p_holm`` adjusted for all rows (Holm 1979). ``seeds_needed`` is how many seeds that exact test, two-sided at 5 %
     and not adjusted, needs for 80 % power, the difference seen taken as true: infinite where there is none, and missing
     where fewer than 5 pairs are discordant. All intervals are of 95 %.
     """
-    parts = [part for part in map(_counted, matched_trials(trainings, names)) if len(part)]
+    matched = list(matched_trials(trainings, names))
+    tail = tail_at_once(sum(len(one.first_P) for one in matched))
+    parts = [part for one in matched if len(part := _counted(one, tail))]
     if not parts:
         return pd.DataFrame(columns=COLUMNS)
     table = pd.concat(parts, ignore_index=True)
@@ -200,8 +205,8 @@ def _significant(compared: pd.DataFrame, sign: int) -> pd.Series:
 # ------------------------------------------------------------------ what pairs of trainings came to
 
 
-def _counted(matched: MatchedTrials) -> pd.DataFrame:
-    """Return how the trainings of each pair of trials compare, a row per pair."""
+def _counted(matched: MatchedTrials, tail: float) -> pd.DataFrame:
+    """Return how the trainings of each pair of trials compare, a row per pair; ``tail`` is of ratios at once."""
     pairs_PS = matched.begun_VS[matched.first_P] & matched.begun_VS[matched.second_P]
     time_PS, other_time_PS = matched.time_VS[matched.first_P], matched.time_VS[matched.second_P]
     solved_PS, other_solved_PS = np.isfinite(time_PS) & pairs_PS, np.isfinite(other_time_PS) & pairs_PS
@@ -219,7 +224,9 @@ def _counted(matched: MatchedTrials) -> pd.DataFrame:
     }
     columns: dict[str, Any] = {name: flags_PS.sum(axis=1) for name, flags_PS in counted.items()}
     columns |= {PARAMETER: matched.parameter, CONTEXT: [matched.context] * len(pairs_PS)}
-    columns |= dict(zip((RATIO, RATIO_LOW, RATIO_HIGH), _ratios(log_PS - other_log_PS, both_PS), strict=True))
+    log_ratio_PS = log_PS - other_log_PS
+    columns |= dict(zip((RATIO, RATIO_LOW, RATIO_HIGH), _ratios(log_ratio_PS, both_PS), strict=True))
+    columns |= dict(zip((RATIO_LEAST, RATIO_MOST), _ratios(log_ratio_PS, both_PS, tail)[1:], strict=True))
     for value, name, places in ((ONE, ONE_ID, matched.first_P), (OTHER, OTHER_ID, matched.second_P)):
         columns[value] = np.array([matched.levels[place] for place in places], dtype=object)
         columns[name] = [matched.ids[place] for place in places]
@@ -227,10 +234,10 @@ def _counted(matched: MatchedTrials) -> pd.DataFrame:
     return counts[counts[PAIRS] > 0]
 
 
-def _ratios(log_PS: Floats, both_PS: Flags) -> tuple[Floats, Floats, Floats]:
+def _ratios(log_PS: Floats, both_PS: Flags, tail: float = TAIL) -> tuple[Floats, Floats, Floats]:
     """Return median ratios ``[P]`` and their exact intervals' ends, from logarithms where both solved."""
     ordered_PS, size_P = np.sort(np.where(both_PS, log_PS, np.inf), axis=1), both_PS.sum(axis=1)
-    place_P = median_place(size_P)
+    place_P = median_place(size_P, tail)
     wanted_P4 = np.stack([(size_P - 1) // 2, size_P // 2, place_P, size_P - 1 - place_P], axis=1)
     found_P4 = np.take_along_axis(ordered_PS, wanted_P4.clip(0, ordered_PS.shape[1] - 1), axis=1)
     median_P = np.where(size_P > 0, found_P4[:, :2].mean(axis=1), np.nan)

@@ -86,7 +86,8 @@ def test_where_all_settings_solve_it_the_faster_is_the_answer(made_report, some)
     """Which the rates do not tell."""
     cells = [some(100, 0, at=at, momentum=value) for value, at in ((0.0, 80), (0.9, 8))]
     assert first(made_report(*cells))[0] == (
-        "All 2 settings solve XOR from nearly every start; momentum 0.9 needs 0.1 times the iterations of momentum 0."
+        "All 2 settings solve XOR from nearly every start; momentum 0.9 takes in median 0.1 times "
+        "the iterations of momentum 0."
     )
 
 

@@ -187,13 +187,13 @@ CASES = {
     "single trainings that diverged": ([*BURST, "seeds=0:2"], "Every training diverged"),
     "everything unsupported": (["summation=fma", "seeds=0:5"], "Nothing was trained: every training was refused"),
     "a single training": (["seeds=3", "iterations=60"], "The only training is stuck."),
-    "one trial": (["seeds=0:6", "iterations=60"], "0 of 6 trainings in 1 trial"),
+    "one trial": (["seeds=0:6", "iterations=60"], "0 of 6 trainings (1 trial, 6 seeds)"),
     "a single iteration": (["seeds=0:6", "iterations=1"], "Within 1 iteration, networks"),
     "one timing": ([*ALONE, "rounds=1", "seeds=3", "iterations=60"], ""),
     "timings of deep networks": ([*ALONE, "rounds=2", "hidden=2-2,16,4-4", "seeds=0:2", "iterations=60"], ""),
     "timings that are refused": ([*ALONE, "rounds=2", "summation=fma", "seeds=0:2"], "every training was refused"),
     "timings that diverge": ([*ALONE, "rounds=2", *BURST, "seeds=0"], "Every training diverged"),
-    "deep networks": (["hidden=2-2,4-4", "seeds=0:6", "iterations=60"], "12 trainings in 2 trials"),
+    "deep networks": (["hidden=2-2,4-4", "seeds=0:6", "iterations=60"], "12 trainings (2 trials, 6 seeds)"),
 }  # fmt: skip
 
 
@@ -201,9 +201,9 @@ LARGE = {
     "five parameters": (
         ["gate=or,xor", "hidden=2,3", "loss=mse,bce", "momentum=0,0.5", "learning_rate=1,2,3,4", "seeds=0:4",
          "iterations=60"],
-        "256 trainings in 64 trials",
+        "256 trainings (64 trials, 4 seeds)",
     ),
-    "thirty values": ([f"learning_rate={RATES}", "loss=mse,bce", "iterations=60", "seeds=0:4"], "in 60 trials"),
+    "thirty values": ([f"learning_rate={RATES}", "loss=mse,bce", "iterations=60", "seeds=0:4"], "(60 trials, 4 seeds)"),
 }  # fmt: skip
 
 
