@@ -16,7 +16,7 @@ from bench.report import drawing
 from bench.report.charts import Cell, Chart, Column, Content, Row, Table, numbers, tabulate, text
 from bench.report.colours import BACKEND
 from bench.report.drawing import panel
-from bench.report.number_format import from_to, plural, short
+from bench.report.number_format import from_to, interval, plural, short
 from bench.report.panel_layout import grouped, sort_by
 from bench.report.sweep_data import SweepData
 from bench.stats import agreement, timings
@@ -65,7 +65,12 @@ def _fastest(table: pd.DataFrame, names: Sequence[str]) -> dict[str, Any] | None
     if table.empty or table[timings.SPEEDUP].isna().all():
         return None
     row = highest(table, timings.SPEEDUP)
-    return {**row, "trial": in_words(row, list(names)), "sizes": int(table[timings.SPEEDUP_LOW].notna().sum())}
+    sizes = int((table[timings.VERDICT] == timings.AGREED).sum())
+    at_once = not pd.isna(row[timings.SPEEDUP_LEAST])
+    ends = (timings.SPEEDUP_LEAST, timings.SPEEDUP_MOST) if at_once else (timings.SPEEDUP_LOW, timings.SPEEDUP_HIGH)
+    times = interval(row[timings.SPEEDUP], *(row[end] for end in ends))
+    up_to = "up to " if sizes > 1 else ""
+    return {**row, "trial": in_words(row, list(names)), "sizes": sizes, "times": f"{up_to}{times}", "at_once": at_once}
 
 
 def _trial_names(trainings: pd.DataFrame) -> dict[str, str]:

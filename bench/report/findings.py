@@ -4,6 +4,7 @@ There is no sentence where the data carry none.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -45,7 +46,7 @@ def findings(data: SweepData, ledger: Content, backends: Content | None) -> list
     last = [*_fastest_backend(backends, str(data.environment.get("cpu") or "")), *_claims(data.verdicts)]
     main = most_undecided(blocks) if blocks else None
     # an average over what a search proposed says nothing of it
-    middle = [finding for rule in BLOCK_RULES for finding in rule(main)] if main and not main.proposed else []
+    middle = [_of(main, one) for rule in BLOCK_RULES for one in rule(main)] if main and not main.proposed else []
     middle = middle[: max(MOST - len(first) - len(last), 0)]
     return [*first, *middle, *last][:MOST]
 
@@ -93,7 +94,7 @@ def _rate(block: GridAnalysis, data: SweepData, gate: str, rows: pd.DataFrame) -
     own = block.rates[block.rates[c.TRIAL_ID].isin(rows[c.TRIAL_ID].unique())][RATE]
     if len(own) == 1 or rate == 1:
         return f"solve {what} from {words} of the starts"
-    spread = f", from {percent(own.min())} to {percent(own.max())} by trial" if own.min() < own.max() else ""
+    spread = f", observed {percent(own.min())} to {percent(own.max())} by trial" if own.min() < own.max() else ""
     return f"solve {what} from {words} of the starts, on average over {plural(len(own), 'trial')}{spread}"
 
 
@@ -112,7 +113,8 @@ def _why_none(data: SweepData, gate: str, rows: pd.DataFrame) -> str:
     if not np.isin(table.targets, (0, 1)).all() or is_linearly_separable(table):
         return ""
     what = "line" if table.inputs.shape[1] == 2 else "plane"
-    return f"their output is monotone, and no {what} separates its 0 from its 1"
+    name = gate_word(gate)
+    return f"their output is monotone in a weighted sum of the inputs, and no {what} separates {name}'s 0s from its 1s"
 
 
 def _budget(block: GridAnalysis) -> str:
@@ -127,9 +129,9 @@ def _networks(block: GridAnalysis) -> str:
     return names.get(layers.pop(), "networks") if len(layers) == 1 else "networks"
 
 
-def _where(block: GridAnalysis) -> str:
-    """Return what a sentence is about: the title of the block, or its only gate."""
-    return f"{block.title or gate_words(block.trials[c.GATE])}: "
+def _of(block: GridAnalysis, finding: Finding) -> Finding:
+    """Begin a finding with what it is about: the title of the block, or its only gate."""
+    return replace(finding, sentence=f"{block.title or gate_words(block.trials[c.GATE])}: {finding.sentence}")
 
 
 def _few(blocks: Sequence[GridAnalysis]) -> Iterator[Finding]:
@@ -154,12 +156,13 @@ def _fastest_backend(backends: Content | None, cpu: str) -> Iterator[Finding]:
         sizes, threads = int(best["sizes"]), backends["threads"]
         yield Finding(
             f"Per training, {best[timings.SIDE]} with {int(best[c.TOGETHER]):,} side by side is "
-            f"{row_interval(best, timings.SPEEDUP)} times as fast as the numpy loop, one after the other "
+            f"{best['times']} times as fast as the numpy loop, one after the other "
             f"({best['trial']}{f', {cpu}' if cpu else ''}).",
             f"{'The only comparison' if sizes == 1 else f'The greatest of {sizes:,}, picked afterwards,'} where the "
             "core was shared with nothing and both end at the same predictions, but for rounding; compiled "
             f"before, on {threads} thread{'' if threads == '1' else 's'}. Median of "
-            f"{plural(int(best[timings.PAIRED]), 'round')} with its exact 95 % interval, by itself.",
+            f"{plural(int(best[timings.PAIRED]), 'round')} with its exact 95 % interval, "
+            f"{f'which holds for all {sizes:,} at once' if best['at_once'] else 'by itself'}.",
             "backends",
         )
 
@@ -193,15 +196,16 @@ def _extremes(block: GridAnalysis) -> Iterator[Finding]:
     if len(rates) < 2 or rates[RATE].nunique() < 2:
         return
     best, worst = highest(rates, RATE), lowest(rates, RATE)
+    counts = [f"{one[COUNT]:,}" for one in (best, worst)]
     equal = [int((rates[RATE] == one[RATE]).sum()) for one in (best, worst)]
     which = [
         one[NAME] if count == 1 else plural(count, "trial") for one, count in zip((best, worst), equal, strict=True)
     ]
     yield Finding(
-        f"{_where(block)}the highest observed solved rate is {row_percent(best)} ({which[0]}), the lowest "
+        f"the highest observed solved rate is {row_percent(best)} ({which[0]}), the lowest "
         f"{row_percent(worst)} ({which[1]}).",
         f"Highest and lowest of {plural(len(rates), 'trial')}, picked afterwards, with 95 % intervals that hold for "
-        f"all of them at once; n = {best[COUNT]:,} and {worst[COUNT]:,} seeds.",
+        f"all of them at once; n = {' and '.join(dict.fromkeys(counts))} seeds.",
         "rates",
     )
 
@@ -214,7 +218,7 @@ def _luck(block: GridAnalysis) -> Iterator[Finding]:
         ends = own[sensitivity.TOTAL], own[sensitivity.TOTAL_LOW], own[sensitivity.TOTAL_HIGH]
         if ends[0] > TELLING and ends[2] - ends[1] < VAGUE:
             yield Finding(
-                f"{_where(block)}{percent_interval(*ends)} of the variance in whether a training of this grid solves "
+                f"{percent_interval(*ends)} of the variance in whether a training of this grid solves "
                 f"it lies between starts of the same trial{_good_starts(own)}.",
                 f"{plural(len(block.begun), 'training')} of these {plural(len(rates), 'trial')}; 95 % jackknife "
                 f"intervals over the seeds. In {part:,} of them the start decides: {_deciding()}.",
@@ -241,9 +245,10 @@ def _good_starts(own: Row) -> str:
         return ""
     if own[sensitivity.P] > paired.SIGNIFICANT:
         return ", of which none is shown to be shared by trials that begin with the same weights"
+    p = p_value(own[sensitivity.P]).replace("=", "≤")
     return (
-        f", of which {row_percent(own, sensitivity.SHARE)} are starts that tend to do well, or badly, across "
-        f"the trials that begin with the same weights (permutations: {p_value(own[sensitivity.P]).replace('=', '≤')})"
+        f"; {row_percent(own, sensitivity.SHARE)} of all variance, part of that, is due to starts that tend to do "
+        f"well, or badly, across the trials that begin with the same weights (permutations: {p})"
     )
 
 
@@ -255,12 +260,12 @@ def _times(block: GridAnalysis) -> Iterator[Finding]:
     best = lowest(reached, survival.MEDIAN)
     (rate,) = block.rates_at_once[block.rates_at_once[c.TRIAL_ID] == best[c.TRIAL_ID]].to_dict("records")
     fewer = len(times) - len(reached)
-    rest = f" In {fewer:,} of {len(times):,} trials fewer than half do within {_budget(block)}." if fewer else ""
+    rest = f" In {fewer:,} of {len(times):,} trials fewer than half did within {_budget(block)}." if fewer else ""
     which = "" if len(times) == 1 else f"{_smallest(reached)} that of {best[NAME]}: "
     yield Finding(
-        f"{_where(block)}{which}half of the starts have solved it after {row_interval(best, survival.MEDIAN)} "
+        f"{which}half of the starts have solved it after {row_interval(best, survival.MEDIAN)} "
         f"iterations, and {row_percent(rate)} at the end.{rest}",
-        f"n = {best[COUNT]:,} seeds, those that never solve it included; 95 % intervals"
+        f"n = {best[COUNT]:,} seeds, those unsolved within the budget included; 95 % intervals"
         f"{' that hold for all trials at once' if len(times) > 1 else ''}.",
         "times",
     )
@@ -271,7 +276,7 @@ def _smallest(reached: pd.DataFrame) -> str:
     if len(reached) == 1:
         return "the only median is"
     ends = reached[survival.MEDIAN_HIGH].iloc[0], reached[survival.MEDIAN_LOW].iloc[1:].min()
-    return "the smallest median is" if ends[0] < ends[1] else "among the smallest medians is"
+    return "the smallest observed median is" if ends[0] < ends[1] else "among the smallest medians is"
 
 
 def _endings(block: GridAnalysis) -> Iterator[Finding]:
@@ -284,11 +289,12 @@ def _endings(block: GridAnalysis) -> Iterator[Finding]:
     checks = block.budget_checks_of(first[c.GATE], first[PATTERN]).to_dict("records")
     slow = "".join(f" {check_words(row, first[PATTERN])}" for row in checks)
     yield Finding(
-        f"{_where(block)}{row_percent(first, attractors.SHARE)} of the {gate} trainings end at the predictions "
-        f"{first[PATTERN]}{_also(first[c.GATE], first[PATTERN])}, the commonest failure{_only_with(block, first)}.",
+        f"{row_percent(first, attractors.SHARE)} of the {gate} trainings end at the predictions "
+        f"{first[PATTERN]}{_also(first[c.GATE], first[PATTERN])}, the commonest failure observed"
+        f"{_only_with(block, first)}.",
         f"{first[COUNT]:,} of {plural(int(first[attractors.OF]), 'training')}, "
-        f"{percent(first[attractors.OF_UNSOLVED])} of those unsolved; 95 % interval over the seeds; median squared "
-        f"error {short(first[c.FINAL_MSE])}.{slow}",
+        f"{percent(first[attractors.OF_UNSOLVED])} of those unsolved; picked afterwards, with its 95 % interval over "
+        f"the seeds, by itself; median squared error {short(first[c.FINAL_MSE])}.{slow}",
         "attractors",
     )
 
@@ -309,7 +315,7 @@ def _only_with(block: GridAnalysis, row: Row) -> str:
                 words, every = phrase({name: shares.index[0]}), block.begun
                 of = ((every[name] == shares.index[0]) & (every[c.GATE] == row[c.GATE])).sum()
                 if shares.iloc[0] == 1:
-                    return f", only with {words} ({len(rows):,} of {of:,})"
+                    return f", and seen only with {words} ({len(rows):,} of {of:,})"
                 return f", {percent(float(shares.iloc[0]), 0)} of it with {words}"
     return ""
 
@@ -327,8 +333,7 @@ def _effects(block: GridAnalysis) -> Iterator[Finding]:
     changed = differences_by_setting(block, name, low[sensitivity.VALUE], high[sensitivity.VALUE])
     single = f", by {points(changed.min())} to {points(changed.max())} in single settings" if len(changed) > 1 else ""
     yield Finding(
-        f"{_where(block)}of all that was varied, {name} spans the widest range of mean solved rates: {ends[0]}, "
-        f"{ends[1]}{single}.",
+        f"of all that was varied, {name} spans the widest range of mean solved rates: {ends[0]}, {ends[1]}{single}.",
         f"Averages over everything else, with 95 % intervals over the seeds that hold for all values at once; n = "
         f"{low[COUNT]:,} and {high[COUNT]:,} trainings.",
         "matters",
@@ -342,7 +347,7 @@ def _pairs(block: GridAnalysis) -> Iterator[Finding]:
     first = greatest(block.pooled)
     one, other = (phrase({first[paired.PARAMETER]: first[side]}) for side in (paired.ONE, paired.OTHER))
     yield Finding(
-        f"{_where(block)}{better(first)}.",
+        f"{better(first)}.",
         f"The greatest of {plural(len(block.pooled), 'difference')}, whose 95 % intervals over seeds hold all at once; "
         f"{plural(int(first[paired.PAIRS]), 'pair')} of trainings. Beyond chance {one} is better in "
         f"{first[paired.BETTER]:,} of {plural(int(first[paired.CONTEXTS]), 'setting')} and {other} in "
@@ -358,7 +363,7 @@ def _speed(block: GridAnalysis) -> Iterator[Finding]:
         rate = block.trials[c.LEARNING_RATE].unique()
         fixed = f", at {phrase({c.LEARNING_RATE: rate[0]})}" if len(rate) == 1 else ""
         words = f"from starts that solve it with both within {_budget(block)}, {found[0]}{fixed}"
-        yield Finding(f"{_where(block)}{words}.", found[1], "pairs")
+        yield Finding(f"{words}.", found[1], "pairs")
 
 
 def _wrong(block: GridAnalysis) -> Iterator[Finding]:
@@ -370,7 +375,7 @@ def _wrong(block: GridAnalysis) -> Iterator[Finding]:
         return
     counts = [f"{int(count):,}" for count in row[COUNTS]]
     yield Finding(
-        f"{_where(block)}which observation of {gate_word(row[c.GATE])} comes out wrong is not left to chance alone.",
+        f"which observation of {gate_word(row[c.GATE])} comes out wrong is not left to chance alone.",
         f"{', '.join(counts)} times observation 1 to {len(counts)}, of {plural(int(row[N]), 'training')} with one "
         f"wrong; χ² by trial, the smallest {p_value(row[P_HOLM])} (Holm).",
         "attractors",

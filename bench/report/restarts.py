@@ -142,7 +142,7 @@ def restart_findings(block: GridAnalysis) -> Iterator[Finding]:
     if gain is None:
         return
     yield Finding(
-        f"Restarting after {short(gain[BEST])} instead of {short(gain[c.ITERATIONS])} iterations cuts what a solution "
+        f"restarting after {short(gain[BEST])} instead of {short(gain[c.ITERATIONS])} iterations cuts what a solution "
         f"takes with {gain[NAME]} from an expected {row_interval(gain, ERT)} to {row_interval(gain, BEST_ERT)} "
         "iterations.",
         f"The largest factor of {plural(len(block.trials), 'trial')}, picked afterwards; in "

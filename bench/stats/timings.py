@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bench.metrics import columns as c
 from bench.model.timing import WARM_UP
 from bench.stats.agreement import AGREES, DIFFERENCE, REST, agreement_of, sides
-from bench.stats.proportions import median_place
+from bench.stats.proportions import TAIL, median_place, tail_at_once
 
 Floats = NDArray[np.float64]
 STEADY = 0.10  # a spread over 10 % of the median is flagged, as pyperf does
@@ -17,10 +17,11 @@ MEDIAN, LOW, HIGH, SPREAD, NOISY, COUNT = "median_us", "q25_us", "q75_us", "spre
 P99, ROUNDS, SIDE = "p99_us", "rounds", "side"
 PER_S, PER_S_LOW, PER_S_HIGH = "per_s", "per_s_q25", "per_s_q75"
 VERDICT, SPEEDUP, SPEEDUP_LOW, SPEEDUP_HIGH = "verdict", "speedup", "speedup_low", "speedup_high"
+SPEEDUP_LEAST, SPEEDUP_MOST = "speedup_low_at_once", "speedup_high_at_once"
 REFERENCE, AGREED, DISAGREES, NOT_COMPARED, NO_REFERENCE, DISTURBED = (
     "reference", "agrees", "disagrees", "not compared", "no reference", "disturbed",
 )  # fmt: skip
-SHARED, PAIRED = "shared", "paired"
+SHARED, PAIRED, RATIOS = "shared", "paired", "ratios"
 OWN_CORE = 0.9  # of its wall time a process on a core of its own works at least so much
 LOOP = "numpy"  # the side whose speed is the reference
 BY = [c.TRIAL_ID, c.TOGETHER]
@@ -47,7 +48,8 @@ def timing_table(samples: pd.DataFrame, agreed: pd.DataFrame) -> pd.DataFrame:
     Latency is in microseconds for the whole batch to advance by one iteration: median, quartiles and 99th percentile
     over every recorded chunk of every round. ``per_s`` is the throughput: iterations of one training per second, the
     median over the rounds with its quartiles, from all that the caller waited for but compiling. ``spread`` is the
-    interquartile range of the rounds' times per training over their median. ``shared`` says that the core did
+    interquartile range of the rounds' times per training over their median. ``speedup`` has its own interval, and one
+    that holds for all at once, which needs more rounds. ``shared`` says that the core did
     something else meanwhile. The warm-up is in no figure.
     """
     rounds = samples[samples[c.ROUND] > WARM_UP].dropna(subset=[c.TRAINING_US])
@@ -56,6 +58,12 @@ def timing_table(samples: pd.DataFrame, agreed: pd.DataFrame) -> pd.DataFrame:
         return table
     table[SIDE] = sides(table)
     gains = [_speedup(row, table, rounds, agreed) for row in table.to_dict("records")]
+    tail = tail_at_once(sum(gain[VERDICT] == AGREED for gain in gains))
+    for gain in gains:
+        ratios = gain.pop(RATIOS)
+        gain[PAIRED] = len(ratios)
+        gain[SPEEDUP], gain[SPEEDUP_LOW], gain[SPEEDUP_HIGH] = median_interval(ratios)
+        _, gain[SPEEDUP_LEAST], gain[SPEEDUP_MOST] = median_interval(ratios, tail)
     return pd.concat([table, pd.DataFrame(gains)], axis=1)
 
 
@@ -78,12 +86,12 @@ def _row(rounds: pd.DataFrame) -> dict[Any, Any]:
 
 
 def _speedup(row: dict[Any, Any], table: pd.DataFrame, rounds: pd.DataFrame, agreed: pd.DataFrame) -> Any:
-    """Return whether a row may be compared with the numpy loop, and how much faster it is if it may.
+    """Return whether a row may be compared with the numpy loop, and how much faster it is in each round if it may.
 
     The loop trains one network after the other, so that the nearest number of trainings will do.
     """
     loops = table[(table[SIDE] == LOOP) & (table[list(REST)] == [row[name] for name in REST]).all(axis=1)]
-    nothing = {DIFFERENCE: np.nan, SPEEDUP: np.nan, SPEEDUP_LOW: np.nan, SPEEDUP_HIGH: np.nan, PAIRED: 0}
+    nothing = {DIFFERENCE: np.nan, RATIOS: np.array([])}
     if row[SIDE] == LOOP or loops.empty:
         return {VERDICT: REFERENCE if row[SIDE] == LOOP else NO_REFERENCE, **nothing}
     near = loops.iloc[int(np.abs(np.log(loops[c.TOGETHER].astype(float) / row[c.TOGETHER])).argmin())]
@@ -94,15 +102,7 @@ def _speedup(row: dict[Any, Any], table: pd.DataFrame, rounds: pd.DataFrame, agr
     if row[SHARED] or near[SHARED]:
         return {VERDICT: DISTURBED, **nothing, DIFFERENCE: found[DIFFERENCE]}
     ratios = (_by_round(rounds, near) / _by_round(rounds, row)).dropna().to_numpy()
-    middle, low, high = median_interval(ratios)
-    return {
-        VERDICT: AGREED,
-        DIFFERENCE: found[DIFFERENCE],
-        SPEEDUP: middle,
-        SPEEDUP_LOW: low,
-        SPEEDUP_HIGH: high,
-        PAIRED: len(ratios),
-    }
+    return {VERDICT: AGREED, DIFFERENCE: found[DIFFERENCE], RATIOS: ratios}
 
 
 def _by_round(rounds: pd.DataFrame, row: Any) -> pd.Series:
@@ -112,13 +112,13 @@ def _by_round(rounds: pd.DataFrame, row: Any) -> pd.Series:
     return by_round
 
 
-def median_interval(values: Floats) -> tuple[float, float, float]:
+def median_interval(values: Floats, tail: float = TAIL) -> tuple[float, float, float]:
     """Return the median and the exact ends of its 95 % interval, by `median_place`; missing below six values.
 
-    The median is missing too where there is no value.
+    ``tail`` is of other intervals, as there. The median is missing too where there is no value.
     """
     if not len(values):
         return np.nan, np.nan, np.nan
-    ordered, place = np.sort(values), int(median_place(len(values)))
+    ordered, place = np.sort(values), int(median_place(len(values), tail))
     low, high = (ordered[place], ordered[-1 - place]) if place >= 0 else (np.nan, np.nan)
     return float(np.median(values)), float(low), float(high)

@@ -33,7 +33,9 @@ from bench.stats.paired_comparisons import (
     PARAMETER,
     RATIO,
     RATIO_HIGH,
+    RATIO_LEAST,
     RATIO_LOW,
+    RATIO_MOST,
     RATIO_PAIRS,
     WORSE,
     P,
@@ -177,6 +179,18 @@ def test_the_limits_of_the_ratio_are_scipys(firsts):
         assert [row[RATIO_LOW], row[RATIO_HIGH]] == pytest.approx([expected.low, expected.high])
         # of an even number it is the middle of two logarithms
         assert row[RATIO] == pytest.approx(np.exp(np.median(np.log(ratios))))
+
+
+def test_the_limits_at_once_are_scipys_of_a_higher_confidence():
+    """Three losses make three ratios, each of which must hold in 1 - 0.05 / 3."""
+    times = np.random.default_rng(3).integers(1, 99, (40, 3))
+    rows = compared_of(made(times.tolist(), loss=("l1", "mse", "bce")), c.LOSS).to_dict("records")
+    assert len(rows) == 3
+    places = {"l1": 0, "mse": 1, "bce": 2}
+    for row in rows:
+        ratios = times[:, places[row[ONE]]] / times[:, places[row[OTHER]]]
+        expected = quantile_test(ratios, q=0, p=0.5).confidence_interval(1 - 0.05 / 3)
+        assert [row[RATIO_LEAST], row[RATIO_MOST]] == pytest.approx([expected.low, expected.high])
 
 
 def test_each_pair_of_trials_has_limits_of_its_own():
