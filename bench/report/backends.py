@@ -38,11 +38,9 @@ def backends(data: SweepData) -> Content | None:
 
     Where nothing was timed alone, there are the times that the trainings took beside each other.
     """
-    agreed = agreement.agreements(data.trainings)
-    table = timings.timing_table(data.timings, agreed)
-    names = _distinguishing(table)
-    table = _ordered(table, names)
-    summed = agreement.pair_summary(agreed)
+    names = _distinguishing(data.timed)
+    table = _ordered(data.timed, names)
+    summed = agreement.pair_summary(data.agreed)
     found = {
         "agreements": _agreement_table(summed, _trial_names(data.trainings)) if len(summed) else None,
         "excused": f"{100 * agreement.EXCUSED:g} %",
@@ -53,24 +51,31 @@ def backends(data: SweepData) -> Content | None:
         "own_core": f"{100 * timings.OWN_CORE:g} %",
         "cold": _cold_table(data.cold_starts) if data.cold_starts else None,
         "beside": _beside(data) if table.empty else None,
-        "fastest": _fastest(table, names or USUAL),
-        "summed": summed,
-        "table": table,
     }
     return found if any(found[part] for part in ("agreements", "timings", "cold", "beside")) else None
 
 
-def _fastest(table: pd.DataFrame, names: Sequence[str]) -> dict[str, Any] | None:
-    """Return the timing with the greatest speed-up over the numpy loop, in words, or None where nothing has one."""
+def fastest(data: SweepData) -> dict[str, Any] | None:
+    """Return the timing with the greatest speed-up over the numpy loop, in words, or None where nothing has one.
+
+    ``times`` has the interval that holds for all ``sizes`` comparisons at once, or its own if ``at_once`` is false.
+    """
+    table = data.timed
     if table.empty or table[timings.SPEEDUP].isna().all():
         return None
-    row = highest(table, timings.SPEEDUP)
+    row, names = highest(_ordered(table, _distinguishing(table)), timings.SPEEDUP), _distinguishing(table) or USUAL
     sizes = int((table[timings.VERDICT] == timings.AGREED).sum())
     at_once = not pd.isna(row[timings.SPEEDUP_LEAST])
     ends = (timings.SPEEDUP_LEAST, timings.SPEEDUP_MOST) if at_once else (timings.SPEEDUP_LOW, timings.SPEEDUP_HIGH)
     times = interval(row[timings.SPEEDUP], *(row[end] for end in ends))
-    up_to = "up to " if sizes > 1 else ""
-    return {**row, "trial": in_words(row, list(names)), "sizes": sizes, "times": f"{up_to}{times}", "at_once": at_once}
+    return {
+        **row,
+        "trial": in_words(row, list(names)),
+        "sizes": sizes,
+        "times": f"{'up to ' if sizes > 1 else ''}{times}",
+        "at_once": at_once,
+        "threads": from_to(table[c.THREADS]),
+    }
 
 
 def _trial_names(trainings: pd.DataFrame) -> dict[str, str]:

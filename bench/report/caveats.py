@@ -1,23 +1,22 @@
 """Caveats: what must be known before the rest is trusted."""
 
-from collections.abc import Sequence
-
 import pandas as pd
 
 from bench.metrics import columns as c
 from bench.metrics import measures
 from bench.report.charts import Content
 from bench.report.endings import telling_checks
-from bench.report.sweep_data import SweepData
+from bench.report.panel_layout import is_single
+from bench.report.solved_rates import too_few_seeds
+from bench.report.sweep_data import SweepData, heading
 from bench.stats import agreement, timings
 
 MOST_REASONS = 8
 
 
-def caveats(data: SweepData, ledger: Content, rates: Sequence[Content], backends: Content | None) -> Content:
+def caveats(data: SweepData, ledger: Content) -> Content:
     """Return what failed, what is not sure, and what is shown of a part only."""
-    trainings = data.trainings
-    timed, summed = (backends[name] if backends else pd.DataFrame() for name in ("table", "summed"))
+    trainings, timed = data.trainings, data.timed
     reasons = _reasons(trainings)
     most = max((planned.trainings for planned in data.plan.trials), default=0)
     kept = min(c.CURVES_PER_TRIAL, most if data.curves is None else data.curves)
@@ -27,11 +26,10 @@ def caveats(data: SweepData, ledger: Content, rates: Sequence[Content], backends
         "only": next((name for name, count, _ in ledger["outcomes"] if 0 < count == ledger["done"]), None),
         "checks": [words for block in data.blocks for words in telling_checks(block)],
         "left": int(measures.left_solution(trainings).sum()),
-        # of what a search proposed, the best are trained on more seeds
-        "wide": [part for part in rates if part["wide"] and not part["picked"] and not ledger["missing"]],
+        "wide": [] if ledger["missing"] else _wide(data),
         "disagreeing": [
             (row[agreement.ONE], row[agreement.OTHER])
-            for row in summed.to_dict("records")
+            for row in agreement.pair_summary(data.agreed).to_dict("records")
             if not pd.isna(row[agreement.AGREES]) and not row[agreement.AGREES]
         ],
         "noisy": int(timed[timings.NOISY].sum()) if len(timed) else 0,
@@ -39,6 +37,13 @@ def caveats(data: SweepData, ledger: Content, rates: Sequence[Content], backends
         "timings": len(timed),
         "curves": kept if most > kept else None,
     }
+
+
+def _wide(data: SweepData) -> list[str]:
+    """Say of which blocks the rates are not known well; of what a search proposed, the best have more seeds."""
+    blocks = [block for block in data.blocks if not block.proposed and not is_single(block) and len(block.begun)]
+    said = [(heading(data, block), too_few_seeds(block, data.plan.until)) for block in blocks]
+    return [f"{title}: {words}" if title else words for title, words in said if words]
 
 
 def _reasons(trainings: pd.DataFrame) -> list[tuple[int, str, str]]:

@@ -14,6 +14,7 @@ from bench.metrics import measures
 from bench.model.gate import TWO_INPUT_TARGETS
 from bench.model.labels import gate_word, phrase
 from bench.model.network import read_hidden
+from bench.report.backends import fastest
 from bench.report.charts import Content, Finding, Row, row_interval, row_percent
 from bench.report.effects import differences_by_setting, greatest_effect
 from bench.report.endings import TELLING, check_words, telling_checks
@@ -38,12 +39,12 @@ VAGUE = 0.5  # an interval that wide says nothing
 NEARLY_ALL = 0.95  # of an ending, with one value of a parameter
 
 
-def findings(data: SweepData, ledger: Content, backends: Content | None) -> list[Finding]:
+def findings(data: SweepData, ledger: Content) -> list[Finding]:
     """Return five to ten findings of a sweep, those of its search first; fewer where there are not so many."""
     blocks = [block for block in data.blocks if not is_single(block)]
     leading = search_findings(data.search_results) if data.search_results else ()
     first = [*leading, *_missing(ledger), *(_rates(blocks, data) if blocks else _few(data.blocks))]
-    last = [*_fastest_backend(backends, str(data.environment.get("cpu") or "")), *_claims(data.verdicts)]
+    last = [*_fastest_backend(data), *_claims(data.verdicts)]
     main = most_undecided(blocks) if blocks else None
     # an average over what a search proposed says nothing of it
     middle = [_of(main, one) for rule in BLOCK_RULES for one in rule(main)] if main and not main.proposed else []
@@ -150,10 +151,10 @@ def _few(blocks: Sequence[GridAnalysis]) -> Iterator[Finding]:
         )
 
 
-def _fastest_backend(backends: Content | None, cpu: str) -> Iterator[Finding]:
-    best = backends and backends["fastest"]
-    if backends and best and best[timings.SPEEDUP] > 1 and not pd.isna(best[timings.SPEEDUP_LOW]):
-        sizes, threads = int(best["sizes"]), backends["threads"]
+def _fastest_backend(data: SweepData) -> Iterator[Finding]:
+    best, cpu = fastest(data), data.environment.get("cpu")
+    if best and best[timings.SPEEDUP] > 1 and not pd.isna(best[timings.SPEEDUP_LOW]):
+        sizes, threads = int(best["sizes"]), best["threads"]
         yield Finding(
             f"Per training, {best[timings.SIDE]} with {int(best[c.TOGETHER]):,} side by side is "
             f"{best['times']} times as fast as the numpy loop, one after the other "

@@ -14,6 +14,7 @@ from bench.metrics.measures import begun
 from bench.model.labels import gate_word, name_words
 from bench.model.network import read_hidden
 from bench.report import drawing
+from bench.report.backends import fastest
 from bench.report.charts import Chart, Content, Row, row_percent
 from bench.report.colours import EFFECT, SEED
 from bench.report.drawing import panel
@@ -35,15 +36,16 @@ FEW_BLOCKS = 8
 BLOCK = "block"
 
 
-def first_screen(data: SweepData, backends: Content | None) -> Content:
+def first_screen(data: SweepData) -> Content:
     """Return the answer of a sweep in a sentence, and up to two charts that show it."""
     blocks = [block for block in data.blocks if not is_single(block) and len(block.begun)]
     grids = [block for block in blocks if not block.proposed]
     found = data.search_results
     if found is not None and len(found.held_out):
         return {"answer": _searched(data), "charts": [*_held_out(data)]}
-    if backends and backends["fastest"] and not grids:
-        return {"answer": _fastest(backends), "charts": []}
+    best = None if grids else fastest(data)
+    if best:
+        return {"answer": _fastest(best), "charts": []}
     if not grids:
         return {"answer": _few(data), "charts": []}
     main = most_undecided(grids)
@@ -73,8 +75,7 @@ def _searched(data: SweepData) -> str:
     return f"The best of {tried} solves {gate} from {rate} of {starts:,} starts that it was not chosen by."
 
 
-def _fastest(backends: Content) -> str:
-    best = backends["fastest"]
+def _fastest(best: Row) -> str:
     return (
         f"Per training, {best[timings.SIDE]} is {best['times']} times as fast as the numpy loop, for the same numbers."
     )

@@ -31,7 +31,7 @@ from bench.report.search import search
 from bench.report.shared_luck import shared_luck
 from bench.report.side_by_side import drawn_side_by_side
 from bench.report.solved_rates import rates
-from bench.report.sweep_data import SweepData
+from bench.report.sweep_data import SweepData, heading
 from bench.report.time_to_solution import times
 from bench.stats.grid_analysis import NAME, GridAnalysis, most_undecided
 from bench.stats.proportions import COUNT
@@ -60,11 +60,8 @@ def _by_block(
     """Return the content of each of these blocks that has some; of all that have distributions to show."""
     chosen = _trained(data) if blocks is None else blocks
     parts = [(block, make(block, str(data.blocks.index(block) + 1))) for block in chosen]
-    several = len(data.blocks) > 1
     return [
-        {"heading": (block.title or "The grid") if several else "", "picked": block.proposed, **part}
-        for block, part in parts
-        if part is not None
+        {"heading": heading(data, block), "picked": block.proposed, **part} for block, part in parts if part is not None
     ]
 
 
@@ -135,12 +132,12 @@ class Report:
     @cached_property
     def findings(self) -> list[Finding]:
         """The sentences of the first screen."""
-        return findings(self.data, self["ledger"], self["backends"])
+        return findings(self.data, self["ledger"])
 
     @cached_property
     def first_screen(self) -> Content:
         """The answer and its figures."""
-        return first_screen(self.data, self["backends"])
+        return first_screen(self.data)
 
     @property
     def search_results(self) -> SearchResults | None:
@@ -168,7 +165,7 @@ class Report:
             "ledger": self["ledger"],
             "first": self.first_screen,
             "findings": self.findings,
-            "caveats": caveats(self.data, self["ledger"], self["rates"], self["backends"]),
+            "caveats": caveats(self.data, self["ledger"]),
             "search_results": self.search_results,
             "told": _told(self.data),
         }

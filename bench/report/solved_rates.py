@@ -25,14 +25,13 @@ REACH = "reach"
 
 def rates(block: GridAnalysis, key: str, until: Until | None) -> Content:
     """Return the heatmap, if two parameters were varied, and the chart of intervals."""
-    target = (until.half_width if until else None) or WIDE
-    table = block.rates.assign(**{REACH: half_width(block.rates[c.SOLVED], block.rates[COUNT])})
-    has_heat = len(block.names) > 1 and is_grid(block)
+    table, target = _reach(block, until)
+    has_heat = _has_heat(block)
     return {
         "heat": _heatmap(block, table, target, key) if has_heat else None,
         "chart": _intervals(block, table, key, "The same rates with their intervals" if has_heat else _title(table)),
         "folded": len(table) > MOST_OPEN,
-        "wide": _wide(table, target, marked=" (hatched)" if has_heat else "", growing=bool(until)),
+        "wide": too_few_seeds(block, until),
         "title": _title(table),
         "subtitle": f"Share of seeds whose every prediction ends within the tolerance of its target; "
         f"{counted(block.begun)}, in {plural(len(table), 'trial')}.",
@@ -50,13 +49,25 @@ def _title(table: pd.DataFrame) -> str:
     return f"From {percent(worst[RATE])} of the starts ({low}) to {percent(best[RATE])} ({high})"
 
 
-def _wide(table: pd.DataFrame, target: float, *, marked: str, growing: bool) -> str:
-    """Say how many trials have too few seeds, and what to do about it."""
+def _has_heat(block: GridAnalysis) -> bool:
+    return len(block.names) > 1 and is_grid(block)
+
+
+def _reach(block: GridAnalysis, until: Until | None) -> tuple[pd.DataFrame, float]:
+    """Return the rates with half the widths of their intervals, and how wide those may be."""
+    table = block.rates.assign(**{REACH: half_width(block.rates[c.SOLVED], block.rates[COUNT])})
+    return table, (until.half_width if until else None) or WIDE
+
+
+def too_few_seeds(block: GridAnalysis, until: Until | None) -> str:
+    """Say how many trials have too few seeds, and what to do about it; nothing where there are none."""
+    table, target = _reach(block, until)
     wide = int((table[REACH] > target).sum())
     if not wide:
         return ""
     who = f"{plural(wide, 'trial')} of {len(table):,} {'has' if wide == 1 else 'have'}"
-    advice = "" if growing else f" --until {target:g} adds seeds until there are enough."
+    marked = " (hatched)" if _has_heat(block) else ""
+    advice = "" if until else f" --until {target:g} adds seeds until there are enough."
     return (
         f"{who if len(table) > 1 else 'The only trial has'} too few seeds to know the rate to within "
         f"{100 * target:g} points{marked}.{advice}"

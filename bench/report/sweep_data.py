@@ -13,9 +13,11 @@ from bench.config.plan import Plan
 from bench.metrics import columns as c
 from bench.model.labels import name_words, varying
 from bench.report.number_format import gate_words
+from bench.stats.agreement import agreements
 from bench.stats.claims import Verdict
 from bench.stats.grid_analysis import GridAnalysis, grid_analyses, trial_table
 from bench.stats.search_results import SearchResults, search_results
+from bench.stats.timings import timing_table
 
 
 def no_weights(_wanted: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], Any]:
@@ -76,6 +78,21 @@ class SweepData:
         return list(grid_analyses(self.plan, self.trainings, self.checked))
 
     @cached_property
+    def agreed(self) -> pd.DataFrame:
+        """How far each two backends come out the same, by trial."""
+        return agreements(self.trainings)
+
+    @cached_property
+    def timed(self) -> pd.DataFrame:
+        """What was timed alone, a row for each trial and number of trainings side by side."""
+        return timing_table(self.timings, self.agreed)
+
+    @cached_property
     def search_results(self) -> SearchResults | None:
         """All that is known of its search; None where it has none."""
         return search_results(self.plan, self.trainings, self.searched)
+
+
+def heading(data: SweepData, block: GridAnalysis) -> str:
+    """Return what a block is called among several; nothing where it is the only one."""
+    return (block.title or "The grid") if len(data.blocks) > 1 else ""

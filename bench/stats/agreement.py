@@ -71,7 +71,8 @@ def agreements(trainings: pd.DataFrame) -> pd.DataFrame:
     columns = {name: finished[name].to_numpy() for name in READ}
     places = finished.groupby(c.TRIAL_ID, observed=True).indices
     rows = []
-    for _, same in trials.groupby(list(REST), sort=False, observed=True):
+    groups = trials.groupby(list(REST), sort=False, observed=True) if len(trials[ONE].unique()) > 1 else ()
+    for _, same in groups:
         by_side = dict(zip(same[ONE][::-1], same[c.TRIAL_ID][::-1], strict=True))  # of tables of one name the first
         for first, second in combinations(sorted(by_side, key=_in_order), 2):
             own, others = places[by_side[first]], places[by_side[second]]

@@ -51,7 +51,8 @@ def levels(table: pd.DataFrame, name: str) -> list[Any]:
 
 def codes(table: pd.DataFrame, names: Sequence[str]) -> Ints:
     """Return the place of each trial's value among the parameter's levels, ``[C, P]``."""
-    columns = [pd.Categorical(table[name], categories=levels(table, name)).codes for name in names]
+    places = [{value: place for place, value in enumerate(levels(table, name))} for name in names]
+    columns = [[place[value] for value in table[name]] for name, place in zip(names, places, strict=True)]
     return np.array(columns, dtype=np.int64).reshape(len(names), len(table)).T
 
 

@@ -167,7 +167,7 @@ class GridAnalysis:
         there = set(zip(rows[c.TRIAL_ID].astype(str), rows[c.SEED], strict=True))
         return budget_checks(self.trials, [one for one in self.checked if (one[c.TRIAL_ID], one[c.SEED]) in there])
 
-    @property
+    @cached_property
     def seeds(self) -> pd.Series:
         """How many trainings each trial has begun."""
         return self.begun.groupby(c.TRIAL_ID, sort=False, observed=True).size()
@@ -261,7 +261,7 @@ def lowest(table: pd.DataFrame, name: str) -> dict[str, Any]:
 
 
 def _row(table: pd.DataFrame, place: int) -> dict[str, Any]:
-    return {str(name): table[name].iloc[place] for name in table}
+    return {str(name): values.array[place] for name, values in table.items()}
 
 
 def in_words(row: Mapping[str, Any], names: Sequence[str]) -> str:

@@ -10,11 +10,12 @@ import pytest
 from bench.metrics import columns as c
 from bench.model.timing import Sample, Timing
 from bench.model.trial import BACKENDS, Trial
-from bench.report.backends import backends, throughput
+from bench.report.backends import backends, fastest, throughput
 from bench.report.colours import BACKEND
 from bench.report.number_format import short
 from bench.stats import timings
 from bench.stats.agreement import COLUMNS
+from bench.stats.timings import timing_table
 from bench.store.tables import timing_frame, timing_rows
 
 from .conftest import made_up_starts
@@ -63,7 +64,7 @@ def tabled(*some):
 
 
 @pytest.fixture
-def section(monkeypatch):
+def section():
     """Return what the template shows of samples, where numpy and torch differ by so much."""
 
     def shown(*some, difference=0.0, agrees=True):
@@ -75,9 +76,10 @@ def section(monkeypatch):
             for one, other in pairs
         ]
         agreed = pd.DataFrame(rows, columns=COLUMNS)
-        monkeypatch.setattr("bench.report.backends.agreement.agreements", lambda _: agreed)
         trainings = trainings.assign(**{c.OUTCOME: "", c.ALONE: True})
-        return backends(SimpleNamespace(trainings=trainings, timings=tabled(*some), cold_starts=[]))
+        found = timing_table(tabled(*some), agreed)
+        data = SimpleNamespace(trainings=trainings, agreed=agreed, timed=found, cold_starts=[])
+        return {**backends(data), "fastest": fastest(data)}
 
     return shown
 
