@@ -1,5 +1,6 @@
 """A sweep from its plan to its end: begun or resumed, trained, tracked, checked, reported and finished."""
 
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -14,8 +15,8 @@ from bench.console import repeats_words, say
 from bench.errors import RequestError, before_any_work
 from bench.metrics import columns as c
 from bench.report.number_format import plural
-from bench.report_files import check_report, keep_report, read_for_claims, read_for_report
-from bench.results import Sweep
+from bench.report_files import check_report, read_for_claims, read_for_report
+from bench.results import Sweep, write_report
 from bench.running import executors, loop
 from bench.running.adaptive_seeds import check_until
 from bench.running.budget_check import CHECKED, check_budget
@@ -29,6 +30,8 @@ from bench.stats.proportions import half_width, seeds_for_half_width
 from bench.store.mlflow_store import BUDGET_CHECK, COMMAND_TAG, PLAN_TAG, Store, StoreError, tracking_uri
 from bench.store.reader import begun_sweeps, planned_trainings, read_plan, read_sweep
 from bench.store.writer import SweepWriter
+
+REPORT, FIGURES = "report.html", "figures"  # what they are called beside the sweep
 
 if TYPE_CHECKING:
     from bench.search.optuna_journal import Journal
@@ -197,8 +200,10 @@ def _conclude(recorder: Recorder, options: Options, store: Store) -> Sweep:
     writer.figures(figures)
     read.figures.update(figures)
     if options.report:
-        path = swept.report(options.report if isinstance(options.report, Path) else None)
-        keep_report(writer, swept.page, path)
+        with tempfile.TemporaryDirectory() as folder:
+            path = write_report([swept], options.report if isinstance(options.report, Path) else None, Path(folder))
+            writer.file(path, REPORT)
+            writer.folder(Path(folder), FIGURES)
     recorder.seconds["report"] = time.monotonic() - reporting
     swept.seconds = _seconds(recorder, options)
     _tell_reasons(swept, options.say)

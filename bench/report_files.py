@@ -2,7 +2,6 @@
 
 import gc
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -19,14 +18,11 @@ from bench.metrics import columns as c
 from bench.stats.claims import Verdict
 from bench.store.mlflow_store import Store
 from bench.store.reader import StoredSweep, planned_trainings, read_plan, read_shards, read_sweep
-from bench.store.writer import SweepWriter
 
 if TYPE_CHECKING:
     from bench.report.page import Report
 
 REPORTS = Path("reports")
-REPORT = "report.html"  # what it is called beside the sweep, wherever else it is
-FIGURES = "figures"
 MOST_CURVES = 100_000  # in memory at a time: 80 MB with a hundred points each
 FEWEST_CURVES = 100  # of a trial, however many trials there are
 LOCAL_UI = "http://127.0.0.1:5000"
@@ -131,20 +127,6 @@ def write_page(reports: "Sequence[Report]", path: Path) -> None:
         path.write_text(page, encoding="utf-8")
     except OSError as error:
         raise RequestError(f"report {str(path)!r} cannot be written: {error.strerror}") from error
-
-
-def keep_report(writer: SweepWriter, report: "Report", path: Path) -> None:
-    """Keep a report that was written with its sweep, and its main figures, each a PNG file of its own."""
-    from bench.report.charts import write_picture
-    from bench.report.drawing import style
-
-    writer.file(path, REPORT)
-    with tempfile.TemporaryDirectory() as folder:
-        source = f"{report.data.title} · sweep {report.data.sweep[:8]}"
-        with style():
-            for chart in report.charts():
-                write_picture(chart, Path(folder) / f"{chart.name}.png", source)
-        writer.folder(Path(folder), FIGURES)
 
 
 # ------------------------------------------------------------------ where they go

@@ -216,11 +216,15 @@ class Sweep:
         return pd.DataFrame(rows), f"and {plural(more, 'more trial')}, in .trials" if more > 0 else ""
 
 
-def write_report(sweeps: Sequence[Sweep], path: str | Path | None = None) -> Path:
-    """Write the report of one sweep, or of several side by side, and return where it is."""
+def write_report(sweeps: Sequence[Sweep], path: str | Path | None = None, pictures: Path | None = None) -> Path:
+    """Write the report of one sweep, or of several side by side, and return where it is.
+
+    The first one's main figures are written into a folder for ``pictures`` too, if there is one.
+    """
     target = None if path is None else Path(path)
     check_report(target)
     pages = [one.part(key) if key > 1 else one.page for key, one in enumerate(sweeps, 1)]
+    pages[0].pictures = pictures
     target = target or default_report([(page.data.plan.question.experiment, page.data.sweep) for page in pages])
     write_page(pages, target)
     return target.resolve()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,7 +15,7 @@ from bench.metrics.objectives import OBJECTIVES
 from bench.report import colours, drawing
 from bench.report.backends import backends
 from bench.report.caveats import caveats
-from bench.report.charts import Chart, Content, Finding, row_percent
+from bench.report.charts import Content, Finding, row_percent, write_picture
 from bench.report.comparison import comparison
 from bench.report.effects import effects
 from bench.report.endings import attractors
@@ -114,12 +115,16 @@ HEADER = "header"
 
 
 class Report:
-    """One sweep's sections, each computed once and only when it is asked for."""
+    """One sweep's sections, each computed once and only when it is asked for.
 
-    def __init__(self, data: SweepData, key: int = 1) -> None:
+    Where there is a folder for ``pictures``, its main figures are written there too.
+    """
+
+    def __init__(self, data: SweepData, key: int = 1, pictures: Path | None = None) -> None:
         """Take up a sweep; ``key`` tells its names on the page from those of other sweeps."""
         self.data = data
         self.key = key
+        self.pictures = pictures
         self.contents: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
@@ -144,15 +149,6 @@ class Report:
         """All that is known of its search; None where it has none."""
         return self.data.search_results
 
-    def charts(self) -> list[Chart]:
-        """Return the main figures, for those who want them apart from the page: each section's, of its first block."""
-        contents = [self[section.name] for section in SECTIONS]
-        parts = [content[0] if isinstance(content, list) else content for content in contents if content]
-        found = [
-            chart for part in (self.first_screen, *parts) for chart in (part.get("chart"), *part.get("charts", ()))
-        ]
-        return [chart for chart in found if chart is not None and chart.panels]
-
     @property
     def _shown(self) -> dict[str, Any]:
         """Return what every template may show."""
@@ -175,14 +171,25 @@ class Report:
         _, jinja = _templates()
         with drawing.style():
             if name == HEADER:
-                return jinja.get_template("header.html").render(s=self.header(), k=self.key)
-            content = self[name]
-            if not content:
+                html, content = jinja.get_template("header.html").render(s=self.header(), k=self.key), self.first_screen
+            elif content := self[name]:
+                (section,) = (section for section in SECTIONS if section.name == name)
+                html = jinja.get_template("section.html").render(
+                    section=section, content=content, s=self._shown, k=self.key
+                )
+            else:
                 return ""
-            (section,) = (section for section in SECTIONS if section.name == name)
-            return jinja.get_template("section.html").render(
-                section=section, content=content, s=self._shown, k=self.key
-            )
+            if self.pictures:
+                self._write_pictures(content, self.pictures)
+        return html
+
+    def _write_pictures(self, content: Any, folder: Path) -> None:
+        """Write the figures of a part, those of its first block, each as a PNG file that stands alone."""
+        part = content[0] if isinstance(content, list) else content
+        source = f"{self.data.title} · sweep {self.data.sweep[:8]}"
+        for chart in (part.get("chart"), *part.get("charts", ())):
+            if chart is not None and chart.panels:
+                write_picture(chart, folder / f"{chart.name}.png", source)
 
 
 def render(reports: Sequence[Report]) -> str:

@@ -30,20 +30,18 @@ def pinned(page):
     )
 
 
-@pytest.mark.parametrize(
-    "mark", ["#settings-1 use", "#heat-1-1 td", "#times-1 path", "#restarts-1 path", "#luck-1 path"]
-)
-def test_what_one_points_at_is_named_with_its_numbers(page, mark):
+def test_what_one_points_at_is_named_with_its_numbers(page):
     """Dots, cells, lines and rows alike."""
-    page.locator(f"{mark}[data-trial]").first.scroll_into_view_if_needed()
-    one = page.locator(f"{mark}[data-trial]").first
-    trial = one.get_attribute("data-trial")
-    one.dispatch_event("pointermove", {"clientX": 300, "clientY": 300})
-    said = page.locator(".tip").inner_text()
-    assert said == told(page)[trial][0]
-    assert re.search(r": [\d,]+ of 30 starts solve it, [\d.]+\s%", said)
-    page.locator("h1").dispatch_event("pointermove")
-    assert not page.locator(".tip").is_visible()
+    for mark in ("#settings-1 use", "#heat-1-1 td", "#times-1 path", "#restarts-1 path", "#luck-1 path"):
+        page.locator(f"{mark}[data-trial]").first.scroll_into_view_if_needed()
+        one = page.locator(f"{mark}[data-trial]").first
+        trial = one.get_attribute("data-trial")
+        one.dispatch_event("pointermove", {"clientX": 300, "clientY": 300})
+        said = page.locator(".tip").inner_text()
+        assert said == told(page)[trial][0]
+        assert re.search(r": [\d,]+ of 30 starts solve it, [\d.]+\s%", said)
+        page.locator("h1").dispatch_event("pointermove")
+        assert not page.locator(".tip").is_visible()
 
 
 def test_every_mark_of_a_trial_is_of_one_that_the_page_knows(page):
