@@ -74,14 +74,14 @@ constraints = "parameters <= 30"
 prune = [8]
 trials = 12
 batch = 6
-validate = 30
+validate = 20
 best = 3
 baseline = "random"
-repeats = 2
+repeats = 1
 """
 HOPELESS = (
-    *("hidden=2..4", "learning_rate=0.0001..0.001:log", "iterations=50", "seeds=0:10", "search.trials=8"),
-    *("search.validate=20", "search.objective=solved_rate"),
+    *("hidden=2..4", "learning_rate=0.0001..0.001:log", "iterations=50", "seeds=0:10", "search.trials=5"),
+    *("search.validate=10", "search.objective=solved_rate"),
 )
 
 

@@ -89,7 +89,7 @@ def test_on_paper_every_row_of_the_best_is_whole(browser, address):
 def test_where_nothing_was_solved_the_charts_show_the_error_instead(untouched):
     """What all trials have in common tells nothing; the finding on the first screen says so."""
     page = untouched("unsolved")
-    assert page.locator(".findings li").first.inner_text().startswith("No training of the 8 proposed trials solves")
+    assert page.locator(".findings li").first.inner_text().startswith("No training of the 5 proposed trials solves")
     told = page.eval_on_selector_all("#search-1 figcaption", "all => all.map(one => one.textContent)")
     assert told[0].startswith("All trials are alike in solved rate")
     assert all("Median final error" in one or "median final error" in one for one in told)

@@ -220,22 +220,19 @@ FAULTS = [
     ("trial", 2),
     ("keep_runs", 1),
 ]
+QUICK_FAULTS = (("shard", 2, False), ("plan", 3, False), ("trial", 1, False), ("keep_runs", 1, True))
 
 
-LAST = FAULTS[-1]
+def campaign(faults, quick):
+    """Return all faults before and after a write, as parameters; all but these are slow."""
+    every = [(*fault, after) for after in (False, True) for fault in faults]
+    return [pytest.param(*one, marks=() if one in quick else pytest.mark.slow) for one in every]
 
 
 @pytest.mark.untraced
-@pytest.mark.parametrize(
-    ("what", "times", "after"),
-    [(*fault, False) for fault in FAULTS]
-    + [pytest.param(*fault, True, marks=() if fault == LAST else pytest.mark.slow) for fault in FAULTS],
-)
+@pytest.mark.parametrize(("what", "times", "after"), campaign(FAULTS, QUICK_FAULTS))
 def test_a_sweep_that_fails_in_any_round_goes_on_where_it_was(bench, folder, monkeypatch, whole, what, times, after):
-    """Resumed, it ends with the rows, the plan and the runs of one that nothing happened to.
-
-    Slow are the moments after a write: but for the last, little is kept between them and those before the next.
-    """
+    """Resumed, it ends with the rows, the plan and the runs of one that nothing happened to."""
     fails_at(monkeypatch, what, times, after=after, run=lambda: bench("sweep", *FAULTY))
     resumed_is_whole(bench, FAULTY, whole)
 
@@ -523,8 +520,7 @@ def whole_claims(made, command):
 
 
 @pytest.mark.untraced
-@pytest.mark.parametrize("after", [False, pytest.param(True, marks=pytest.mark.slow)])
-@pytest.mark.parametrize(("what", "times"), CLAIM_FAULTS)
+@pytest.mark.parametrize(("what", "times", "after"), campaign(CLAIM_FAULTS, QUICK_FAULTS[:2]))
 def test_claims_are_decided_alike_where_a_sweep_fails_in_any_round(
     bench, folder, monkeypatch, whole_claims, what, times, after
 ):
