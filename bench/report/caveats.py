@@ -18,8 +18,6 @@ def caveats(data: SweepData, ledger: Content) -> Content:
     """Return what failed, what is not sure, and what is shown of a part only."""
     trainings, timed = data.trainings, data.timed
     reasons = _reasons(trainings)
-    most = max((planned.trainings for planned in data.plan.trials), default=0)
-    kept = min(c.CURVES_PER_TRIAL, most if data.curves is None else data.curves)
     return {
         "reasons": reasons[:MOST_REASONS],
         "more_reasons": len(reasons) - MOST_REASONS,
@@ -35,7 +33,6 @@ def caveats(data: SweepData, ledger: Content) -> Content:
         "noisy": int(timed[timings.NOISY].sum()) if len(timed) else 0,
         "shared": int(timed[timings.SHARED].sum()) if len(timed) else 0,
         "timings": len(timed),
-        "curves": kept if most > kept else None,
     }
 
 

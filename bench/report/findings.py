@@ -222,7 +222,7 @@ def _luck(block: GridAnalysis) -> Iterator[Finding]:
                 f"{percent_interval(*ends)} of the variance in whether a training of this grid solves "
                 f"it lies between starts of the same trial{_good_starts(own)}.",
                 f"{plural(len(block.begun), 'training')} of these {plural(len(rates), 'trial')}; 95 % jackknife "
-                f"intervals over the seeds. In {part:,} of them the start decides: {_deciding()}.",
+                f"intervals over the seeds{_permuted(own)}. In {part:,} of them the start decides: {_deciding()}.",
                 "matters",
             )
     elif part:
@@ -246,11 +246,15 @@ def _good_starts(own: Row) -> str:
         return ""
     if own[sensitivity.P] > paired.SIGNIFICANT:
         return ", of which none is shown to be shared by trials that begin with the same weights"
-    p = p_value(own[sensitivity.P]).replace("=", "≤")
     return (
         f"; {row_percent(own, sensitivity.SHARE)} of all variance, part of that, is due to starts that tend to do "
-        f"well, or badly, across the trials that begin with the same weights (permutations: {p})"
+        "well, or badly, across the trials that begin with the same weights"
     )
+
+
+def _permuted(own: Row) -> str:
+    known = bool(not pd.isna(own[sensitivity.SHARE]) and own[sensitivity.P] <= paired.SIGNIFICANT)
+    return f"; shared by trials, {p_value(own[sensitivity.P]).replace('=', '≤')} by permutation" if known else ""
 
 
 def _times(block: GridAnalysis) -> Iterator[Finding]:

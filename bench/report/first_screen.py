@@ -9,9 +9,10 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from bench.config.search_parsing import AS_LONG, SETTING
 from bench.metrics import columns as c
 from bench.metrics.measures import begun
-from bench.model.labels import gate_word, name_words
+from bench.model.labels import gate_word, name_words, phrase
 from bench.model.network import read_hidden
 from bench.report import drawing
 from bench.report.backends import fastest
@@ -34,6 +35,7 @@ MANY = 5  # values of a number that make a curve
 MOST_SWARMED = 300  # dots: a swarm of more takes seconds
 FEW_BLOCKS = 8
 BLOCK = "block"
+NAMED = ("hidden", "activation", "loss", "learning_rate")  # of a search's winner, whose other values are in the table
 
 
 def first_screen(data: SweepData) -> Content:
@@ -42,7 +44,7 @@ def first_screen(data: SweepData) -> Content:
     grids = [block for block in blocks if not block.proposed]
     found = data.search_results
     if found is not None and len(found.held_out):
-        return {"answer": _searched(data), "charts": [*_held_out(data)]}
+        return {"answer": _searched(data), "charts": [*_held_out(data), *_references(data)]}
     best = None if grids else fastest(data)
     if best:
         return {"answer": _fastest(best), "charts": []}
@@ -70,9 +72,10 @@ def _searched(data: SweepData) -> str:
         return f"Of {plural(len(found.history), 'setting')} none is known to be good: the search is not finished."
     best = rows.iloc[0]
     rate = percent_interval(*(best[column(HELD_OUT, name)] for name in (RATE, LOW, HIGH)))
-    gate = gate_word(str(found.parameters[str(best[c.TRIAL_ID])][c.GATE]))
+    parameters = found.parameters[str(best[c.TRIAL_ID])]
+    gate, name = gate_word(str(parameters[c.GATE])), phrase({one: parameters[one] for one in NAMED}, 3)
     tried, starts = plural(found.history[c.TRIAL_ID].nunique(), "setting"), int(best[column(HELD_OUT, COUNT)])
-    return f"The best of {tried} solves {gate} from {rate} of {starts:,} starts that it was not chosen by."
+    return f"{name}, the best of {tried}: {gate} is solved from {rate} of {starts:,} starts that it was not chosen by."
 
 
 def _fastest(best: Row) -> str:
@@ -111,11 +114,12 @@ def _decided(block: GridAnalysis, shown: str) -> str:
 
 def _over_a_number(block: GridAnalysis, name: str) -> str:
     """Say between which values of a number at least half of the starts solve it, and which is the best."""
-    rates = block.rates.sort_values(name, kind="stable")
+    rates = block.rates_at_once.sort_values(name, kind="stable")
     gates = gate_words(block.trials[c.GATE])
     words, half = name_words(name), rates[rates[RATE] >= 0.5]
     best = highest(rates, RATE)
-    top = f"{row_percent(best)} at {short(best[name])}"
+    others = int((rates[RATE] == best[RATE]).sum()) - 1
+    top = f"{row_percent(best)} at {short(best[name])}{f' and {others:,} more' if others else ''}"
     low, high = (short(some) for some in (rates[name].min(), rates[name].max()))
     if half.empty:
         return f"No {words} from {low} to {high} solves {gates} from half of its starts: at most {top}."
@@ -150,13 +154,14 @@ def _settings(blocks: list[GridAnalysis], shown: str) -> Chart:
     """Return the chart of all solved rates on one axis, a dot for each trial and a row for each gate of a block."""
     parts = [part for block in blocks for part in _rows(block)][:FEW_BLOCKS]
     table = pd.concat(parts, ignore_index=True)
+    low, high = (percent(end, 0) for end in DECIDES)
     return Chart(
         name="settings",
         title="Every setting, by the share of starts that solve it",
-        subtitle=f"A dot is one of {plural(len(table), 'setting')}, n = {from_to(table[COUNT])} starts.",
+        subtitle=f"A dot is one of {plural(len(table), 'setting')} (trials), n = {from_to(table[COUNT])} starts.",
         alt=f"Solved rates of {plural(len(table), 'setting')}, from {percent(table[RATE].min())} to "
         f"{percent(table[RATE].max())}.",
-        note="Further to the right more of the starts solve it; between the ends it depends on the start.",
+        note=f"The start decides where the exact 95 % interval lies between {low} and {high}.",
         panels=[panel("", settings(table, shown))],
         data=table[[NAME, BLOCK, RATE, LOW, HIGH, COUNT]],
     )
@@ -166,7 +171,9 @@ def _rows(block: GridAnalysis) -> Iterator[pd.DataFrame]:
     """Yield the solved rates of each gate of a block, with the name of their row."""
     gates = block.trials[c.GATE].unique()
     for gate in gates:
-        words = " ".join(filter(None, [block.title, gate_word(str(gate)) if len(gates) > 1 or not block.title else ""]))
+        words = " · ".join(
+            filter(None, [block.title, gate_word(str(gate)) if len(gates) > 1 or not block.title else ""])
+        )
         rates = block.rates[block.rates[c.GATE] == gate]
         yield rates.assign(**{BLOCK: words})
 
@@ -229,6 +236,20 @@ def _curve(block: GridAnalysis, name: str) -> Chart:
     )
 
 
+def _references(data: SweepData) -> Iterator[Chart]:
+    """Yield the two starts of the reference in which the start decides most."""
+    found = data.search_results
+    assert found is not None
+    references = found.held_out[found.held_out[KIND] == REFERENCE]
+    titles = dict(zip(references[c.TRIAL_ID].astype(str), references[TITLE], strict=True))
+    some = [
+        (block, row) for block in data.blocks for row in block.rates.to_dict("records") if row[c.TRIAL_ID] in titles
+    ]
+    if some:
+        block, row = min(some, key=lambda one: abs(one[1][RATE] - 0.5))
+        yield from two_starts(data, block, row[c.TRIAL_ID], titles[row[c.TRIAL_ID]])
+
+
 def _held_out(data: SweepData) -> Iterator[Chart]:
     """Yield the chart of the winners' and references' solved rates on held-out seeds."""
     found = data.search_results
@@ -237,7 +258,11 @@ def _held_out(data: SweepData) -> Iterator[Chart]:
     rows = found.held_out[found.held_out[column(HELD_OUT, RATE)].notna()].rename(columns=names)
     if rows.empty:
         return
-    titles = rows[TITLE].where(rows[KIND] == REFERENCE, rows[TITLE].astype(str).str.partition(" ")[0])
+    titles = (
+        rows[TITLE]
+        .str.replace(AS_LONG, SETTING)
+        .where(rows[KIND] == REFERENCE, rows[TITLE].astype(str).str.partition(" ")[0])
+    )
     table = rows.assign(**{NAME: titles})
     yield Chart(
         name="settings",

@@ -85,7 +85,10 @@ def _attractors(data: SweepData) -> list[Content]:
 
 
 def _curves(data: SweepData) -> list[Content]:
-    return _by_block(curves, data, [*(block for block in data.blocks if is_single(block)), *_trained(data)])
+    most = max((planned.trainings for planned in data.plan.trials), default=0)
+    kept = min(c.CURVES_PER_TRIAL, most if data.curves is None else data.curves)
+    parts = _by_block(curves, data, [*(block for block in data.blocks if is_single(block)), *_trained(data)])
+    return [{**part, "first": kept if kept < most else 0} for part in parts]
 
 
 SECTIONS = (

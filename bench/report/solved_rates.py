@@ -67,7 +67,7 @@ def too_few_seeds(block: GridAnalysis, until: Until | None) -> str:
         return ""
     who = f"{plural(wide, 'trial')} of {len(table):,} {'has' if wide == 1 else 'have'}"
     marked = " (hatched)" if _has_heat(block) else ""
-    advice = "" if until else f" --until {target:g} adds seeds until there are enough."
+    advice = "" if until else f" Again with --until {target:g}, seeds are added until there are enough."
     return (
         f"{who if len(table) > 1 else 'The only trial has'} too few seeds to know the rate to within "
         f"{100 * target:g} points{marked}.{advice}"

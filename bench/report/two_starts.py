@@ -32,8 +32,8 @@ class Start:
     weights: Floats | None
 
 
-def two_starts(data: SweepData, block: GridAnalysis, shown: str) -> Iterator[Chart]:
-    """Yield the chart of two trainings of one network, of which one solves its gate and one does not."""
+def two_starts(data: SweepData, block: GridAnalysis, shown: str, name: str = "") -> Iterator[Chart]:
+    """Yield the chart of two trainings of one network, by this name, of which one solves its gate and one does not."""
     rows = block.begun[(block.begun[c.TRIAL_ID] == shown) & block.begun[c.CURVE].notna()]
     trial = next(one.trial for one in data.plan.trials if one.trial.trial_id == shown)
     chosen = [some.iloc[len(some) // 2] for some in _by_fate(rows) if len(some)]
@@ -41,7 +41,7 @@ def two_starts(data: SweepData, block: GridAnalysis, shown: str) -> Iterator[Cha
         return
     weights = data.weights([(shown, int(row[c.SEED])) for row in chosen])
     starts = [_start(row, weights.get((shown, int(row[c.SEED])))) for row in chosen]
-    name = block.trial(shown)[NAME]
+    name = name or block.trial(shown)[NAME]
     yield Chart(
         name="two-starts",
         title="The same network, from two starts",

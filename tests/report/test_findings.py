@@ -96,7 +96,7 @@ def test_luck_is_a_share_of_the_variance_where_the_grid_is_balanced(made_report,
     said = the(made_report(some(50, 50, loss="mse"), some(50, 50, loss="l1")), "of the variance")
     assert said.startswith("XOR: 100 % [100, 100] of the variance in whether a training of this grid solves it lies")
     assert "; 100 % [100, 100] of all variance, part of that, is due to starts that tend to do well" in said
-    assert "(permutations: p ≤ 0.005)" in said
+    assert "p ≤ 0.005 by permutation" in said
     assert "200 trainings" in said
 
 
