@@ -113,8 +113,8 @@ def _attractors_summary(table: pd.DataFrame) -> str:
     return (
         f"{plural(len(named), 'ending')} {'holds' if len(named) == 1 else 'hold'} "
         f"{percent(named[COUNT].sum() / unsolved)} of the {plural(unsolved, 'training')} that are stuck or slow; the "
-        f"commonest is {first[PATTERN]} ({gate_word(first[c.GATE])}, {first[COUNT]:,} trainings, median squared "
-        f"error {short(first[c.FINAL_MSE])})."
+        f"commonest is {first[PATTERN]} ({gate_word(first[c.GATE])}, {first[COUNT]:,} trainings, median of "
+        f"their mean squared errors {short(first[c.FINAL_MSE])})."
     )
 
 

@@ -299,7 +299,7 @@ def _endings(block: GridAnalysis) -> Iterator[Finding]:
         f"{_only_with(block, first)}.",
         f"{first[COUNT]:,} of {plural(int(first[attractors.OF]), 'training')}, "
         f"{percent(first[attractors.OF_UNSOLVED])} of those unsolved; picked afterwards, with its 95 % interval over "
-        f"the seeds, by itself; median squared error {short(first[c.FINAL_MSE])}.{slow}",
+        f"the seeds, by itself; median of their mean squared errors {short(first[c.FINAL_MSE])}.{slow}",
         "attractors",
     )
 

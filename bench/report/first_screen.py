@@ -75,7 +75,7 @@ def _searched(data: SweepData) -> str:
     parameters = found.parameters[str(best[c.TRIAL_ID])]
     gate, name = gate_word(str(parameters[c.GATE])), phrase({one: parameters[one] for one in NAMED}, 3)
     tried, starts = plural(found.history[c.TRIAL_ID].nunique(), "setting"), int(best[column(HELD_OUT, COUNT)])
-    return f"{name}, the best of {tried}: {gate} is solved from {rate} of {starts:,} starts that it was not chosen by."
+    return f"{name}, the best of {tried}: {gate} is solved from {rate} of {starts:,} held-out starts."
 
 
 def _fastest(best: Row) -> str:
@@ -102,7 +102,7 @@ def _decided(block: GridAnalysis, shown: str) -> str:
         return f"{row[NAME]}: solved from {of}."
     if len(undecided):
         share = f"In {len(undecided):,} of {len(rates):,} {gates} settings the start decides"
-        return f"{share}: {row[NAME]} solves it from {of}."
+        return f"{share}, such as {row[NAME]}: solved from {of}."
     high = int((rates[RATE] > DECIDES[1]).sum())
     speed = faster(block) if high == len(rates) else None
     if speed is not None:
@@ -119,7 +119,7 @@ def _over_a_number(block: GridAnalysis, name: str) -> str:
     words, half = name_words(name), rates[rates[RATE] >= 0.5]
     best = highest(rates, RATE)
     others = int((rates[RATE] == best[RATE]).sum()) - 1
-    top = f"{row_percent(best)} at {short(best[name])}{f' and {others:,} more' if others else ''}"
+    top = f"{row_percent(best)} at {short(best[name])}{f' and {others:,} other values' if others else ''}"
     low, high = (short(some) for some in (rates[name].min(), rates[name].max()))
     if half.empty:
         return f"No {words} from {low} to {high} solves {gates} from half of its starts: at most {top}."
@@ -229,7 +229,7 @@ def _curve(block: GridAnalysis, name: str) -> Chart:
         name="settings",
         title=f"Starts that solve it, by {name_words(name)}",
         subtitle=f"Share with its exact 95 % interval; n = {from_to(table[COUNT])} starts each.",
-        note="A dot is a setting; between dots nothing was trained.",
+        note="A dot is a setting. The interval in the sentence above holds for all of them at once.",
         alt=f"Solved rate against {name}.",
         panels=[panel("", figure)],
         data=table[[name, RATE, LOW, HIGH, COUNT]],

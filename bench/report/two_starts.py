@@ -16,6 +16,7 @@ from bench.report import drawing
 from bench.report.charts import Chart
 from bench.report.colours import fate_colour
 from bench.report.drawing import Floats, panel
+from bench.report.number_format import sentence
 from bench.report.surfaces import draw_surface
 from bench.report.sweep_data import SweepData
 from bench.stats.grid_analysis import NAME, GridAnalysis
@@ -32,8 +33,8 @@ class Start:
     weights: Floats | None
 
 
-def two_starts(data: SweepData, block: GridAnalysis, shown: str, name: str = "") -> Iterator[Chart]:
-    """Yield the chart of two trainings of one network, by this name, of which one solves its gate and one does not."""
+def two_starts(data: SweepData, block: GridAnalysis, shown: str, title: str = "") -> Iterator[Chart]:
+    """Yield the chart of two trainings of one network, called so, of which one solves its gate and one does not."""
     rows = block.begun[(block.begun[c.TRIAL_ID] == shown) & block.begun[c.CURVE].notna()]
     trial = next(one.trial for one in data.plan.trials if one.trial.trial_id == shown)
     chosen = [some.iloc[len(some) // 2] for some in _by_fate(rows) if len(some)]
@@ -41,13 +42,13 @@ def two_starts(data: SweepData, block: GridAnalysis, shown: str, name: str = "")
         return
     weights = data.weights([(shown, int(row[c.SEED])) for row in chosen])
     starts = [_start(row, weights.get((shown, int(row[c.SEED])))) for row in chosen]
-    name = name or block.trial(shown)[NAME]
+    name = title or block.trial(shown)[NAME]
     yield Chart(
         name="two-starts",
-        title="The same network, from two starts",
-        subtitle=f"{name}: seed {starts[0].seed} {starts[0].words}; seed {starts[1].seed} {starts[1].words}. Left: the "
-        "loss before each iteration. Right: what the network says in the end, black for 1; the line is at ½, and the "
-        "observations are ringed, black where 1 is right.",
+        title=f"{sentence(title or 'the same network')}, from two starts",
+        subtitle=f"{'' if title else f'{name}: '}seed {starts[0].seed} {starts[0].words}; seed {starts[1].seed} "
+        f"{starts[1].words}. Left: the loss before each iteration. Right: what the network says in the end, black for "
+        "1; the line is at ½. Rings: the observations, black where 1 is right, in green where the network is.",
         alt=f"Two losses that part, and the decision surfaces they end at, of {name}.",
         note="All else is the same: only the initial weights differ.",
         panels=[panel("", losses_and_surfaces(trial, starts))],

@@ -34,8 +34,8 @@ def test_where_the_start_decides_the_smallest_network_shows_it(made_report, some
     )
     answer, charts = first(report)
     assert answer == (
-        "In 2 of 4 XOR settings the start decides: 2 neurons · squared error solves it from 60.0 % [49.7, 69.7] of 100 "
-        "starts."
+        "In 2 of 4 XOR settings the start decides, such as 2 neurons · squared error: solved from 60.0 % [49.7, 69.7] "
+        "of 100 starts."
     )
     assert charts == ["settings", "two-starts"]
     assert len(answer.split()) <= 25

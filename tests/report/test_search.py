@@ -91,15 +91,16 @@ def test_the_first_finding_is_what_the_best_is_worth_on_held_out_seeds(found, fi
 
 
 def test_the_first_screen_names_the_best_and_shows_the_reference_from_two_starts(found, five, usual):
-    """Its rate is that of starts that it was not chosen by."""
+    """Its rate is that of held-out starts."""
     references = {"the walkthrough's setting": usual}
     screen = found(five, winners=[five[3]], references=references).first_screen
     assert screen["answer"].replace("\u00a0", " ") == (
         "7 sigmoid neurons · squared error · learning rate 2, the best of 5 settings: XOR is solved from 75.0 % [58.8, "
-        "87.3] of 40 starts that it was not chosen by."
+        "87.3] of 40 held-out starts."
     )
     assert [chart.name for chart in screen["charts"]] == ["settings", "two-starts"]
-    assert screen["charts"][1].subtitle.startswith("the walkthrough's setting: seed 22 solves it after 50 iterations; ")
+    assert screen["charts"][1].title == "The walkthrough's setting, from two starts"
+    assert screen["charts"][1].subtitle.startswith("seed 22 solves it after 50 iterations; seed ")
 
 
 @pytest.mark.untraced
