@@ -1,6 +1,7 @@
 """Backends: whether they agree, and only then how fast they are."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from bench.report import drawing
 from bench.report.charts import Cell, Chart, Column, Content, Row, Table, numbers, tabulate, text
 from bench.report.colours import BACKEND
 from bench.report.drawing import panel
-from bench.report.number_format import from_to, interval, plural, short
+from bench.report.number_format import from_to, interval, plural, sentence, short
 from bench.report.panel_layout import grouped, sort_by
 from bench.report.sweep_data import SweepData
 from bench.stats import agreement, timings
@@ -76,6 +77,36 @@ def fastest(data: SweepData) -> dict[str, Any] | None:
         "at_once": at_once,
         "threads": from_to(table[c.THREADS]),
     }
+
+
+def speed_answer(data: SweepData) -> str:
+    """Return whether backends train alike, and how much faster the fastest is, or why that is not known."""
+    pairs = agreement.pair_summary(data.agreed).dropna(subset=[agreement.AGREES])
+    agrees = pairs[agreement.AGREES].astype(bool)
+    if len(pairs) == 1:
+        one, other = pairs[agreement.ONE].iloc[0], pairs[agreement.OTHER].iloc[0]
+        alike = f"{one} and {other} {'' if agrees.all() else 'do not '}train alike"
+    else:
+        alike = f"{'all' if agrees.all() else f'{int(agrees.sum()):,} of'} {len(pairs):,} pairs of backends train alike"
+    best, disturbed = fastest(data), int(data.timed[timings.SHARED].sum())
+    if best:
+        speed = f"per training, {best[timings.SIDE]} is {best['times']} times as fast as the numpy loop"
+    else:
+        shared = f": {disturbed:,} of {plural(len(data.timed), 'timing')} shared a core" if disturbed else ""
+        speed = f"which is faster is not answered{shared}"
+    return sentence(f"{alike}; {speed}." if len(pairs) else f"{speed}.")
+
+
+def speed_charts(data: SweepData) -> list[Chart]:
+    """Return the throughputs with the first setting and with the last, a chart each."""
+    names = _distinguishing(data.timed)
+    chart = _throughput_chart(_ordered(data.timed, names), names)
+    first, *others = chart.panels
+    both = [replace(chart, name="settings", panels=[first], note="")]
+    if others:
+        title = f"The same with {others[-1].title}"
+        both.append(replace(both[0], name="settings-last", title=title, panels=[replace(others[-1], title="")]))
+    return both
 
 
 def _trial_names(trainings: pd.DataFrame) -> dict[str, str]:

@@ -43,9 +43,11 @@ def findings(data: SweepData, ledger: Content) -> list[Finding]:
     """Return five to ten findings of a sweep, those of its search first; fewer where there are not so many."""
     blocks = [block for block in data.blocks if not is_single(block)]
     leading = search_findings(data.search_results) if data.search_results else ()
+    main = most_undecided(blocks) if blocks else None
     first = [*leading, *_missing(ledger), *(_rates(blocks, data) if blocks else _few(data.blocks))]
     last = [*_fastest_backend(data), *_claims(data.verdicts)]
-    main = most_undecided(blocks) if blocks else None
+    if main and c.BACKEND in main.names:
+        first, last = last + first, []
     # an average over what a search proposed says nothing of it
     middle = [_of(main, one) for rule in BLOCK_RULES for one in rule(main)] if main and not main.proposed else []
     middle = middle[: max(MOST - len(first) - len(last), 0)]
@@ -132,7 +134,9 @@ def _networks(block: GridAnalysis) -> str:
 
 def _of(block: GridAnalysis, finding: Finding) -> Finding:
     """Begin a finding with what it is about: the title of the block, or its only gate."""
-    return replace(finding, sentence=f"{block.title or gate_words(block.trials[c.GATE])}: {finding.sentence}")
+    title = block.title or gate_words(block.trials[c.GATE])
+    said = f"{title} {sentence(finding.sentence)}" if title.endswith("?") else f"{title}: {finding.sentence}"
+    return replace(finding, sentence=said)
 
 
 def _few(blocks: Sequence[GridAnalysis]) -> Iterator[Finding]:
@@ -242,7 +246,8 @@ def _deciding() -> str:
 
 def _good_starts(own: Row) -> str:
     """Return what part of that is of starts that are good or bad in all trials that share them, where that is known."""
-    if pd.isna(own[sensitivity.SHARE]):
+    width = own[HIGH] - own[LOW]
+    if pd.isna(own[sensitivity.SHARE]) or width > VAGUE:
         return ""
     if own[sensitivity.P] > paired.SIGNIFICANT:
         return ", of which none is shown to be shared by trials that begin with the same weights"

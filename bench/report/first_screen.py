@@ -15,9 +15,9 @@ from bench.metrics.measures import begun
 from bench.model.labels import gate_word, name_words, phrase
 from bench.model.network import read_hidden
 from bench.report import drawing
-from bench.report.backends import fastest
+from bench.report.backends import speed_answer, speed_charts
 from bench.report.charts import Chart, Content, Row, row_percent
-from bench.report.colours import EFFECT, SEED
+from bench.report.colours import EFFECT, INK
 from bench.report.drawing import panel
 from bench.report.number_format import from_to, gate_words, percent, percent_interval, plural, short
 from bench.report.pairs import faster
@@ -25,7 +25,6 @@ from bench.report.panel_layout import is_single
 from bench.report.sweep_data import SweepData
 from bench.report.time_to_solution import in_iterations
 from bench.report.two_starts import two_starts
-from bench.stats import timings
 from bench.stats.claims import counted_verdicts
 from bench.stats.grid_analysis import DECIDES, NAME, GridAnalysis, highest, most_undecided
 from bench.stats.holdout import HELD_OUT, KIND, REFERENCE, TITLE, WINNER, column
@@ -45,12 +44,11 @@ def first_screen(data: SweepData) -> Content:
     found = data.search_results
     if found is not None and len(found.held_out):
         return {"answer": _searched(data), "charts": [*_held_out(data), *_references(data)]}
-    best = None if grids else fastest(data)
-    if best:
-        return {"answer": _fastest(best), "charts": []}
-    if not grids:
+    main = most_undecided(grids) if grids else None
+    if len(data.timed) and (main is None or c.BACKEND in main.names):
+        return {"answer": speed_answer(data), "charts": speed_charts(data)}
+    if main is None:
         return {"answer": _few(data), "charts": []}
-    main = most_undecided(grids)
     number = _number(main)
     shown = example(main)
     is_one = len(main.rates) == len(grids) == 1
@@ -76,12 +74,6 @@ def _searched(data: SweepData) -> str:
     gate, name = gate_word(str(parameters[c.GATE])), phrase({one: parameters[one] for one in NAMED}, 3)
     tried, starts = plural(found.history[c.TRIAL_ID].nunique(), "setting"), int(best[column(HELD_OUT, COUNT)])
     return f"{name}, the best of {tried}: {gate} is solved from {rate} of {starts:,} held-out starts."
-
-
-def _fastest(best: Row) -> str:
-    return (
-        f"Per training, {best[timings.SIDE]} is {best['times']} times as fast as the numpy loop, for the same numbers."
-    )
 
 
 def _few(data: SweepData) -> str:
@@ -198,10 +190,10 @@ def settings(table: pd.DataFrame, shown: str) -> Figure:
     if len(chosen):
         row = chosen.iloc[0]
         place = rows.index(row[BLOCK])
-        axes.plot([row[RATE]], [place], "o", mfc="none", mec=SEED, markersize=9, mew=1.6)
+        axes.plot([row[RATE]], [place], "o", mfc="none", mec=INK, markersize=9, mew=1.6)
         side = "center" if 0.3 < row[RATE] < 0.7 else "left" if row[RATE] <= 0.3 else "right"
         drawing.write(axes, drawing.plain(str(row[NAME])), (row[RATE], place), (0, -15), xycoords="data", ha=side,
-                      color=SEED, fontsize=7, fontweight="bold")  # fmt: skip
+                      color=INK, fontsize=7, fontweight="bold")  # fmt: skip
     return figure
 
 

@@ -10,7 +10,7 @@ import pytest
 from bench.metrics import columns as c
 from bench.model.timing import Sample, Timing
 from bench.model.trial import BACKENDS, Trial
-from bench.report.backends import backends, fastest, throughput
+from bench.report.backends import backends, fastest, speed_answer, speed_charts, throughput
 from bench.report.colours import BACKEND
 from bench.report.number_format import short
 from bench.stats import timings
@@ -79,7 +79,8 @@ def section():
         trainings = trainings.assign(**{c.OUTCOME: "", c.ALONE: True})
         found = timing_table(tabled(*some), agreed)
         data = SimpleNamespace(trainings=trainings, agreed=agreed, timed=found, cold_starts=[])
-        return {**backends(data), "fastest": fastest(data)}
+        leading = {"answer": speed_answer(data), "leading": speed_charts(data)}
+        return {**backends(data), "fastest": fastest(data), **leading}
 
     return shown
 
@@ -120,6 +121,23 @@ def test_a_backend_that_agrees_has_its_speed_up_with_an_interval(section):
     both = samples("numpy", [40.0] * 6), samples("torch", [10.0, 8.0] * 3)
     shown = section(*both, difference=1e-7)
     assert speedups(shown) == ["the loop", "4.5 × [4, 5]"]
+
+
+def test_a_comparison_begins_with_whether_they_agree_and_what_is_faster(section):
+    """And with a chart of the first setting and one of the last; where the core was shared, that is the answer."""
+    both = samples("numpy", [40.0] * 6), samples("torch", [10.0] * 6)
+    more = samples("numpy", [40.0] * 6, hidden=8), samples("torch", [20.0] * 6, hidden=8)
+    shown = section(*both, *more)
+    assert shown["answer"].replace("\u00a0", " ") == (
+        "Numpy and torch train alike; per training, torch is up to 4 [4, 4] times as fast as the numpy loop."
+    )
+    assert [chart.panels[0].title or chart.title for chart in shown["leading"]] == [
+        "3 neurons",
+        "The same with 8 neurons",
+    ]
+    shown = section(*(samples(name, [40.0] * 6, cpu_s=0.5) for name in ("numpy", "torch")))
+    assert shown["answer"].endswith("alike; which is faster is not answered: 2 of 2 timings shared a core.")
+    assert section(*both, agrees=False)["answer"].startswith("Numpy and torch do not train alike; which ")
 
 
 def test_few_rounds_have_no_interval(section):
