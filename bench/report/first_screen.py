@@ -174,9 +174,9 @@ def settings(table: pd.DataFrame, shown: str) -> Figure:
     """Draw a dot for each trial in the row of its block; the example is ringed and named."""
     rows = list(dict.fromkeys(table[BLOCK]))
     figure, axes = drawing.named_rows(
-        rows, "starts that solve it", width=5.4, height=max(0.52, 1.4 / len(rows)), least=3, right=0.25, room=0.15
+        rows, "starts that solve it", width=4.5, height=max(0.42, 1.2 / len(rows)), least=3, right=0.25, room=0.15
     )
-    look: Any = {"x": RATE, "y": BLOCK, "order": rows, "ax": axes, "size": 4.2, "color": EFFECT, "alpha": 0.85}
+    look: Any = {"x": RATE, "y": BLOCK, "order": rows, "ax": axes, "size": 3.6, "color": EFFECT, "alpha": 0.85}
     if len(table) <= MOST_SWARMED:
         sns.swarmplot(table, warn_thresh=1, **look)
     else:
@@ -205,7 +205,7 @@ def _solved_by(block: GridAnalysis) -> Chart | None:
 
 def _curve(block: GridAnalysis, name: str) -> Chart:
     table = block.rates.sort_values(name, kind="stable")
-    figure, axes = drawing.blank(5.4, 2.6)
+    figure, axes = drawing.blank(4.5, 2.1)
     values = table[name].to_numpy(dtype=np.float64)
     wide = bool(values.min() > 0 and values.max() / values.min() > 20)
     if wide:
@@ -262,6 +262,6 @@ def _held_out(data: SweepData) -> Iterator[Chart]:
         subtitle=f"Share of {int(table[COUNT].min()):,} held-out starts that solve it, with its exact 95 % interval.",
         note="Numbers are trials of the search, those that it found best first.",
         alt="Solved rates of the winners and the references on held-out seeds.",
-        panels=[panel("", drawing.interval_rows(table, NAME, xlabel="starts that solve it", width=5.4))],
+        panels=[panel("", drawing.interval_rows(table, NAME, xlabel="starts that solve it", width=4.5))],
         data=table[[NAME, RATE, LOW, HIGH, COUNT]],
     )

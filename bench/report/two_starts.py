@@ -47,8 +47,8 @@ def two_starts(data: SweepData, block: GridAnalysis, shown: str, title: str = ""
         name="two-starts",
         title=f"{sentence(title or 'the same network')}, from two starts",
         subtitle=f"{'' if title else f'{name}: '}seed {starts[0].seed} {starts[0].words}; seed {starts[1].seed} "
-        f"{starts[1].words}. Left: the loss before each iteration. Right: what the network says in the end, black for "
-        "1; the line is at ½. Rings: the observations, black where 1 is right, in green where the network is.",
+        f"{starts[1].words}. Left: the loss. Right: what the network says in the end, black for 1, with the line at ½. "
+        "Rings: the observations, black where 1 is right, green where the network is.",
         alt=f"Two losses that part, and the decision surfaces they end at, of {name}.",
         note="All else is the same: only the initial weights differ.",
         panels=[panel("", losses_and_surfaces(trial, starts))],
@@ -73,7 +73,7 @@ def _start(row: "pd.Series[Any]", weights: Floats | None) -> Start:
 def losses_and_surfaces(trial: Trial, starts: list[Start]) -> Figure:
     """Draw the two losses, and the decision surfaces that they end at, where there are weights and two inputs."""
     surfaces = all(one.weights is not None for one in starts) and trial.gate.inputs.shape[1] == 2
-    figure, axes = drawing.blank(6.3 if surfaces else 4.2, 2.4, right=2.9 if surfaces else 0.8, left=0.5)
+    figure, axes = drawing.blank(4.95 if surfaces else 4.2, 2.1, right=2.3 if surfaces else 0.8, left=0.5)
     finite = [one.curve[np.isfinite(one.curve) & (one.curve > 0)] for one in starts]
     drawing.log_axis(axes, "y", *drawing.log_range(*finite))
     drawing.log_axis(axes, "x", 1, max(trial.iterations, 2))
@@ -84,7 +84,7 @@ def losses_and_surfaces(trial: Trial, starts: list[Start]) -> Figure:
         )
     axes.set(xlabel="iteration", ylabel="")
     for place, one in enumerate(starts if surfaces else ()):
-        _surface(figure, (3.55 + 1.38 * place, 0.72, 1.3, 1.3), trial, one)
+        _surface(figure, (2.75 + 1.1 * place, 0.62, 1.04, 1.04), trial, one)
     return figure
 
 
