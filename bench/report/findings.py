@@ -39,19 +39,36 @@ VAGUE = 0.5  # an interval that wide says nothing
 NEARLY_ALL = 0.95  # of an ending, with one value of a parameter
 
 
-def findings(data: SweepData, ledger: Content) -> list[Finding]:
-    """Return five to ten findings of a sweep, those of its search first; fewer where there are not so many."""
-    blocks = [block for block in data.blocks if not is_single(block)]
+def block_findings(data: SweepData, section: str) -> list[tuple[int, Finding]]:
+    """Return what a section has to say of the block in which most is undecided, each with its rank.
+
+    An average over what a search proposed says nothing of it.
+    """
+    main = _main(data)
+    if main is None or main.proposed:
+        return []
+    rules = [(rank, rule) for rank, (name, rule) in enumerate(BLOCK_RULES) if name == section]
+    return [(rank, _of(main, finding)) for rank, rule in rules for finding in rule(main)]
+
+
+def findings(data: SweepData, ledger: Content, of_block: Sequence[tuple[int, Finding]]) -> list[Finding]:
+    """Return five to ten findings of a sweep, those of its search first; fewer where there are not so many.
+
+    ``of_block`` has those of all sections, in any order.
+    """
+    blocks, main = [block for block in data.blocks if not is_single(block)], _main(data)
     leading = search_findings(data.search_results) if data.search_results else ()
-    main = most_undecided(blocks) if blocks else None
     first = [*leading, *_missing(ledger), *(_rates(blocks, data) if blocks else _few(data.blocks))]
     last = [*_fastest_backend(data), *_claims(data.verdicts)]
     if main and c.BACKEND in main.names:
         first, last = last + first, []
-    # an average over what a search proposed says nothing of it
-    middle = [_of(main, one) for rule in BLOCK_RULES for one in rule(main)] if main and not main.proposed else []
-    middle = middle[: max(MOST - len(first) - len(last), 0)]
-    return [*first, *middle, *last][:MOST]
+    middle = [finding for _, finding in sorted(of_block, key=lambda one: one[0])]
+    return [*first, *middle[: max(MOST - len(first) - len(last), 0)], *last][:MOST]
+
+
+def _main(data: SweepData) -> GridAnalysis | None:
+    blocks = [block for block in data.blocks if not is_single(block)]
+    return most_undecided(blocks) if blocks else None
 
 
 # ------------------------------------------------------------------ of the whole sweep
@@ -392,6 +409,16 @@ def _wrong(block: GridAnalysis) -> Iterator[Finding]:
     )
 
 
-BLOCK_RULES: tuple[Callable[[GridAnalysis], Iterator[Finding]], ...] = (
-    _extremes, _luck, _times, _speed, restart_findings, _endings, _effects, _pairs, luck_findings, _wrong,
-)  # fmt: skip
+# each with the section that computes what it needs, and shows it; the most telling first
+BLOCK_RULES: tuple[tuple[str, Callable[[GridAnalysis], Iterator[Finding]]], ...] = (
+    ("rates", _extremes),
+    ("matters", _luck),
+    ("times", _times),
+    ("pairs", _speed),
+    ("restarts", restart_findings),
+    ("attractors", _endings),
+    ("matters", _effects),
+    ("pairs", _pairs),
+    ("luck", luck_findings),
+    ("attractors", _wrong),
+)

@@ -20,7 +20,7 @@ from bench.report.comparison import comparison
 from bench.report.effects import effects
 from bench.report.endings import attractors
 from bench.report.explorer import explorer
-from bench.report.findings import findings
+from bench.report.findings import block_findings, findings
 from bench.report.first_screen import example, first_screen
 from bench.report.ledger import claims, commands, ledger
 from bench.report.loss_curves import curves
@@ -30,7 +30,7 @@ from bench.report.panel_layout import is_single
 from bench.report.restarts import restarts
 from bench.report.search import search
 from bench.report.shared_luck import shared_luck
-from bench.report.side_by_side import drawn_side_by_side
+from bench.report.side_by_side import made_side_by_side
 from bench.report.solved_rates import rates
 from bench.report.sweep_data import SweepData, heading
 from bench.report.time_to_solution import times
@@ -114,9 +114,6 @@ SECTIONS = (
 )  # fmt: skip
 
 
-HEADER = "header"
-
-
 class Report:
     """One sweep's sections, each computed once and only when it is asked for.
 
@@ -129,6 +126,7 @@ class Report:
         self.key = key
         self.pictures = pictures
         self.contents: dict[str, Any] = {}
+        self.block_findings: dict[str, list[tuple[int, Finding]]] = {}  # by section
 
     def __getitem__(self, name: str) -> Any:
         """Return the content of a section."""
@@ -140,7 +138,9 @@ class Report:
     @cached_property
     def findings(self) -> list[Finding]:
         """The sentences of the first screen."""
-        return findings(self.data, self["ledger"])
+        known = self.block_findings
+        parts = [known[one.name] if one.name in known else block_findings(self.data, one.name) for one in SECTIONS]
+        return findings(self.data, self["ledger"], [finding for part in parts for finding in part])
 
     @cached_property
     def first_screen(self) -> Content:
@@ -169,45 +169,56 @@ class Report:
             "told": _told(self.data),
         }
 
+    def part(self, name: str) -> tuple[str, list[tuple[int, Finding]]]:
+        """Return the HTML of a section, and what it has to say on the first screen."""
+        return self.html(name), block_findings(self.data, name)
+
+    def prepare(self) -> None:
+        """Draw the first screen, which needs the store."""
+        with drawing.style():
+            self.first_screen  # noqa: B018  # it is kept
+
     def html(self, name: str) -> str:
-        """Return the HTML of a section, or of the header; nothing where a section has nothing to show."""
+        """Return the HTML of a section; nothing where it has nothing to show."""
+        _, jinja = _templates()
+        (section,) = (section for section in SECTIONS if section.name == name)
+        with drawing.style():
+            content = self[name]
+            if not content:
+                return ""
+            self._write_pictures(content)
+            return jinja.get_template("section.html").render(
+                section=section, content=content, s=self._shown, k=self.key
+            )
+
+    def header_html(self) -> str:
+        """Return the HTML of the first screen."""
         _, jinja = _templates()
         with drawing.style():
-            if name == HEADER:
-                html, content = jinja.get_template("header.html").render(s=self.header(), k=self.key), self.first_screen
-            elif content := self[name]:
-                (section,) = (section for section in SECTIONS if section.name == name)
-                html = jinja.get_template("section.html").render(
-                    section=section, content=content, s=self._shown, k=self.key
-                )
-            else:
-                return ""
-            if self.pictures:
-                self._write_pictures(content, self.pictures)
-        return html
+            self._write_pictures(self.first_screen)
+            return jinja.get_template("header.html").render(s=self.header(), k=self.key)
 
-    def _write_pictures(self, content: Any, folder: Path) -> None:
+    def _write_pictures(self, content: Any) -> None:
         """Write the figures of a part, those of its first block, each as a PNG file that stands alone."""
+        if self.pictures is None:
+            return
         part = content[0] if isinstance(content, list) else content
         source = f"{self.data.title} · sweep {self.data.sweep[:8]}"
         for chart in (part.get("chart"), *part.get("charts", ())):
             if chart is not None and chart.panels:
-                write_picture(chart, folder / f"{chart.name}.png", source)
+                write_picture(chart, self.pictures / f"{chart.name}.png", source)
 
 
 def render(reports: Sequence[Report]) -> str:
     """Return the HTML of one sweep's report, or of several one after the other; its parts are made side by side."""
     texts, jinja = _templates()
-    parts = drawn_side_by_side(reports, [HEADER, *(section.name for section in SECTIONS)])
-    sweeps = [
-        {
-            "k": report.key,
-            "data": report.data,
-            "header": html[0],
-            "sections": list(zip(SECTIONS, html[1:], strict=True)),
-        }
-        for report, html in zip(reports, parts, strict=True)
-    ]
+    names = [section.name for section in SECTIONS]
+    sweeps = []
+    for report, parts in zip(reports, made_side_by_side(reports, names), strict=True):
+        report.block_findings |= {name: said for name, (_, said) in zip(names, parts, strict=True)}
+        sections = [(section, html) for section, (html, _) in zip(SECTIONS, parts, strict=True)]
+        header = report.header_html()
+        sweeps.append({"k": report.key, "data": report.data, "header": header, "sections": sections})
     with drawing.style():
         compared = comparison([report.data for report in reports])
     return jinja.get_template("report.html").render(

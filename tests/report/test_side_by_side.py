@@ -7,12 +7,12 @@ import threading
 import pytest
 
 from bench.report import side_by_side
-from bench.report.side_by_side import OWN, drawn_side_by_side
+from bench.report.side_by_side import OWN, made_side_by_side
 
 LONELY = """
 import os, sys
 os.sched_getaffinity = lambda _: {0, 1}
-from bench.report.side_by_side import drawn_side_by_side
+from bench.report.side_by_side import made_side_by_side
 """
 NAMES = [*OWN, "rates", "times"]
 
@@ -23,8 +23,11 @@ class Said:
     def __init__(self, key):
         self.key = key
 
-    def html(self, name):
+    def part(self, name):
         return f"{self.key} {name} {os.getpid()}"
+
+    def prepare(self):
+        raise AssertionError("nobody else makes anything meanwhile")
 
 
 @pytest.fixture
@@ -46,7 +49,7 @@ def test_where_other_threads_run_one_process_makes_all():
     other = threading.Thread(target=stop.wait)
     other.start()
     try:
-        made = drawn_side_by_side([Said("a"), Said("b")], NAMES)
+        made = made_side_by_side([Said("a"), Said("b")], NAMES)
     finally:
         stop.set()
         other.join()
@@ -60,13 +63,15 @@ def test_parts_come_in_order_from_others_but_for_those_that_read_the_store(forke
 class Said:
     def __init__(self, key):
         self.key = key
-    def html(self, name):
+    def part(self, name):
         return f"{self.key} {name} {os.getpid() == own}"
+    def prepare(self):
+        print("prepared", os.getpid() == own)
 own = os.getpid()
-for parts in drawn_side_by_side([Said("a"), Said("b")], ["header", "attractors", "rates", "times"]):
+for parts in made_side_by_side([Said("a"), Said("b")], ["attractors", "rates", "times"]):
     print(*parts, sep="\\n")
 """)
-    assert said == [f"{key} {name} {name in OWN}" for key in "ab" for name in NAMES]
+    assert said == ["prepared True"] * 2 + [f"{key} {name} {name in OWN}" for key in "ab" for name in NAMES]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="forks on Linux only")
@@ -74,12 +79,14 @@ def test_what_a_process_that_died_left_is_made_all_the_same(forked):
     """By the one that asked."""
     said = forked("""
 class Dying:
-    def html(self, name):
+    def prepare(self):
+        pass
+    def part(self, name):
         if os.getpid() != own and name == "times":
             os._exit(9)
         return name
 own = os.getpid()
-print(*drawn_side_by_side([Dying()], ["header", "attractors", "rates", "times"])[0], sep="\\n")
+print(*made_side_by_side([Dying()], ["attractors", "rates", "times"])[0], sep="\\n")
 """)
     assert said == NAMES
 
@@ -89,12 +96,14 @@ def test_an_error_in_a_part_is_raised(forked):
     """It is one of the page, not of the process that found it."""
     said = forked("""
 class Wrong:
-    def html(self, name):
+    def prepare(self):
+        pass
+    def part(self, name):
         if name == "times":
             raise ValueError("no such time")
         return name
 try:
-    drawn_side_by_side([Wrong()], ["header", "times"])
+    made_side_by_side([Wrong()], ["rates", "times"])
 except ValueError as error:
     print(error)
 """)
@@ -106,7 +115,7 @@ def test_jax_is_not_forked(monkeypatch):
     monkeypatch.setattr(threading, "active_count", lambda: 1)
     monkeypatch.setattr(side_by_side, "_processes", lambda: 2)
     monkeypatch.setitem(sys.modules, "jax", sys)
-    assert drawn_side_by_side([Said("a")], ["rates"]) == [[f"a rates {os.getpid()}"]]
+    assert made_side_by_side([Said("a")], ["rates"]) == [[f"a rates {os.getpid()}"]]
 
 
 def test_the_report_of_a_command_is_the_same_however_many_draw_it(full, start, tmp_path):
