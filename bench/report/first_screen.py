@@ -94,7 +94,7 @@ def _decided(block: GridAnalysis, shown: str) -> str:
         return f"{row[NAME]}: solved from {of}."
     if len(undecided):
         share = f"In {len(undecided):,} of {len(rates):,} {gates} settings the start decides"
-        return f"{share}, such as {row[NAME]}: solved from {of}."
+        return f"{share}, {'such as' if len(undecided) > 1 else 'with'} {row[NAME]}: solved from {of}."
     high = int((rates[RATE] > DECIDES[1]).sum())
     speed = faster(block) if high == len(rates) else None
     if speed is not None:
