@@ -14,7 +14,7 @@ from bench.config.search_config import Search
 from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
 from bench.metrics.objectives import SOLVED_RATE
-from bench.model.labels import labels
+from bench.model.display_labels import labels
 from bench.report.number_format import about, bare_value
 from bench.stats.claims import HOLDS, REFUTED, UNDECIDED, counted_verdicts
 from bench.stats.holdout import HELD_OUT, SEARCH, TITLE, column, interval_of

@@ -11,7 +11,7 @@ import pandas as pd
 
 from bench.config.plan import Plan
 from bench.metrics import columns as c
-from bench.model.labels import USUAL, bare, varying
+from bench.model.display_labels import USUAL, bare, varying
 from bench.model.outcome import Result
 from bench.notebook import sweep_html
 from bench.report.number_format import interval, percent_interval, plural

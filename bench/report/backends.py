@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from bench.metrics import columns as c
-from bench.model.labels import USUAL, phrase, varying
+from bench.model.display_labels import USUAL, phrase, varying
 from bench.model.trial import BACKENDS
 from bench.report import drawing
 from bench.report.charts import Cell, Chart, Column, Content, Row, Table, numbers, tabulate, text

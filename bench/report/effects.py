@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bench.metrics import measures
-from bench.model.labels import phrase, spoken
+from bench.model.display_labels import phrase, spoken
 from bench.report.charts import Chart, Content, row_percent
 from bench.report.colours import DIM, EFFECT, SEED
 from bench.report.drawing import interval_rows, named_rows, panel, percent_axis, write

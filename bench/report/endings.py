@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bench.metrics import columns as c
-from bench.model.labels import gate_word
+from bench.model.display_labels import gate_word
 from bench.report.charts import Cell, Chart, Column, Content, Row, Table, number, numbers, row_percent, tabulate, text
 from bench.report.drawing import panel
 from bench.report.number_format import (

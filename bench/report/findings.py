@@ -11,8 +11,8 @@ import pandas as pd
 
 from bench.metrics import columns as c
 from bench.metrics import measures
+from bench.model.display_labels import gate_word, phrase
 from bench.model.gate import TWO_INPUT_TARGETS
-from bench.model.labels import gate_word, phrase
 from bench.model.network import read_hidden
 from bench.report.backends import fastest
 from bench.report.charts import Content, Finding, Row, row_interval, row_percent

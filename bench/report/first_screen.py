@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from bench.config.search_parsing import AS_LONG, SETTING
 from bench.metrics import columns as c
 from bench.metrics.measures import begun
-from bench.model.labels import gate_word, name_words, phrase
+from bench.model.display_labels import gate_word, name_words, phrase
 from bench.model.network import read_hidden
 from bench.report import drawing
 from bench.report.backends import speed_answer, speed_charts

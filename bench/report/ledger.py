@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from bench.metrics import columns as c
+from bench.model.display_labels import bare, varying
 from bench.model.gate import BUILT_IN
-from bench.model.labels import bare, varying
 from bench.model.outcome import Result
 from bench.model.trial import PARAMETERS, Trial
 from bench.report.charts import Cell, Column, Content, Row, Table, number, numbers, tabulate, text

@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.metrics import columns as c
 from bench.metrics.objectives import OBJECTIVES, SOLVED_RATE, TRAIN_SECONDS
-from bench.model.labels import gate_word
+from bench.model.display_labels import gate_word
 
 SECONDS_UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
 PER_CENT = "\u00a0%"  # no line ends between a number and its sign

@@ -16,7 +16,6 @@ from bench.report import colours, drawing
 from bench.report.backends import backends
 from bench.report.caveats import caveats
 from bench.report.charts import Content, Finding, row_percent, write_picture
-from bench.report.comparison import comparison
 from bench.report.effects import effects
 from bench.report.endings import attractors
 from bench.report.explorer import explorer
@@ -25,14 +24,15 @@ from bench.report.first_screen import example, first_screen
 from bench.report.ledger import claims, commands, ledger
 from bench.report.loss_curves import curves
 from bench.report.number_format import plural, short, whole
+from bench.report.page_processes import made_side_by_side
 from bench.report.pairs import pairs
 from bench.report.panel_layout import is_single
 from bench.report.restarts import restarts
 from bench.report.search import search
 from bench.report.shared_luck import shared_luck
-from bench.report.side_by_side import made_side_by_side
 from bench.report.solved_rates import rates
 from bench.report.sweep_data import SweepData, heading
+from bench.report.sweeps_compared import comparison
 from bench.report.time_to_solution import times
 from bench.stats.grid_analysis import NAME, GridAnalysis, most_undecided
 from bench.stats.proportions import COUNT

@@ -7,7 +7,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from bench.model.labels import name_words, phrase
+from bench.model.display_labels import name_words, phrase
 from bench.report import drawing
 from bench.report.charts import Chart, Content, Row, Table, numbers, row_interval, tabulate, text
 from bench.report.drawing import panel

@@ -9,7 +9,7 @@ from bench.config.search_space import Range
 from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
 from bench.metrics.objectives import OBJECTIVES, PARAMETER_COUNT, RMST, SOLVED_RATE
-from bench.model.labels import phrase, spoken
+from bench.model.display_labels import phrase, spoken
 from bench.model.trial import PARAMETERS
 from bench.report.charts import Cell, Chart, Column, Content, Row, Table, number, numbers, tabulate, text
 from bench.report.ledger import command_of

@@ -8,7 +8,7 @@ import pandas as pd
 from bench.metrics import columns as c
 from bench.metrics.measures import never_trained
 from bench.metrics.objectives import CENSORED, MAXIMIZE, MEDIAN_MSE, OBJECTIVES, PARAMETER_COUNT, SOLVED_RATE
-from bench.model.labels import gate_word
+from bench.model.display_labels import gate_word
 from bench.report.charts import Finding, Row
 from bench.report.number_format import (
     axis_words,

@@ -7,7 +7,7 @@ import pandas as pd
 
 from bench.config.seeds import Until
 from bench.metrics import columns as c
-from bench.model.labels import phrase, spoken
+from bench.model.display_labels import phrase, spoken
 from bench.report.charts import Chart, Content, csv_uri
 from bench.report.colours import rate_colours
 from bench.report.drawing import interval_rows, panel, short_id

@@ -11,7 +11,7 @@ import pandas as pd
 from bench.config.experiment import ADHOC
 from bench.config.plan import Plan
 from bench.metrics import columns as c
-from bench.model.labels import name_words, varying
+from bench.model.display_labels import name_words, varying
 from bench.report.number_format import gate_words
 from bench.stats.agreement import agreements
 from bench.stats.claims import Verdict

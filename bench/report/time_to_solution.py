@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bench.metrics import columns as c
-from bench.model.labels import spoken
+from bench.model.display_labels import spoken
 from bench.report import drawing
 from bench.report.charts import Chart, Content, Table, four_digits, numbers, row_interval, tabulate, text
 from bench.report.colours import DIM, order

@@ -17,7 +17,7 @@ from bench.config.experiment import Experiment
 from bench.config.plan import Plan, PlannedTrial
 from bench.config.seeds import compact
 from bench.metrics import columns as c
-from bench.model.labels import labels
+from bench.model.display_labels import labels
 from bench.model.outcome import Record
 from bench.model.timing import Sample
 from bench.running.chunks import Job

@@ -27,7 +27,7 @@ from bench.config.search_state import (
     best,
 )
 from bench.metrics.objectives import is_worse, objective
-from bench.model.labels import word
+from bench.model.display_labels import word
 from bench.model.trial import Trial
 from bench.running.recorder import Recorder, Step
 from bench.search.optuna_journal import Journal, JournalStudy

@@ -16,7 +16,7 @@ from bench.config.search_state import HELD_OUT, REPEATED, SEARCHED
 from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
 from bench.metrics import measures
-from bench.model.labels import labels, phrase, varying
+from bench.model.display_labels import labels, phrase, varying
 from bench.model.parameter_fields import Role
 from bench.model.trial import PARAMETERS, PROMINENT, Trial
 from bench.stats import attractors, final_patterns, proportions, restarts, sensitivity, shared_luck, survival

@@ -19,7 +19,7 @@ from bench.config.search_config import Reference
 from bench.config.search_space import Dimension, Range
 from bench.metrics import columns as c
 from bench.metrics.objectives import MAXIMIZE, MEDIAN_MSE, SOLVED_RATE, objective
-from bench.model.labels import phrase
+from bench.model.display_labels import phrase
 from bench.stats.grid_analysis import DIGITS
 from bench.stats.holdout import (
     COMPLETE,

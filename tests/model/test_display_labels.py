@@ -1,6 +1,6 @@
 import pytest
 
-from bench.model.labels import labels, phrase, varying, word
+from bench.model.display_labels import labels, phrase, varying, word
 from bench.model.trial import Trial
 
 

@@ -6,13 +6,13 @@ import threading
 
 import pytest
 
-from bench.report import side_by_side
-from bench.report.side_by_side import OWN, made_side_by_side
+from bench.report import page_processes
+from bench.report.page_processes import OWN, made_side_by_side
 
 LONELY = """
 import os, sys
 os.sched_getaffinity = lambda _: {0, 1}
-from bench.report.side_by_side import made_side_by_side
+from bench.report.page_processes import made_side_by_side
 """
 NAMES = [*OWN, "rates", "times"]
 
@@ -113,7 +113,7 @@ except ValueError as error:
 def test_jax_is_not_forked(monkeypatch):
     """It would warn that it may hang."""
     monkeypatch.setattr(threading, "active_count", lambda: 1)
-    monkeypatch.setattr(side_by_side, "_processes", lambda: 2)
+    monkeypatch.setattr(page_processes, "_processes", lambda: 2)
     monkeypatch.setitem(sys.modules, "jax", sys)
     assert made_side_by_side([Said("a")], ["rates"]) == [[f"a rates {os.getpid()}"]]
 
