@@ -23,6 +23,7 @@ def tiny(made):
     return made("tiny", "sweep", *TINY, "backend=numpy,torch", "--json", "--no-report")
 
 
+@pytest.mark.untraced
 def test_a_sweep_accounts_for_every_training(tiny):
     """The JSON of a sweep counts its trials, its trainings and their outcomes."""
     found = json.loads((tiny / "out").read_text())
@@ -303,6 +304,7 @@ def test_nothing_can_be_shown_of_a_store_that_is_not_there(bench, folder, words)
     assert "python -m bench sweep" in ran.err
 
 
+@pytest.mark.untraced
 def test_a_report_can_be_written_again_and_of_several_sweeps(bench, folder):
     """Report takes sweeps by the beginnings of their ids."""
     first = bench("sweep", "iterations=20", "seeds=0:2", "--json").json["sweep"]

@@ -179,7 +179,7 @@ def float64_trials():
             learning_rate=0.5 if update == "full" else 0.1,
             init_scale=2.0,
             # the slope of l1 jumps where a prediction passes its target, and a last digit decides in which iteration
-            iterations=20 if loss == "l1" and gate is BETWEEN else LONGEST,
+            iterations=20 if loss == "l1" and gate is BETWEEN else LONGEST // 2,
             curve_points=20,
             dtype="float64",
             backend="numpy",

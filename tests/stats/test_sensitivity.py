@@ -126,6 +126,7 @@ def test_the_seeds_own_share_is_the_variance_component_of_statsmodels():
 
 
 @pytest.mark.untraced
+@pytest.mark.slow
 def test_luck_that_trials_do_not_share_is_not_the_seeds_own():
     """The mean over 100 sweeps is near 0, and few are beyond chance."""
     rng = np.random.default_rng(5)
