@@ -176,7 +176,7 @@ def settings(table: pd.DataFrame, shown: str) -> Figure:
     figure, axes = drawing.named_rows(
         rows, "starts that solve it", width=4.5, height=max(0.42, 1.2 / len(rows)), least=3, right=0.25, room=0.15
     )
-    look: Any = {"x": RATE, "y": BLOCK, "order": rows, "ax": axes, "size": 3.6, "color": EFFECT, "alpha": 0.85}
+    look: Any = {"x": RATE, "y": BLOCK, "order": rows, "ax": axes, "size": 3.1, "color": EFFECT, "alpha": 0.85}
     if len(table) <= MOST_SWARMED:
         sns.swarmplot(table, warn_thresh=1, **look)
     else:
