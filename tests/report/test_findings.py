@@ -10,7 +10,7 @@ from bench.stats.claims import HOLDS, REFUTED, UNDECIDED, Verdict
 SOLVED, STUCK, WRONG = [0.0, 1.0, 1.0, 0.0], [0.5, 0.5, 0.5, 0.5], [1.0, 1.0, 1.0, 0.0]
 ANCHOR = re.compile(r'<a href="#([^"]*)"><strong>')
 
-pytestmark = [pytest.mark.usefixtures("undrawn"), pytest.mark.untraced]
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +82,7 @@ def test_the_highest_and_the_lowest_trial_are_named_with_their_intervals(made_re
     assert "n = 100 seeds" in said
 
 
+@pytest.mark.untraced
 def test_trials_that_are_all_alike_have_no_highest_and_lowest(made_report, some):
     """Nor is there a greatest difference."""
     report = made_report(some(50, 50, hidden=8), some(50, 50, hidden=2))
@@ -89,6 +90,7 @@ def test_trials_that_are_all_alike_have_no_highest_and_lowest(made_report, some)
     assert not has(report, "widest range")
 
 
+@pytest.mark.untraced
 def test_luck_is_a_share_of_the_variance_where_the_grid_is_balanced(made_report, some):
     """All of it is the seed's own where the same half of the starts solves both trials."""
     said = the(made_report(some(50, 50, loss="mse"), some(50, 50, loss="l1")), "of the variance")
@@ -98,6 +100,7 @@ def test_luck_is_a_share_of_the_variance_where_the_grid_is_balanced(made_report,
     assert "200 trainings" in said
 
 
+@pytest.mark.untraced
 def test_networks_of_different_shape_do_not_share_their_starts(made_report, some):
     """The same seed draws other weights for them, so that nothing is said of what it does by itself."""
     said = the(made_report(some(50, 50, hidden=8), some(50, 50, hidden=2)), "of the variance")
@@ -114,6 +117,7 @@ def test_luck_is_not_spoken_of_where_there_is_none(made_report, some):
     assert not has(report, "the start decides")
 
 
+@pytest.mark.untraced
 def test_the_trial_with_the_smallest_median_has_it_with_interval_and_n(made_report, some):
     """Half of the starts after 20 iterations, whatever the rest does."""
     said = the(made_report(some(80, 20, at=20, hidden=8), some(10, 90, at=5, hidden=2)), "the only median")
@@ -125,6 +129,7 @@ def test_the_trial_with_the_smallest_median_has_it_with_interval_and_n(made_repo
     assert "n = 100 seeds" in said
 
 
+@pytest.mark.untraced
 def test_a_median_is_the_smallest_only_where_its_interval_lies_before_the_next(made_report, some):
     """Ten iterations are fewer than twenty; of two that are the same neither is the smallest."""
     assert has(
@@ -205,6 +210,7 @@ def test_with_one_parameter_nothing_is_said_of_its_values(made_report, some):
     assert not has(made_report(some(10, 90, hidden=2), some(90, 10, hidden=8)), "widest range")
 
 
+@pytest.mark.untraced
 def test_what_makes_it_faster_everywhere_is_told_with_its_factor(made_report, some):
     """Ten times as fast in either setting; not where it is so in one of them only, nor by little."""
     slow, fast = {"momentum": 0.0, "at": 80}, {"momentum": 0.9, "at": 8}
@@ -235,6 +241,7 @@ def test_pairs_that_chance_explains_are_no_finding(made_report, some):
     assert not has(made_report(some(51, 49, loss="bce"), some(50, 50, loss="mse")), "from the same starts")
 
 
+@pytest.mark.untraced
 def test_networks_of_different_shapes_are_no_pairs(made_report, some):
     """They start from different weights."""
     assert not has(made_report(some(90, 10, hidden=8), some(40, 60, hidden=2)), "from the same starts")
@@ -267,6 +274,7 @@ def test_a_sweep_that_came_to_its_end_says_nothing_of_the_kind(made_report, some
     assert "planned" not in sentences(made_report(some(75, 25)))[0]
 
 
+@pytest.mark.untraced
 def test_claims_are_counted_and_those_missed_are_named(made_report, some):
     """By their ids, those that are refuted before those that nobody knows."""
     ends = {"a": HOLDS, "b": UNDECIDED, "c": REFUTED, "d": REFUTED}
@@ -276,6 +284,7 @@ def test_claims_are_counted_and_those_missed_are_named(made_report, some):
     assert not has(made_report(some(5, 5)), "claim")
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("verdict", "words"),
     [
@@ -327,6 +336,7 @@ def everything(made_report, some, failed, trial):
     return made_report(*grid, *more, crashed, blocks=blocks, places=[0, 0, 0, 0, 1, 2, 3, 4, 5], verdicts=verdicts)
 
 
+@pytest.mark.untraced
 def test_there_are_never_more_than_ten(everything):
     """A first screen has no room for more; the claims are among them all the same."""
     assert 5 <= len(everything.findings) <= 10
