@@ -31,13 +31,12 @@ from bench.store.mlflow_store import BUDGET_CHECK, COMMAND_TAG, PLAN_TAG, Store,
 from bench.store.reader import begun_sweeps, planned_trainings, read_plan, read_sweep
 from bench.store.writer import SweepWriter
 
-REPORT, FIGURES = "report.html", "figures"  # what they are called beside the sweep
-
 if TYPE_CHECKING:
     from bench.search.optuna_journal import Journal
 
 FEW_TRAININGS = 100  # up to here every training has an MLflow run of its own
 KILLED = "KILLED"
+REPORT, FIGURES = "report.html", "figures"  # what they are called beside the sweep
 MOST_REASONS = 5
 STATISTICS = Statistics(half_width, seeds_for_half_width, describe_trial, describe_training)
 

@@ -39,9 +39,8 @@ def backends(data: SweepData) -> Content | None:
 
     Where nothing was timed alone, there are the times that the trainings took beside each other.
     """
-    names = _distinguishing(data.timed)
-    table = _ordered(data.timed, names)
-    summed = agreement.pair_summary(data.agreed)
+    table, names = _compared(data)
+    summed = data.agreed_pairs
     found = {
         "agreements": _agreement_table(summed, _trial_names(data.trainings)) if len(summed) else None,
         "excused": f"{100 * agreement.EXCUSED:g} %",
@@ -61,17 +60,17 @@ def fastest(data: SweepData) -> dict[str, Any] | None:
 
     ``times`` has the interval that holds for all ``sizes`` comparisons at once, or its own if ``at_once`` is false.
     """
-    table = data.timed
+    table, names = _compared(data)
     if table.empty or table[timings.SPEEDUP].isna().all():
         return None
-    row, names = highest(_ordered(table, _distinguishing(table)), timings.SPEEDUP), _distinguishing(table) or USUAL
+    row = highest(table, timings.SPEEDUP)
     sizes = int((table[timings.VERDICT] == timings.AGREED).sum())
     at_once = not pd.isna(row[timings.SPEEDUP_LEAST])
     ends = (timings.SPEEDUP_LEAST, timings.SPEEDUP_MOST) if at_once else (timings.SPEEDUP_LOW, timings.SPEEDUP_HIGH)
     times = interval(row[timings.SPEEDUP], *(row[end] for end in ends))
     return {
         **row,
-        "trial": in_words(row, list(names)),
+        "trial": in_words(row, names or list(USUAL)),
         "sizes": sizes,
         "times": f"{'up to ' if sizes > 1 else ''}{times}",
         "at_once": at_once,
@@ -81,7 +80,7 @@ def fastest(data: SweepData) -> dict[str, Any] | None:
 
 def speed_answer(data: SweepData) -> str:
     """Return whether backends train alike, and how much faster the fastest is, or why that is not known."""
-    pairs = agreement.pair_summary(data.agreed).dropna(subset=[agreement.AGREES])
+    pairs = data.agreed_pairs.dropna(subset=[agreement.AGREES])
     agrees = pairs[agreement.AGREES].astype(bool)
     if len(pairs) == 1:
         one, other = pairs[agreement.ONE].iloc[0], pairs[agreement.OTHER].iloc[0]
@@ -99,8 +98,7 @@ def speed_answer(data: SweepData) -> str:
 
 def speed_charts(data: SweepData) -> list[Chart]:
     """Return the throughputs with the first setting and with the last, a chart each."""
-    names = _distinguishing(data.timed)
-    chart = _throughput_chart(_ordered(data.timed, names), names)
+    chart = _throughput_chart(*_compared(data))
     first, *others = chart.panels
     note = "Higher is faster. Dashed, hollow and marked ≠: disagrees with the numpy loop."
     both = [replace(chart, name="settings", panels=[first], note=note)]
@@ -125,13 +123,17 @@ def _distinguishing(table: pd.DataFrame) -> list[str]:
     return [name for name in varying(parameters) if name not in agreement.SIDE]
 
 
-def _ordered(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """Return the timings by trial, by the trainings side by side, and by backend: what is compared stands together."""
+def _compared(data: SweepData) -> tuple[pd.DataFrame, list[str]]:
+    """Return the timings and what tells their trials apart, in an order in which what is compared stands together.
+
+    By trial, by the trainings side by side, and by backend.
+    """
+    table, names = data.timed, _distinguishing(data.timed)
     if table.empty:
-        return table
+        return table, names
     as_listed = table[c.BACKEND].astype(str).map(BACKENDS.index)
     by_side = table.assign(place=as_listed).sort_values(["place", timings.SIDE], kind="stable").drop(columns="place")
-    return sort_by(by_side, [*names, c.TOGETHER]).reset_index(drop=True)
+    return sort_by(by_side, [*names, c.TOGETHER]).reset_index(drop=True), names
 
 
 def _backend(heading: str, what: str) -> Column:
@@ -180,7 +182,7 @@ def _agrees(row: Row, names: Mapping[str, str]) -> Cell:
 def _timing_table(table: pd.DataFrame, names: Sequence[str]) -> Table:
     """Return a row for each timing; ``names`` are the parameters that tell their trials apart."""
     columns = [
-        text("trial", lambda row: in_words(row, list(names))),
+        text("trial", lambda row: in_words(row, names or list(USUAL))),
         _backend("backend", timings.SIDE),
         numbers("side by side", c.TOGETHER),
         numbers("million / s", timings.PER_S, lambda per_s: short(per_s / 1e6)),

@@ -6,7 +6,7 @@ from bench.metrics import columns as c
 from bench.metrics import measures
 from bench.report.charts import Content
 from bench.report.endings import telling_checks
-from bench.report.panel_layout import is_single
+from bench.report.number_format import headed
 from bench.report.solved_rates import too_few_seeds
 from bench.report.sweep_data import SweepData, heading
 from bench.stats import agreement, timings
@@ -27,7 +27,7 @@ def caveats(data: SweepData, ledger: Content) -> Content:
         "wide": [] if ledger["missing"] else _wide(data),
         "disagreeing": [
             (row[agreement.ONE], row[agreement.OTHER])
-            for row in agreement.pair_summary(data.agreed).to_dict("records")
+            for row in data.agreed_pairs.to_dict("records")
             if not pd.isna(row[agreement.AGREES]) and not row[agreement.AGREES]
         ],
         "noisy": int(timed[timings.NOISY].sum()) if len(timed) else 0,
@@ -38,9 +38,9 @@ def caveats(data: SweepData, ledger: Content) -> Content:
 
 def _wide(data: SweepData) -> list[str]:
     """Say of which blocks the rates are not known well; of what a search proposed, the best have more seeds."""
-    blocks = [block for block in data.blocks if not block.proposed and not is_single(block) and len(block.begun)]
+    blocks = [block for block in data.rated if not block.proposed]
     said = [(heading(data, block), too_few_seeds(block, data.plan.until)) for block in blocks]
-    return [f"{title}: {words}" if title else words for title, words in said if words]
+    return [headed(title, words) for title, words in said if words]
 
 
 def _reasons(trainings: pd.DataFrame) -> list[tuple[int, str, str]]:

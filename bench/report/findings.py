@@ -18,7 +18,17 @@ from bench.report.backends import fastest
 from bench.report.charts import Content, Finding, Row, row_interval, row_percent
 from bench.report.effects import differences_by_setting, greatest_effect
 from bench.report.endings import TELLING, check_words, telling_checks
-from bench.report.number_format import gate_words, p_value, percent, percent_interval, plural, points, sentence, short
+from bench.report.number_format import (
+    gate_words,
+    headed,
+    p_value,
+    percent,
+    percent_interval,
+    plural,
+    points,
+    sentence,
+    short,
+)
 from bench.report.pairs import better, faster, greatest
 from bench.report.panel_layout import is_grid, is_single
 from bench.report.restarts import restart_findings
@@ -56,7 +66,7 @@ def findings(data: SweepData, ledger: Content, of_block: Sequence[tuple[int, Fin
 
     ``of_block`` has those of all sections, in any order.
     """
-    blocks, main = [block for block in data.blocks if not is_single(block)], _main(data)
+    blocks, main = _several(data), _main(data)
     leading = search_findings(data.search_results) if data.search_results else ()
     first = [*leading, *_missing(ledger), *(_rates(blocks, data) if blocks else _few(data.blocks))]
     last = [*_fastest_backend(data), *_claims(data.verdicts)]
@@ -66,8 +76,12 @@ def findings(data: SweepData, ledger: Content, of_block: Sequence[tuple[int, Fin
     return [*first, *middle[: max(MOST - len(first) - len(last), 0)], *last][:MOST]
 
 
+def _several(data: SweepData) -> list[GridAnalysis]:
+    return [block for block in data.blocks if not is_single(block)]
+
+
 def _main(data: SweepData) -> GridAnalysis | None:
-    blocks = [block for block in data.blocks if not is_single(block)]
+    blocks = _several(data)
     return most_undecided(blocks) if blocks else None
 
 
@@ -152,8 +166,7 @@ def _networks(block: GridAnalysis) -> str:
 def _of(block: GridAnalysis, finding: Finding) -> Finding:
     """Begin a finding with what it is about: the title of the block, or its only gate."""
     title = block.title or gate_words(block.trials[c.GATE])
-    said = f"{title} {sentence(finding.sentence)}" if title.endswith("?") else f"{title}: {finding.sentence}"
-    return replace(finding, sentence=said)
+    return replace(finding, sentence=headed(title, finding.sentence))
 
 
 def _few(blocks: Sequence[GridAnalysis]) -> Iterator[Finding]:

@@ -21,7 +21,6 @@ from bench.report.colours import EFFECT, INK
 from bench.report.drawing import panel
 from bench.report.number_format import from_to, gate_words, percent, percent_interval, plural, short
 from bench.report.pairs import faster
-from bench.report.panel_layout import is_single
 from bench.report.sweep_data import SweepData
 from bench.report.time_to_solution import in_iterations
 from bench.report.two_starts import two_starts
@@ -39,8 +38,7 @@ NAMED = ("hidden", "activation", "loss", "learning_rate")  # of a search's winne
 
 def first_screen(data: SweepData) -> Content:
     """Return the answer of a sweep in a sentence, and up to two charts that show it."""
-    blocks = [block for block in data.blocks if not is_single(block) and len(block.begun)]
-    grids = [block for block in blocks if not block.proposed]
+    grids = [block for block in data.rated if not block.proposed]
     found = data.search_results
     if found is not None and len(found.held_out):
         return {"answer": _searched(data), "charts": [*_held_out(data), *_references(data)]}

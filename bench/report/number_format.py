@@ -113,6 +113,13 @@ def sentence(words: str) -> str:
     return words[0].upper() + words[1:]
 
 
+def headed(title: str, words: str) -> str:
+    """Write words after what they are about: a title, a question, or nothing."""
+    if not title:
+        return words
+    return f"{title} {sentence(words)}" if title.endswith("?") else f"{title}: {words}"
+
+
 def plural(count: int, one: str, many: str | None = None) -> str:
     """Write a count with its noun."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"

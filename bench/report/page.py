@@ -71,8 +71,7 @@ def _trained(data: SweepData) -> list[GridAnalysis]:
 
 
 def _rates(data: SweepData) -> list[Content]:
-    begun = [block for block in data.blocks if not is_single(block) and len(block.begun)]
-    return _by_block(partial(rates, until=data.plan.until), data, begun)
+    return _by_block(partial(rates, until=data.plan.until), data, data.rated)
 
 
 def _explorer(data: SweepData) -> Content | None:
@@ -120,11 +119,11 @@ class Report:
     Where there is a folder for ``pictures``, its main figures are written there too.
     """
 
-    def __init__(self, data: SweepData, key: int = 1, pictures: Path | None = None) -> None:
+    def __init__(self, data: SweepData, key: int = 1) -> None:
         """Take up a sweep; ``key`` tells its names on the page from those of other sweeps."""
         self.data = data
         self.key = key
-        self.pictures = pictures
+        self.pictures: Path | None = None
         self.contents: dict[str, Any] = {}
         self.block_findings: dict[str, list[tuple[int, Finding]]] = {}  # by section
 

@@ -13,7 +13,8 @@ from bench.config.plan import Plan
 from bench.metrics import columns as c
 from bench.model.display_labels import name_words, varying
 from bench.report.number_format import gate_words
-from bench.stats.agreement import agreements
+from bench.report.panel_layout import is_single
+from bench.stats.agreement import agreements, pair_summary
 from bench.stats.claims import Verdict
 from bench.stats.grid_analysis import GridAnalysis, grid_analyses, trial_table
 from bench.stats.search_results import SearchResults, search_results
@@ -77,10 +78,20 @@ class SweepData:
         """The blocks with trainings that ran together."""
         return list(grid_analyses(self.plan, self.trainings, self.checked))
 
+    @property
+    def rated(self) -> list[GridAnalysis]:
+        """The blocks with rates: of more than single trainings, and of some that were begun."""
+        return [block for block in self.blocks if not is_single(block) and len(block.begun)]
+
     @cached_property
     def agreed(self) -> pd.DataFrame:
         """How far each two backends come out the same, by trial."""
         return agreements(self.trainings)
+
+    @cached_property
+    def agreed_pairs(self) -> pd.DataFrame:
+        """The same over all trials, a row for each two backends and dtype."""
+        return pair_summary(self.agreed)
 
     @cached_property
     def timed(self) -> pd.DataFrame:

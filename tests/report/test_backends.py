@@ -14,7 +14,7 @@ from bench.report.backends import backends, fastest, speed_answer, speed_charts,
 from bench.report.colours import BACKEND
 from bench.report.number_format import short
 from bench.stats import timings
-from bench.stats.agreement import COLUMNS
+from bench.stats.agreement import COLUMNS, pair_summary
 from bench.stats.timings import timing_table
 from bench.store.tables import timing_frame, timing_rows
 
@@ -78,7 +78,8 @@ def section():
         agreed = pd.DataFrame(rows, columns=COLUMNS)
         trainings = trainings.assign(**{c.OUTCOME: "", c.ALONE: True})
         found = timing_table(tabled(*some), agreed)
-        data = SimpleNamespace(trainings=trainings, agreed=agreed, timed=found, cold_starts=[])
+        pairs = pair_summary(agreed)
+        data = SimpleNamespace(trainings=trainings, agreed_pairs=pairs, timed=found, cold_starts=[])
         leading = {"answer": speed_answer(data), "leading": speed_charts(data)}
         return {**backends(data), "fastest": fastest(data), **leading}
 
