@@ -12,11 +12,13 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.config.claims import BEST, AnyClaim, Claim, TrainingClaim, fields_of
+from bench.config.map_config import read_map
 from bench.config.search_config import Search
 from bench.config.search_parsing import read_search
 from bench.config.seeds import Until
 from bench.config.values import Block, Overrides, block_readers, read_table
-from bench.errors import RequestError, raising_all, unknown
+from bench.errors import RequestError, collecting, raising_all, unknown
+from bench.model.maps import Map
 
 ADHOC = "adhoc"
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -25,7 +27,7 @@ FOLDERS = (Path("experiments"), PACKAGE.parent / "experiments", PACKAGE / "exper
 
 @dataclass(frozen=True)
 class Experiment:
-    """A question: its words, its grid, its search and its claims, all checked."""
+    """A question: its words, its grid, its maps, its search and its claims, all checked."""
 
     name: str
     title: str
@@ -35,6 +37,7 @@ class Experiment:
     request: tuple[str, ...]
     claims_left_out: bool = False
     search: Search | None = None
+    maps: tuple[Map, ...] = ()
     until: Until | None = None
     script: str = (
         ""  # the line of Python that asks it, where only Python can: with --resume among its words, it resumes
@@ -91,6 +94,7 @@ class File(BaseModel):
     include: list[str] = []
     defaults: dict[str, Any] = {}
     grid: list[dict[str, Any]] = Field(default_factory=list)
+    map: list[dict[str, Any]] = Field(default_factory=list)
     claim: list[AnyClaim] = Field(default_factory=list)
     search: dict[str, Any] | None = None
 
@@ -143,18 +147,19 @@ def _sentence(problem: Any, content: Mapping[str, Any]) -> str:
 
 @dataclass
 class _Collected:
-    """Blocks and claims of a file and of those that it includes, and all that is wrong with them."""
+    """Blocks, maps and claims of a file and of those that it includes, and all that is wrong with them."""
 
     overrides: Overrides
     problems: list[str]
     blocks: list[Block] = field(default_factory=list)
     claims: list[tuple[Claim, range]] = field(default_factory=list)
+    maps: list[Map] = field(default_factory=list)
     seen: set[Path] = field(default_factory=set)
 
     def add(
         self, path: Path, content: Mapping[str, Any] | None = None, above: tuple[Path, ...] = ()
     ) -> tuple[File, Search | None]:
-        """Add a file's blocks and claims, and those of the files that it includes; return it, and its search."""
+        """Add a file's blocks, maps and claims, and those of the files that it includes; return it, and its search."""
         problems: list[str] = []
         self.seen.add(path.resolve())
         file = _read_file(path, self.problems, content)
@@ -168,12 +173,15 @@ class _Collected:
             self.blocks.append(Block.of({**values, **self.overrides.values}, f"{path.name}: grid {place}: "))
         if defaults.get("rounds") is not None and not any(block.alone for block in self.blocks[start:]):
             problems.append(f"defaults: {_nothing_alone(defaults['rounds'])}")
+        for place, table in enumerate(file.map, 1):
+            with collecting(problems, f"map {place}: "):
+                self.maps.append(read_map(table, defaults, self.overrides.of_maps, path.parent))
         span = range(start, len(self.blocks))
         for claim in file.claim:
             self.claims += [(one, span) for one in (claim.variants() if isinstance(claim, TrainingClaim) else [claim])]
         search = None
         if file.search is not None and above:
-            problems.append("there is a [search]; allowed in an included file are [[grid]] and [[claim]]")
+            problems.append("there is a [search]; allowed in an included file are [[grid]], [[map]] and [[claim]]")
         elif file.search is not None:
             search = read_search(file.search, defaults, self.overrides, path.parent, problems)
         for name in file.include:
@@ -218,25 +226,33 @@ def read_experiment(
         request=tuple(request),
         claims_left_out=bool(overrides and found.claims),
         search=search,
+        maps=tuple(found.maps),
     )
 
 
 def adhoc(overrides: Overrides, request: Sequence[str]) -> Experiment:
-    """Return the experiment that overrides alone describe: a grid, or a search where there is anything of one."""
+    """Return the experiment that overrides alone describe: a grid, a map or a search where there is anything of one."""
     with raising_all() as problems:
         found = _Collected(overrides, problems)
         search = read_search({}, {}, overrides, Path(), problems) if overrides.searched else None
-        if not overrides.searched:
+        if overrides.maps and not overrides.searched:
+            with collecting(problems, "map: "):
+                found.maps.append(read_map({}, {}, overrides.of_maps, Path()))
+        elif not overrides.searched:
             found.blocks.append(Block.of(overrides.values))
         problems.extend([] if problems else _misplaced(found, search, ADHOC))
-    return Experiment(ADHOC, " ".join(request), "", tuple(found.blocks), (), tuple(request), search=search)
+    blocks, maps = tuple(found.blocks), tuple(found.maps)
+    return Experiment(ADHOC, " ".join(request), "", blocks, (), tuple(request), search=search, maps=maps)
 
 
 def _misplaced(found: _Collected, search: Search | None, where: str) -> list[str]:
-    """Return what is said of what is not there: a search, a grid, or a block that is alone."""
+    """Return what is said of what is not there: a search, a grid, a map, or a block that is alone."""
     changed, blocks = found.overrides, found.blocks
-    if not blocks and search is None:
-        return [f"{where}: there is no [[grid]] and no [search]; allowed is at least one of them"]
+    if not blocks and search is None and not found.maps:
+        return [f"{where}: there is no [[grid]], no [[map]] and no [search]; allowed is at least one of them"]
+    if changed.maps and not found.maps:
+        given = f"{', '.join(f'map.{name}' for name in changed.maps)}: there is no [[map]] in {where}"
+        return [f"{given}; allowed with a file that has one, or with no file and no range"]
     if search is None and changed.searched:
         given = f"{', '.join(changed.searched)}: there is no [search] in {where}"
         return [f"{given}; allowed are ranges and search.KEY with a file that has one, or with no file"]
@@ -244,7 +260,9 @@ def _misplaced(found: _Collected, search: Search | None, where: str) -> list[str
         return ["seeds and search.seeds are both given; allowed is one of them: there is no grid"]
     timed = [name for name in ("alone", "rounds") if name in changed.values]
     if not blocks and timed:
-        return [f"{' and '.join(timed)} cannot be given to a search; allowed is a grid's"]
+        return [f"{' and '.join(timed)} cannot be given to a {'map' if found.maps else 'search'}; allowed is a grid's"]
+    if not blocks and found.maps and "seeds" in changed.values:
+        return ["seeds are given, and there is no grid; allowed for a map's origin is map.seed"]
     if "rounds" in changed.values and not any(block.alone for block in blocks):
         return [_nothing_alone(changed.values["rounds"])]
     return [  # of a search's trials nothing is known beforehand

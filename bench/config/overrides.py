@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.config import map_config
 from bench.config.search_parsing import OPTIONS, REFERENCE
 from bench.config.search_space import Range, read_range
 from bench.config.values import Overrides, block_readers, read_table
 from bench.errors import RequestError, raising_all, unknown
 from bench.model.trial import PARAMETERS
 
-SEARCH = "search."  # before the names of a search's options
+SEARCH, MAP = "search.", "map."  # before the names of a search's options, and of a map's
 BLOCK_KEYS = (*PARAMETERS, "seeds", "alone", "rounds")
 SEARCH_KEYS = tuple(f"{SEARCH}{name}" for name in OPTIONS)
+MAP_KEYS = tuple(f"{MAP}{name}" for name in map_config.OPTIONS)
+TEXTS = ("map.x", "map.y", "map.title", "map.start")  # taken as they are
 DOTS = ".."
 NUMBER = r"[-+]?\d[\d_]*(?:\.\d[\d_]*)?(?:[eE][-+]?\d+)?"
 RANGE = re.compile(rf"\s*({NUMBER})\s*\.\.\s*({NUMBER})\s*((?::[^:]*)*)")
@@ -22,7 +25,7 @@ ALLOWED = "2..16, 0.01..10:log (logarithmic) and 0..0.9:0.1 (in steps)"
 
 
 def read_overrides(words: Sequence[str], folder: Path) -> Overrides:
-    """Read ``key=value[,value...]``, ``key=low..high[:log|:step]`` and ``search.key=...`` words.
+    """Read ``key=value[,value...]``, ``key=low..high[:log|:step]``, ``search.key=...`` and ``map.key=...`` words.
 
     Raises RequestError with every one that is wrong.
     """
@@ -32,7 +35,7 @@ def read_overrides(words: Sequence[str], folder: Path) -> Overrides:
             key, _, text = word.partition("=")
             if key in given:
                 problems.append(f"{key} is given twice; allowed is once, with its values separated by commas")
-            elif key not in (*BLOCK_KEYS, *SEARCH_KEYS):
+            elif key not in (*BLOCK_KEYS, *SEARCH_KEYS, *MAP_KEYS):
                 problems.append(_unknown(key))
             elif not all(part.strip() for part in text.split(",")):
                 problems.append(f"{word!r} has an empty value; allowed is key=value[,value...]")
@@ -40,6 +43,11 @@ def read_overrides(words: Sequence[str], folder: Path) -> Overrides:
                 given[key] = text
         ranges = {name: text for name, text in given.items() if name in PARAMETERS and _is_range(name, text)}
         options = {key.removeprefix(SEARCH): _option(key, given[key]) for key in given if key in SEARCH_KEYS}
+        maps = {
+            key.removeprefix(MAP): given[key] if key in TEXTS else _option(key, given[key])
+            for key in given
+            if key in MAP_KEYS
+        }
         values = {
             key: text if key == "seeds" else _listed(text)
             for key, text in given.items()
@@ -49,6 +57,7 @@ def read_overrides(words: Sequence[str], folder: Path) -> Overrides:
             ranges=read_table(ranges, dict.fromkeys(PARAMETERS, _read_range), "", problems),
             values=read_table(values, block_readers(folder), "", problems),
             options=read_table(options, OPTIONS, SEARCH, problems),
+            maps=read_table(maps, map_config.options(folder), MAP, problems),
         )
 
 
@@ -61,9 +70,11 @@ def _unknown(key: str) -> str:
         return f"{key} is a table of parameters; allowed in an experiment file"
     if key.startswith(SEARCH) and name in PARAMETERS:
         return f"{key} is no option of a search; allowed is {name}=..., as parameters are given: without {SEARCH}"
-    if key.startswith(SEARCH):
-        return unknown("option", name, OPTIONS, SEARCH)
-    return unknown("parameter", key, [*BLOCK_KEYS, *([f"{SEARCH}{key}"] if key in OPTIONS else [])])
+    for before, known in ((SEARCH, OPTIONS), (MAP, map_config.OPTIONS)):
+        if key.startswith(before):
+            return unknown("option", key.removeprefix(before), known, before)
+    also = [f"{SEARCH}{key}"] if key in OPTIONS else [f"{MAP}{key}"] if key in map_config.OPTIONS else []
+    return unknown("parameter", key, [*BLOCK_KEYS, *also])
 
 
 def _option(key: str, text: str) -> Any:

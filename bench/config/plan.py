@@ -17,6 +17,7 @@ from bench.config.seeds import Until, compact, read_seeds, until_row, write_seed
 from bench.config.values import read_table, write_value
 from bench.errors import RequestError, collecting, raising_all
 from bench.model.gate import Gate
+from bench.model.maps import Map
 from bench.model.timing import Timing
 from bench.model.trial import PARAMETERS, Trial
 
@@ -85,6 +86,7 @@ class Plan:
     timings: tuple[Timing, ...] = ()
     until: Until | None = None
     proposals: Proposals | None = None  # of the search, so far
+    maps: tuple[Map, ...] = ()
     question: Question = Question()
 
     @property
@@ -131,9 +133,10 @@ class Plan:
 
     @property
     def iterations(self) -> int:
-        """How many iterations are planned, every round of every timing included."""
+        """How many iterations are planned, every round of every timing included, and every point of every map."""
         together = sum(len(planned.together) * planned.trial.iterations for planned in self.trials)
-        return together + sum(len(t.seeds) * t.rounds * t.trial.iterations for t in self.timings)
+        timed = sum(len(t.seeds) * t.rounds * t.trial.iterations for t in self.timings)
+        return together + timed + sum(one.iterations for one in self.maps)
 
     @property
     def expected_iterations(self) -> int:
@@ -184,6 +187,7 @@ class Plan:
             for planned in self.trials
         )
         lines += sorted(f"{t.trial.trial_id} {write_seeds(t.seeds)} x {t.rounds}" for t in self.timings)
+        lines += sorted(f"map {one.map_id}" for one in self.maps)
         lines += self.until.request if self.until else []
         if self.until and self.until.half_width is None:  # which seeds there are depends on them
             lines += sorted(planned.claim.model_dump_json() for planned in self.claims)
@@ -220,7 +224,9 @@ def make_plan(experiment: Experiment) -> Plan:
                         rounds = max(block.rounds, timings[key].rounds if key in timings else 0)
                         timings[key] = Timing(planned[trial.trial_id].trial, block.seeds, rounds)
     trials = tuple(planned.values())
-    _check_gates([*(one.trial.gate for one in trials), *([search.gate] if search else [])])
+    maps = tuple({one.map_id: one for one in experiment.maps}.values())
+    of_maps = [one.trial.gate for one in maps]
+    _check_gates([*(one.trial.gate for one in trials), *([search.gate] if search else []), *of_maps])
     return Plan(
         trials,
         duplicates=total - sum(one.trainings for one in trials),
@@ -228,6 +234,7 @@ def make_plan(experiment: Experiment) -> Plan:
         search=search,
         timings=tuple(timings.values()),
         until=experiment.until,
+        maps=maps,
         question=Question(
             experiment.name,
             experiment.title,
@@ -348,9 +355,9 @@ def _read_selected(name: str, value: Any) -> Any:
 
 
 def _document(plan: Plan) -> dict[str, Any]:
-    searched = [plan.search.gate] if plan.search else []
+    others = [*([plan.search.gate] if plan.search else []), *(one.trial.gate for one in plan.maps)]
     gates: dict[str, Gate] = {}
-    for gate in (*(planned.trial.gate for planned in plan.trials), *searched):
+    for gate in (*(planned.trial.gate for planned in plan.trials), *others):
         known = gates.setdefault(gate.digest, gate)
         if known.name != gate.name:  # the same table by another name
             gates[f"{gate.digest} {gate.name}"] = gate
@@ -386,6 +393,7 @@ def _document(plan: Plan) -> dict[str, Any]:
             for timing in plan.timings
         ],
         "search": _search_document(plan.search, plan) if plan.search else None,
+        "maps": [one.to_json() for one in plan.maps],
         "claims": [
             {
                 "claim": planned.claim.model_dump(by_alias=True, exclude_none=True),
@@ -413,7 +421,7 @@ def _read(document: Mapping[str, Any]) -> Plan:
         for digest, one in document["gates"].items()
     }
     named = {gate.name: gate for gate in gates.values()}
-    for row in document["trials"]:  # gates of several names may share a table
+    for row in (*document["trials"], *document.get("maps", ())):  # gates of several names may share a table
         name, table = row["parameters"]["gate"], gates[row["table"]]
         if name not in named:
             named[name] = table if table.name == name else replace(table, name=name)
@@ -438,6 +446,7 @@ def _read(document: Mapping[str, Any]) -> Plan:
         ),
         until=_read_until(document["until"]),
         proposals=Proposals.from_json(search) if search else None,
+        maps=tuple(Map.from_json(row, named) for row in document.get("maps", ())),
         question=Question(
             **{name: document[name] for name in vars(Question()) if name != "blocks"},
             blocks=tuple(document["blocks"][: -len(BLOCKS)] if search else document["blocks"]),

@@ -129,15 +129,21 @@ def _single(reader: Reader) -> Reader:
 
 @dataclass(frozen=True)
 class Overrides:
-    """What the command line changes, every value read: those of blocks, ranges to search, and options of a search."""
+    """What the command line changes, every value read: those of blocks, ranges, and options of a search and of maps."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
     ranges: "Mapping[str, Range]" = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
+    maps: Mapping[str, Any] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether it changes anything."""
-        return bool(self.values or self.searched)
+        return bool(self.values or self.searched or self.maps)
+
+    @property
+    def of_maps(self) -> dict[str, Any]:
+        """What of it maps take: values of parameters as lists, and their own options."""
+        return {**{name: value for name, value in self.values.items() if name in PARAMETERS}, **self.maps}
 
     @property
     def searched(self) -> list[str]:

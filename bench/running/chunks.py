@@ -1,13 +1,14 @@
 """Chunks: about half a second of work, picklable, and repeatable; and how a worker trains one."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from threadpoolctl import threadpool_limits
 
 from bench.backends import load
 from bench.backends.base import Backend
+from bench.model.maps import Map
 from bench.model.outcome import Batch, Record, Result
 from bench.model.trial import Trial
 
@@ -17,11 +18,16 @@ CHUNK_NUMBERS = 4_000_000  # that a chunk's trainings return, at most: a few chu
 
 @dataclass(frozen=True)
 class Job:
-    """One trial with some of its seeds."""
+    """One trial with some of its seeds, or with places of the map ``of`` which these trainings are."""
 
     trial: Trial
     seeds: Sequence[int]
     alone: bool = False
+    of: Map | None = None
+
+    def batch(self) -> Batch:
+        """Return the trainings with the weights and rates that they begin with."""
+        return Batch.of(self.trial, self.seeds) if self.of is None else self.of.batch(self.trial, self.seeds)
 
     @property
     def trainings(self) -> int:
@@ -72,7 +78,7 @@ class Chunk:
             return (self,)
         middle = job.trainings // 2
         parts = (job.seeds[:middle], job.seeds[middle:])
-        return tuple(Chunk((Job(job.trial, seeds, job.alone),)) for seeds in parts)
+        return tuple(Chunk((replace(job, seeds=seeds),)) for seeds in parts)
 
 
 def cut(jobs: Iterable[Job]) -> list[Chunk]:
@@ -88,7 +94,7 @@ def _fill(jobs: Iterable[Job]) -> Iterator[list[Job]]:
         start = 0
         while start < job.trainings:
             size = max(min(int(room_s / job.training_s), job.most), load(job.trial.backend).least)
-            part = Job(job.trial, job.seeds[start : start + size], job.alone)
+            part = replace(job, seeds=job.seeds[start : start + size])
             if filled and part.cost_s > room_s:
                 yield filled
                 filled, room_s = [], CHUNK_S
@@ -126,13 +132,13 @@ def train_chunk(chunk: Chunk) -> list[Record]:
 def train_job(job: Job) -> list[Record]:
     """Train one job; where it raises, halve it until the training at fault is alone."""
     try:
-        outcome = loaded_backend(job.trial.backend).train(Batch.of(job.trial, job.seeds))
+        outcome = loaded_backend(job.trial.backend).train(job.batch())
     except Exception as error:  # noqa: BLE001 - whatever a backend raises must cost one training, not the sweep
         if job.trainings == 1:
             return [failed_record(job, f"{type(error).__name__}: {error}")]
         middle = job.trainings // 2
         parts = (job.seeds[:middle], job.seeds[middle:])
-        return [record for seeds in parts for record in train_job(Job(job.trial, seeds, job.alone))]
+        return [record for seeds in parts for record in train_job(replace(job, seeds=seeds))]
     return [Record(job.trial, tuple(job.seeds), job.alone, outcome)]
 
 

@@ -27,18 +27,20 @@ from sqlalchemy.engine import Engine
 from bench.errors import RequestError
 
 DEFAULT_URI = "sqlite:///mlflow.db"
-SWEEP, TRIAL, TRAINING = "sweep", "trial", "training"
+SWEEP, TRIAL, TRAINING, MAP = "sweep", "trial", "training", "map"
 StoreError = MlflowException  # what a store raises that was reached and then failed
 OWNER_TAG = "bench.owner"
 KIND, TRIAL_TAG, PLAN_TAG, COMMAND_TAG = "bench.kind", "bench.trial_id", "bench.plan_id", "bench.command"
 PARENT_TAG, NOTE_TAG, SOURCE_TAG = "mlflow.parentRunId", "mlflow.note.content", "mlflow.source.name"
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on runs, not on chats
+MAP_TAG = "bench.map_id"
 NUMBER_TAG, STATE_TAG = "optuna.number", "optuna.state"  # of a trial that a search proposed
 STUDY_TAG, STORAGE_TAG = "optuna.study", "optuna.storage"
 FINISHED = "FINISHED"
 # artifacts of a sweep
 SHARDS, TIMINGS, COLD_STARTS, RUNS, SEARCH = "shards", "timings", "cold_starts.json", "runs.json", "search.json"
 BUDGET_CHECK = "budget_check.json"
+MAPS = "maps"  # a folder of shards for each
 JOURNAL = "optuna.journal"  # beside the store
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")  # that MLflow knows
 REACH_TIMEOUT_S = 5.0
@@ -131,11 +133,12 @@ class Store:
                 return
 
     def has_artifact(self, run_id: str, name: str) -> bool:
-        """Return whether a run keeps a file or a folder of this name, which lies in no other."""
+        """Return whether a run keeps a file or a folder of this name, or of this path."""
         place = self._in_place(run_id, name)
         if place is not None:
             return place.exists()
-        return any(artifact.path == name for artifact in self.client.list_artifacts(run_id))
+        folder = name.rpartition("/")[0] or None
+        return any(artifact.path == name for artifact in self.client.list_artifacts(run_id, folder))
 
     @contextlib.contextmanager
     def artifact(self, run_id: str, name: str) -> Iterator[Path]:

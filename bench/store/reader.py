@@ -5,6 +5,7 @@ Shapes: T trainings.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,9 +22,11 @@ from numpy.typing import NDArray
 from bench.config.plan import Plan
 from bench.errors import RequestError
 from bench.metrics import columns as c
+from bench.model.maps import Map
 from bench.model.outcome import Result
 from bench.model.trial import Trial
 from bench.store import mlflow_store as names
+from bench.store.map_points import MapPoints, read_points
 from bench.store.mlflow_store import Store
 from bench.store.tables import TIMING_SCHEMA, TRAINING_SCHEMA, frame, read_table, timing_frame
 
@@ -256,6 +259,23 @@ def read_tables(
         for last_seeds in parts:
             tables = (read_table(file, schema, last_seeds) for file in sorted(path.glob("*.parquet")))
             yield [table for table in tables if table is not None]
+
+
+@contextmanager
+def map_shards(store: Store, sweep: str, one: Map) -> Iterator[list[Path]]:
+    """Yield the files of a map's shards."""
+    there = store.has_artifact(sweep, names.MAPS) and store.has_artifact(sweep, f"{names.MAPS}/{one.map_id}")
+    if not there:
+        yield []
+        return
+    with store.artifact(sweep, f"{names.MAPS}/{one.map_id}") as path:
+        yield sorted(path.glob("*.parquet"))
+
+
+def read_map(store: Store, sweep: str, one: Map) -> MapPoints:
+    """Return what became of every point of a map."""
+    with map_shards(store, sweep, one) as files:
+        return read_points(one, files)
 
 
 def read_timings(store: Store, sweep: str) -> pd.DataFrame:

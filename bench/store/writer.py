@@ -9,27 +9,32 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from mlflow.entities import Metric, Param, Run, RunTag
+from numpy.typing import NDArray
 
 from bench.config.experiment import Experiment
 from bench.config.plan import Plan, PlannedTrial
 from bench.config.seeds import write_seeds
 from bench.errors import RequestError
 from bench.metrics import columns as c
+from bench.model.maps import Map
 from bench.model.timing import ColdStart, Sample
 from bench.store import mlflow_store as names
 from bench.store.mlflow_store import Store
-from bench.store.reader import read_cold_starts, read_shards, read_shards_in_parts, read_timings
+from bench.store.map_points import trained_places, write_points
+from bench.store.reader import map_shards, read_cold_starts, read_shards, read_shards_in_parts, read_timings
 from bench.store.tables import concat, timing_rows, write_table
 
 LONGEST_PARAM = 500
+ENDS = ("low", "high", "log")  # of an axis
 BATCH_LIMIT = 1000  # metrics that MLflow takes in one log_batch
 
 
@@ -114,10 +119,33 @@ class SweepWriter:
         """Write what timings took at once; from here on they are not taken again."""
         self._table(timing_rows(samples), names.TIMINGS)
 
-    def _table(self, table: pa.Table, folder: str) -> None:
+    def map_points(self, one: Map, table: pa.Table) -> None:
+        """Write finished points of a map at once; from here on they are safe."""
+        self._table(table, f"{names.MAPS}/{one.map_id}", write_points)
+
+    def mapped(self, one: Map) -> NDArray[np.bool_]:
+        """Return which points of a map were written ``[points]``."""
+        with map_shards(self.store, self.run_id, one) as files:
+            return trained_places(one, files)
+
+    def map_run(self, one: Map, name: str, summary: Summary, picture: Path) -> str:
+        """Write the run of a map that is whole, with its picture; one that is there already is written anew."""
+        tags = {names.KIND: names.MAP, names.MAP_TAG: one.map_id, names.PARENT_TAG: self.run_id}
+        for before in self.store.runs(names.MAP, parent=self.run_id):
+            if before.data.tags.get(names.MAP_TAG) == one.map_id:
+                self.client.delete_run(before.info.run_id)
+        params = {name: value for name, value in one.trial.parameters.items() if name not in (one.x.of, one.y.of)}
+        params |= {"x": one.x.words, "y": one.y.words, "size": f"{one.width} × {one.height}", "pairs": one.pairs}
+        params |= {f"{name}.{end}": getattr(axis, end) for name, axis in (("x", one.x), ("y", one.y)) for end in ENDS}
+        run = self._begin(name, tags, {**params, "origin": "start" if one.start else f"seed {one.seed}"}, summary)
+        self.client.log_artifact(run, str(picture))
+        self.client.set_terminated(run)
+        return run
+
+    def _table(self, table: pa.Table, folder: str, write: Callable[[pa.Table, Path], None] = write_table) -> None:
         with tempfile.TemporaryDirectory() as here:
             path = Path(here) / f"{time.time_ns()}-{uuid.uuid4().hex[:8]}.parquet"
-            write_table(table, path)
+            write(table, path)
             self.client.log_artifact(self.run_id, str(path), folder)
 
     def keep_cold_starts(self, measured: Sequence[ColdStart]) -> None:
