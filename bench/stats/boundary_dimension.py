@@ -28,9 +28,11 @@ Flags = NDArray[np.bool_]
 DISTANCE, MIXED, USED, FITTED, SIDE, BOXES = "distance", "mixed", "used", "fitted", "side", "boxes"
 
 PLANE = 2.0  # the dimension of a map, and what α is at most: then the border is points
-# f(ε) is bound to bend where it comes near what two starts give that have nothing to do with each other: up to half of
-# that, the slope of a disc's is 3 % from 1
-SATURATED = 0.5
+# f(ε) bends where it comes near what two starts give that have nothing to do with each other. Up to half of that, the
+# dimension of discs in random windows was too high by 0.020, as much as half its standard error with 4,000 bases; up to
+# a quarter, by 0.005
+SATURATED = 0.25
+PIXELS_SATURATED = 0.5  # whose interval has room for the bend, as it is of how far points lie off the line
 # bases that have another fate near them, by which the finest scales are judged: ± 0.14 where α is 1
 FINE_BASES = 400
 FINEST_BASES = 50  # by which it is told whether a border that is fractal there goes on being so: ± 0.2 for Newton's map
@@ -99,7 +101,7 @@ def uncertainty(bases_N: ArrayLike, partners_KN: ArrayLike, distances_K: ArrayLi
 def uncertainty_dimension(bases_N: ArrayLike, partners_KN: ArrayLike, distances_K: ArrayLike) -> UncertaintyDimension:
     """Return the dimension of the border between the fates of base points and of their partners ``[K, N]``.
 
-    By `power_law` over the distances below the last at which fates differ more than half as often as those of
+    By `power_law` over the distances below the last at which fates differ more than a quarter as often as those of
     independent starts, 1 - Σ p², and over the finer half of all distances in any case: of a border that fills nearly
     all of the window, that is what can be known. Distances at which no fates differ count: that they do not is what
     bounds the dimension there. Fine scales are as few as have 400 bases with mixed pairs, and 8 distances, and the
@@ -155,15 +157,16 @@ def power_law(mixed_KN: Flags, distances_K: Floats) -> Dimension | None:
     should be, Σ ε^α log ε / Σ ε^α. The interval inverts that score (Rao 1948): α is in it where the score is within
     Student's t of its standard error *under α*. Bases are shared by all distances, so that the error is over bases:
     that a pair is mixed at both of two distances has the probability of the smaller times q, estimated as one number
-    for all of them. The observed squares in its place (the sandwich, and the bootstrap of bases) miss what is rare, a
-    base that is so near the border that most of its partners are beyond it: they covered 88 to 96 %, this 93 to 98 %.
+    for all of them. The observed squares (the sandwich, and the bootstrap of bases) take its place where they are
+    larger. By themselves they miss what is rare, a base that is so near the border that most of its partners are beyond
+    it, and cover 88 to 96 %.
     """
     bases = int(mixed_KN.any(axis=0).sum())
     if bases < 2 or len(distances_K) < 2:
         return None
     log_K, mixed_K = np.log(distances_K), mixed_KN.sum(axis=1)
-    both_KK = np.triu(mixed_KN.astype(np.float64) @ mixed_KN.T.astype(np.float64), 1)
-    again = both_KK.sum() / max(float(mixed_K @ np.arange(len(mixed_K))), 1.0)
+    both_KK = mixed_KN.astype(np.float64) @ mixed_KN.T.astype(np.float64)
+    again = np.triu(both_KK, 1).sum() / max(float(mixed_K @ np.arange(len(mixed_K))), 1.0)
     finer_KK = np.maximum.outer(np.arange(len(log_K)), np.arange(len(log_K)))
     chance_KK = np.where(np.eye(len(log_K), dtype=bool), 1.0, again)
     total, quantile = float(mixed_K.sum()), float(t.ppf(TAIL, bases - 1))
@@ -172,8 +175,9 @@ def power_law(mixed_KN: Flags, distances_K: Floats) -> Dimension | None:
         weight_K = np.exp(alpha * (log_K - log_K[0]))
         share_K = weight_K / weight_K.sum()
         apart_K = log_K - share_K @ log_K
-        variance = total * apart_K @ (chance_KK * share_K[finer_KK]) @ apart_K
-        return float(mixed_K @ apart_K - deviate * np.sqrt(max(variance, 0.0)))
+        expected = total * apart_K @ (chance_KK * share_K[finer_KK]) @ apart_K
+        variance = max(expected, apart_K @ both_KK @ apart_K, 0.0)
+        return float(mixed_K @ apart_K - deviate * np.sqrt(variance))
 
     def dimension(deviate: float) -> float:
         if score(0.0, deviate) <= 0:
@@ -200,7 +204,7 @@ def pixel_dimension(fates_YX: ArrayLike) -> Dimension | None:
     fates = np.asarray(fates_YX, dtype=np.int64)
     sides = _sides(fates.shape)
     sums = [_by_tile(fates, side) for side in sides]
-    bend = SATURATED * _apart(fates)
+    bend = PIXELS_SATURATED * _apart(fates)
     seen = [place for place, (mixed_A, _) in enumerate(sums) if mixed_A.sum()]  # of a chessboard, no even distance
     seen = [
         place for place in seen if place in seen[:FEWEST_SIDES] or sums[place][0].sum() <= bend * sums[place][1].sum()
