@@ -163,7 +163,7 @@ def test_newtons_border_is_fractal(newtons_map):
 def test_a_cantor_set_of_six_generations_is_folded():
     """From 1/729 on its border is straight lines."""
     found = figures(lambda places: cantor(places, 6), 243, 12_000)
-    assert found.pairs.coarse.is_above_one
+    assert found.pixels.is_above_one
     assert held(found.pairs.fine, 1)
     assert found.border is Border.FOLDED
 
