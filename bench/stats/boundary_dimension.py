@@ -37,6 +37,7 @@ PIXELS_SATURATED = 0.5  # whose interval has room for the bend, as it is of how 
 FINE_BASES = 400
 FINEST_BASES = 50  # by which it is told whether a border that is fractal there goes on being so: ± 0.2 for Newton's map
 FEWEST_DISTANCES = 8  # of the finest scales: a border of dimension 1.97 has many mixed pairs at a single one
+FEWEST_COARSE = 4  # distances of the coarse scales: over fewer, the waves of a fractal's f(ε) are taken for its slope
 TILES = 8  # along each side of a map: fewer are too few degrees of freedom, and smaller ones depend on each other
 COARSEST = 16  # boxes or distances of the coarsest scale that fit in a map's side: larger ones see its own shape
 FEWEST_SIDES = 3  # through which a line says how straight it is
@@ -122,7 +123,7 @@ def uncertainty_dimension(bases_N: ArrayLike, partners_KN: ArrayLike, distances_
     return UncertaintyDimension(
         table.assign(**{USED: used_K, FITTED: np.where(used_K, fitted_K, np.nan)}),
         whole,
-        power_law(mixed_KN[first:fine], distances[first:fine]),
+        power_law(mixed_KN[first:fine], distances[first:fine]) if fine - first >= FEWEST_COARSE else None,
         power_law(mixed_KN[fine:], distances[fine:]),
         power_law(mixed_KN[finest:], distances[finest:]),
     )
