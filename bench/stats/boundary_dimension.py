@@ -35,7 +35,7 @@ SATURATED = 0.25
 PIXELS_SATURATED = 0.5  # whose interval has room for the bend, as it is of how far points lie off the line
 # bases that have another fate near them, by which the finest scales are judged: ± 0.14 where α is 1
 FINE_BASES = 400
-FINEST_BASES = 50  # by which it is told whether a border that is fractal there goes on being so: ± 0.2 for Newton's map
+FINEST_BASES = 100  # by which it is told whether a border that is fractal there goes on being so
 FEWEST_DISTANCES = 8  # of the finest scales: a border of dimension 1.97 has many mixed pairs at a single one
 FEWEST_COARSE = 4  # distances of the coarse scales: over fewer, the waves of a fractal's f(ε) are taken for its slope
 TILES = 8  # along each side of a map: fewer are too few degrees of freedom, and smaller ones depend on each other
@@ -106,7 +106,7 @@ def uncertainty_dimension(bases_N: ArrayLike, partners_KN: ArrayLike, distances_
     independent starts, 1 - Σ p², and over the finer half of all distances in any case: of a border that fills nearly
     all of the window, that is what can be known. Distances at which no fates differ count: that they do not is what
     bounds the dimension there. Fine scales are as few as have 400 bases with mixed pairs, and 8 distances, and the
-    finest as few as have 50.
+    finest as few as have 100.
     """
     bases, partners, distances = _descending(bases_N, partners_KN, distances_K)
     table = uncertainty(bases, partners, distances)
