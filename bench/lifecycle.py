@@ -22,6 +22,7 @@ from bench.running.adaptive_seeds import check_until
 from bench.running.budget_check import CHECKED, check_budget
 from bench.running.chunks import Job
 from bench.running.environment import environment
+from bench.running.map_training import train_maps
 from bench.running.progress import SweepProgress, interrupts
 from bench.running.recorder import Recorder, Statistics
 from bench.stats.claims import check_claims, undecided
@@ -159,7 +160,9 @@ def _work(plan: Plan, already: int) -> str:
     done = f" ({already:,} more are done)" if already else ""
     more = f", and more seeds until {plan.until}" if plan.until else ""
     left = max(plan.expected_trainings - already, 0)
-    return f"{left:,} trainings of {plural(plan.expected_trials, 'trial')}{done}{more}"
+    parts = [f"{left:,} trainings of {plural(plan.expected_trials, 'trial')}{done}{more}"] * bool(plan.expected_trials)
+    parts += [f"{plural(len(plan.maps), 'map')} of {plan.points:,} trainings"] * bool(plan.maps)
+    return " and ".join(parts)
 
 
 def _train(
@@ -174,8 +177,11 @@ def _train(
 ) -> bool:
     """Carry the plan's strategies out, and ``check`` what is stuck; return whether all is done."""
     steps = loop.strategies(recorder.plan, recorder.statistics, journal)
-    with interrupts() as stop, bar(recorder.plan.expected_trainings, already) as progress:
+    plan = recorder.plan
+    with interrupts() as stop, bar(plan.expected_trainings + plan.points, already) as progress:
         loop.run(steps, recorder, pool, progress, stop)
+        with recorder.clock("train"):
+            recorder.seconds["workers_train"] += train_maps(plan, recorder.writer, pool, progress, stop)
         if check and not stop.is_set():
             progress.update("checking the budget")
             with recorder.clock("train"):
@@ -235,6 +241,7 @@ def _tell_reasons(swept: Sweep, say: Callable[[str], None]) -> None:
 def _kinds(plan: Plan, pool: executors.WorkerPool) -> str:
     """Return the executors that a plan will be trained with, in words."""
     jobs = [Job(planned.trial, planned.together) for planned in plan.trials if planned.together]
+    jobs += [Job(one.trial, range(one.points), of=one) for one in plan.maps]
     if plan.search:
         jobs.append(Job(plan.search.first_trial, range(plan.search.expected_trainings)))
     return " and ".join(pool.divide(jobs)) or "serial"

@@ -21,6 +21,7 @@ from bench.store.reader import StoredSweep, planned_trainings, read_plan, read_s
 
 if TYPE_CHECKING:
     from bench.report.page import Report
+    from bench.stats.map_analysis import MapAnalysis
 
 REPORTS = Path("reports")
 MOST_CURVES = 100_000  # in memory at a time: 80 MB with a hundred points each
@@ -66,7 +67,9 @@ def curves_read(plan: Plan) -> int | None:
     return max(MOST_CURVES // max(len(plan.trials), 1), FEWEST_CURVES)
 
 
-def report_of(store: Store, read: StoredSweep, verdicts: Sequence[Verdict], key: int = 1) -> "Report":
+def report_of(
+    store: Store, read: StoredSweep, verdicts: Sequence[Verdict], key: int = 1, maps: "Sequence[MapAnalysis]" = ()
+) -> "Report":
     """Return a sweep's report with the verdicts on its claims; ``key`` tells it from others on the same page."""
     from bench.report.page import Report  # Matplotlib takes a second
     from bench.report.sweep_data import SweepData
@@ -90,6 +93,7 @@ def report_of(store: Store, read: StoredSweep, verdicts: Sequence[Verdict], key:
         checked=read.checked,
         weights=partial(_weights, store, read.info.sweep),
         curves=curves_read(read.plan),
+        maps=maps,
     )
     return Report(swept, key)
 

@@ -20,11 +20,12 @@ from bench.stats import proportions, survival
 from bench.stats.claims import Verdict, check_claims, verdict_rows
 from bench.stats.grid_analysis import DIGITS, PLANNED, trial_table
 from bench.store.mlflow_store import Store, existing_store
-from bench.store.reader import StoredSweep, exported, read_plan, read_sweep
+from bench.store.reader import StoredSweep, exported, read_map, read_plan, read_sweep
 
 if TYPE_CHECKING:
     from bench.report.charts import Finding
     from bench.report.page import Report
+    from bench.stats.map_analysis import MapAnalysis
     from bench.stats.search_results import SearchResults
 
 MOST_ROWS = 20  # of a sweep that is shown
@@ -155,13 +156,20 @@ class Sweep:
         return pd.DataFrame(verdict_rows(self._verdicts), columns=names, dtype=object).astype({"holds": bool})
 
     @cached_property
+    def maps(self) -> "tuple[MapAnalysis, ...]":
+        """Its maps, each with ``frame()`` and ``arrays()`` of its pixels, ``fates``, ``shares`` and ``figures``."""
+        from bench.stats.map_analysis import MapAnalysis
+
+        return tuple(MapAnalysis(one, read_map(self._store, self.id, one)) for one in self.plan.maps)
+
+    @cached_property
     def page(self) -> "Report":
         """Its report before it is written: every section, and the figures."""
         return self.part(1)
 
     def part(self, key: int) -> "Report":
         """Return its part of a report on several sweeps; ``key`` tells it from the others."""
-        return report_of(self._store, self._whole, self._verdicts, key)
+        return report_of(self._store, self._whole, self._verdicts, key, self.maps)
 
     @property
     def findings(self) -> "Sequence[Finding]":

@@ -132,6 +132,11 @@ class Plan:
         return self.trainings + (self.search.expected_trainings if self.search and not self.proposals else 0)
 
     @property
+    def points(self) -> int:
+        """How many trainings the points of all maps are; they are no rows of the sweep's trainings."""
+        return sum(one.points for one in self.maps)
+
+    @property
     def iterations(self) -> int:
         """How many iterations are planned, every round of every timing included, and every point of every map."""
         together = sum(len(planned.together) * planned.trial.iterations for planned in self.trials)

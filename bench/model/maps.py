@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -102,7 +102,7 @@ class Map:
     height: int = 256
     seed: int = 0
     start: tuple[float, ...] | None = None
-    pairs: int = 2048
+    pairs: int = 4096
     title: str = ""
     is_raised: bool = False
 
@@ -145,8 +145,8 @@ class Map:
         row_T, column_T = np.divmod(place_T, self.width)
         x_T, y_T = column_T / self.width, row_T / self.height
         if (beyond_T := place_T >= self.pixels).any():
-            own = _of_pairs(self.pairs, tuple(self.distances), int(self.map_id[:8], 16))[place_T[beyond_T] - self.pixels]
-            x_T[beyond_T], y_T[beyond_T] = own.T
+            of_pairs = _of_pairs(self.pairs, tuple(self.distances.tolist()), int(self.map_id[:8], 16))
+            x_T[beyond_T], y_T[beyond_T] = of_pairs[place_T[beyond_T] - self.pixels].T
         return x_T, y_T
 
     def coordinates(self, places: Sequence[int] | Ints) -> tuple[Floats, Floats]:
@@ -300,3 +300,34 @@ def direction(network: Network, seed: int) -> Floats:
     """Return a random direction ``[P]`` of length 1 in the space of all weights, uniform over the sphere (Muller 1959)."""
     drawn_P = np.random.RandomState(seed).standard_normal(network.parameters)
     return np.asarray(drawn_P / np.linalg.norm(drawn_P))
+
+
+# ------------------------------------------------------------------ pairs
+
+LARGEST_DISTANCE = 0.5  # of a partner: one of two opposite ones is inside the window then
+
+
+def pair_points(generator: np.random.Generator, pairs: int, distances_K: Sequence[float]) -> tuple[Floats, Floats]:
+    """Return first points ``[N, 2]``, uniform in the unit square, and partners ``[K, N, 2]`` in random directions.
+
+    A direction is uniform and drawn for each pair; along an axis on which a partner would leave the square, it is
+    turned round, so that the distance stays what it is and no parameter goes beyond what it may be. Down to 2⁻²⁹ a
+    distance is right to 1e-7 of itself, what float64 leaves of a sum with a number near 1. Raises ValueError for a
+    distance that is not above 0 or beyond ½.
+    """
+    distances = np.asarray(distances_K, dtype=np.float64)
+    if not ((distances > 0) & (distances <= LARGEST_DISTANCE)).all():
+        raise ValueError(f"distances {distances.tolist()} are not allowed; choose them above 0 and up to ½")
+    first_N2 = generator.random((pairs, 2))
+    angle_KN = generator.uniform(0, 2 * np.pi, (len(distances), pairs))
+    step_KN2 = distances[:, None, None] * np.stack([np.cos(angle_KN), np.sin(angle_KN)], axis=-1)
+    partners_KN2 = first_N2 + step_KN2
+    inside = (partners_KN2 >= 0) & (partners_KN2 <= 1)
+    return first_N2, np.where(inside, partners_KN2, first_N2 - step_KN2)
+
+
+@lru_cache(maxsize=4)
+def _of_pairs(pairs: int, distances_K: tuple[float, ...], seed: int) -> Floats:
+    """Return where the first points of all pairs are, and then all partners, distance by distance ``[points, 2]``."""
+    first_N2, partners_KN2 = pair_points(np.random.default_rng(seed), pairs, distances_K)
+    return np.concatenate([first_N2, partners_KN2.reshape(-1, 2)])

@@ -17,6 +17,7 @@ from bench.report.panel_layout import is_single
 from bench.stats.agreement import agreements, pair_summary
 from bench.stats.claims import Verdict
 from bench.stats.grid_analysis import GridAnalysis, grid_analyses, trial_table
+from bench.stats.map_analysis import MapAnalysis
 from bench.stats.search_results import SearchResults, search_results
 from bench.stats.timings import timing_table
 
@@ -50,6 +51,7 @@ class SweepData:
     searched: Mapping[str, Any] | None = None
     checked: Sequence[Mapping[str, Any]] = ()
     weights: Callable[[Sequence[tuple[str, int]]], Mapping[tuple[str, int], Any]] = no_weights
+    maps: Sequence[MapAnalysis] = ()
     curves: int | None = None  # the most seeds of a trial whose curves are in trainings; None for all that were kept
 
     @property

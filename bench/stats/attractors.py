@@ -57,15 +57,26 @@ def attractor_names(trainings: pd.DataFrame) -> pd.Series:
 
 
 def _named_clusters(predictions_TN: Floats, stuck_T: NDArray[np.bool_]) -> NDArray[Any]:
+    which_T, names = cluster_names(predictions_TN, stuck_T)
+    return np.array(names, dtype=object)[which_T]
+
+
+def cluster_names(predictions_TN: Floats, stuck_T: NDArray[np.bool_]) -> tuple[NDArray[np.int64], list[str]]:
+    """Return which of the clusters' names each unsolved training has ``[T]``, and the names, the first "elsewhere".
+
+    As `attractor_names` finds them, from the stuck among them.
+    """
     rounded_TN = np.rint(100 * predictions_TN).astype(np.int64)
     different_UN, which_T = unique_rows(rounded_TN)
     weight_U = np.bincount(which_T[stuck_T], minlength=len(different_UN))
     label_T = _clusters(different_UN, weight_U)[which_T]
-    names_T = np.full(len(label_T), ELSEWHERE, dtype=object)
-    for label in range(label_T.max() + 1):
+    names = {ELSEWHERE: 0}
+    number_T = np.zeros(len(label_T), np.int64)
+    for label in range(label_T.max(initial=-1) + 1):
         own_T = label_T == label
-        names_T[own_T] = name_centre(np.median(predictions_TN[own_T & stuck_T], axis=0))
-    return names_T
+        name = name_centre(np.median(predictions_TN[own_T & stuck_T], axis=0))
+        number_T[own_T] = names.setdefault(name, len(names))
+    return number_T, list(names)
 
 
 def _clusters(different_UN: NDArray[np.int64], weight_U: NDArray[np.int64]) -> NDArray[np.int64]:

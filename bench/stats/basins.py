@@ -6,12 +6,11 @@ Besides, base points drawn uniformly in the window were trained, each with partn
 Shapes: Y rows and X columns of pixels, N base points, K distances, F fates, B boxes of P pixels, M mixed ones.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import entr
 
 from bench.stats.attractors import SHARE
@@ -27,33 +26,8 @@ from bench.stats.boundary_dimension import (
 )
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE, Z, exact_interval, tail_at_once
 
-Floats = NDArray[np.float64]
-
 FATE = "fate"
 BOX = 5  # pixels along a box of the entropy, as in the paper that it is from
-LARGEST_DISTANCE = 0.5  # of a partner: one of two opposite ones is inside the window then
-
-
-# ------------------------------------------------------------------ where pairs lie
-
-
-def pairs(generator: np.random.Generator, bases: int, distances_K: Sequence[float]) -> tuple[Floats, Floats]:
-    """Return base points ``[N, 2]``, uniform in the unit square, and partners ``[K, N, 2]`` in random directions.
-
-    A direction is uniform and drawn for each pair; along an axis on which a partner would leave the square, it is
-    turned round, so that the distance stays what it is and no parameter goes beyond what it may be. Down to 2⁻²⁹ a
-    distance is right to 1e-7 of itself, what float64 leaves of a sum with a number near 1. Raises ValueError for a
-    distance that is not above 0 or beyond ½.
-    """
-    distances = np.asarray(distances_K, dtype=np.float64)
-    if not ((distances > 0) & (distances <= LARGEST_DISTANCE)).all():
-        raise ValueError(f"distances {distances.tolist()} are not allowed; choose them above 0 and up to ½")
-    bases_N2 = generator.random((bases, 2))
-    angle_KN = generator.uniform(0, 2 * np.pi, (len(distances), bases))
-    step_KN2 = distances[:, None, None] * np.stack([np.cos(angle_KN), np.sin(angle_KN)], axis=-1)
-    partners_KN2 = bases_N2 + step_KN2
-    inside = (partners_KN2 >= 0) & (partners_KN2 <= 1)
-    return bases_N2, np.where(inside, partners_KN2, bases_N2 - step_KN2)
 
 
 # ------------------------------------------------------------------ shares and entropy

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bench.stats.basins import pairs
+from bench.model.maps import pair_points
 
 DISTANCES = [*(2.0**-power for power in range(2, 30)), 0.01]
 ROOTS = np.exp(2j * np.pi * np.arange(3) / 3)
@@ -47,5 +47,5 @@ def picture(fate, size, corner=(0.0, 0.0), side=1.0):
 
 def trained(fate, bases, seed, corner=(0.0, 0.0), side=1.0, distances=tuple(DISTANCES)):
     """Return the fates of base points and partners in a window, and their distances."""
-    places = pairs(np.random.default_rng(seed), bases, distances)
+    places = pair_points(np.random.default_rng(seed), bases, distances)
     return *(fate(np.array(corner) + side * some) for some in places), distances

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from bench.stats.attractors import SHARE
-from bench.stats.basins import FATE, basin_entropy, basin_figures, basin_shares, pairs
+from bench.model.maps import pair_points
+from bench.stats.basins import FATE, basin_entropy, basin_figures, basin_shares
 from bench.stats.boundary_dimension import (
     BOXES,
     DISTANCE,
@@ -52,11 +53,11 @@ def newtons_map():
 
 def test_partners_lie_in_the_window_at_their_distance_down_to_half_a_billionth():
     """Sums of float64 near 1 leave 1e-7 of 2⁻²⁹."""
-    bases_N2, partners_KN2 = pairs(np.random.default_rng(0), 2_000, DISTANCES)
+    bases_N2, partners_KN2 = pair_points(np.random.default_rng(0), 2_000, DISTANCES)
     assert ((partners_KN2 >= 0) & (partners_KN2 <= 1)).all()
     found_KN = np.linalg.norm(partners_KN2 - bases_N2, axis=-1)
     assert found_KN == pytest.approx(np.broadcast_to(np.array(DISTANCES)[:, None], found_KN.shape), rel=1.1e-7)
-    again = pairs(np.random.default_rng(0), 2_000, DISTANCES)
+    again = pair_points(np.random.default_rng(0), 2_000, DISTANCES)
     assert (again[1] == partners_KN2).all()
 
 
@@ -64,7 +65,7 @@ def test_partners_lie_in_the_window_at_their_distance_down_to_half_a_billionth()
 def test_a_distance_that_no_pair_can_have_is_refused(distance):
     """Beyond half a side neither of two opposite partners may be inside."""
     with pytest.raises(ValueError, match="choose them above 0 and up to ½"):
-        pairs(np.random.default_rng(0), 3, [0.25, distance])
+        pair_points(np.random.default_rng(0), 3, [0.25, distance])
 
 
 # ------------------------------------------------------------------ shares
