@@ -18,6 +18,7 @@ from bench.report.backends import fastest
 from bench.report.charts import Content, Finding, Row, row_interval, row_percent
 from bench.report.effects import differences_by_setting, greatest_effect
 from bench.report.endings import TELLING, check_words, telling_checks
+from bench.report.maps import map_findings
 from bench.report.number_format import (
     gate_words,
     headed,
@@ -68,7 +69,7 @@ def findings(data: SweepData, ledger: Content, of_block: Sequence[tuple[int, Fin
     """
     blocks, main = _several(data), _main(data)
     leading = search_findings(data.search_results) if data.search_results else ()
-    first = [*leading, *_missing(ledger), *(_rates(blocks, data) if blocks else _few(data.blocks))]
+    first = [*leading, *map_findings(data), *_missing(ledger), *(_rates(blocks, data) if blocks else _few(data.blocks))]
     last = [*_fastest_backend(data), *_claims(data.verdicts)]
     if main and c.BACKEND in main.names:
         first, last = last + first, []

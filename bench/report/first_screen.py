@@ -19,6 +19,7 @@ from bench.report.backends import speed_answer, speed_charts
 from bench.report.charts import Chart, Content, Row, row_percent
 from bench.report.colours import EFFECT, INK
 from bench.report.drawing import panel
+from bench.report.maps import map_answer
 from bench.report.number_format import from_to, gate_words, percent, percent_interval, plural, short
 from bench.report.pairs import faster
 from bench.report.sweep_data import SweepData
@@ -46,7 +47,7 @@ def first_screen(data: SweepData) -> Content:
     if len(data.timed) and (main is None or c.BACKEND in main.names):
         return {"answer": speed_answer(data), "charts": speed_charts(data)}
     if main is None:
-        return {"answer": _few(data), "charts": []}
+        return {"answer": map_answer(data) if data.maps else _few(data), "charts": []}
     number = _number(main)
     shown = example(main)
     is_one = len(main.rates) == len(grids) == 1

@@ -23,6 +23,7 @@ from bench.report.findings import block_findings, findings
 from bench.report.first_screen import example, first_screen
 from bench.report.ledger import claims, commands, ledger
 from bench.report.loss_curves import curves
+from bench.report.maps import maps
 from bench.report.number_format import plural, short, whole
 from bench.report.page_processes import made_side_by_side
 from bench.report.pairs import pairs
@@ -91,6 +92,7 @@ def _curves(data: SweepData) -> list[Content]:
 
 
 SECTIONS = (
+    Section("maps", "Maps", "Where do starts learn?", "Every pixel a training", maps),
     Section("search", "Search", "Is the best really that good?", "What the search found", search),
     Section("rates", "How surely", "Does it learn, and how surely?", "From how many starts it is solved", _rates),
     Section("explorer", "Pick a start", "What does it look like?", "Pick a start, and watch it learn, or not",

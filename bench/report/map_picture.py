@@ -1,0 +1,128 @@
+"""Pictures of maps: a colour for every pixel, and what the page reads of it, as PNG files.
+
+A pixel that solves its gate is bright, the later the darker; any other has the dark hue of its ending, the same on all
+maps of a page. Bright and dark are told apart without seeing hues.
+
+Shapes: H rows and W columns of pixels, M points of a map, F fates, L levels of the ramp.
+"""
+
+import base64
+import io
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import seaborn as sns
+from matplotlib.colors import to_hex, to_rgb
+from numpy.typing import NDArray
+from PIL import Image
+
+from bench.model.outcome import NEVER, Result
+from bench.stats.attractors import ELSEWHERE
+from bench.stats.map_analysis import Fate, MapAnalysis
+
+LEVELS = 64
+SOON, LATE = 0.98, 0.5  # ends of the ramp on viridis, which is perceptually even (Smith & van der Walt 2015)
+HUE, DARK, VIVID = 0.03, 0.33, 0.95  # of the first ending, and what all have: husl keeps lightness even
+FIXED: Mapping[Any, str] = {
+    Result.SLOW: "#274b66",
+    Result.DIVERGED: "#57204a",
+    Result.FAILED: "#000000",
+    Result.UNSUPPORTED: "#777777",
+    None: "#d9d9d6",
+}
+OTHER = "#3d3d3d"  # elsewhere
+NO_TIME = 2**16 - 1  # of what never solved it, in two bytes
+MOST_PIXELS = 1024  # along a side in the page: beyond, every second is left out, or more
+NO_LOSS = 255
+RAMP = [to_hex(colour) for colour in mpl.colormaps["viridis"](np.linspace(SOON, LATE, LEVELS))]
+
+
+def ending_colours(maps: Sequence[MapAnalysis]) -> dict[str, str]:
+    """Return a dark hue for each ending of some maps, the commonest first."""
+    count: Counter[str] = Counter()
+    for one in maps:
+        size_F = np.bincount(one.code_M, minlength=len(one.fates))
+        count.update({fate.ending: int(size) for fate, size in zip(one.fates, size_F, strict=True) if fate.ending})
+    names = [name for name, _ in count.most_common() if name != ELSEWHERE]
+    hues = sns.husl_palette(max(len(names), 5), h=HUE, l=DARK, s=VIVID)
+    # neighbours on the wheel look alike: each second one first
+    order = [*range(0, len(hues), 2), *range(1, len(hues), 2)]
+    return {**{name: to_hex(hues[place]) for name, place in zip(names, order, strict=False)}, ELSEWHERE: OTHER}
+
+
+@dataclass(frozen=True, eq=False)
+class MapPicture:
+    """A map with the colours of its page."""
+
+    analysis: MapAnalysis
+    endings: Mapping[str, str]
+
+    def colour(self, fate: Fate) -> str:
+        """Return the colour of a fate; of what is solved that of the middle of the ramp."""
+        if fate.ending:
+            return self.endings[fate.ending]
+        return RAMP[LEVELS // 3] if fate.result == Result.SOLVED else FIXED[fate.result]
+
+    @property
+    def step(self) -> int:
+        """Of how many pixels along each side one is shown: 1, unless the map is too large for a page."""
+        return -(-max(self.analysis.map.width, self.analysis.map.height) // MOST_PIXELS)
+
+    def shown(self, values_M: NDArray[Any]) -> NDArray[Any]:
+        """Return the pixels that are shown of values of all points, the highest row first as pictures have it."""
+        return self.analysis.pixels(values_M)[:: self.step, :: self.step][::-1]
+
+    @cached_property
+    def cuts(self) -> NDArray[np.int64]:
+        """The iterations ``[L - 1]`` between the levels of the ramp, each of as many solved pixels as the next."""
+        found = self.analysis
+        solved = [place for place, fate in enumerate(found.fates) if fate.result == Result.SOLVED]
+        at = found.points.solved_at_M[(found.code_M == solved[0]) & (found.points.solved_at_M != NEVER)] if solved else []
+        if not len(at):
+            return np.zeros(0, np.int64)
+        return np.quantile(at, np.arange(1, LEVELS) / LEVELS, method="nearest").astype(np.int64)
+
+    def rgb(self) -> NDArray[np.uint8]:
+        """Return the picture ``[H, W, 3]``."""
+        found = self.analysis
+        colours = np.array([to_rgb(self.colour(fate)) for fate in found.fates] or [to_rgb(OTHER)])
+        picture = colours[self.shown(found.code_M)]
+        for place, fate in enumerate(found.fates):
+            if fate.result == Result.SOLVED:
+                level = np.searchsorted(self.cuts, self.shown(found.points.solved_at_M), side="left")
+                ramp = np.array([to_rgb(colour) for colour in RAMP])
+                picture = np.where((self.shown(found.code_M) == place)[..., None], ramp[level], picture)
+        return np.rint(255 * picture).astype(np.uint8)
+
+    def fates_and_times(self) -> tuple[str, int]:
+        """Return a PNG of which red is the fate, and green and blue are the time; and how many iterations its unit is."""
+        found = self.analysis
+        unit = -(-found.map.trial.iterations // (NO_TIME - 1))
+        at = self.shown(found.points.solved_at_M)
+        time = np.where(at == NEVER, NO_TIME, np.rint(at / unit).astype(np.int64))
+        bytes_HW3 = np.stack([self.shown(found.code_M), time >> 8, time & 255], axis=-1)
+        return png(bytes_HW3.astype(np.uint8)), unit
+
+    def losses(self) -> tuple[str, float, float]:
+        """Return a PNG of the logarithm of the final loss in 255 steps, and what its ends are; 255 is none."""
+        loss = self.shown(self.analysis.points.final_loss_M).astype(np.float64)
+        finite = np.isfinite(loss) & (loss > 0)
+        if not finite.any():
+            return png(np.full(loss.shape, NO_LOSS, np.uint8)), 0.0, 1.0
+        log = np.log10(np.where(finite, loss, 1.0))
+        low, high = (float(np.quantile(log[finite], end)) for end in (0.002, 0.998))  # a few go down to 10⁻³⁰
+        high = max(high, low + 1e-9)
+        level = np.rint(np.clip((log - low) / (high - low), 0, 1) * (NO_LOSS - 1))
+        return png(np.where(finite, level, NO_LOSS).astype(np.uint8)), low, high
+
+
+def png(picture: NDArray[np.uint8]) -> str:
+    """Return pixels as a data URI of a PNG file."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, format="PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -1,0 +1,404 @@
+"""Maps on the page: the picture, what its basins share, how thin the borders are, and what opens a pixel of it."""
+
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bench.config.map_config import write_axis
+from bench.metrics import columns as c
+from bench.model.display_labels import gate_word, name_words, phrase
+from bench.model.maps import DIRECTION, PARAMETER, TOWARD, WEIGHT, Axis, Map, direction, weight_names
+from bench.model.outcome import Result
+from bench.model.trial import Trial
+from bench.report import drawing
+from bench.report.charts import Cell, Chart, Column, Content, Finding, Row, numbers, row_percent, tabulate, text
+from bench.report.colours import EFFECT, INK
+from bench.report.drawing import panel
+from bench.report.map_picture import RAMP, MapPicture, ending_colours
+from bench.report.number_format import NONE, percent, percent_interval, plural, short
+from bench.report.sweep_data import SweepData
+from bench.stats.attractors import SHARE
+from bench.stats.basins import FATE
+from bench.stats.boundary_dimension import BOXES, DISTANCE, FITTED, SIDE, USED, Border, Dimension
+from bench.stats.map_analysis import MapAnalysis
+from bench.stats.proportions import COUNT, HIGH, LOW, RATE
+
+LONGEST_SIDE = 4.3  # inches
+USUAL = Trial().parameters
+SAID = {
+    Border.SMOOTH: "smooth: a line, however near one looks",
+    Border.FOLDED: "folded: more than a line from afar, a line from near",
+    Border.FRACTAL: "fractal: more than a line at every scale that was looked at",
+    Border.OPEN: "open: the trainings at hand do not tell whether it is a line",
+    Border.NONE: "absent: there is one fate",
+}
+
+
+def maps(data: SweepData) -> list[Content]:
+    """Return the content of each map."""
+    colours = ending_colours(data.maps)
+    return [_content(one, MapPicture(one, colours), data, number) for number, one in enumerate(data.maps, 1)]
+
+
+def _content(one: MapAnalysis, picture: MapPicture, data: SweepData, number: int) -> Content:
+    return {
+        "heading": "",
+        "title": map_title(one.map),
+        "id": f"map-{number}",
+        "summary": " ".join(said for said, _ in sentences(one)),
+        "picture": _picture(one, picture, number),
+        "data": _data(one, picture, data, number),
+        "charts": [chart for chart in (_by_distance(one, number), _by_boxes(one, number)) if chart],
+        "shares": _shares(one, picture, number),
+        "figures": _figures(one, number),
+        "how": _how(one.map),
+        "weights": weight_names(one.map.trial.network),
+        "command": again(one.map),
+    }
+
+
+# ------------------------------------------------------------------ words
+
+
+def map_title(one: Map) -> str:
+    """Return the title that was given, or what a map is of and along what."""
+    if one.title:
+        return one.title
+    parameters = one.trial.parameters
+    shown = {name: parameters[name] for name in ("hidden", "activation") if name not in (one.x.of, one.y.of)}
+    network = phrase(shown) if "hidden" in shown else "Networks"
+    return f"{gate_word(one.trial.gate.name)} by {network}: {axis_words(one.x)} and {axis_words(one.y)}"
+
+
+def axis_words(axis: Axis) -> str:
+    """Return what an axis is, as one speaks of it."""
+    if axis.kind == TOWARD:
+        return f"toward seed {axis.of}"
+    if axis.kind == DIRECTION:
+        return f"along direction {axis.of}"
+    return name_words(str(axis.of)) if axis.kind == PARAMETER else str(axis.of)
+
+
+def map_answer(data: SweepData) -> str:
+    """Return what the first map says, in a sentence."""
+    one = data.maps[0]
+    gate = gate_word(one.map.trial.gate.name)
+    where = "window" if PARAMETER in (one.map.x.kind, one.map.y.kind) else "plane of starts"
+    said = f"{percent(one.solved)} of this {where} learns {gate}"
+    moved = one.another_fate
+    if moved is None:
+        return f"{said}."
+    return f"{said}; 1 % further, another fate awaits in {_moved(moved)} of cases."
+
+
+def _moved(row: Row) -> str:
+    return percent_interval(row[RATE], row[LOW], row[HIGH])
+
+
+def sentences(one: MapAnalysis) -> Iterator[tuple[str, str]]:
+    """Yield what there is to say of a map, each with its evidence."""
+    found, figures = one.map, one.figures
+    moved = one.another_fate
+    if moved:
+        yield (
+            f"Move a start by 1 % of the window, and in {_moved(moved)} of cases another fate awaits it.",
+            f"{plural(int(moved['pairs']), 'pair')} of starts anywhere in the window, exact 95 % interval.",
+        )
+    dimension = figures.pairs.whole
+    if figures.border == Border.NONE:
+        yield f"All {found.pixels:,} trainings have one fate.", "There is no border in this window."
+    else:
+        value = "" if dimension is None else f" Its dimension is {_dimension(dimension)}."
+        yield (
+            f"The border is {SAID[figures.border]}.{value}",
+            _evidence(one),
+        )
+
+
+def _dimension(found: Dimension) -> str:
+    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
+
+
+def _evidence(one: MapAnalysis) -> str:
+    figures = one.figures
+    parts = []
+    if figures.pairs.whole:
+        whole = figures.pairs.whole
+        parts.append(
+            f"by pairs from {short(whole.coarsest)} to {short(whole.finest)} of the window apart, 95 % interval "
+            "(Grebogi, McDonald, Ott & Yorke 1983)"
+        )
+    if figures.boxes.dimension is not None:
+        parts.append(f"by box counting {figures.boxes.dimension:.2f}, an estimate")
+    return f"{'; '.join(parts)}." if parts else "No pairs were trained."
+
+
+def map_findings(data: SweepData) -> list[Finding]:
+    """Return what maps have to say on the first screen."""
+    several = len(data.maps) > 1
+    found = []
+    for number, one in enumerate(data.maps, 1):
+        for said, evidence in sentences(one):
+            found.append(Finding(f"{map_title(one.map)}: {said}" if several else said, evidence, f"map-{number}"))
+    return found
+
+
+def _how(one: Map) -> list[str]:
+    """Return how to read a map's axes."""
+    origin = "the start that was given" if one.start is not None else f"where seed {one.seed} starts"
+    said = []
+    for axis in (one.x, one.y):
+        if axis.kind == TOWARD:
+            said.append(f"{axis_words(axis)}: 0 is {origin}, 1 where seed {axis.of} starts.")
+        elif axis.kind == DIRECTION:
+            said.append(f"{axis_words(axis)}: how far from {origin}, along a random direction of length 1.")
+        elif axis.kind == WEIGHT:
+            said.append(f"{axis.of}: that weight; all others are as {origin}.")
+    fixed = {name: value for name, value in one.trial.parameters.items() if value != USUAL[name]}
+    fixed = {name: value for name, value in fixed.items() if name not in (one.x.of, one.y.of, "curve_points")}
+    said.append(f"{phrase({'gate': one.trial.gate.name, **fixed}, 4)}; {one.trial.iterations:,} iterations.")
+    if one.is_raised:
+        said.append("Trained in float64: in float32, pixels so near could not be told apart.")
+    return said
+
+
+def again(one: Map) -> str:
+    """Return the command that trains a map again."""
+    parameters = one.trial.parameters
+    words = [
+        f"{name}={str(value).lower() if isinstance(value, bool) else value}"
+        for name, value in parameters.items()
+        if name == c.GATE or (value != USUAL[name] and name not in (one.x.of, one.y.of, "curve_points"))
+    ]
+    start = [] if one.start is not None else [f"map.seed={one.seed}"]
+    axes = [f"map.x={write_axis(one.x)}", f"map.y={write_axis(one.y)}"]
+    size = [f"map.size={one.width}x{one.height}", f"map.pairs={one.pairs}"]
+    return shlex.join(["python", "-m", "bench", "sweep", *words, *start, *axes, *size])
+
+
+# ------------------------------------------------------------------ the picture
+
+
+def _picture(one: MapAnalysis, picture: MapPicture, number: int) -> Chart:
+    found = one.map
+    solved = next((fate for fate in one.fates if fate.result == Result.SOLVED), None)
+    return Chart(
+        name=f"map-picture-{number}",
+        title=map_title(found),
+        subtitle=f"{found.width:,} × {found.height:,} trainings, a pixel each"
+        + (f"; shown: every {picture.step}th along each side" if picture.step > 1 else "")
+        + (". Bright: solved, the later the darker; dark: by where it ends." if solved else "."),
+        alt=f"Map of {found.pixels:,} trainings, of which {percent(one.solved)} are solved.",
+        panels=[panel("", draw_map(one, picture))],
+        data=one.shares[[FATE, SHARE, RATE, LOW, HIGH]],
+    )
+
+
+def draw_map(one: MapAnalysis, picture: MapPicture) -> Figure:
+    """Draw a map with its axes, and the starts of seeds that lie in its plane."""
+    found = one.map
+    largest = max(found.width, found.height)
+    wide, high = (LONGEST_SIDE * size / largest for size in (found.width, found.height))
+    figure, axes = drawing.blank(wide + 0.75, high + 0.55, left=0.62, right=0.13, top=0.1, bottom=0.45)
+    axes.imshow(picture.rgb(), extent=(0, 1, 0, 1), aspect="auto", interpolation="none")
+    axes.grid(visible=False)
+    for which, axis in (("x", found.x), ("y", found.y)):
+        _ticks(axes, which, axis)
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=axis_words(found.x), ylabel=axis_words(found.y))
+    for name, x, y in seeds_in(found):
+        fate = one.fates[int(one.code_M[found.place(x, y)])].words
+        place = (found.x.share(x), found.y.share(y))
+        axes.plot(*place, "o", mfc="white", mec="black", mew=1.1, markersize=5.5)
+        side = "right" if place[0] > 0.7 else "left"
+        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.78, "pad": 1.2}
+        drawing.write(axes, f"{name}: {fate}", place, (-7 if side == "right" else 7, 5), ha=side, color="#111111",
+                      fontsize=6.8, fontweight="bold", bbox=box)  # fmt: skip
+    return figure
+
+
+def seeds_in(one: Map) -> Iterator[tuple[str, float, float]]:
+    """Yield the seeds whose starts lie in the window, with their coordinates."""
+    if TOWARD not in (one.x.kind, one.y.kind) or PARAMETER in (one.x.kind, one.y.kind):
+        return
+    origin = {axis: _at_origin(one, axis) for axis in (one.x, one.y)}
+    places = [("the start" if one.start is not None else f"seed {one.seed}", origin[one.x], origin[one.y])]
+    if one.x.kind == TOWARD and one.y.kind != WEIGHT:
+        places.append((f"seed {one.x.of}", 1.0, origin[one.y]))
+    if one.y.kind == TOWARD and one.x.kind != WEIGHT:
+        places.append((f"seed {one.y.of}", origin[one.x], 1.0))
+    for name, x, y in places:
+        if one.x.low <= x < one.x.high and one.y.low <= y < one.y.high:
+            yield name, x, y
+
+
+def _at_origin(one: Map, axis: Axis) -> float:
+    if axis.kind != WEIGHT:
+        return 0.0
+    return float(one.origin(one.trial)[weight_names(one.trial.network).index(str(axis.of))])
+
+
+def _ticks(axes: Axes, which: str, axis: Axis) -> None:
+    if axis.log:
+        ticks = drawing.log_ticks(axis.low, axis.high, 5)
+    else:
+        from matplotlib.ticker import MaxNLocator
+
+        found = MaxNLocator(6, integer=axis.is_whole).tick_values(axis.low, axis.high)
+        ticks = found[(found >= axis.low - 1e-12) & (found <= axis.high * (1 + 1e-12))]
+    span = axis.high - axis.low
+    words = [drawing.plain_number(t) if axis.log else f"{round(t, 12):.12g}".replace("-", "−") for t in ticks]
+    if not axis.log and len(ticks) and span < 1e-4 * max(abs(axis.low), abs(axis.high)):
+        words = [f"{t - axis.low:+.2g}" for t in ticks]  # far into a zoom: from the low end
+    getattr(axes, f"set_{which}ticks")([axis.share(t) for t in ticks], words)
+
+
+def _data(one: MapAnalysis, picture: MapPicture, data: SweepData, number: int) -> dict[str, Any]:
+    """Return what the page needs to name a pixel, to colour it, and to train it again from its very start."""
+    found = one.map
+    (times, unit), (losses, low, high) = picture.fates_and_times(), picture.losses()
+    step = picture.step
+    shares = one.shares.set_index(FATE)[SHARE]
+    return {
+        "title": map_title(found),
+        "columns": -(-found.width // step),
+        "rows": -(-found.height // step),
+        "width": found.width,
+        "height": found.height,
+        "step": step,
+        "x": _axis_data(found, found.x),
+        "y": _axis_data(found, found.y),
+        "fates": [
+            {"name": fate.words, "solved": fate.result == Result.SOLVED, "colour": picture.colour(fate),
+             "share": float(shares.get(fate.words, 0))}
+            for fate in one.fates
+        ],
+        "ramp": RAMP,
+        "cuts": picture.cuts.tolist(),
+        "times": times,
+        "unit": unit,
+        "losses": losses,
+        "loss": [low, high],
+        "parameters": {name: value for name, value in found.trial.parameters.items() if name != c.GATE},
+        "gate": {"inputs": found.trial.gate.inputs.tolist(), "targets": found.trial.gate.targets.tolist()},
+        "seed": found.seed,
+        "start": None if found.start is None else list(found.start),
+        "zoom": f"python -m bench zoom {data.sweep[:8]} --map {number}",
+    }
+
+
+def _axis_data(one: Map, axis: Axis) -> dict[str, Any]:
+    own: dict[str, Any] = {
+        "kind": axis.kind,
+        "of": axis.of,
+        "words": axis_words(axis),
+        "low": axis.low,
+        "high": axis.high,
+        "log": axis.log,
+        "whole": axis.is_whole,
+    }
+    if axis.kind == DIRECTION:
+        own["direction"] = direction(one.trial.network, int(axis.of)).tolist()
+    if axis.kind == WEIGHT:
+        own["place"] = weight_names(one.trial.network).index(str(axis.of))
+    return own
+
+
+# ------------------------------------------------------------------ figures of its basins and borders
+
+
+def _by_distance(one: MapAnalysis, number: int) -> Chart | None:
+    table = one.figures.pairs.table
+    if not one.map.pairs or not table[RATE].gt(0).any():
+        return None
+    figure, axes = drawing.blank(4.2, 2.3)
+    shown = table[table[RATE] > 0]
+    drawing.log_axis(axes, "x", *drawing.log_range(table[DISTANCE]))
+    drawing.log_axis(axes, "y", *drawing.log_range(shown[RATE], table[FITTED]))
+    axes.vlines(shown[DISTANCE], shown[LOW].clip(lower=shown[RATE].min() / 10), shown[HIGH], color=EFFECT, alpha=0.5)
+    sns.scatterplot(shown, x=DISTANCE, y=RATE, ax=axes, color=EFFECT, s=18, linewidth=0)
+    fitted = table[table[FITTED].notna()]
+    axes.plot(fitted[DISTANCE], fitted[FITTED], color=INK, linewidth=1)
+    axes.set(xlabel="distance, as a share of the window's sides", ylabel="")
+    whole = one.figures.pairs.whole
+    line = "" if whole is None else f" The line: dimension {_dimension(whole)}, 2 less its slope."
+    return Chart(
+        name=f"map-pairs-{number}",
+        title="How often another fate awaits, by how far one moves",
+        subtitle=f"Share of {plural(one.map.pairs, 'pair')} at each distance, with its exact 95 % interval.",
+        alt="Share of pairs with different fates against their distance, both logarithmic.",
+        note=f"Final-state sensitivity (Grebogi, McDonald, Ott & Yorke 1983).{line}",
+        panels=[panel("", figure)],
+        data=table,
+    )
+
+
+def _by_boxes(one: MapAnalysis, number: int) -> Chart | None:
+    table, dimension = one.figures.boxes.table, one.figures.boxes.dimension
+    if dimension is None:
+        return None
+    figure, axes = drawing.blank(4.2, 2.3)
+    drawing.log_axis(axes, "x", *drawing.log_range(table[SIDE]))
+    drawing.log_axis(axes, "y", *drawing.log_range(table[BOXES]))
+    sns.scatterplot(table, x=SIDE, y=BOXES, ax=axes, color=EFFECT, s=18, linewidth=0)
+    fitted = table[table[USED]]
+    axes.plot(fitted[SIDE], fitted[FITTED], color=INK, linewidth=1)
+    axes.set(xlabel="side of a box, in pixels", ylabel="")
+    return Chart(
+        name=f"map-boxes-{number}",
+        title="Boxes that it takes to cover the border",
+        subtitle=f"Mean over all places of their grid; the line: box-counting dimension {dimension:.3f}.",
+        alt="Number of boxes that hold several fates against their side, both logarithmic.",
+        note="An estimate, a little too low: what passes between pixels is not seen. One count at one zoom misleads.",
+        panels=[panel("", figure)],
+        data=table,
+    )
+
+
+def _shares(one: MapAnalysis, picture: MapPicture, number: int) -> Any:
+    colours = {fate.words: picture.colour(fate) for fate in one.fates}
+    columns = [
+        Column("fate", lambda row: Cell(row[FATE], colour=colours[row[FATE]])),
+        numbers("of the pixels", SHARE, percent),
+        *(
+            [numbers("of random starts [95 %]", RATE, of_row=lambda row: row_percent(row)), numbers("of them", COUNT)]
+            if one.map.pairs
+            else []
+        ),
+    ]
+    return tabulate(f"basins-{number}", "Basins, by their fate", one.shares, columns, one.shares)
+
+
+def _figures(one: MapAnalysis, number: int) -> Any:
+    figures = one.figures
+    entropy, pairs = figures.entropy, figures.pairs
+    rows = [
+        ("border", figures.border.value, "by rule, from the dimensions below"),
+        *(
+            (f"dimension by pairs{what}", NONE if found is None else _dimension(found), _scales(found))
+            for what, found in (("", pairs.whole), (", coarse", pairs.coarse), (", fine", pairs.fine),
+                                (", finest", pairs.finest))
+        ),
+        ("dimension by pixels", NONE if figures.pixels is None else _dimension(figures.pixels),
+         "neighbours 1, 2, 3, 4, 6 … apart"),
+        ("box-counting dimension", _number(figures.boxes.dimension), "an estimate without an interval"),
+        ("basin entropy", _number(entropy.entropy), f"nats; boxes of 5 × 5 pixels, {entropy.boxes:,} (Daza et al. 2016)"),
+        ("boundary basin entropy", _number(entropy.boundary_entropy),
+         f"of {entropy.mixed_boxes:,} boxes with several fates; beyond log 2 = 0.693 the border is fractal"),
+    ]
+    table = pd.DataFrame(rows, columns=["figure", "value", "of"])
+    columns = [text(name, name) for name in table]
+    return tabulate(f"map-figures-{number}", "Basins and borders in figures", table, columns, table)
+
+
+def _scales(found: Dimension | None) -> str:
+    return "too little to tell" if found is None else f"distances {short(found.coarsest)} to {short(found.finest)}"
+
+
+def _number(value: float | None) -> str:
+    return NONE if value is None or not np.isfinite(value) else f"{value:.3f}"
