@@ -85,10 +85,10 @@ def maps_table(maps: "Sequence[MapAnalysis]") -> None:
     for heading in ("solved", "another fate 1 % further", "border", "dimension"):
         table.add_column(heading, justify="right", no_wrap=True)
     for one in maps:
-        moved, dimension = one.another_fate, one.figures.pairs.whole
+        moved, dimension = one.another_fate, one.border_figures.pairs.whole
         further = percent_interval(moved[RATE], moved[LOW], moved[HIGH]) if moved else ""
         size = "" if dimension is None else f"{dimension.value:.3f} [{dimension.low:.3f}, {dimension.high:.3f}]"
-        table.add_row(escape(map_title(one.map)), percent(one.solved), further, one.figures.border.value, size)
+        table.add_row(escape(map_title(one.map)), percent(one.solved), further, one.border_figures.border.value, size)
     print_table(table)
 
 

@@ -162,6 +162,7 @@ def _read_start(name: str, value: object, folder: Path = Path()) -> tuple[float,
 
 OPTIONS: Mapping[str, Reader] = {
     "title": lambda _name, value: str(value),
+    "border": lambda _name, value: str(value),
     "seed": whole(0, MAX_SEED),
     "start": _read_start,
     "x": _read_axis,
