@@ -31,12 +31,12 @@ from bench.report.colours import EFFECT, INK
 from bench.report.descent import descent, descent_words, is_descent
 from bench.report.drawing import panel
 from bench.report.map_picture import RAMP, MapPicture, ending_colours
-from bench.report.map_words import again, axis_words, dimension_words, how_to_read, map_title, moved_words, sentences
+from bench.report.map_words import again, axis_words, dimension_words, how_to_read, map_title, sentences
 from bench.report.number_format import NONE, percent, plural, short
 from bench.report.sweep_data import SweepData
 from bench.stats.attractors import SHARE
 from bench.stats.basins import FATE
-from bench.stats.boundary_dimension import BOXES, DISTANCE, FITTED, SIDE, USED, Dimension
+from bench.stats.boundary_dimension import BOXES, DISTANCE, FITTED, SIDE, USED, Border, Dimension
 from bench.stats.map_analysis import MapAnalysis
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE
 
@@ -62,7 +62,7 @@ def _content(one: MapAnalysis, picture: MapPicture, data: SweepData, number: int
         "descent": None,
         "title": map_title(one.map),
         "id": f"map-{number}",
-        "summary": " ".join(said for said, _ in sentences(one)),
+        "summary": " ".join(said for said, _ in sentences(one)) if len(data.maps) > 1 else "",
         "picture": _picture(one, picture, number),
         "data": _data(one, picture, data, number),
         "charts": [chart for chart in (_by_distance(one, number), _by_boxes(one, number)) if chart],
@@ -77,13 +77,11 @@ def _content(one: MapAnalysis, picture: MapPicture, data: SweepData, number: int
 def map_answer(data: SweepData) -> str:
     """Return what the first map says, in a sentence."""
     one = data.maps[0]
-    gate = gate_word(one.map.trial.gate.name)
     where = "window" if PARAMETER in (one.map.x.kind, one.map.y.kind) else "plane of starts"
-    said = f"{percent(one.solved)} of this {where} learns {gate}"
-    moved = one.another_fate
-    if moved is None:
-        return f"{said}."
-    return f"{said}; 1 % further, another fate awaits in {moved_words(moved)} of cases."
+    said = f"{percent(one.solved)} of this {where} learns {gate_word(one.map.trial.gate.name)}"
+    kinds = {Border.SMOOTH: "smooth", Border.FOLDED: "folded", Border.FRACTAL: "fractal"}
+    border = kinds.get(one.border_figures.border)
+    return f"{said}, and its border is {border}." if border and one.solved else f"{said}."
 
 
 def map_findings(data: SweepData) -> list[Finding]:
