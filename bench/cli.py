@@ -352,7 +352,7 @@ def zoom(
         from bench.report.descent import write_animation
 
         write_animation(swept.maps, animation)
-        click.echo(f"Animation: {animation}")
+        click.echo(f"Animation: {animation}", err=as_json)
     sys.exit(status)
 
 

@@ -9,7 +9,7 @@ from bench.model.display_labels import gate_word, name_words, phrase
 from bench.model.maps import DIRECTION, PARAMETER, TOWARD, WEIGHT, Axis, Map
 from bench.model.outcome import Result
 from bench.model.trial import Trial
-from bench.report.number_format import percent_interval, plural, short
+from bench.report.number_format import NONE, percent, percent_interval, plural, short
 from bench.stats.boundary_dimension import Border, Dimension
 from bench.stats.map_analysis import MapAnalysis
 from bench.stats.proportions import HIGH, LOW, RATE
@@ -67,6 +67,18 @@ def sentences(one: MapAnalysis) -> Iterator[tuple[str, str]]:
             f"The border {border_words(one)}is {SAID[figures.border]}.{value}",
             _evidence(one),
         )
+
+
+def map_row(one: MapAnalysis) -> dict[str, str]:
+    """Return a map's title, how much of it is solved, what a move of 1 % does, and what its border is."""
+    moved, dimension = one.another_fate, one.border_figures.pairs.whole
+    return {
+        "map": map_title(one.map),
+        "solved": percent(one.solved),
+        "another fate 1 % further": moved_words(moved) if moved else NONE,
+        "border": one.border_figures.border.value,
+        "dimension": NONE if dimension is None else dimension_words(dimension),
+    }
 
 
 def border_words(one: MapAnalysis) -> str:
