@@ -4,7 +4,7 @@ Shapes: T trainings, B blocks of L lanes each (B * L >= T; the lanes left over a
 the network with every bias.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from threading import Lock
 from time import perf_counter
@@ -26,6 +26,8 @@ from bench.model.trial import Trial
 
 GROUP_BYTES = 2**28  # of a group's lanes
 TILE_BYTES = 2**18  # of outputs and slopes: they stay in the second cache
+PIECES, SHORTEST = 16, 256  # between two checkpoints, and iterations of one: then those that are done give place
+WORTH = 4  # at least one lane in so many is given back
 ALIGNMENT = 64  # bytes, a cache line and a vector of 512 bits: loads across two lines cost a fifth of the speed
 COMPILED: set[tuple[Any, ...]] = set()  # kernels that this process has: their constants and their precision
 COMPILING = Lock()
@@ -58,24 +60,72 @@ class LaneGroup(Group):
         if has_one_hidden_kernel(trial):
             self.rows = _rows_by_neuron(trial.network.inputs, trial.hidden[0])[self.rows]
         self.moving = bool(batch.momentum_T.any())
+        self.which = np.arange(self.size)  # training is in each lane, those left over apart
         self.lanes = self._lanes(batch)
-        self.kernel = self._one_hidden() if has_one_hidden_kernel(trial) else self._general()
+        self.passed: Sequence[NDArray[Any]] = ()
+        self.kernel = self._kernel()
+        observations = len(trial.gate.targets)
+        self.ends = (
+            np.empty((self.size, observations), self.dtype),
+            np.empty((self.size, len(self.rows)), self.dtype),
+            np.empty(self.size, np.int64),
+            np.empty(self.size, np.int64),
+        )
         self.compile_seconds = self._compile()
 
     def advance(self, start: int, end: int) -> Array:
         """Do the iterations from start to end, unless all stop; return the losses ``[T]`` before the first."""
         if start == 0:
             self.kernel(-1, 0)
+        predictions_TN = self.ends[0]
+        predictions_TN[self.which] = self._gather(self.lanes.predictions)
         targets_N1 = self.trial.gate.targets.astype(self.dtype)[:, None]
-        losses_BL = loss_value(self.trial.loss, self.trial.reduction, self.lanes.predictions, targets_N1, axis=1)
-        self.kernel(start, end)
-        return losses_BL.ravel()[: self.size]
+        by_row_NT = np.ascontiguousarray(predictions_TN.T)  # observation after observation, whatever their number
+        losses_T: Array = loss_value(self.trial.loss, self.trial.reduction, by_row_NT, targets_N1, axis=0)
+        if self.trial.stop != "solved":
+            self.kernel(start, end)
+            return losses_T
+        for first in range(start, end, step := max((end - start) // PIECES, SHORTEST)):
+            self.kernel(first, min(first + step, end))
+            self._give_place()
+        return losses_T
+
+    def all_solved(self) -> bool:
+        """Whether every lane was given back."""
+        return not len(self.which)
 
     def results(self) -> Results:
         """Return all results; the kernel has checked the final predictions."""
+        self._keep(np.arange(len(self.which)))
+        return self.ends
+
+    def _give_place(self) -> None:
+        """Give back the lanes of trainings that are solved, or of which no weight is a number any more.
+
+        Both stay as they are for good. Where it is worth it, the others go on nearer together: what a lane's numbers
+        are does not depend on where it lies.
+        """
+        done_L = self._gather(self.lanes.solved_at) >= 0
+        lost_L = np.isnan(self.lanes.predictions[:, 0]).ravel()[: len(self.which)]
+        if lost_L.any():
+            done_L |= lost_L & np.isnan(self._gather(self.lanes.weights)[:, self.rows]).all(axis=1)
+        if done_L.sum() < max(len(self.which) // WORTH, LANES):
+            return
+        self._keep(np.flatnonzero(done_L))
+        left = [self._gather(values)[~done_L] for values in (*self.lanes, *self.passed)]
+        self.which = self.which[~done_L]
+        self.blocks = -(-len(self.which) // LANES)
+        moved = [self._spread(values.T, values.dtype.str) for values in left]
+        self.lanes, passed = Lanes(*moved[: len(self.lanes)]), moved[len(self.lanes) :]
+        self.kernel = self._kernel(passed)
+
+    def _keep(self, own_L: Ints) -> None:
+        """Keep the results of some lanes."""
         lanes = self.lanes
-        solved_at_T, correct_at_T = (at_BL.ravel()[: self.size] for at_BL in (lanes.solved_at, lanes.correct_at))
-        return self._gather(lanes.predictions), self._gather(lanes.weights)[:, self.rows], solved_at_T, correct_at_T
+        found = (lanes.predictions, lanes.weights, lanes.solved_at, lanes.correct_at)
+        for place, (ends_T, values) in enumerate(zip(self.ends, found, strict=True)):
+            some = self._gather(values)[own_L]
+            ends_T[self.which[own_L]] = some[:, self.rows] if place == 1 else some
 
     def _compile(self) -> float:
         """Have the kernel compiled, or loaded if it was before; return the seconds that this took, waiting apart."""
@@ -118,22 +168,30 @@ class LaneGroup(Group):
         lanes[...] = values_BXL
         return lanes
 
-    def _gather(self, lanes_BXL: NDArray[Any]) -> NDArray[Any]:
-        """Return what lies in lanes as ``[T, X]``: the opposite of spreading."""
-        return lanes_BXL.swapaxes(1, 2).reshape(self.blocks * LANES, -1)[: self.size]
+    def _gather(self, lanes: NDArray[Any]) -> NDArray[Any]:
+        """Return what lies in lanes, ``[B, X, L]`` or ``[B, L]``, as ``[T, X]`` or ``[T]``: spreading's opposite."""
+        if lanes.ndim == 2:
+            return lanes.ravel()[: len(self.which)]
+        flat = lanes.swapaxes(1, 2).reshape(self.blocks * LANES, lanes.shape[1])
+        return np.asarray(flat[: len(self.which)])
 
-    def _one_hidden(self) -> Callable[[int, int], None]:
-        """Return the kernel for one hidden layer, bound to these lanes."""
+    def _kernel(self, passed: Sequence[NDArray[Any]] = ()) -> Callable[[int, int], None]:
+        """Return the kernel, bound to these lanes, and to what it keeps of each from one call to the next."""
+        return self._one_hidden(passed) if has_one_hidden_kernel(self.trial) else self._general()
+
+    def _one_hidden(self, passed: Sequence[NDArray[Any]]) -> Callable[[int, int], None]:
+        """Return the kernel for one hidden layer."""
         trial = self.trial
         observations, inputs = trial.gate.inputs.shape
         kernel = one_hidden_kernel(inputs, observations, ACTIVATIONS[trial.activation], self.moving)
-        outputs = _aligned((self.blocks, trial.hidden[0] * observations, LANES), self.dtype)
-        slopes = _aligned((self.blocks, observations, LANES), self.dtype)
-        bound = (self._task(), self.lanes, outputs, slopes)
+        rows = (trial.hidden[0] * observations, observations)
+        self.passed = passed or [_aligned((self.blocks, size, LANES), self.dtype) for size in rows]
+        bound = (self._task(), self.lanes, *self.passed)
         return lambda start, end: kernel(start, end, *bound)
 
     def _general(self) -> Callable[[int, int], None]:
-        """Return the kernel for any network, bound to these lanes."""
+        """Return the kernel for any network, which keeps nothing of lanes."""
+        self.passed = ()
         # neurons: the inputs and each layer's, all but the last followed by one that is always 1
         layers, before = [], 0
         for layer in self.network.layers:

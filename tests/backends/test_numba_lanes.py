@@ -269,3 +269,26 @@ def test_another_edition_of_the_sources_has_a_folder_of_its_own(tmp_path, monkey
     assert one != other
     assert one.is_dir()
     assert other.is_dir()
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"hidden": 2, "activation": "tanh", "momentum": 0.5},
+        {"hidden": (4, 4), "activation": "tanh", "learning_rate": 2.0},
+        {"hidden": "8-8-8", "activation": "relu", "learning_rate": 1e38},
+    ],
+    ids=["one hidden layer", "two", "some that diverge"],
+)
+def test_lanes_that_are_given_back_change_no_number(parameters, monkeypatch):
+    """What is solved, or lost for good, gives its place to others; all come out as if nothing had moved."""
+    trial = Trial(**{"learning_rate": 3.0, "iterations": 3000, "stop": "solved", **parameters})
+    batch, bound = Batch.of(trial, range(700)), []
+    again = numba_lanes.LaneGroup._kernel
+    monkeypatch.setattr(numba_lanes.LaneGroup, "_kernel", lambda *args: bound.append(1) or again(*args))
+    found = NumbaLanes().train(batch)
+    assert len(bound) > 1
+    monkeypatch.setattr(numba_lanes, "WORTH", 1e-9)
+    still = NumbaLanes().train(batch)
+    for name in ("loss_TC", "predictions_TN", "weights_TP", "solved_at_T", "correct_at_T", "iterations_T"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(still, name), err_msg=name)
