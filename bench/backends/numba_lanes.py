@@ -60,6 +60,7 @@ class LaneGroup(Group):
         if has_one_hidden_kernel(trial):
             self.rows = _rows_by_neuron(trial.network.inputs, trial.hidden[0])[self.rows]
         self.moving = bool(batch.momentum_T.any())
+        self.iteration = 0
         self.which = np.arange(self.size)  # training is in each lane, those left over apart
         self.lanes = self._lanes(batch)
         self.passed: Sequence[NDArray[Any]] = ()
@@ -85,14 +86,15 @@ class LaneGroup(Group):
         if self.trial.stop != "solved":
             self.kernel(start, end)
             return losses_T
+        self.iteration = end
         for first in range(start, end, step := max((end - start) // PIECES, SHORTEST)):
             self.kernel(first, min(first + step, end))
             self._give_place()
         return losses_T
 
     def all_solved(self) -> bool:
-        """Whether every lane was given back."""
-        return not len(self.which)
+        """Whether every lane was given back, and none by the very last iteration, whose loss is yet to be asked for."""
+        return not len(self.which) and bool((self.ends[2] < self.iteration).all())
 
     def results(self) -> Results:
         """Return all results; the kernel has checked the final predictions."""
