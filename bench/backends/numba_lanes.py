@@ -179,7 +179,7 @@ class LaneGroup(Group):
 
     def _kernel(self, passed: Sequence[NDArray[Any]] = ()) -> Callable[[int, int], None]:
         """Return the kernel, bound to these lanes, and to what it keeps of each from one call to the next."""
-        return self._one_hidden(passed) if has_one_hidden_kernel(self.trial) else self._general()
+        return self._one_hidden(passed) if has_one_hidden_kernel(self.trial) else self._general(passed)
 
     def _one_hidden(self, passed: Sequence[NDArray[Any]]) -> Callable[[int, int], None]:
         """Return the kernel for one hidden layer."""
@@ -191,9 +191,9 @@ class LaneGroup(Group):
         bound = (self._task(), self.lanes, *self.passed)
         return lambda start, end: kernel(start, end, *bound)
 
-    def _general(self) -> Callable[[int, int], None]:
-        """Return the kernel for any network, which keeps nothing of lanes."""
-        self.passed = ()
+    def _general(self, passed: Sequence[NDArray[Any]]) -> Callable[[int, int], None]:
+        """Return the kernel for any network: the gradients of its last iteration are for the next call."""
+        self.passed = passed or [_aligned(self.lanes.weights.shape, self.dtype)]
         # neurons: the inputs and each layer's, all but the last followed by one that is always 1
         layers, before = [], 0
         for layer in self.network.layers:
@@ -207,7 +207,7 @@ class LaneGroup(Group):
         for *_, neuron in layers:
             outputs[(neuron - 1) * tile : neuron * tile] = 1
         flags = (np.empty(LANES, np.bool_) for _ in range(2))
-        scratch = (np.zeros_like(self.lanes.weights), outputs, slopes, *flags)
+        scratch = (*self.passed, outputs, slopes, *flags)
         bound = (self._task(), self.lanes, np.array(layers), self.trained_F, *scratch)
         return lambda start, end: general_kernel(start, end, *bound)
 
