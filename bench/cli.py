@@ -36,6 +36,9 @@ executor = click.option(
     metavar="NAME",
     help="auto, serial, threads, processes or dask://HOST:PORT",
 )
+map_number = click.option(
+    "--map", "map_number", type=click.IntRange(min=1), metavar="N", help="Which of its maps.  [default: the first]"
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 
 
@@ -130,21 +133,26 @@ def sweep(
     """
     started = time.monotonic()
     with before_any_work():
-        from bench.console import print_sweep, say
         from bench.lifecycle import Options
         from bench.request import read_request
 
         experiment = read_request(words, until=until, max_seeds=max_seeds)
+    options = Options(
+        workers, executor, tracking_uri, resume, runs, not no_budget_check, output or not no_report,
+        whole=not as_json, started=started,
+    )  # fmt: skip
+    status, _ = _run(experiment, options, dry_run=dry_run, as_json=as_json)
+    sys.exit(1 if strict and status == UNDECIDED else status)
+
+
+def _run(experiment: "Experiment", options: "Options", *, dry_run: bool, as_json: bool) -> "tuple[int, Sweep | None]":
+    """Carry an experiment out, or only list it, and print what came of it; return the exit status, and the sweep."""
+    from bench.console import print_sweep, say
+
     if dry_run:
         _dry(experiment, as_json=as_json)
-        return
-    report = output or not no_report
-    whole = not as_json
-    options = Options(
-        workers, executor, tracking_uri, resume, runs, not no_budget_check, report, whole=whole, started=started
-    )
+        return 0, None
     status, swept, summary = _carry_out(experiment, options)
-    status = 1 if strict and status == UNDECIDED else status
     if swept is not None:
         print_sweep(swept, results_on_stderr=as_json)
     if as_json:
@@ -153,7 +161,7 @@ def sweep(
         click.echo(f"Report: {summary['report']}")
     if swept is not None and swept.search_results is not None:
         say(_search_words(swept, summary["seconds"]))
-    sys.exit(status)
+    return status, swept
 
 
 def _dry(experiment: "Experiment", *, as_json: bool) -> None:
@@ -166,7 +174,8 @@ def _dry(experiment: "Experiment", *, as_json: bool) -> None:
     if not as_json:
         plan_table(plan)
         return
-    counts = {"trials": plan.expected_trials, "trainings": plan.expected_trainings}
+    counts: dict[str, Any] = {"trials": plan.expected_trials, "trainings": plan.expected_trainings}
+    counts |= {"maps": [{**one.to_json(), "trainings": one.points} for one in plan.maps]} if plan.maps else {}
     listed = [{"trial_id": p.trial.trial_id, "trainings": p.trainings, **p.trial.parameters} for p in plan.trials]
     counts |= {"iterations": plan.expected_iterations, "duplicates": plan.duplicates}
     rest = {"until": until_row(plan.until), "search": plan.search.row if plan.search else None, "list": listed}
@@ -215,6 +224,7 @@ def _summary(swept: "Sweep", outcomes: dict[str, int], *, report: bool | Path = 
         "trials": len(trials),
         "trainings": swept.plan.trainings,
         "outcomes": outcomes,
+        **({"maps": [one.metrics for one in swept.maps]} if swept.plan.maps and outcomes else {}),
         "seconds": swept.seconds,
         "report": str(path.resolve()) if report else None,
     }
@@ -247,21 +257,102 @@ def report(sweeps: tuple[str, ...], output: Path | None, tracking_uri: str | Non
 @cli.command()
 @click.argument("sweep", required=False)
 @click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.parquet|FILE.csv"
-)
+    "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.parquet|FILE.csv|FILE.npz",
+)  # fmt: skip
 @click.option("--summary", is_flag=True, help="One row per trial instead: counts, and estimates with their intervals.")
+@map_number
 @tracking
-def export(sweep: str | None, output: Path, tracking_uri: str | None, *, summary: bool) -> None:
-    """Write one row per training of a sweep (the newest by default), or per trial."""
+def export(sweep: str | None, output: Path, map_number: int | None, tracking_uri: str | None, *, summary: bool) -> None:
+    """Write one row per training of a sweep (the newest by default), per trial, or per pixel of a map.
+
+    An .npz file has a map as arrays.
+    """
     from bench.api import load
     from bench.report_files import check_output
-    from bench.store.reader import write_export
+    from bench.store.reader import write_arrays, write_export
 
-    check_output(output, ".parquet", ".csv")
+    check_output(output, ".parquet", ".csv", ".npz")
     swept = load(sweep, tracking_uri)
+    if map_number is not None or output.suffix == ".npz" or not (swept.plan.trials or summary):
+        from bench.zoom import chosen
+
+        one = chosen(swept, map_number)
+        write_arrays(one.arrays(), output) if output.suffix == ".npz" else write_export(one.frame(), output)
+        click.echo(f"{one.map.pixels:,} pixels of sweep {swept.id[:8]}: {output}")
+        return
     rows = swept.trials if summary else swept.trainings
     write_export(rows, output)
     click.echo(f"{len(rows):,} {'trials' if summary else 'trainings'} of sweep {swept.id[:8]}: {output}")
+
+
+@cli.command()
+@click.argument("sweep")
+@map_number
+@click.option("--x", metavar="LOW:HIGH", help="The window along x.  [default: all of it]")
+@click.option("--y", metavar="LOW:HIGH", help="The window along y.  [default: all of it]")
+@click.option("--size", type=click.IntRange(min=1), metavar="PIXELS", help="Of the longer side.")
+@click.option(
+    "--depth", type=click.IntRange(min=0), default=0, metavar="N", help="Go on N times nearer, around a point."
+)
+@click.option("--at", metavar="X,Y", help="With --depth: that point.  [default: on a border, nearest to the middle]")
+@click.option("--factor", type=float, default=8.0, show_default=True, help="With --depth: how much nearer each time.")
+@click.option("--pairs", type=click.IntRange(min=0), metavar="N", help="Pairs for the dimension of the border.")
+@click.option(
+    "--animation", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.webp|FILE.png",
+    help="With --depth: write the way down as a moving picture.",
+)  # fmt: skip
+@workers
+@executor
+@tracking
+@click.option("--resume", is_flag=True, help="Go on with the newest unfinished zoom of this request.")
+@click.option("--dry-run", is_flag=True, help="List the maps and count the work; train nothing.")
+@as_json
+@click.option("--no-report", is_flag=True, help="Write no report.")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="REPORT.html")
+def zoom(
+    sweep: str,
+    map_number: int | None,
+    workers: int | None,
+    executor: str,
+    tracking_uri: str | None,
+    animation: Path | None,
+    output: Path | None,
+    *,
+    resume: bool,
+    dry_run: bool,
+    as_json: bool,
+    no_report: bool,
+    **window: Any,
+) -> None:
+    """Train a window of a map of SWEEP, and, with --depth, windows within it, each nearer than the one before.
+
+    python -m bench zoom 1a2b3c4d --x 0.1:0.2 --y 0.3:0.4 --size 1024
+
+    python -m bench zoom 1a2b3c4d --depth 5 --animation descent.webp
+    """
+    started = time.monotonic()
+    with before_any_work():
+        from bench.api import load
+        from bench.lifecycle import Options
+        from bench.report_files import check_output
+        from bench.zoom import zoom as zoomed
+
+        if animation is not None:
+            check_output(animation, ".webp", ".png")
+            if not window["depth"]:
+                raise RequestError(f"animation is {str(animation)!r}, which needs a depth")
+        experiment = zoomed(load(sweep, tracking_uri), map_number, **window)
+    options = Options(
+        workers, executor, tracking_uri, resume, report=output or not no_report, whole=not as_json, started=started
+    )
+    status, swept = _run(experiment, options, dry_run=dry_run, as_json=as_json)
+    if animation is not None and swept is not None:
+        from bench.report.descent import write_animation
+
+        write_animation(swept.maps, animation)
+        click.echo(f"Animation: {animation}")
+    sys.exit(status)
 
 
 @cli.command()

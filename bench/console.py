@@ -1,6 +1,6 @@
 """What the terminal shows: results on stdout, everything else on stderr."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,13 +9,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from bench.config.map_config import write_axis
 from bench.config.plan import Plan
 from bench.config.search_config import Search
 from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
 from bench.metrics.objectives import SOLVED_RATE
 from bench.model.display_labels import labels
-from bench.report.number_format import about, bare_value
+from bench.model.maps import Map, weight_names
+from bench.report.map_words import map_title
+from bench.report.number_format import about, bare_value, percent, percent_interval
 from bench.stats.claims import HOLDS, REFUTED, UNDECIDED, counted_verdicts
 from bench.stats.holdout import HELD_OUT, SEARCH, TITLE, column, interval_of
 from bench.stats.mlflow_summary import trial_medians
@@ -24,6 +27,7 @@ from bench.stats.proportions import HIGH, LOW, RATE, solved_rates
 if TYPE_CHECKING:
     from bench.report.charts import Finding
     from bench.results import Sweep
+    from bench.stats.map_analysis import MapAnalysis
     from bench.stats.search_results import SearchResults
     from bench.store.reader import SweepInfo
 
@@ -53,9 +57,39 @@ def plan_table(plan: Plan) -> None:
             click.echo(words)
     if plan.until:
         click.echo(f"and more seeds for those not alone, in rounds, until {plan.until}")
+    for one in plan.maps:
+        for words in map_words(one):
+            click.echo(words)
     some = "at most " if plan.search else ""
-    work = f"{plan.expected_trainings:,} trainings, {plan.expected_iterations:,} iterations"
-    click.echo(f"{some}{plan.expected_trials:,} trials, {work}{twice}")
+    trials = f"{plan.expected_trials:,} trials, " if plan.expected_trials or not plan.maps else ""
+    work = f"{plan.expected_trainings + plan.points:,} trainings, {plan.expected_iterations:,} iterations"
+    click.echo(f"{some}{trials}{work}{twice}")
+
+
+def map_words(one: Map) -> Iterator[str]:
+    """Yield lines on a map: what it is, its axes, and the names of the weights that axes may be."""
+    size = f"{one.width:,} × {one.height:,} pixels"
+    pairs = f" and {one.pairs:,} pairs at {len(one.distances)} distances" if one.pairs else ""
+    yield f"map {one.map_id}{f' {one.title!r}' if one.title else ''}: {size}{pairs}, {one.points:,} trainings"
+    yield f"  x = {write_axis(one.x)}, y = {write_axis(one.y)}"
+    if one.is_raised:
+        yield "  in float64: in float32, pixels so near could not be told apart"
+    yield f"  weights: {', '.join(weight_names(one.trial.network))}"
+
+
+def maps_table(maps: "Sequence[MapAnalysis]") -> None:
+    """Print per map what its pixels come to, and what its border is."""
+    if not maps:
+        return
+    table = Table("map", box=None, header_style="bold")
+    for heading in ("solved", "another fate 1 % further", "border", "dimension"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for one in maps:
+        moved, dimension = one.another_fate, one.figures.pairs.whole
+        further = percent_interval(moved[RATE], moved[LOW], moved[HIGH]) if moved else ""
+        size = "" if dimension is None else f"{dimension.value:.3f} [{dimension.low:.3f}, {dimension.high:.3f}]"
+        table.add_row(escape(map_title(one.map)), percent(one.solved), further, one.figures.border.value, size)
+    print_table(table)
 
 
 def _search_words(search: Search) -> str:
@@ -163,6 +197,7 @@ def print_sweep(swept: "Sweep", *, results_on_stderr: bool = False) -> None:
         trials_table(swept.plan, swept.trainings)
         if swept.search_results is not None:
             best_table(swept.search_results)
+        maps_table(swept.maps)
         findings_list(swept.findings)
     claims = swept.claims
     if len(claims):

@@ -14,6 +14,7 @@ from bench.config.plan import Plan, make_plan
 from bench.console import repeats_words, say
 from bench.errors import RequestError, before_any_work
 from bench.metrics import columns as c
+from bench.report.map_words import map_title
 from bench.report.number_format import plural
 from bench.report_files import check_report, read_for_claims, read_for_report
 from bench.results import Sweep, write_report
@@ -30,10 +31,11 @@ from bench.stats.mlflow_summary import describe_training, describe_trial
 from bench.stats.proportions import half_width, seeds_for_half_width
 from bench.store.mlflow_store import BUDGET_CHECK, COMMAND_TAG, PLAN_TAG, Store, StoreError, tracking_uri
 from bench.store.reader import begun_sweeps, planned_trainings, read_plan, read_sweep
-from bench.store.writer import SweepWriter
+from bench.store.writer import Summary, SweepWriter
 
 if TYPE_CHECKING:
     from bench.search.optuna_journal import Journal
+    from bench.stats.map_analysis import MapAnalysis
 
 FEW_TRAININGS = 100  # up to here every training has an MLflow run of its own
 KILLED = "KILLED"
@@ -204,6 +206,8 @@ def _conclude(recorder: Recorder, options: Options, store: Store) -> Sweep:
     figures = {**swept.outcomes, **sizes, "total_seconds": time.monotonic() - options.started}
     writer.figures(figures)
     read.figures.update(figures)
+    for number, one in enumerate(swept.maps, 1):
+        _write_map(writer, one, number)
     if options.report:
         with tempfile.TemporaryDirectory() as folder:
             path = write_report([swept], options.report if isinstance(options.report, Path) else None, Path(folder))
@@ -217,6 +221,15 @@ def _conclude(recorder: Recorder, options: Options, store: Store) -> Sweep:
         raise SweepError(f"only {back} trainings could be read back; {options.resuming} does the rest", swept)
     writer.finish()
     return swept
+
+
+def _write_map(writer: SweepWriter, one: "MapAnalysis", number: int) -> None:
+    """Write the run of a map, with its figures and its picture."""
+    from bench.report.maps import write_map_picture  # Matplotlib takes a second
+
+    with tempfile.TemporaryDirectory() as folder:
+        picture = write_map_picture(one, Path(folder) / "map.png", f"sweep {writer.run_id[:8]}, map {number}")
+        writer.map_run(one.map, f"map {number}: {map_title(one.map)}", Summary(one.metrics), picture)
 
 
 def _seconds(recorder: Recorder, options: Options) -> dict[str, float]:

@@ -39,6 +39,7 @@ class Experiment:
     search: Search | None = None
     maps: tuple[Map, ...] = ()
     until: Until | None = None
+    verb: str = "sweep"  # the command that asks it
     script: str = (
         ""  # the line of Python that asks it, where only Python can: with --resume among its words, it resumes
     )
@@ -49,7 +50,7 @@ class Experiment:
         if self.script:
             return shlex.join(["python", "-c", self.script])
         more = self.until.request if self.until else []
-        return shlex.join(["python", "-m", "bench", "sweep", *self.request, *more])
+        return shlex.join(["python", "-m", "bench", self.verb, *self.request, *more])
 
 
 # ------------------------------------------------------------------ files
@@ -210,7 +211,9 @@ def read_experiment(
     with raising_all() as problems:
         found = _Collected(overrides, problems)
         file, search = found.add(path, content)
-        problems.extend([] if problems else _misplaced(found, search, path.name))
+        problems.extend(
+            [] if problems else _misplaced_of_maps(found, search, path.name) or _misplaced(found, search, path.name)
+        )
         ids = Counter(claim.id for claim, _ in found.claims)
         problems.extend(
             f"{path.name}: claim id {name!r} is used {count} times; allowed is once"
@@ -240,7 +243,9 @@ def adhoc(overrides: Overrides, request: Sequence[str]) -> Experiment:
                 found.maps.append(read_map({}, {}, overrides.of_maps, Path()))
         elif not overrides.searched:
             found.blocks.append(Block.of(overrides.values))
-        problems.extend([] if problems else _misplaced(found, search, ADHOC))
+        problems.extend(
+            [] if problems else _misplaced_of_maps(found, search, ADHOC) or _misplaced(found, search, ADHOC)
+        )
     blocks, maps = tuple(found.blocks), tuple(found.maps)
     return Experiment(ADHOC, " ".join(request), "", blocks, (), tuple(request), search=search, maps=maps)
 
@@ -250,9 +255,6 @@ def _misplaced(found: _Collected, search: Search | None, where: str) -> list[str
     changed, blocks = found.overrides, found.blocks
     if not blocks and search is None and not found.maps:
         return [f"{where}: there is no [[grid]], no [[map]] and no [search]; allowed is at least one of them"]
-    if changed.maps and not found.maps:
-        given = f"{', '.join(f'map.{name}' for name in changed.maps)}: there is no [[map]] in {where}"
-        return [f"{given}; allowed with a file that has one, or with no file and no range"]
     if search is None and changed.searched:
         given = f"{', '.join(changed.searched)}: there is no [search] in {where}"
         return [f"{given}; allowed are ranges and search.KEY with a file that has one, or with no file"]
@@ -261,8 +263,6 @@ def _misplaced(found: _Collected, search: Search | None, where: str) -> list[str
     timed = [name for name in ("alone", "rounds") if name in changed.values]
     if not blocks and timed:
         return [f"{' and '.join(timed)} cannot be given to a {'map' if found.maps else 'search'}; allowed is a grid's"]
-    if not blocks and found.maps and "seeds" in changed.values:
-        return ["seeds are given, and there is no grid; allowed for a map's origin is map.seed"]
     if "rounds" in changed.values and not any(block.alone for block in blocks):
         return [_nothing_alone(changed.values["rounds"])]
     return [  # of a search's trials nothing is known beforehand
@@ -271,6 +271,17 @@ def _misplaced(found: _Collected, search: Search | None, where: str) -> list[str
         for claim, own in found.claims
         if not own and not (search and BEST in claim.where)
     ]
+
+
+def _misplaced_of_maps(found: _Collected, search: Search | None, where: str) -> list[str]:
+    """Return what is said of options of maps where there is none, and of seeds where nothing else takes them."""
+    changed = found.overrides
+    if changed.maps and not found.maps:
+        given = f"{', '.join(f'map.{name}' for name in changed.maps)}: there is no [[map]] in {where}"
+        return [f"{given}; allowed with a file that has one, or with no file and no range"]
+    if found.maps and not found.blocks and search is None and "seeds" in changed.values:
+        return ["seeds are given, and there is no grid; allowed for a map's origin is map.seed"]
+    return []
 
 
 def _nothing_alone(rounds: int) -> str:

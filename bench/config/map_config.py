@@ -12,7 +12,7 @@ from typing import Any
 from bench.config.values import read_list, read_table
 from bench.errors import RequestError, collecting, raising_all, unknown
 from bench.model.initialization import MAX_SEED
-from bench.model.maps import DIRECTION, KINDS, PARAMETER, SCALE, TOWARD, WEIGHT, Axis, Map, needs_float64, weight_names
+from bench.model.maps import DIRECTION, KINDS, PARAMETER, SCALE, TOWARD, WEIGHT, Axis, Map, is_too_fine, weight_names
 from bench.model.parameter_fields import Reader, flag, number, whole
 from bench.model.trial import PARAMETERS, Trial
 
@@ -28,9 +28,7 @@ NUMBER = r"[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 WORD = re.compile(rf"(?:(toward|direction|weight):)?([^:]+):({NUMBER})\.\.({NUMBER})(:log)?")
 
 
-def read_map(
-    table: Mapping[str, Any], defaults: Mapping[str, Any], overrides: Mapping[str, Any], folder: Path
-) -> Map:
+def read_map(table: Mapping[str, Any], defaults: Mapping[str, Any], overrides: Mapping[str, Any], folder: Path) -> Map:
     """Read one table over the defaults, lists of values, with overrides in place; raise RequestError with all mistakes.
 
     ``overrides`` has values of parameters as lists, and options of maps.
@@ -41,12 +39,19 @@ def read_map(
         several = [name for name in given if name in PARAMETERS and len(given[name] or ()) > 1]
         problems += [f"{name} has {len(given[name])} values; allowed in a map is one" for name in several]
         problems += [f"{name} is missing; allowed is {AXIS_FORM}" for name in ("x", "y") if name not in given]
-    values = {name: listed[0] for name, listed in given.items() if name in PARAMETERS}
+    values = {name: listed[0] for name, listed in given.items() if name in PARAMETERS} | {"curve_points": 1}
     options = {name: given[name] for name in OPTIONS if name in given}
     width, height = options.pop("size", (Map.width, Map.height))
     found = Map(Trial(**values), width=width, height=height, **options)
     _check(found, asked=frozenset((*own, *overrides)), size=f"size is {width} × {height}")
-    if found.trial.dtype == "float32" and needs_float64(found):
+    return in_float64_if_needed(found)
+
+
+def in_float64_if_needed(found: Map) -> Map:
+    """Return a map whose pixels its precision can tell apart; raise RequestError where none can."""
+    if is_too_fine(found, "float64"):
+        raise RequestError("pixels are nearer to each other than float64 can tell; allowed is a larger window")
+    if found.trial.dtype == "float32" and is_too_fine(found, "float32"):
         return replace(found, trial=replace(found.trial, dtype="float64"), is_raised=True)
     return found
 
@@ -68,7 +73,11 @@ def _read_axis(name: str, value: object) -> Axis:
         if found is None:
             raise RequestError(f"{name} is {value!r}; allowed are {WORD_FORM}")
         kind, of = found[1] or (PARAMETER if found[2] in PARAMETERS else WEIGHT), found[2]
-        value = {kind: _seed(of) if kind in (TOWARD, DIRECTION) else of, "low": float(found[3]), "high": float(found[4])}
+        value = {
+            kind: _seed(of) if kind in (TOWARD, DIRECTION) else of,
+            "low": float(found[3]),
+            "high": float(found[4]),
+        }
         value |= {"log": True} if found[5] else {}
     if not isinstance(value, Mapping):
         raise RequestError(f"{name} is {value!r}; allowed is a table with {AXIS_FORM}")
@@ -76,7 +85,7 @@ def _read_axis(name: str, value: object) -> Axis:
         kinds = [kind for kind in KINDS if kind in value]
         others = [key for key in value if key not in (*KINDS, "low", "high", "log")]
         problems += [unknown(f"{name}: key", key, (*KINDS, "low", "high", "log")) for key in others]
-        if len(kinds) != 1 or "low" not in value or "high" not in value:
+        if not others and (len(kinds) != 1 or "low" not in value or "high" not in value):
             problems.append(f"{name} has {', '.join(value) or 'no key'}; allowed is {AXIS_FORM}")
     kind = kinds[0]
     with raising_all() as problems:
@@ -130,7 +139,8 @@ def _read_size(name: str, value: object) -> tuple[int, int]:
     return width, height
 
 
-def _read_pairs(name: str, value: object) -> int:
+def read_pairs(name: str, value: object) -> int:
+    """Read how many pairs there are: none, or enough to say something."""
     return 0 if value == 0 and not isinstance(value, bool) else int(whole(FEWEST_PAIRS, MOST_PAIRS)(name, value))
 
 
@@ -142,7 +152,9 @@ def _read_start(name: str, value: object, folder: Path = Path()) -> tuple[float,
             cells = [cell for row in csv.reader(path.read_text(encoding="utf-8-sig").splitlines()) for cell in row]
             value = [float(cell) for cell in cells if cell.strip()]
         except (OSError, ValueError) as error:
-            raise RequestError(f"{name} is {str(path)!r}, which cannot be read: {error}; allowed is a CSV file of numbers") from None
+            raise RequestError(
+                f"{name} is {str(path)!r}, which cannot be read: {error}; allowed is a CSV file of numbers"
+            ) from None
     if not isinstance(value, list):
         raise RequestError(f"{name} is {value!r}; allowed are a list of weights, or a CSV file of them")
     return tuple(number()(f"{name} {place}", one) for place, one in enumerate(value, 1))
@@ -155,7 +167,7 @@ OPTIONS: Mapping[str, Reader] = {
     "x": _read_axis,
     "y": _read_axis,
     "size": _read_size,
-    "pairs": _read_pairs,
+    "pairs": read_pairs,
 }
 
 

@@ -1,7 +1,7 @@
 """Maps: two axes through the starts and the parameters of one trial, of which every point is a training.
 
-Shapes: T points of a map, P weights and biases of its network, W and H pixels from left to right and from bottom to top.
-A place is the number of a point: of pixels row by row from the bottom left, and after them those of the pairs.
+Shapes: T points of a map, or M, all of them; N observations, P weights and biases; W and H pixels from left to right
+and from bottom to top. A place is the number of a point: of pixels row by row, and after them those of the pairs.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.model.network import Network
-from bench.model.outcome import Batch
+from bench.model.outcome import Batch, Result
 from bench.model.trial import PARAMETERS, Trial
 
 Floats = NDArray[np.float64]
@@ -26,7 +26,10 @@ Ints = NDArray[np.int64]
 TOWARD, WEIGHT, DIRECTION, PARAMETER = KINDS = ("toward", "weight", "direction", "parameter")
 OF_TRAININGS = ("learning_rate", "momentum")  # parameters that a batch has for each training
 SCALE = "init_scale"  # multiplies what the seeds give
-FINEST = {"float32": 17, "float64": 29}  # powers of a half, of a window's side: nearer, the precision tells no starts apart
+FINEST = {
+    "float32": 17,
+    "float64": 29,
+}  # powers of a half, of a window's side: nearer, the precision tells no starts apart
 STEPS_APART = {"float32": 2.0**-20, "float64": 2.0**-49}  # eight times the gap between neighbouring numbers
 PERCENT = 0.01  # the distance that is told in words
 
@@ -60,7 +63,7 @@ class Axis:
         """Return the coordinates at these shares of its length ``[T]``, from 0 to below 1."""
         if self.log:
             return np.asarray(self.low * (self.high / self.low) ** share_T)
-        found = self.low + share_T * (self.high - self.low)
+        found: Floats = self.low + share_T * (self.high - self.low)
         return np.floor(found) if self.is_whole else found
 
     @property
@@ -105,11 +108,16 @@ class Map:
     pairs: int = 4096
     title: str = ""
     is_raised: bool = False
+    magnified: float = 1.0  # how much nearer it is than the first of a descent
 
     @cached_property
     def map_id(self) -> str:
         """The first 16 hexadecimal digits of the SHA-256 of all that decides its trainings."""
-        content = {"trial": self.trial.trial_id, "seed": None if self.start else self.seed, "start": self.start}
+        content: dict[str, Any] = {
+            "trial": self.trial.trial_id,
+            "seed": None if self.start else self.seed,
+            "start": self.start,
+        }
         content |= {"x": asdict(self.x), "y": asdict(self.y), "size": [self.width, self.height], "pairs": self.pairs}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -183,11 +191,15 @@ class Map:
             yield replace(self.trial, **{str(axis.of): _plain(axis, value) for axis, value in corner})
 
     def batch(self, trial: Trial, places: Sequence[int] | Ints) -> Batch:
-        """Return the batch of one of its trials' trainings at these places.
+        """Return the batch of one of its trials' trainings at these places."""
+        return self.batch_at(trial, *self.coordinates(places))
 
-        At the place where a seed starts, the weights are that seed's own, bit for bit.
+    def batch_at(self, trial: Trial, x_T: Floats, y_T: Floats) -> Batch:
+        """Return the batch of trainings at these coordinates.
+
+        At those of a seed's start, the weights are that seed's own, bit for bit.
         """
-        along = dict(zip((self.x, self.y), self.coordinates(places), strict=True))
+        along = {self.x: x_T, self.y: y_T}
         weights_TP = self._from_seeds(trial, along)
         for axis, value_T in along.items():
             if axis.kind == PARAMETER and axis.of == SCALE:
@@ -209,7 +221,7 @@ class Map:
     def _start_of(self, trial: Trial, seed: int) -> Floats:
         scaled = any(axis.kind == PARAMETER and axis.of == SCALE for axis in (self.x, self.y))
         own = replace(trial, init_scale=1.0) if scaled else trial
-        return own.initial_weights([seed])[0]
+        return np.asarray(own.initial_weights([seed])[0])
 
     def _from_seeds(self, trial: Trial, along: dict[Axis, Floats]) -> Floats:
         """Return the weights ``[T, P]`` between the origin and the seeds that axes lead to."""
@@ -237,6 +249,7 @@ class Map:
             "size": [self.width, self.height],
             "pairs": self.pairs,
             "is_raised": self.is_raised,
+            "magnified": self.magnified,
         }
 
     @classmethod
@@ -255,6 +268,7 @@ class Map:
             pairs=document["pairs"],
             title=document["title"],
             is_raised=document["is_raised"],
+            magnified=document["magnified"],
         )
         found.__dict__["map_id"] = document["map_id"]  # as it was named then, with the parameters that there were
         return found
@@ -266,14 +280,14 @@ def _plain(axis: Axis, value: float) -> Any:
     return (int(value),) if name == "hidden" and value else () if name == "hidden" else PARAMETERS[name].read(value)
 
 
-def needs_float64(found: Map) -> bool:
-    """Whether neighbouring pixels of some axis are nearer than float32 can tell apart, for its largest coordinate."""
+def is_too_fine(found: Map, dtype: str) -> bool:
+    """Whether neighbouring pixels of some axis are nearer than this precision can tell apart."""
     for axis, size in ((found.x, found.width), (found.y, found.height)):
-        if axis.is_of_trial:
-            continue
         gap = math.log(axis.high / axis.low) / size if axis.log else (axis.high - axis.low) / size
-        largest = 1.0 if axis.log else max(abs(axis.low), abs(axis.high), 2.0**-20)
-        if gap / largest < STEPS_APART["float32"]:
+        # a direction's coordinate is added to weights of about 1
+        least = 1.0 if axis.kind in (TOWARD, DIRECTION) else 0.0
+        largest = 1.0 if axis.log else max(abs(axis.low), abs(axis.high), least)
+        if not axis.is_of_trial and gap / largest < STEPS_APART[dtype]:
             return True
     return False
 
@@ -297,9 +311,35 @@ def weight_names(network: Network) -> list[str]:
 
 
 def direction(network: Network, seed: int) -> Floats:
-    """Return a random direction ``[P]`` of length 1 in the space of all weights, uniform over the sphere (Muller 1959)."""
+    """Return a direction ``[P]`` of length 1 in the space of all weights, uniform over the sphere (Muller 1959)."""
     drawn_P = np.random.RandomState(seed).standard_normal(network.parameters)
     return np.asarray(drawn_P / np.linalg.norm(drawn_P))
+
+
+# ------------------------------------------------------------------ what became of it
+
+RESULTS = tuple(Result)
+MISSING = -1  # outcome of a point that is not trained yet
+
+
+@dataclass(frozen=True, eq=False)
+class MapPoints:
+    """What became of every point of a map, in the order of places, as codes and single-precision numbers.
+
+    ``outcome_M`` has places in RESULTS, or -1 for what is not trained yet; ``solved_at_M`` and ``correct_at_M`` the
+    first iterations, or -1; ``predictions_MN`` are NaN where there is no training.
+    """
+
+    outcome_M: NDArray[np.int8]
+    solved_at_M: NDArray[np.int32]
+    correct_at_M: NDArray[np.int32]
+    final_loss_M: NDArray[np.float32]
+    predictions_MN: NDArray[np.float32]
+    reasons: dict[str, int]
+
+    def of(self, result: Result) -> NDArray[np.bool_]:
+        """Return which points have this result ``[M]``."""
+        return np.asarray(self.outcome_M == RESULTS.index(result))
 
 
 # ------------------------------------------------------------------ pairs

@@ -13,11 +13,13 @@ from bench.model.outcome import Result
 from bench.model.trial import PARAMETERS, Trial
 from bench.report.charts import Cell, Column, Content, Row, Table, number, numbers, tabulate, text
 from bench.report.colours import OUTCOMES
+from bench.report.map_words import map_title
 from bench.report.number_format import NONE, about, percent_interval, whole
 from bench.report.sweep_data import SweepData
 from bench.stats import proportions
 from bench.stats.claims import HOLDS, REFUTED, UNDECIDED, counted_verdicts, verdict_rows
 from bench.stats.grid_analysis import BLOCK, DIGITS, NAME, PLANNED, SEEDS, in_order
+from bench.stats.map_analysis import MapAnalysis
 from bench.stats.proportions import MISSING
 
 MOST_VALUES = 12  # of a parameter that are listed
@@ -29,20 +31,40 @@ def ledger(data: SweepData) -> Content:
     """Return the sum and the table of the outcomes, what was varied, and what was the same for all trials."""
     trials = data.trials
     counts = proportions.ledger(data.trainings, trials[PLANNED])
-    totals = {str(result): int(counts[result].sum()) for result in Result}
-    missing = int(counts[MISSING].sum())
+    of_maps = [_map_row(one) for one in data.maps]
+    totals = {str(result): int(counts[result].sum() + sum(row[result] for row in of_maps)) for result in Result}
+    missing = int(counts[MISSING].sum() + sum(row[MISSING] for row in of_maps))
+    occurred = [name for name, count in totals.items() if count]
     rows = trials.drop(columns=PLANNED).join(counts).reset_index(names=c.TRIAL_ID)
     parameters = [planned.trial.parameters for planned in data.plan.trials]
     varied = varying(parameters)
     return {
-        "planned": int(counts[PLANNED].sum()),
+        "planned": sum(totals.values()) + missing,
         "done": sum(totals.values()),
         "missing": missing,
         "outcomes": [(name, count, OUTCOMES[name]) for name, count in totals.items()],
-        "table": _table(data, rows, [name for name, count in totals.items() if count], missing),
+        "table": _table(data, rows, occurred, missing),
+        "maps": _maps(of_maps, occurred, missing) if of_maps else None,
         "varying": {name: _listed(name, [values[name] for values in parameters]) for name in varied},
         "fixed": {name: str(value) for name, value in (parameters or [{}])[0].items() if name not in varied},
     }
+
+
+def _map_row(one: MapAnalysis) -> dict[str, Any]:
+    """Return how many points of a map have each outcome; its pairs are trainings too."""
+    counts = {str(result): int(one.points.of(result).sum()) for result in Result}
+    return {NAME: map_title(one.map), PLANNED: one.map.points, **counts, MISSING: int((one.points.outcome_M < 0).sum())}
+
+
+def _maps(rows: Sequence[Row], occurred: Sequence[str], missing: int) -> Table:
+    columns = [
+        text("map", NAME),
+        numbers("planned", PLANNED),
+        Column("outcomes", lambda row: _bar(row, occurred)),
+        *(numbers(name, name, lambda count: whole(count) if count else "") for name in occurred),
+        *([numbers(NOT_YET, MISSING)] if missing else []),
+    ]
+    return tabulate("maps", "What became of every point, by map", pd.DataFrame(rows), columns)
 
 
 def _table(data: SweepData, rows: pd.DataFrame, occurred: list[str], missing: int) -> Table:

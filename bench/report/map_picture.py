@@ -8,8 +8,8 @@ Shapes: H rows and W columns of pixels, M points of a map, F fates, L levels of 
 
 import base64
 import io
+import itertools
 import zlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,10 +17,10 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-import seaborn as sns
 from matplotlib.colors import to_hex, to_rgb
 from numpy.typing import NDArray
 from PIL import Image
+from seaborn.external import husl
 
 from bench.model.outcome import NEVER, Result
 from bench.stats.attractors import ELSEWHERE
@@ -28,7 +28,8 @@ from bench.stats.map_analysis import Fate, MapAnalysis
 
 LEVELS = 64
 SOON, LATE = 0.98, 0.5  # ends of the ramp on viridis, which is perceptually even (Smith & van der Walt 2015)
-HUE, DARK, VIVID = 0.03, 0.33, 0.95  # of the first ending, and what all have: husl keeps lightness even
+HUES = (0.03, 0.8, 0.71, 0.12, 0.93, 0.64, 0.0, 0.75)  # of endings on the husl wheel: none is near the ramp's green
+DARK, VIVID = 0.33, 0.95  # what all have: husl keeps lightness even
 FIXED: Mapping[Any, str] = {
     Result.SLOW: "#274b66",
     Result.DIVERGED: "#57204a",
@@ -45,16 +46,10 @@ LOSS_RAMP = [to_hex(colour) for colour in mpl.colormaps["magma"](np.linspace(0.9
 
 
 def ending_colours(maps: Sequence[MapAnalysis]) -> dict[str, str]:
-    """Return a dark hue for each ending of some maps, the commonest first."""
-    count: Counter[str] = Counter()
-    for one in maps:
-        size_F = np.bincount(one.code_M, minlength=len(one.fates))
-        count.update({fate.ending: int(size) for fate, size in zip(one.fates, size_F, strict=True) if fate.ending})
-    names = [name for name, _ in count.most_common() if name != ELSEWHERE]
-    hues = sns.husl_palette(max(len(names), 5), h=HUE, l=DARK, s=VIVID)
-    # neighbours on the wheel look alike: each second one first
-    order = [*range(0, len(hues), 2), *range(1, len(hues), 2)]
-    return {**{name: to_hex(hues[place]) for name, place in zip(names, order, strict=False)}, ELSEWHERE: OTHER}
+    """Return a dark hue for each ending of some maps: the commonest of the first map first, so that zooms keep it."""
+    names = list(dict.fromkeys(fate.ending for one in maps for fate in one.fates if fate.ending not in ("", ELSEWHERE)))
+    lighter = [husl.husl_to_hex(360 * hue, 100 * VIVID, 100 * DARK + shift) for shift in (0, 12) for hue in HUES]
+    return {**dict(zip(names, itertools.cycle(lighter))), ELSEWHERE: OTHER}
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +72,7 @@ class MapPicture:
 
     def shown(self, values_M: NDArray[Any]) -> NDArray[Any]:
         """Return the pixels that are shown of values of all points, the highest row first as pictures have it."""
-        return self.analysis.pixels(values_M)[:: self.step, :: self.step][::-1]
+        return np.asarray(self.analysis.pixels(values_M)[:: self.step, :: self.step][::-1])
 
     @cached_property
     def cuts(self) -> NDArray[np.int64]:
@@ -85,22 +80,22 @@ class MapPicture:
         found = self.analysis
         solved = [place for place, fate in enumerate(found.fates) if fate.result == Result.SOLVED]
         solved_at_M = found.points.solved_at_M
-        at = solved_at_M[(found.code_M == solved[0]) & (solved_at_M != NEVER)] if solved else solved_at_M[:0]
+        at = solved_at_M[(found.codes == solved[0]) & (solved_at_M != NEVER)] if solved else solved_at_M[:0]
         if not len(at):
             return np.zeros(0, np.int64)
-        return np.quantile(at, np.arange(1, LEVELS) / LEVELS, method="nearest").astype(np.int64)
+        return np.asarray(np.quantile(at, np.arange(1, LEVELS) / LEVELS, method="nearest"), dtype=np.int64)
 
     def rgb(self) -> NDArray[np.uint8]:
         """Return the picture ``[H, W, 3]``."""
         found = self.analysis
         colours = np.array([to_rgb(self.colour(fate)) for fate in found.fates] or [to_rgb(OTHER)])
-        picture = colours[self.shown(found.code_M)]
+        picture = colours[self.shown(found.codes)]
         for place, fate in enumerate(found.fates):
             if fate.result == Result.SOLVED:
                 level = np.searchsorted(self.cuts, self.shown(found.points.solved_at_M), side="left")
                 ramp = np.array([to_rgb(colour) for colour in RAMP])
-                picture = np.where((self.shown(found.code_M) == place)[..., None], ramp[level], picture)
-        return np.rint(255 * picture).astype(np.uint8)
+                picture = np.where((self.shown(found.codes) == place)[..., None], ramp[level], picture)
+        return np.asarray(np.rint(255 * picture), dtype=np.uint8)
 
     def fates_and_times(self) -> tuple[str, int]:
         """Return planes of the fates and of the times' high and low bytes, and how many iterations their unit is."""
@@ -108,7 +103,7 @@ class MapPicture:
         unit = -(-found.map.trial.iterations // (NO_TIME - 1))
         at = self.shown(found.points.solved_at_M)
         time = np.where(at == NEVER, NO_TIME, np.rint(at / unit).astype(np.int64))
-        return planes(self.shown(found.code_M), time >> 8, time & 255), unit
+        return planes(self.shown(found.codes), time >> 8, time & 255), unit
 
     def losses(self) -> tuple[str, float, float]:
         """Return a plane of the logarithm of the final loss in 255 steps, and what its ends are; 255 is none."""

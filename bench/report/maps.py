@@ -1,9 +1,9 @@
 """Maps on the page: the picture, what its basins share, how thin the borders are, and what opens a pixel of it."""
 
 import re
-import shlex
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,22 +13,34 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from bench.config.map_config import write_axis
 from bench.metrics import columns as c
-from bench.model.display_labels import gate_word, name_words, phrase
+from bench.model.display_labels import gate_word
 from bench.model.maps import DIRECTION, PARAMETER, TOWARD, WEIGHT, Axis, Map, direction, weight_names
 from bench.model.outcome import Result
 from bench.model.trial import Trial
 from bench.report import drawing
-from bench.report.charts import Cell, Chart, Column, Content, Finding, Row, numbers, row_percent, tabulate, text
+from bench.report.charts import (
+    Cell,
+    Chart,
+    Column,
+    Content,
+    Finding,
+    numbers,
+    row_percent,
+    tabulate,
+    text,
+    write_picture,
+)
 from bench.report.colours import EFFECT, INK
+from bench.report.descent import descent, descent_words, is_descent
 from bench.report.drawing import Panel, panel
 from bench.report.map_picture import LOSS_RAMP, RAMP, MapPicture, ending_colours
-from bench.report.number_format import NONE, percent, percent_interval, plural, short
+from bench.report.map_words import again, axis_words, dimension_words, how_to_read, map_title, moved_words, sentences
+from bench.report.number_format import NONE, percent, plural, short
 from bench.report.sweep_data import SweepData
 from bench.stats.attractors import SHARE
 from bench.stats.basins import FATE
-from bench.stats.boundary_dimension import BOXES, DISTANCE, FITTED, SIDE, USED, Border, Dimension
+from bench.stats.boundary_dimension import BOXES, DISTANCE, FITTED, SIDE, USED, Dimension
 from bench.stats.map_analysis import MapAnalysis
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE
 
@@ -36,25 +48,25 @@ LONGEST_SIDE = 4.3  # inches
 LEFT, RIGHT, TOP, BOTTOM = 0.62, 0.13, 0.1, 0.45  # likewise
 POINTS = 72  # in an inch, as SVG has them
 RASTER = re.compile(r"<image .*?/>", re.DOTALL)
-USUAL = Trial().parameters
-SAID = {
-    Border.SMOOTH: "smooth: a line, however near one looks",
-    Border.FOLDED: "folded: more than a line from afar, a line from near",
-    Border.FRACTAL: "fractal: more than a line at every scale that was looked at",
-    Border.OPEN: "open: the trainings at hand do not tell whether it is a line",
-    Border.NONE: "absent: there is one fate",
-}
 
 
 def maps(data: SweepData) -> list[Content]:
     """Return the content of each map."""
     colours = ending_colours(data.maps)
-    return [_content(one, MapPicture(one, colours), data, number) for number, one in enumerate(data.maps, 1)]
+    pictures = [MapPicture(one, colours) for one in data.maps]
+    found = [
+        _content(one, picture, data, number)
+        for number, (one, picture) in enumerate(zip(data.maps, pictures, strict=True), 1)
+    ]
+    if found and is_descent(data.maps):
+        found[0]["descent"] = descent(pictures)
+    return found
 
 
 def _content(one: MapAnalysis, picture: MapPicture, data: SweepData, number: int) -> Content:
     return {
         "heading": "",
+        "descent": None,
         "title": map_title(one.map),
         "id": f"map-{number}",
         "summary": " ".join(said for said, _ in sentences(one)),
@@ -63,32 +75,10 @@ def _content(one: MapAnalysis, picture: MapPicture, data: SweepData, number: int
         "charts": [chart for chart in (_by_distance(one, number), _by_boxes(one, number)) if chart],
         "shares": _shares(one, picture, number),
         "figures": _figures(one, number),
-        "how": _how(one.map),
+        "how": how_to_read(one.map),
         "weights": weight_names(one.map.trial.network),
         "command": again(one.map),
     }
-
-
-# ------------------------------------------------------------------ words
-
-
-def map_title(one: Map) -> str:
-    """Return the title that was given, or what a map is of and along what."""
-    if one.title:
-        return one.title
-    parameters = one.trial.parameters
-    shown = {name: parameters[name] for name in ("hidden", "activation") if name not in (one.x.of, one.y.of)}
-    network = phrase(shown) if "hidden" in shown else "Networks"
-    return f"{gate_word(one.trial.gate.name)} by {network}: {axis_words(one.x)} and {axis_words(one.y)}"
-
-
-def axis_words(axis: Axis) -> str:
-    """Return what an axis is, as one speaks of it."""
-    if axis.kind == TOWARD:
-        return f"toward seed {axis.of}"
-    if axis.kind == DIRECTION:
-        return f"along direction {axis.of}"
-    return name_words(str(axis.of)) if axis.kind == PARAMETER else str(axis.of)
 
 
 def map_answer(data: SweepData) -> str:
@@ -100,92 +90,20 @@ def map_answer(data: SweepData) -> str:
     moved = one.another_fate
     if moved is None:
         return f"{said}."
-    return f"{said}; 1 % further, another fate awaits in {_moved(moved)} of cases."
-
-
-def _moved(row: Row) -> str:
-    return percent_interval(row[RATE], row[LOW], row[HIGH])
-
-
-def sentences(one: MapAnalysis) -> Iterator[tuple[str, str]]:
-    """Yield what there is to say of a map, each with its evidence."""
-    found, figures = one.map, one.figures
-    moved = one.another_fate
-    if moved:
-        yield (
-            f"Move a start by 1 % of the window, and in {_moved(moved)} of cases another fate awaits it.",
-            f"{plural(int(moved['pairs']), 'pair')} of starts anywhere in the window, exact 95 % interval.",
-        )
-    dimension = figures.pairs.whole
-    if figures.border == Border.NONE:
-        yield f"All {found.pixels:,} trainings have one fate.", "There is no border in this window."
-    else:
-        value = "" if dimension is None else f" Its dimension is {_dimension(dimension)}."
-        yield (
-            f"The border is {SAID[figures.border]}.{value}",
-            _evidence(one),
-        )
-
-
-def _dimension(found: Dimension) -> str:
-    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
-
-
-def _evidence(one: MapAnalysis) -> str:
-    figures = one.figures
-    parts = []
-    if figures.pairs.whole:
-        whole = figures.pairs.whole
-        parts.append(
-            f"by pairs from {short(whole.coarsest)} to {short(whole.finest)} of the window apart, 95 % interval "
-            "(Grebogi, McDonald, Ott & Yorke 1983)"
-        )
-    if figures.boxes.dimension is not None:
-        parts.append(f"by box counting {figures.boxes.dimension:.2f}, an estimate")
-    return f"{'; '.join(parts)}." if parts else "No pairs were trained."
+    return f"{said}; 1 % further, another fate awaits in {moved_words(moved)} of cases."
 
 
 def map_findings(data: SweepData) -> list[Finding]:
-    """Return what maps have to say on the first screen."""
+    """Return what maps have to say on the first screen; of a descent, what is said of its first map and of the way."""
+    if is_descent(data.maps):
+        first = [Finding(said, evidence, "map-1") for said, evidence in sentences(data.maps[0])][:1]
+        return [*first, Finding(*descent_words(data.maps), "descent")]
     several = len(data.maps) > 1
-    found = []
-    for number, one in enumerate(data.maps, 1):
-        for said, evidence in sentences(one):
-            found.append(Finding(f"{map_title(one.map)}: {said}" if several else said, evidence, f"map-{number}"))
-    return found
-
-
-def _how(one: Map) -> list[str]:
-    """Return how to read a map's axes."""
-    origin = "the start that was given" if one.start is not None else f"where seed {one.seed} starts"
-    said = []
-    for axis in (one.x, one.y):
-        if axis.kind == TOWARD:
-            said.append(f"{axis_words(axis)}: 0 is {origin}, 1 where seed {axis.of} starts.")
-        elif axis.kind == DIRECTION:
-            said.append(f"{axis_words(axis)}: how far from {origin}, along a random direction of length 1.")
-        elif axis.kind == WEIGHT:
-            said.append(f"{axis.of}: that weight; all others are as {origin}.")
-    fixed = {name: value for name, value in one.trial.parameters.items() if value != USUAL[name]}
-    fixed = {name: value for name, value in fixed.items() if name not in (one.x.of, one.y.of, "curve_points")}
-    said.append(f"{phrase({'gate': one.trial.gate.name, **fixed}, 4)}; {one.trial.iterations:,} iterations.")
-    if one.is_raised:
-        said.append("Trained in float64: in float32, pixels so near could not be told apart.")
-    return said
-
-
-def again(one: Map) -> str:
-    """Return the command that trains a map again."""
-    parameters = one.trial.parameters
-    words = [
-        f"{name}={str(value).lower() if isinstance(value, bool) else value}"
-        for name, value in parameters.items()
-        if name == c.GATE or (value != USUAL[name] and name not in (one.x.of, one.y.of, "curve_points"))
+    return [
+        Finding(f"{map_title(one.map)}: {said[0].lower()}{said[1:]}" if several else said, evidence, f"map-{number}")
+        for number, one in enumerate(data.maps, 1)
+        for said, evidence in sentences(one)
     ]
-    start = [] if one.start is not None else [f"map.seed={one.seed}"]
-    axes = [f"map.x={write_axis(one.x)}", f"map.y={write_axis(one.y)}"]
-    size = [f"map.size={one.width}x{one.height}", f"map.pairs={one.pairs}"]
-    return shlex.join(["python", "-m", "bench", "sweep", *words, *start, *axes, *size])
 
 
 # ------------------------------------------------------------------ the picture
@@ -206,6 +124,13 @@ def _picture(one: MapAnalysis, picture: MapPicture, number: int) -> Chart:
     )
 
 
+def write_map_picture(one: MapAnalysis, path: Path, source: str) -> Path:
+    """Write a map as one PNG file that needs no page, with its title; ``source`` says where it is from."""
+    with drawing.style():
+        write_picture(_picture(one, MapPicture(one, ending_colours([one])), 0), path, source)
+    return path
+
+
 def draw_map(one: MapAnalysis, picture: MapPicture) -> Figure:
     """Draw a map with its axes, and the starts of seeds that lie in its plane."""
     found = one.map
@@ -218,7 +143,7 @@ def draw_map(one: MapAnalysis, picture: MapPicture) -> Figure:
         _ticks(axes, which, axis)
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=axis_words(found.x), ylabel=axis_words(found.y))
     for name, x, y in seeds_in(found):
-        fate = one.fates[int(one.code_M[found.place(x, y)])].words
+        fate = one.fates[int(one.codes[found.place(x, y)])].words
         place = (found.x.share(x), found.y.share(y))
         axes.plot(*place, "o", mfc="white", mec="#111111", mew=1.1, markersize=5.5)
         side = "right" if place[0] > 0.7 else "left"
@@ -276,7 +201,7 @@ def _ticks(axes: Axes, which: str, axis: Axis) -> None:
     else:
         from matplotlib.ticker import MaxNLocator
 
-        found = MaxNLocator(6, integer=axis.is_whole).tick_values(axis.low, axis.high)
+        found = np.asarray(MaxNLocator(6, integer=axis.is_whole).tick_values(axis.low, axis.high))
         ticks = found[(found >= axis.low - 1e-12) & (found <= axis.high * (1 + 1e-12))]
     span = axis.high - axis.low
     words = [drawing.plain_number(t) if axis.log else f"{round(t, 12):.12g}".replace("-", "−") for t in ticks]
@@ -371,7 +296,7 @@ def _by_distance(one: MapAnalysis, number: int) -> Chart | None:
     axes.plot(fitted[DISTANCE], fitted[FITTED], color=INK, linewidth=1)
     axes.set(xlabel="distance, as a share of the window's sides", ylabel="")
     whole = one.figures.pairs.whole
-    line = "" if whole is None else f" The line: dimension {_dimension(whole)}, 2 less its slope."
+    line = "" if whole is None else f" The line: dimension {dimension_words(whole)}, 2 less its slope."
     return Chart(
         name=f"map-pairs-{number}",
         title="How often another fate awaits, by how far one moves",
@@ -425,7 +350,7 @@ def _figures(one: MapAnalysis, number: int) -> Any:
     rows = [
         ("border", figures.border.value, "by rule, from the dimensions below"),
         *(
-            (f"dimension by pairs{what}", NONE if found is None else _dimension(found), _scales(found))
+            (f"dimension by pairs{what}", NONE if found is None else dimension_words(found), _scales(found))
             for what, found in (
                 ("", pairs.whole),
                 (", coarse", pairs.coarse),
@@ -435,7 +360,7 @@ def _figures(one: MapAnalysis, number: int) -> Any:
         ),
         (
             "dimension by pixels",
-            NONE if figures.pixels is None else _dimension(figures.pixels),
+            NONE if figures.pixels is None else dimension_words(figures.pixels),
             "neighbours 1, 2, 3, 4, 6 … apart",
         ),
         ("box-counting dimension", _number(figures.boxes.dimension), "an estimate without an interval"),
@@ -451,7 +376,7 @@ def _figures(one: MapAnalysis, number: int) -> Any:
         ),
     ]
     table = pd.DataFrame(rows, columns=["figure", "value", "of"])
-    columns = [text(name, name) for name in table]
+    columns = [text(str(name), str(name)) for name in table]
     return tabulate(f"map-figures-{number}", "Basins and borders in figures", table, columns, table)
 
 

@@ -111,7 +111,7 @@ SECTIONS = (
     Section("backends", "Backends", "Which backend?", "Whether they train alike, and how fast", backends),
     Section("claims", "Claims", "What was expected?", "", claims),
     Section("ledger", "Every training", "Is everything here?", "What became of every training", ledger),
-    Section("again", "Again", "Can I check it?", "Every trial again, and where this ran", commands),
+    Section("again", "Again", "Can I check it?", "The same again, and where this ran", commands),
 )  # fmt: skip
 
 

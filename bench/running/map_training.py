@@ -53,4 +53,3 @@ def missing(one: Map, writer: SweepWriter) -> list[Job]:
         left = place_T[~there_M[place_T]].tolist()
         jobs += [Job(trial, compact(left), of=one)] if left else []
     return jobs
-

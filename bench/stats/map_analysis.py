@@ -6,17 +6,17 @@ Shapes: M points of a map, F fates, H rows and W columns of pixels, N pairs, K d
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from bench.metrics import columns as c
-from bench.model.maps import PERCENT, Map
+from bench.model.maps import PERCENT, Map, MapPoints
 from bench.model.outcome import NEVER, Result
-from bench.stats.attractors import ELSEWHERE, cluster_names
-from bench.stats.basins import FATE, SHARE, BasinFigures, basin_figures
+from bench.stats.attractors import ELSEWHERE, SHARE, cluster_names
+from bench.stats.basins import FATE, BasinFigures, basin_figures
 from bench.stats.boundary_dimension import DISTANCE
 from bench.stats.proportions import HIGH, LOW, RATE
 
@@ -25,20 +25,6 @@ Codes = NDArray[np.uint8]
 
 MOST_ENDINGS = 12  # that are told apart: more colours nobody tells apart
 COLUMN, ROW, X, Y = "column", "row", "x", "y"
-
-
-class Points(Protocol):
-    """What became of every point of a map, in the order of places: see `bench.store.map_points`."""
-
-    outcome_M: NDArray[np.int8]
-    solved_at_M: NDArray[np.int32]
-    correct_at_M: NDArray[np.int32]
-    final_loss_M: NDArray[np.float32]
-    predictions_MN: NDArray[np.float32]
-    reasons: dict[str, int]
-
-    def of(self, result: Result) -> NDArray[np.bool_]:
-        """Return which points have this result ``[M]``."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +45,7 @@ class MapAnalysis:
     """A map with what became of its points."""
 
     map: Map
-    points: Points
+    points: MapPoints
 
     @cached_property
     def _fates(self) -> tuple[list[Fate], Codes]:
@@ -100,14 +86,14 @@ class MapAnalysis:
         return self._fates[0]
 
     @property
-    def code_M(self) -> Codes:
+    def codes(self) -> Codes:
         """The place of each point's fate among these ``[M]``."""
         return self._fates[1]
 
     @property
-    def code_HW(self) -> Codes:
+    def pixel_codes(self) -> Codes:
         """The fates of the pixels, the lowest row first."""
-        return self.code_M[: self.map.pixels].reshape(self.map.height, self.map.width)
+        return self.codes[: self.map.pixels].reshape(self.map.height, self.map.width)
 
     def pixels(self, values_M: NDArray[Any]) -> NDArray[Any]:
         """Return what the pixels have of values of all points ``[H, W]``."""
@@ -123,9 +109,9 @@ class MapAnalysis:
         """The figures of its basins, and of the border between them."""
         pairs, pixels, distances = self.map.pairs, self.map.pixels, self.map.distances
         if not pairs:
-            return basin_figures(self.code_HW)
-        own = self.code_M[pixels:]
-        return basin_figures(self.code_HW, own[:pairs], own[pairs:].reshape(len(distances), pairs), distances)
+            return basin_figures(self.pixel_codes)
+        own = self.codes[pixels:]
+        return basin_figures(self.pixel_codes, own[:pairs], own[pairs:].reshape(len(distances), pairs), distances)
 
     @property
     def solved(self) -> float:
@@ -140,10 +126,10 @@ class MapAnalysis:
 
     @property
     def another_fate(self) -> dict[str, float] | None:
-        """How often a start moved by 1 % of the window has another fate, with its exact interval; None without pairs."""
+        """How often a move by 1 % of the window meets another fate, with its exact interval; None without pairs."""
         table = self.figures.pairs.table
         row = table[table[DISTANCE] == PERCENT]
-        return None if row.empty or not self.map.pairs else row.iloc[0].to_dict()
+        return None if row.empty or not self.map.pairs else {str(n): float(v) for n, v in row.iloc[0].items()}
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -178,7 +164,7 @@ class MapAnalysis:
                 X: x_M,
                 Y: y_M,
                 c.OUTCOME: results[points.outcome_M[:size].astype(np.int64)].astype(str),
-                FATE: words[self.code_M[:size]],
+                FATE: words[self.codes[:size]],
                 c.SOLVED_AT: _iterations(points.solved_at_M[:size]),
                 c.CORRECT_AT: _iterations(points.correct_at_M[:size]),
                 c.FINAL_LOSS: points.final_loss_M[:size],
@@ -199,7 +185,7 @@ class MapAnalysis:
         return {
             X: x_W,
             Y: y_H,
-            FATE: self.code_HW,
+            FATE: self.pixel_codes,
             "fates": np.array([fate.words for fate in self.fates]),
             **{name: self.pixels(values_M) for name, values_M in numbers.items()},
             c.PREDICTIONS: points.predictions_MN[: found.pixels].reshape(found.height, found.width, -1),

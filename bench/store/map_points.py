@@ -4,7 +4,6 @@ Shapes: T rows of a shard, M points of a map (see `bench.model.maps`), N observa
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,33 +13,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from bench.metrics import columns as c
-from bench.model.maps import Map
+from bench.model.maps import MISSING, RESULTS, Map, MapPoints
 from bench.model.outcome import NEVER, Record, Result, read_outcome
 
 ArrowTable: TypeAlias = pa.Table
 PLACE, PREDICTION = "place", "prediction_"
-RESULTS = tuple(Result)
-MISSING = -1  # outcome of a point that is not trained yet
-
-
-@dataclass(frozen=True, eq=False)
-class MapPoints:
-    """What became of every point of a map, in the order of places, as codes and single-precision numbers.
-
-    ``outcome_M`` has places in RESULTS, or -1 for what is not trained yet; ``solved_at_M`` and ``correct_at_M`` the
-    first iterations, or -1; ``predictions_MN`` are NaN where there is no training.
-    """
-
-    outcome_M: NDArray[np.int8]
-    solved_at_M: NDArray[np.int32]
-    correct_at_M: NDArray[np.int32]
-    final_loss_M: NDArray[np.float32]
-    predictions_MN: NDArray[np.float32]
-    reasons: dict[str, int]
-
-    def of(self, result: Result) -> NDArray[np.bool_]:
-        """Return which points have this result ``[M]``."""
-        return np.asarray(self.outcome_M == RESULTS.index(result))
 
 
 def point_rows(record: Record) -> pa.Table:

@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from bench.config.plan import Plan
 from bench.errors import RequestError
 from bench.metrics import columns as c
-from bench.model.maps import Map
+from bench.model.maps import Map, MapPoints
 from bench.model.outcome import Result
 from bench.model.trial import Trial
 from bench.store import mlflow_store as names
-from bench.store.map_points import MapPoints, read_points
+from bench.store.map_points import read_points
 from bench.store.mlflow_store import Store
 from bench.store.tables import TIMING_SCHEMA, TRAINING_SCHEMA, frame, read_table, timing_frame
 
@@ -312,6 +312,13 @@ def write_export(data: pd.DataFrame, path: Path) -> None:
         data.to_csv(path, index=False)
     else:
         data.to_parquet(path, index=False)
+
+
+def write_arrays(arrays: Mapping[str, NDArray[Any]], path: Path) -> None:
+    """Write arrays to a compressed .npz file, and make its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    named: dict[str, Any] = dict(arrays)
+    np.savez_compressed(path, **named)
 
 
 def _json_or(default: Any, store: Store, sweep: str, name: str) -> Any:

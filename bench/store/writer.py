@@ -28,8 +28,8 @@ from bench.metrics import columns as c
 from bench.model.maps import Map
 from bench.model.timing import ColdStart, Sample
 from bench.store import mlflow_store as names
-from bench.store.mlflow_store import Store
 from bench.store.map_points import trained_places, write_points
+from bench.store.mlflow_store import Store
 from bench.store.reader import map_shards, read_cold_starts, read_shards, read_shards_in_parts, read_timings
 from bench.store.tables import concat, timing_rows, write_table
 

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from bench.stats.attractors import SHARE
 from bench.model.maps import pair_points
+from bench.stats.attractors import SHARE
 from bench.stats.basins import FATE, basin_entropy, basin_figures, basin_shares
 from bench.stats.boundary_dimension import (
     BOXES,

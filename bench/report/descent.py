@@ -1,0 +1,125 @@
+"""A descent into a map: all its windows side by side, what their borders are, and the way down as a moving picture."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from PIL import Image
+
+from bench.report import drawing
+from bench.report.charts import Chart, Content, Row, tabulate, text
+from bench.report.drawing import panel
+from bench.report.map_picture import MapPicture, ending_colours
+from bench.report.map_words import SAID, dimension_words
+from bench.report.number_format import NONE, plural, short
+from bench.stats.boundary_dimension import border
+from bench.stats.map_analysis import MapAnalysis
+
+SIDE = 512  # pixels of a frame
+FRAMES = 24  # of each step down
+FRAME_MS, LAST_MS = 50, 2000
+ANIMATED: dict[str, dict[str, Any]] = {
+    ".webp": {"format": "WEBP", "quality": 80, "method": 4},
+    ".png": {"format": "PNG"},
+}
+
+
+def is_descent(maps: Sequence[MapAnalysis]) -> bool:
+    """Whether these are windows of one map, each nearer than the one before."""
+    return len(maps) > 1 and all(one.map.magnified > before.map.magnified for before, one in pairwise(maps))
+
+
+def descent(pictures: Sequence[MapPicture]) -> Content:
+    """Return all windows side by side, and a row for each with what its border is."""
+    maps = [one.analysis for one in pictures]
+    rows = pd.DataFrame([_row(one) for one in maps])
+    return {
+        "chart": Chart(
+            name="descent",
+            title=descent_words(maps)[0],
+            subtitle=f"{plural(len(maps), 'window')}, each in the middle of the one before.",
+            alt=f"{plural(len(maps), 'map')} side by side, each nearer than the one before.",
+            note="By the dimensions of the borders that the pixels show, from the first window to the last.",
+            panels=[panel(magnified_words(one.analysis), small(one)) for one in pictures],
+            data=rows,
+            small=True,
+        ),
+        "table": tabulate(
+            "descent", "The border at every depth", rows, [text(str(name), str(name)) for name in rows], rows
+        ),
+    }
+
+
+def descent_words(maps: Sequence[MapAnalysis]) -> tuple[str, str]:
+    """Return what the border is all the way down, in a sentence, and the evidence for it."""
+    known = [one.figures.pixels for one in maps]
+    said = f"The border is {SAID[border(known)]}."
+    dimensions = ", ".join("–" if one is None else f"{one.value:.2f}" for one in known)
+    last = f"× {maps[-1].map.magnified:,.0f}"
+    return said, f"Dimension by pixels from the first window to the last, {last}: {dimensions}; 95 % intervals below."
+
+
+def magnified_words(one: MapAnalysis) -> str:
+    """Return how much nearer a window is than the first."""
+    return "all of it" if one.map.magnified == 1 else f"× {one.map.magnified:,.0f}"
+
+
+def small(picture: MapPicture) -> Figure:
+    """Draw a map as a small figure without axes."""
+    figure, axes = drawing.blank(2.2, 2.2, left=0.02, right=0.02, top=0.02, bottom=0.02)
+    axes.imshow(picture.rgb(), extent=(0, 1, 0, 1), aspect="auto", interpolation="none")
+    axes.set_axis_off()
+    return figure
+
+
+def _row(one: MapAnalysis) -> Row:
+    figures = one.figures
+    return {
+        "window": magnified_words(one),
+        "wide": f"{short(one.map.x.high - one.map.x.low)} × {short(one.map.y.high - one.map.y.low)}",
+        "by pixels": NONE if figures.pixels is None else dimension_words(figures.pixels),
+        "by pairs": NONE if figures.pairs.whole is None else dimension_words(figures.pairs.whole),
+        "box count": NONE if figures.boxes.dimension is None else f"{figures.boxes.dimension:.3f}",
+        "border here": figures.border.value,
+    }
+
+
+# ------------------------------------------------------------------ the way down
+
+
+def write_animation(maps: Sequence[MapAnalysis], path: Path) -> None:
+    """Write the way down as a moving picture: WebP, or APNG where the name ends in .png."""
+    colours = ending_colours(maps)
+    pictures = [Image.fromarray(MapPicture(one, colours).rgb()) for one in maps]
+    times = [later.map.magnified / one.map.magnified for one, later in pairwise(maps)]
+    frames = list(_frames(pictures, times))
+    waits = [FRAME_MS] * (len(frames) - 1) + [LAST_MS]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=waits, loop=0, **ANIMATED[path.suffix])
+
+
+def _frames(pictures: Sequence[Image.Image], times: Sequence[float]) -> Iterator[Image.Image]:
+    """Yield the frames: each window grows until the next fills it, and that one is laid into its middle."""
+    width, height = pictures[0].size
+    scale = SIDE / max(width, height)
+    size = round(width * scale), round(height * scale)
+    for picture, nearer, most in zip(pictures, pictures[1:], times, strict=False):
+        for magnified in np.geomspace(1, most, FRAMES, endpoint=False):
+            frame = _middle(picture, float(magnified), size)
+            inner = tuple(max(round(side * magnified / most), 1) for side in size)
+            place = tuple((side - own) // 2 for side, own in zip(size, inner, strict=True))
+            frame.paste(nearer.resize(inner, Image.Resampling.LANCZOS), place)
+            yield frame
+    yield pictures[-1].resize(size, Image.Resampling.LANCZOS)
+
+
+def _middle(picture: Image.Image, magnified: float, size: tuple[int, int]) -> Image.Image:
+    """Return the middle of a picture so many times magnified."""
+    width, height = picture.size
+    reach = width / magnified / 2, height / magnified / 2
+    box = (width / 2 - reach[0], height / 2 - reach[1], width / 2 + reach[0], height / 2 + reach[1])
+    return picture.resize(size, Image.Resampling.LANCZOS, box=box)

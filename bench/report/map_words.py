@@ -1,0 +1,120 @@
+"""Words about maps: what each is called, what it says in a sentence, how to read its axes, and its command."""
+
+import shlex
+from collections.abc import Iterator, Mapping
+
+from bench.config.map_config import write_axis
+from bench.metrics import columns as c
+from bench.model.display_labels import gate_word, name_words, phrase
+from bench.model.maps import DIRECTION, PARAMETER, TOWARD, WEIGHT, Axis, Map
+from bench.model.trial import Trial
+from bench.report.number_format import percent_interval, plural, short
+from bench.stats.boundary_dimension import Border, Dimension
+from bench.stats.map_analysis import MapAnalysis
+from bench.stats.proportions import HIGH, LOW, RATE
+
+USUAL = Trial().parameters
+SAID = {
+    Border.SMOOTH: "smooth: a line, however near one looks",
+    Border.FOLDED: "folded: more than a line from afar, a line from near",
+    Border.FRACTAL: "fractal: more than a line at every scale that was looked at",
+    Border.OPEN: "open: the trainings at hand do not tell whether it is a line",
+    Border.NONE: "absent: there is one fate",
+}
+
+
+def map_title(one: Map) -> str:
+    """Return the title that was given, or what a map is of and along what; of a descent, how near it is."""
+    nearer = "" if one.magnified == 1 else f", × {one.magnified:,.0f}"
+    if one.title:
+        return f"{one.title}{nearer}"
+    parameters = one.trial.parameters
+    shown = {name: parameters[name] for name in ("hidden", "activation") if name not in (one.x.of, one.y.of)}
+    network = phrase(shown) if "hidden" in shown else "Networks"
+    return f"{gate_word(one.trial.gate.name)} by {network}: {axis_words(one.x)} and {axis_words(one.y)}{nearer}"
+
+
+def axis_words(axis: Axis) -> str:
+    """Return what an axis is, as one speaks of it."""
+    if axis.kind == TOWARD:
+        return f"toward seed {axis.of}"
+    if axis.kind == DIRECTION:
+        return f"along direction {axis.of}"
+    return name_words(str(axis.of)) if axis.kind == PARAMETER else str(axis.of)
+
+
+def moved_words(row: Mapping[str, float]) -> str:
+    """Return how often another fate awaits, with its interval."""
+    return percent_interval(row[RATE], row[LOW], row[HIGH])
+
+
+def sentences(one: MapAnalysis) -> Iterator[tuple[str, str]]:
+    """Yield what there is to say of a map, each with its evidence."""
+    found, figures = one.map, one.figures
+    moved = one.another_fate
+    if moved:
+        yield (
+            f"Move a start by 1 % of the window, and in {moved_words(moved)} of cases another fate awaits it.",
+            f"{plural(int(moved['pairs']), 'pair')} of starts anywhere in the window, exact 95 % interval.",
+        )
+    dimension = figures.pairs.whole
+    if figures.border == Border.NONE:
+        yield f"All {found.pixels:,} trainings have one fate.", "There is no border in this window."
+    else:
+        value = "" if dimension is None else f" Its dimension is {dimension_words(dimension)}."
+        yield (
+            f"The border is {SAID[figures.border]}.{value}",
+            _evidence(one),
+        )
+
+
+def dimension_words(found: Dimension) -> str:
+    """Return a dimension with its interval."""
+    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
+
+
+def _evidence(one: MapAnalysis) -> str:
+    figures = one.figures
+    parts = []
+    if figures.pairs.whole:
+        whole = figures.pairs.whole
+        parts.append(
+            f"by pairs from {short(whole.coarsest)} to {short(whole.finest)} of the window apart, 95 % interval "
+            "(Grebogi, McDonald, Ott & Yorke 1983)"
+        )
+    if figures.boxes.dimension is not None:
+        parts.append(f"by box counting {figures.boxes.dimension:.2f}, an estimate")
+    return f"{'; '.join(parts)}." if parts else "No pairs were trained."
+
+
+def how_to_read(one: Map) -> list[str]:
+    """Return how to read a map's axes."""
+    origin = "the start that was given" if one.start is not None else f"where seed {one.seed} starts"
+    said = []
+    for axis in (one.x, one.y):
+        if axis.kind == TOWARD:
+            said.append(f"{axis_words(axis)}: 0 is {origin}, 1 where seed {axis.of} starts.")
+        elif axis.kind == DIRECTION:
+            said.append(f"{axis_words(axis)}: how far from {origin}, along a random direction of length 1.")
+        elif axis.kind == WEIGHT:
+            said.append(f"{axis.of}: that weight; all others are as {origin}.")
+    fixed = {name: value for name, value in one.trial.parameters.items() if value != USUAL[name]}
+    fixed = {name: value for name, value in fixed.items() if name not in (one.x.of, one.y.of, "curve_points")}
+    said.append(f"{phrase({'gate': one.trial.gate.name, **fixed}, 4)}; {one.trial.iterations:,} iterations.")
+    if one.is_raised:
+        said.append("Trained in float64: in float32, pixels so near could not be told apart.")
+    return said
+
+
+def again(one: Map) -> str:
+    """Return the command that trains a map again."""
+    parameters = one.trial.parameters
+    words = [
+        f"{name}={str(value).lower() if isinstance(value, bool) else value}"
+        for name, value in parameters.items()
+        if name == c.GATE or (value != USUAL[name] and name not in (one.x.of, one.y.of, "curve_points"))
+    ]
+    start = [] if one.start is not None else [f"map.seed={one.seed}"]
+    axes = [f"map.x={write_axis(one.x)}", f"map.y={write_axis(one.y)}"]
+    size = [f"map.size={one.width}x{one.height}", f"map.pairs={one.pairs}"]
+    return shlex.join(["python", "-m", "bench", "sweep", *words, *start, *axes, *size])

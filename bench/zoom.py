@@ -1,0 +1,88 @@
+"""Zooms into the map of a stored sweep: the experiment that trains its windows."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.config.experiment import Experiment
+from bench.config.map_config import in_float64_if_needed, read_pairs
+from bench.config.zoom import descent, read_point, window
+from bench.errors import RequestError, raising_all
+from bench.model.maps import Axis, Map
+from bench.report.map_words import map_title
+from bench.results import Sweep
+from bench.running.border_search import border_point
+from bench.stats.map_analysis import MapAnalysis
+
+
+def zoom(
+    swept: Sweep,
+    number: int | None = None,
+    *,
+    x: str | None = None,
+    y: str | None = None,
+    at: str | None = None,
+    depth: int = 0,
+    factor: float = 8.0,
+    size: int | None = None,
+    pairs: int | None = None,
+) -> Experiment:
+    """Return the experiment that trains a window of one of a sweep's maps, and ``depth`` windows within it.
+
+    Each is ``factor`` times nearer than the one before, around ``at``, by default a point on the border nearest to the
+    middle. Raises RequestError for all that is wrong.
+    """
+    one = chosen(swept, number)
+    found = window(one.map, x, y, size)
+    with raising_all() as problems:
+        if at is not None and not depth:
+            problems.append(f"at is {at!r}, which needs a depth")
+    if pairs is not None:
+        found = replace(found, pairs=read_pairs("pairs", pairs))
+    point = read_point(at) if at is not None else _on_border(one, found) if depth else (0.0, 0.0)
+    maps = descent(found, point, depth, factor) if depth else [in_float64_if_needed(found)]
+    title = f"{'A descent' if depth else 'Zoom'} into {map_title(one.map)}"
+    options: dict[str, Any] = {
+        "--map": number,
+        "--x": x,
+        "--y": y,
+        "--at": at,
+        "--depth": depth or None,
+        "--size": size,
+    }
+    options |= {"--factor": factor if depth and factor != 8 else None, "--pairs": pairs}
+    request = [
+        swept.id[:8],
+        *(str(word) for name, value in options.items() if value is not None for word in (name, value)),
+    ]
+    name = swept.plan.question.experiment
+    return Experiment(name, title, "", (), (), tuple(request), maps=tuple(maps), verb="zoom")
+
+
+def chosen(swept: Sweep, number: int | None) -> MapAnalysis:
+    """Return a sweep's map of that number, from 1; the first by default. Raises RequestError where there is none."""
+    count = len(swept.plan.maps)
+    if not count:
+        raise RequestError(f"sweep {swept.id[:8]} has no map; allowed is a sweep with [[map]]")
+    if number is not None and number > count:
+        raise RequestError(f"map is {number}; allowed are numbers from 1 to {count}")
+    return swept.maps[(number or 1) - 1]
+
+
+def _on_border(one: MapAnalysis, found: Map) -> tuple[float, float]:
+    """Return the point on a border that is nearest to the middle of a window, or the middle where it has none."""
+    rows, columns = np.nonzero(one.pixel_codes[:, :-1] != one.pixel_codes[:, 1:])
+    places = rows * one.map.width + columns
+    x_T, y_T = one.map.coordinates(places)
+    away_T = np.hypot(*(_shares(axis, value_T) - 0.5 for axis, value_T in ((found.x, x_T), (found.y, y_T))))
+    if not (away_T < 0.5).any():
+        return float(found.x.values(np.array([0.5]))[0]), float(found.y.values(np.array([0.5]))[0])
+    first = int(places[np.argmin(away_T)])
+    ends_2, (level, _) = one.map.coordinates([first, first + 1])
+    return border_point(found, *((float(end), float(level)) for end in ends_2))
+
+
+def _shares(axis: Axis, value_T: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.array([axis.share(float(value)) for value in value_T])
