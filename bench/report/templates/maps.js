@@ -7,6 +7,7 @@ const Maps = (() => {
   const DRAGGED = 4; // pixels of the screen: less is a click
   const QUICK = 1e6; // iterations × observations × neurons: so few are trained without being asked for
   const AROUND = 8; // a finer map around a pixel is an eighth as wide and as high
+  const SLIGHT = 1e-4; // of a power of ten: losses that differ by less are the same
   const GREY = "#4a4a4a", FAINT = 40;
 
   // ---------------------------------------------------------------- where a pixel is, and what it starts from
@@ -176,6 +177,7 @@ const Maps = (() => {
     const pen = canvas.getContext("2d");
     Object.assign(canvas, { width: map.columns, height: map.rows });
     canvas.setAttribute("aria-hidden", "true");
+    stack.style.setProperty("--w", svg.style.getPropertyValue("--w"));
     svg.replaceWith(stack);
     stack.append(canvas, svg, over);
     over.append(taken, across, down, ring);
@@ -189,6 +191,7 @@ const Maps = (() => {
     box.querySelector(".map-main figcaption").after(part("layers"));
     panels.after(part("below"));
     part("layers").hidden = part("below").hidden = false;
+    box.querySelector("[data-without-script]").hidden = true;
 
     // ------------------------------------------------------------ layers
 
@@ -252,7 +255,8 @@ const Maps = (() => {
     const wordsOf = ({ fate, solvedAt, level, loss }) => {
       const words = [fate.result === "solved" && solvedAt >= 0 ? `solved after ${rounded}${count(solvedAt)} iterations` : fate.name];
       if (fate.result !== "solved" && solvedAt >= 0) words.push(`was solved after ${rounded}${count(solvedAt)}, and lost it`);
-      if (level !== NO_LOSS) words.push(`final loss ${{ 0: "at most ", [LOSSES]: "at least " }[level] ?? "about "}${Number(loss.toPrecision(2))}`);
+      const beyond = map.loss[1] - map.loss[0] > SLIGHT ? { 0: "at most", [LOSSES]: "at least" }[level] : "";
+      if (level !== NO_LOSS) words.push(`final loss ${beyond || "about"} ${Number(loss.toPrecision(2))}`);
       return words;
     };
 
@@ -303,9 +307,9 @@ const Maps = (() => {
       if ((record.outcome === "solved") !== (own.fate.result === "solved")) return false;
       if (record.outcome === "solved") return Math.abs(record.solvedAt - own.solvedAt) <= map.unit / 2;
       if (record.outcome === "diverged" || own.fate.result === "diverged") return record.outcome === own.fate.result;
-      const [low, high] = map.loss;
-      const share = (Math.log10(record.loss[record.loss.length - 1]) - low) / (high - low);
-      return own.level === NO_LOSS || Math.abs(Math.min(Math.max(share, 0), 1) * LOSSES - own.level) <= 1;
+      const [low, high] = map.loss, here = Math.log10(record.loss[record.loss.length - 1]);
+      const step = (high - low) / LOSSES, within = Math.min(Math.max(here, low), high);
+      return own.level === NO_LOSS || Math.abs(within - (low + own.level * step)) <= step + SLIGHT;
     }
 
     // ------------------------------------------------------------ a part of it
