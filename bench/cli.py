@@ -297,6 +297,7 @@ def export(sweep: str | None, output: Path, map_number: int | None, tracking_uri
 )
 @click.option("--at", metavar="X,Y", help="With --depth: that point.  [default: on a border, nearest to the middle]")
 @click.option("--factor", type=float, default=8.0, show_default=True, help="With --depth: how much nearer each time.")
+@click.option("--border", metavar="FATE", help='Of which fate the border is read and followed: solved, "0 1 1 1".')
 @click.option("--pairs", type=click.IntRange(min=0), metavar="N", help="Pairs for the dimension of the border.")
 @click.option(
     "--animation", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.webp|FILE.png",
@@ -351,7 +352,7 @@ def zoom(
         from bench.report.descent import write_animation
 
         write_animation(swept.maps, animation)
-        click.echo(f"Animation: {animation}")
+        click.echo(f"Animation: {animation}", err=as_json)
     sys.exit(status)
 
 

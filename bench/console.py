@@ -17,8 +17,8 @@ from bench.metrics import columns as c
 from bench.metrics.objectives import SOLVED_RATE
 from bench.model.display_labels import labels
 from bench.model.maps import Map, weight_names
-from bench.report.map_words import map_title
-from bench.report.number_format import about, bare_value, percent, percent_interval
+from bench.report.map_words import map_row
+from bench.report.number_format import about, bare_value
 from bench.stats.claims import HOLDS, REFUTED, UNDECIDED, counted_verdicts
 from bench.stats.holdout import HELD_OUT, SEARCH, TITLE, column, interval_of
 from bench.stats.mlflow_summary import trial_medians
@@ -81,14 +81,12 @@ def maps_table(maps: "Sequence[MapAnalysis]") -> None:
     """Print per map what its pixels come to, and what its border is."""
     if not maps:
         return
-    table = Table("map", box=None, header_style="bold")
-    for heading in ("solved", "another fate 1 % further", "border", "dimension"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for one in maps:
-        moved, dimension = one.another_fate, one.figures.pairs.whole
-        further = percent_interval(moved[RATE], moved[LOW], moved[HIGH]) if moved else ""
-        size = "" if dimension is None else f"{dimension.value:.3f} [{dimension.low:.3f}, {dimension.high:.3f}]"
-        table.add_row(escape(map_title(one.map)), percent(one.solved), further, one.figures.border.value, size)
+    rows = [map_row(one) for one in maps]
+    table = Table(box=None, header_style="bold")
+    for name in rows[0]:
+        table.add_column(name, justify="left" if name == "map" else "right", no_wrap=name != "map")
+    for row in rows:
+        table.add_row(*map(escape, row.values()))
     print_table(table)
 
 

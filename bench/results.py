@@ -14,6 +14,7 @@ from bench.metrics import columns as c
 from bench.model.display_labels import USUAL, bare, varying
 from bench.model.outcome import Result
 from bench.notebook import sweep_html
+from bench.report.map_words import map_row
 from bench.report.number_format import interval, percent_interval, plural
 from bench.report_files import check_report, default_report, read_for_report, report_of, write_page
 from bench.stats import proportions, survival
@@ -204,12 +205,14 @@ class Sweep:
 
     def _headline(self) -> str:
         counts = [f"{count:,} {name}" for name, count in self.outcomes.items() if count]
-        asked = plural(self.plan.trainings, "training")
+        asked = plural(self.plan.trainings + self.plan.points, "training")
         became = f": {', '.join(counts)}" if counts else ""
         return f"{self.id[:8]} of {self.plan.question.experiment}, {self.status.lower()}, {asked}{became}"
 
     def _shown(self) -> tuple[pd.DataFrame, str]:
-        """Return a row of words per trial, what varies first, and how many more there are."""
+        """Return a row of words per trial, what varies first, and how many more there are; or a row per map."""
+        if self.plan.maps and not self.plan.trials:
+            return pd.DataFrame([map_row(one) for one in self.maps]), ""
         listed = self.trials.to_dict("records")
         names = varying(listed) or list(USUAL)  # type: ignore[arg-type]  # columns are named by text
         rows = [

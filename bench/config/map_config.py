@@ -35,10 +35,11 @@ def read_map(table: Mapping[str, Any], defaults: Mapping[str, Any], overrides: M
     """
     with raising_all() as problems:
         own = read_table(table, map_readers(folder), "", problems)
-        given = {**defaults, **own, **overrides}
-        several = [name for name in given if name in PARAMETERS and len(given[name] or ()) > 1]
+        read = {**defaults, **own, **overrides}
+        given = {name: value for name, value in read.items() if value is not None}  # None: what is wrong is said
+        several = [name for name in given if name in PARAMETERS and len(given[name]) > 1]
         problems += [f"{name} has {len(given[name])} values; allowed in a map is one" for name in several]
-        problems += [f"{name} is missing; allowed is {AXIS_FORM}" for name in ("x", "y") if name not in given]
+        problems += [f"{name} is missing; allowed is {AXIS_FORM}" for name in ("x", "y") if name not in read]
     values = {name: listed[0] for name, listed in given.items() if name in PARAMETERS} | {"curve_points": 1}
     options = {name: given[name] for name in OPTIONS if name in given}
     width, height = options.pop("size", (Map.width, Map.height))
@@ -162,6 +163,7 @@ def _read_start(name: str, value: object, folder: Path = Path()) -> tuple[float,
 
 OPTIONS: Mapping[str, Reader] = {
     "title": lambda _name, value: str(value),
+    "border": lambda _name, value: str(value),
     "seed": whole(0, MAX_SEED),
     "start": _read_start,
     "x": _read_axis,

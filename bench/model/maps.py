@@ -107,6 +107,7 @@ class Map:
     start: tuple[float, ...] | None = None
     pairs: int = 4096
     title: str = ""
+    border: str = ""  # of which fate: the border that is read; of "solved" where nothing is said
     is_raised: bool = False
     magnified: float = 1.0  # how much nearer it is than the first of a descent
 
@@ -248,6 +249,7 @@ class Map:
             "y": asdict(self.y),
             "size": [self.width, self.height],
             "pairs": self.pairs,
+            "border": self.border,
             "is_raised": self.is_raised,
             "magnified": self.magnified,
         }
@@ -267,6 +269,7 @@ class Map:
             start=None if document["start"] is None else tuple(document["start"]),
             pairs=document["pairs"],
             title=document["title"],
+            border=document["border"],
             is_raised=document["is_raised"],
             magnified=document["magnified"],
         )

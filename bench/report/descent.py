@@ -14,7 +14,7 @@ from bench.report import drawing
 from bench.report.charts import Chart, Content, Row, tabulate, text
 from bench.report.drawing import panel
 from bench.report.map_picture import MapPicture, ending_colours
-from bench.report.map_words import SAID, dimension_words
+from bench.report.map_words import SAID, border_words, dimension_words
 from bench.report.number_format import NONE, plural, short
 from bench.stats.boundary_dimension import border
 from bench.stats.map_analysis import MapAnalysis
@@ -56,8 +56,8 @@ def descent(pictures: Sequence[MapPicture]) -> Content:
 
 def descent_words(maps: Sequence[MapAnalysis]) -> tuple[str, str]:
     """Return what the border is all the way down, in a sentence, and the evidence for it."""
-    known = [one.figures.pixels for one in maps]
-    said = f"The border is {SAID[border(known)]}."
+    known = [one.border_figures.pixels for one in maps]
+    said = f"The border {border_words(maps[0])}is {SAID[border(known)]}."
     dimensions = ", ".join("–" if one is None else f"{one.value:.2f}" for one in known)
     last = f"× {maps[-1].map.magnified:,.0f}"
     return said, f"Dimension by pixels from the first window to the last, {last}: {dimensions}; 95 % intervals below."
@@ -77,7 +77,7 @@ def small(picture: MapPicture) -> Figure:
 
 
 def _row(one: MapAnalysis) -> Row:
-    figures = one.figures
+    figures = one.border_figures
     return {
         "window": magnified_words(one),
         "wide": f"{short(one.map.x.high - one.map.x.low)} × {short(one.map.y.high - one.map.y.low)}",

@@ -7,8 +7,9 @@ from bench.config.map_config import write_axis
 from bench.metrics import columns as c
 from bench.model.display_labels import gate_word, name_words, phrase
 from bench.model.maps import DIRECTION, PARAMETER, TOWARD, WEIGHT, Axis, Map
+from bench.model.outcome import Result
 from bench.model.trial import Trial
-from bench.report.number_format import percent_interval, plural, short
+from bench.report.number_format import NONE, percent, percent_interval, plural, short
 from bench.stats.boundary_dimension import Border, Dimension
 from bench.stats.map_analysis import MapAnalysis
 from bench.stats.proportions import HIGH, LOW, RATE
@@ -50,7 +51,7 @@ def moved_words(row: Mapping[str, float]) -> str:
 
 def sentences(one: MapAnalysis) -> Iterator[tuple[str, str]]:
     """Yield what there is to say of a map, each with its evidence."""
-    found, figures = one.map, one.figures
+    found, figures = one.map, one.border_figures
     moved = one.another_fate
     if moved:
         yield (
@@ -63,9 +64,28 @@ def sentences(one: MapAnalysis) -> Iterator[tuple[str, str]]:
     else:
         value = "" if dimension is None else f" Its dimension is {dimension_words(dimension)}."
         yield (
-            f"The border is {SAID[figures.border]}.{value}",
+            f"The border {border_words(one)}is {SAID[figures.border]}.{value}",
             _evidence(one),
         )
+
+
+def map_row(one: MapAnalysis) -> dict[str, str]:
+    """Return a map's title, how much of it is solved, what a move of 1 % does, and what its border is."""
+    moved, dimension = one.another_fate, one.border_figures.pairs.whole
+    return {
+        "map": map_title(one.map),
+        "solved": percent(one.solved),
+        "another fate 1 % further": moved_words(moved) if moved else NONE,
+        "border": one.border_figures.border.value,
+        "dimension": NONE if dimension is None else dimension_words(dimension),
+    }
+
+
+def border_words(one: MapAnalysis) -> str:
+    """Return between what the border is that is read."""
+    if one.border_of == str(Result.SOLVED):
+        return "between starts that solve it and the others "
+    return f"of those that end at {one.border_of} " if one.border_of else ""
 
 
 def dimension_words(found: Dimension) -> str:
@@ -74,7 +94,7 @@ def dimension_words(found: Dimension) -> str:
 
 
 def _evidence(one: MapAnalysis) -> str:
-    figures = one.figures
+    figures = one.border_figures
     parts = []
     if figures.pairs.whole:
         whole = figures.pairs.whole

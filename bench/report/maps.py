@@ -35,12 +35,12 @@ from bench.report.colours import EFFECT, INK
 from bench.report.descent import descent, descent_words, is_descent
 from bench.report.drawing import Panel, panel
 from bench.report.map_picture import LOSS_RAMP, RAMP, MapPicture, ending_colours
-from bench.report.map_words import again, axis_words, dimension_words, how_to_read, map_title, moved_words, sentences
+from bench.report.map_words import again, axis_words, dimension_words, how_to_read, map_title, sentences
 from bench.report.number_format import NONE, percent, plural, short
 from bench.report.sweep_data import SweepData
 from bench.stats.attractors import SHARE
 from bench.stats.basins import FATE
-from bench.stats.boundary_dimension import BOXES, DISTANCE, FITTED, SIDE, USED, Dimension
+from bench.stats.boundary_dimension import BOXES, DISTANCE, FITTED, SIDE, USED, Border, Dimension
 from bench.stats.map_analysis import MapAnalysis
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE
 
@@ -69,7 +69,7 @@ def _content(one: MapAnalysis, picture: MapPicture, data: SweepData, number: int
         "descent": None,
         "title": map_title(one.map),
         "id": f"map-{number}",
-        "summary": " ".join(said for said, _ in sentences(one)),
+        "summary": " ".join(said for said, _ in sentences(one)) if len(data.maps) > 1 else "",
         "picture": _picture(one, picture, number),
         "data": _data(one, picture, data, number),
         "charts": [chart for chart in (_by_distance(one, number), _by_boxes(one, number)) if chart],
@@ -84,13 +84,11 @@ def _content(one: MapAnalysis, picture: MapPicture, data: SweepData, number: int
 def map_answer(data: SweepData) -> str:
     """Return what the first map says, in a sentence."""
     one = data.maps[0]
-    gate = gate_word(one.map.trial.gate.name)
     where = "window" if PARAMETER in (one.map.x.kind, one.map.y.kind) else "plane of starts"
-    said = f"{percent(one.solved)} of this {where} learns {gate}"
-    moved = one.another_fate
-    if moved is None:
-        return f"{said}."
-    return f"{said}; 1 % further, another fate awaits in {moved_words(moved)} of cases."
+    said = f"{percent(one.solved)} of this {where} learns {gate_word(one.map.trial.gate.name)}"
+    kinds = {Border.SMOOTH: "smooth", Border.FOLDED: "folded", Border.FRACTAL: "fractal"}
+    border = kinds.get(one.border_figures.border)
+    return f"{said}, and its border is {border}." if border and one.solved else f"{said}."
 
 
 def map_findings(data: SweepData) -> list[Finding]:
@@ -283,7 +281,7 @@ def _trials(one: Map) -> Iterator[Trial]:
 
 
 def _by_distance(one: MapAnalysis, number: int) -> Chart | None:
-    table = one.figures.pairs.table
+    table = one.border_figures.pairs.table
     if not one.map.pairs or not table[RATE].gt(0).any():
         return None
     figure, axes = drawing.blank(4.2, 2.3)
@@ -295,11 +293,11 @@ def _by_distance(one: MapAnalysis, number: int) -> Chart | None:
     fitted = table[table[FITTED].notna()]
     axes.plot(fitted[DISTANCE], fitted[FITTED], color=INK, linewidth=1)
     axes.set(xlabel="distance, as a share of the window's sides", ylabel="")
-    whole = one.figures.pairs.whole
+    whole = one.border_figures.pairs.whole
     line = "" if whole is None else f" The line: dimension {dimension_words(whole)}, 2 less its slope."
     return Chart(
         name=f"map-pairs-{number}",
-        title="How often another fate awaits, by how far one moves",
+        title="How often one is beyond the border, by how far one moves",
         subtitle=f"Share of {plural(one.map.pairs, 'pair')} at each distance, with its exact 95 % interval.",
         alt="Share of pairs with different fates against their distance, both logarithmic.",
         note=f"Final-state sensitivity (Grebogi, McDonald, Ott & Yorke 1983).{line}",
@@ -309,7 +307,7 @@ def _by_distance(one: MapAnalysis, number: int) -> Chart | None:
 
 
 def _by_boxes(one: MapAnalysis, number: int) -> Chart | None:
-    table, dimension = one.figures.boxes.table, one.figures.boxes.dimension
+    table, dimension = one.border_figures.boxes.table, one.border_figures.boxes.dimension
     if dimension is None:
         return None
     figure, axes = drawing.blank(4.2, 2.3)
@@ -345,39 +343,31 @@ def _shares(one: MapAnalysis, picture: MapPicture, number: int) -> Any:
 
 
 def _figures(one: MapAnalysis, number: int) -> Any:
-    figures = one.figures
-    entropy, pairs = figures.entropy, figures.pairs
-    rows = [
-        ("border", figures.border.value, "by rule, from the dimensions below"),
-        *(
-            (f"dimension by pairs{what}", NONE if found is None else dimension_words(found), _scales(found))
-            for what, found in (
-                ("", pairs.whole),
-                (", coarse", pairs.coarse),
-                (", fine", pairs.fine),
-                (", finest", pairs.finest),
-            )
-        ),
-        (
-            "dimension by pixels",
-            NONE if figures.pixels is None else dimension_words(figures.pixels),
-            "neighbours 1, 2, 3, 4, 6 … apart",
-        ),
-        ("box-counting dimension", _number(figures.boxes.dimension), "an estimate without an interval"),
-        (
-            "basin entropy",
-            _number(entropy.entropy),
-            f"nats; boxes of 5 × 5 pixels, {entropy.boxes:,} (Daza et al. 2016)",
-        ),
+    """Return the figures of the border that is read, and of those between all fates."""
+    sides = (one.border_figures, one.figures)
+    entropy = one.figures.entropy
+    rows = [("what it is, by rule", *(some.border.value for some in sides), "from the dimensions below")]
+    for what in ("whole", "coarse", "fine", "finest"):
+        found = [getattr(some.pairs, what) for some in sides]
+        name = "dimension by pairs" + ("" if what == "whole" else f", {what} scales")
+        rows.append((name, *map(_dimension, found), _scales(found[0])))
+    rows += [
+        ("dimension by pixels", *(_dimension(some.pixels) for some in sides), "pixels 1, 2, 3, 4, 6 … apart"),
+        ("box-counting dimension", *(_number(some.boxes.dimension) for some in sides), "an estimate, no interval"),
+        ("basin entropy", NONE, _number(entropy.entropy), f"nats, {entropy.boxes:,} boxes of 5 × 5 pixels"),
         (
             "boundary basin entropy",
-            _number(entropy.boundary_entropy),
-            f"of {entropy.mixed_boxes:,} boxes with several fates; beyond log 2 = 0.693 the border is fractal",
+            *(_number(some.entropy.boundary_entropy) for some in sides),
+            "of boxes with several fates; beyond log 2 = 0.693 a border is fractal",
         ),
     ]
-    table = pd.DataFrame(rows, columns=["figure", "value", "of"])
+    table = pd.DataFrame(rows, columns=["figure", one.border_of or "the border", "all fates", "of"])
     columns = [text(str(name), str(name)) for name in table]
     return tabulate(f"map-figures-{number}", "Basins and borders in figures", table, columns, table)
+
+
+def _dimension(found: Dimension | None) -> str:
+    return NONE if found is None else dimension_words(found)
 
 
 def _scales(found: Dimension | None) -> str:

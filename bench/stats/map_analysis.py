@@ -107,11 +107,32 @@ class MapAnalysis:
     @cached_property
     def figures(self) -> BasinFigures:
         """The figures of its basins, and of the border between them."""
+        return self._figures_of(self.codes)
+
+    @property
+    def border_of(self) -> str:
+        """The fate whose border is read: the one that the map asks for, else solved, where that is one of several."""
+        words = [fate.words for fate in self.fates]
+        if self.map.border:
+            return self.map.border
+        return str(Result.SOLVED) if str(Result.SOLVED) in words and len(words) > 1 else ""
+
+    def is_of(self, fate: str) -> NDArray[np.bool_]:
+        """Return which points have a fate of this name ``[M]``."""
+        own = [place for place, one in enumerate(self.fates) if one.words == fate]
+        return np.isin(self.codes, own)
+
+    @cached_property
+    def border_figures(self) -> BasinFigures:
+        """The figures of the border of that fate alone, and of all borders where none is chosen."""
+        return self._figures_of(self.is_of(self.border_of)) if self.border_of else self.figures
+
+    def _figures_of(self, code_M: NDArray[Any]) -> BasinFigures:
         pairs, pixels, distances = self.map.pairs, self.map.pixels, self.map.distances
         if not pairs:
-            return basin_figures(self.pixel_codes)
-        own = self.codes[pixels:]
-        return basin_figures(self.pixel_codes, own[:pairs], own[pairs:].reshape(len(distances), pairs), distances)
+            return basin_figures(self.pixels(code_M))
+        own = code_M[pixels:]
+        return basin_figures(self.pixels(code_M), own[:pairs], own[pairs:].reshape(len(distances), pairs), distances)
 
     @property
     def solved(self) -> float:
@@ -143,10 +164,12 @@ class MapAnalysis:
         for name, value in (
             ("basin_entropy", found.entropy.entropy),
             ("boundary_basin_entropy", found.entropy.boundary_entropy),
-            ("box_counting_dimension", found.boxes.dimension),
         ):
             metrics |= {} if value is None else {name: value}
-        if dimension := found.pairs.whole:
+        border = self.border_figures
+        if border.boxes.dimension is not None:
+            metrics["box_counting_dimension"] = border.boxes.dimension
+        if dimension := border.pairs.whole:
             metrics |= {"dimension": dimension.value, "dimension_low": dimension.low, "dimension_high": dimension.high}
         return metrics
 

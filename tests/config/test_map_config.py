@@ -141,6 +141,16 @@ def test_what_is_wrong_is_said_in_one_sentence(tmp_path, table, expected):
     assert said.startswith(f"mine.toml: map 1: {expected}")
 
 
+def test_what_is_wrong_with_the_defaults_is_said_once(tmp_path):
+    """Not again by the maps that would have it."""
+    with pytest.raises(RequestError) as caught:
+        read(tmp_path, defaults={"hiden": 3, "momentum": 7})
+    assert [said.partition(";")[0] for said in caught.value.problems] == [
+        "mine.toml: defaults: parameter 'hiden' is not known",
+        "mine.toml: defaults: momentum is 7",
+    ]
+
+
 def test_more_than_the_memory_holds_is_refused(tmp_path, monkeypatch):
     """Before any training."""
     monkeypatch.setattr("os.sysconf", {"SC_PHYS_PAGES": 100_000, "SC_PAGE_SIZE": 4096}.__getitem__)
