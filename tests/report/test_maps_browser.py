@@ -106,6 +106,14 @@ def painted(page, number=1):
     return box(page, number).locator(".map-over")
 
 
+def in_sight(page, number=1):
+    """Bring all pixels of a map into sight; that it was scrolled is said a frame later, which hides what was named."""
+    over = painted(page, number)
+    over.scroll_into_view_if_needed()
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    return over
+
+
 def middle(over, one, column, row):
     """Return where on the screen a pixel is."""
     frame = over.bounding_box()
@@ -116,8 +124,7 @@ def middle(over, one, column, row):
 
 
 def point(page, one, column, row, number=1):
-    over = painted(page, number)
-    over.scroll_into_view_if_needed()
+    over = in_sight(page, number)
     page.mouse.move(*middle(over, one, column, row))
     part(page, "readout", number).get_by_text(f"pixel {column}, {row}", exact=False).wait_for()
     return part(page, "readout", number).inner_text()
@@ -257,7 +264,7 @@ def test_pointing_names_a_pixel_and_its_entry_of_the_legend(wide, maps):
 def test_a_click_trains_the_pixel_which_ends_as_in_the_map(wide, maps):
     """The panel shows it at any iteration, and the address has it."""
     analysis = maps[0]
-    over = painted(wide)
+    over = in_sight(wide)
     for place, column, row in sampled(analysis, 4):
         wide.mouse.click(*middle(over, analysis.map, column, row))
         wide.wait_for_function("words => location.hash === words", arg=f"#map=1&px={column},{row}")
@@ -278,8 +285,7 @@ def test_a_training_that_ends_otherwise_here_is_said_to(wide, maps):
         for (place, column, row), found in zip(pixels, ends, strict=True)
         if found["solvedAt"] != analysis.points.solved_at_M[place]
     )
-    over = painted(wide, 2)
-    over.scroll_into_view_if_needed()
+    over = in_sight(wide, 2)
     wide.mouse.click(*middle(over, analysis.map, *other))
     wide.wait_for_function("words => location.hash === words", arg=f"#map=2&px={other[0]},{other[1]}")
     assert re.search(
@@ -291,7 +297,7 @@ def test_what_the_page_cannot_train_is_said_when_it_is_asked_for(wide, maps):
     """Of two hidden layers: pixels are named all the same."""
     assert "toward seed 1 0.0" in point(wide, maps[4].map, 8, 3, number=5)
     assert not part(wide, "opened", 5).is_visible()
-    wide.mouse.click(*middle(painted(wide, 5), maps[4].map, 8, 3))
+    wide.mouse.click(*middle(in_sight(wide, 5), maps[4].map, 8, 3))
     part(wide, "said", 5).wait_for()
     assert "hidden layer" in part(wide, "said", 5).inner_text()
     assert not part(wide, "stages", 5).is_visible()
@@ -299,8 +305,7 @@ def test_what_the_page_cannot_train_is_said_when_it_is_asked_for(wide, maps):
 
 def dragged(page, one, start, end, number=1):
     """Drag from one pixel to another; return the command that is shown."""
-    over = painted(page, number)
-    over.scroll_into_view_if_needed()
+    over = in_sight(page, number)
     page.mouse.move(*middle(over, one, *start))
     page.mouse.down()
     page.mouse.move(*middle(over, one, *end), steps=3)
@@ -336,7 +341,7 @@ def test_dragging_shows_the_command_that_computes_it_finer(wide, maps, number):
 
 def test_keys_go_from_pixel_to_pixel_and_train_one(wide, maps):
     """Arrows by one, with Shift by ten, to the border and no farther; Enter trains, Z takes what is around."""
-    wide.mouse.click(*middle(painted(wide), maps[0].map, 20, 30))
+    wide.mouse.click(*middle(in_sight(wide), maps[0].map, 20, 30))
     wide.mouse.move(2, 2)
     readout = part(wide, "readout")
     for key, place in (
@@ -396,8 +401,7 @@ def test_on_a_telephone_a_tap_trains_a_pixel(browser, link, maps):
     context = browser.new_context(viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True)
     page = context.new_page()
     page.goto(link)
-    over = painted(page)
-    over.scroll_into_view_if_needed()
+    over = in_sight(page)
     page.touchscreen.tap(*middle(over, maps[0].map, 30, 40))
     page.wait_for_function("location.hash === '#map=1&px=30,40'")
     part(page, "said").get_by_text("as in the map").wait_for()
