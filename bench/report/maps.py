@@ -1,6 +1,8 @@
 """Maps on the page: the picture, what its basins share, how thin the borders are, and what opens a pixel of it."""
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +11,13 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from bench.metrics import columns as c
 from bench.model.display_labels import gate_word
 from bench.model.maps import DIRECTION, PARAMETER, TOWARD, WEIGHT, Axis, Map, direction, weight_names
 from bench.model.outcome import Result
+from bench.model.trial import Trial
 from bench.report import drawing
 from bench.report.charts import (
     Cell,
@@ -29,8 +33,8 @@ from bench.report.charts import (
 )
 from bench.report.colours import EFFECT, INK
 from bench.report.descent import descent, descent_words, is_descent
-from bench.report.drawing import panel
-from bench.report.map_picture import RAMP, MapPicture, ending_colours
+from bench.report.drawing import Panel, panel
+from bench.report.map_picture import LOSS_RAMP, RAMP, MapPicture, ending_colours
 from bench.report.map_words import again, axis_words, dimension_words, how_to_read, map_title, sentences
 from bench.report.number_format import NONE, percent, plural, short
 from bench.report.sweep_data import SweepData
@@ -41,6 +45,9 @@ from bench.stats.map_analysis import MapAnalysis
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE
 
 LONGEST_SIDE = 4.3  # inches
+LEFT, RIGHT, TOP, BOTTOM = 0.62, 0.13, 0.1, 0.45  # likewise
+POINTS = 72  # in an inch, as SVG has them
+RASTER = re.compile(r"<image .*?/>", re.DOTALL)
 
 
 def maps(data: SweepData) -> list[Content]:
@@ -110,7 +117,7 @@ def _picture(one: MapAnalysis, picture: MapPicture, number: int) -> Chart:
         + (f"; shown: every {picture.step}th along each side" if picture.step > 1 else "")
         + (". Bright: solved, the later the darker; dark: by where it ends." if solved else "."),
         alt=f"Map of {found.pixels:,} trainings, of which {percent(one.solved)} are solved.",
-        panels=[panel("", draw_map(one, picture))],
+        panels=[_with_raster(panel("", draw_map(one, picture)), picture)],
         data=one.shares[[FATE, SHARE, RATE, LOW, HIGH]],
     )
 
@@ -125,9 +132,9 @@ def write_map_picture(one: MapAnalysis, path: Path, source: str) -> Path:
 def draw_map(one: MapAnalysis, picture: MapPicture) -> Figure:
     """Draw a map with its axes, and the starts of seeds that lie in its plane."""
     found = one.map
-    largest = max(found.width, found.height)
-    wide, high = (LONGEST_SIDE * size / largest for size in (found.width, found.height))
-    figure, axes = drawing.blank(wide + 0.75, high + 0.55, left=0.62, right=0.13, top=0.1, bottom=0.45)
+    wide, high = _sides(found)
+    size = (wide + LEFT + RIGHT, high + TOP + BOTTOM)
+    figure, axes = drawing.blank(*size, left=LEFT, right=RIGHT, top=TOP, bottom=BOTTOM)
     axes.imshow(picture.rgb(), extent=(0, 1, 0, 1), aspect="auto", interpolation="none")
     axes.grid(visible=False)
     for which, axis in (("x", found.x), ("y", found.y)):
@@ -136,12 +143,33 @@ def draw_map(one: MapAnalysis, picture: MapPicture) -> Figure:
     for name, x, y in seeds_in(found):
         fate = one.fates[int(one.codes[found.place(x, y)])].words
         place = (found.x.share(x), found.y.share(y))
-        axes.plot(*place, "o", mfc="white", mec="black", mew=1.1, markersize=5.5)
+        axes.plot(*place, "o", mfc="white", mec="#111111", mew=1.1, markersize=5.5)
         side = "right" if place[0] > 0.7 else "left"
         box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.78, "pad": 1.2}
         drawing.write(axes, f"{name}: {fate}", place, (-7 if side == "right" else 7, 5), ha=side, color="#111111",
                       fontsize=6.8, fontweight="bold", bbox=box)  # fmt: skip
     return figure
+
+
+def _sides(one: Map) -> tuple[float, float]:
+    """Return the inches that a map is wide and high."""
+    largest = max(one.width, one.height)
+    return LONGEST_SIDE * one.width / largest, LONGEST_SIDE * one.height / largest
+
+
+def _frame(one: Map) -> list[float]:
+    """Return where in its drawing the pixels are, as shares of it: from the left, from the top, wide and high."""
+    wide, high = _sides(one)
+    width, height = wide + LEFT + RIGHT, high + TOP + BOTTOM
+    return [LEFT / width, TOP / height, wide / width, high / height]
+
+
+def _with_raster(drawn: Panel, picture: MapPicture) -> Panel:
+    """Return a drawing with the map's own pixels, in as many colours as they have, exactly between its axes."""
+    wide, high = (POINTS * side for side in _sides(picture.analysis.map))
+    place = f'x="{POINTS * LEFT:g}" y="{POINTS * TOP:g}" width="{wide:g}" height="{high:g}"'
+    image = f'<image {place} preserveAspectRatio="none" style="image-rendering:pixelated" href="{picture.png()}"/>'
+    return replace(drawn, svg=RASTER.sub(image, drawn.svg, count=1))
 
 
 def seeds_in(one: Map) -> Iterator[tuple[str, float, float]]:
@@ -193,12 +221,13 @@ def _data(one: MapAnalysis, picture: MapPicture, data: SweepData, number: int) -
         "width": found.width,
         "height": found.height,
         "step": step,
-        "x": _axis_data(found, found.x),
-        "y": _axis_data(found, found.y),
+        "frame": _frame(found),
+        "x": _axis_data(found, found.x, np.arange(0, found.width, step) / found.width),
+        "y": _axis_data(found, found.y, np.arange(0, found.height, step) / found.height),
         "fates": [
             {
                 "name": fate.words,
-                "solved": fate.result == Result.SOLVED,
+                "result": fate.result and str(fate.result),
                 "colour": picture.colour(fate),
                 "share": float(shares.get(fate.words, 0)),
             }
@@ -210,6 +239,7 @@ def _data(one: MapAnalysis, picture: MapPicture, data: SweepData, number: int) -
         "unit": unit,
         "losses": losses,
         "loss": [low, high],
+        "lossRamp": LOSS_RAMP,
         "parameters": {name: value for name, value in found.trial.parameters.items() if name != c.GATE},
         "gate": {"inputs": found.trial.gate.inputs.tolist(), "targets": found.trial.gate.targets.tolist()},
         "seed": found.seed,
@@ -218,7 +248,7 @@ def _data(one: MapAnalysis, picture: MapPicture, data: SweepData, number: int) -
     }
 
 
-def _axis_data(one: Map, axis: Axis) -> dict[str, Any]:
+def _axis_data(one: Map, axis: Axis, share_S: NDArray[np.float64]) -> dict[str, Any]:
     own: dict[str, Any] = {
         "kind": axis.kind,
         "of": axis.of,
@@ -228,11 +258,23 @@ def _axis_data(one: Map, axis: Axis) -> dict[str, Any]:
         "log": axis.log,
         "whole": axis.is_whole,
     }
+    if axis.log:
+        own["values"] = axis.values(share_S).tolist()  # no two libraries have the same last digit of a power
     if axis.kind == DIRECTION:
-        own["direction"] = direction(one.trial.network, int(axis.of)).tolist()
-    if axis.kind == WEIGHT:
-        own["place"] = weight_names(one.trial.network).index(str(axis.of))
+        networks = {trial.network for trial in _trials(one)}
+        own["directions"] = {net.parameters: direction(net, int(axis.of)).tolist() for net in networks}
     return own
+
+
+def _trials(one: Map) -> Iterator[Trial]:
+    """Yield a trial of each network that a map has."""
+    hidden = next((axis for axis in (one.x, one.y) if axis.of == "hidden"), None)
+    if hidden is None:
+        yield one.trial
+        return
+    low, high = hidden.ends
+    for size in range(int(low), int(high) + 1):
+        yield replace(one.trial, hidden=(size,) if size else ())
 
 
 # ------------------------------------------------------------------ figures of its basins and borders

@@ -226,7 +226,7 @@ def render(reports: Sequence[Report]) -> str:
         title=" · ".join(report.data.title for report in reports),
         colours=colours.css(),
         css=texts["page.css"],
-        js="\n".join(texts[name] for name in ("engine.js", "explorer.js", "page.js")),
+        js="\n".join(texts[name] for name in ("engine.js", "stages.js", "explorer.js", "maps.js", "page.js")),
         sweeps=sweeps,
         comparison=compared,
     )

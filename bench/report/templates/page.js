@@ -231,7 +231,7 @@
     button.addEventListener("click", async () => {
       const text = button.dataset.copy;
       try { await navigator.clipboard.writeText(text); button.textContent = "copied"; }
-      catch { const code = button.nextElementSibling; code.hidden = false; getSelection().selectAllChildren(code); }
+      catch { const code = button.parentElement.querySelector("code"); code.hidden = false; getSelection().selectAllChildren(code); }
       setTimeout(() => { button.textContent = "copy"; }, 1500);
     });
     button.hidden = false;
