@@ -119,7 +119,9 @@ def how_to_read(one: Map) -> list[str]:
         elif axis.kind == WEIGHT:
             said.append(f"{axis.of}: that weight; all others are as {origin}.")
     fixed = {name: value for name, value in one.trial.parameters.items() if value != USUAL[name]}
-    fixed = {name: value for name, value in fixed.items() if name not in (one.x.of, one.y.of, "curve_points")}
+    fixed = {
+        name: value for name, value in fixed.items() if name not in (one.x.of, one.y.of, "curve_points", "iterations")
+    }
     said.append(f"{phrase({'gate': one.trial.gate.name, **fixed}, 4)}; {one.trial.iterations:,} iterations.")
     if one.is_raised:
         said.append("Trained in float64: in float32, pixels so near could not be told apart.")

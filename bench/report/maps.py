@@ -82,10 +82,16 @@ def _content(one: MapAnalysis, picture: MapPicture, data: SweepData, number: int
 
 
 def map_answer(data: SweepData) -> str:
-    """Return what the first map says, in a sentence."""
+    """Return what the first map says, in a sentence; of several that are no descent, how far they are apart."""
     one = data.maps[0]
+    gate = gate_word(one.map.trial.gate.name)
+    if len(data.maps) > 1 and not is_descent(data.maps):
+        solved = [some.solved for some in data.maps]
+        return (
+            f"On {len(data.maps)} maps, {percent(min(solved))} to {percent(max(solved))} of the trainings learn {gate}."
+        )
     where = "window" if PARAMETER in (one.map.x.kind, one.map.y.kind) else "plane of starts"
-    said = f"{percent(one.solved)} of this {where} learns {gate_word(one.map.trial.gate.name)}"
+    said = f"{percent(one.solved)} of this {where} learns {gate}"
     kinds = {Border.SMOOTH: "smooth", Border.FOLDED: "folded", Border.FRACTAL: "fractal"}
     border = kinds.get(one.border_figures.border)
     return f"{said}, and its border is {border}." if border and one.solved else f"{said}."
