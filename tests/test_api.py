@@ -235,7 +235,7 @@ WRONG = {
     "two experiments": (("printed", {"grid": []}), {}, "allowed is one"),
     "content with another key": (({"grids": []},), {}, "did you mean 'grid'?"),
     "content that is wrong": (({"grid": [{"hidden": 99}]},), {}, "adhoc: grid 1: hidden is 99"),
-    "content without a grid": (({"title": "t"},), {}, "there is no [[grid]] and no [search]"),
+    "content without a grid": (({"title": "t"},), {}, "there is no [[grid]], no [[map]] and no [search]"),
     "options that are none": ((), {"search": 3}, "search is 3; allowed is a dict"),
     "no workers": ((), {"workers": 0}, "workers is 0; allowed are whole numbers from 1"),
     "an unknown executor": ((), {"executor": "proceses"}, "did you mean 'processes'?"),

@@ -215,7 +215,7 @@ def test_compilation_is_told_apart_from_training():
     gate = Gate("one input", np.array([[0.0], [1.0], [2.0]]), np.array([0.0, 1.0, 0.0]))
     trial = Trial(gate=gate, hidden=2, iterations=1)
     first, second = (train(trial, [0]) for _ in range(2))
-    assert first.compile_seconds > 10 * first.seconds_TC.sum()
+    assert first.compile_seconds > first.seconds_TC.sum()  # one iteration, however busy the machine is
     assert second.compile_seconds < first.compile_seconds
 
 

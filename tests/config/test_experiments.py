@@ -16,7 +16,7 @@ pytestmark = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_every_experiment_can_be_planned(path):
     """Every file that comes with bench is free of mistakes, and every claim in it finds its trials."""
     plan = make_plan(read_experiment(path, Overrides(), []))
-    assert plan.expected_trainings > 0
+    assert plan.expected_trainings + plan.points > 0
     assert all(claim.trials for claim in plan.claims)
 
 
@@ -29,10 +29,11 @@ def test_every_experiment_says_what_it_asks(path):
 
 
 def test_every_experiment_can_be_asked_with_other_values(path):
-    """Overrides turn any file into a small sweep of the same grid."""
-    words = ["seeds=0:2", "iterations=10"]
+    """Overrides turn any file into a small sweep of the same grid, and its maps into short ones."""
+    whole = read_experiment(path, Overrides(), [])
+    words = ["iterations=10", *(["seeds=0:2"] if whole.blocks or whole.search else [])]
     plan = make_plan(read_experiment(path, read_overrides(words, path.parent), words))
-    assert {planned.trial.iterations for planned in plan.trials} <= {10}
+    assert {one.trial.iterations for one in (*plan.trials, *plan.maps)} <= {10}
     assert all(planned.seeds == range(2) for planned in plan.trials)
 
 

@@ -19,8 +19,6 @@ WORDS = ("hidden=2", "activation=tanh", "learning_rate=4", "iterations=800", "ma
 AXES = ("map.x=toward:1:-1.5..2.5", "map.y=toward:3:-1.5..2.5")
 MAP = (*WORDS, *AXES)
 
-pytestmark = pytest.mark.untraced
-
 
 @pytest.fixture(scope="module")
 def plane(made):
