@@ -43,6 +43,8 @@ def read_map(table: Mapping[str, Any], defaults: Mapping[str, Any], overrides: M
     values = {name: listed[0] for name, listed in given.items() if name in PARAMETERS} | {"curve_points": 1}
     options = {name: given[name] for name in OPTIONS if name in given}
     width, height = options.pop("size", (Map.width, Map.height))
+    if any(axis.is_of_trial for axis in (options["x"], options["y"])):
+        options.setdefault("pairs", 0)  # each of their ends would be a trial of its own
     found = Map(Trial(**values), width=width, height=height, **options)
     _check(found, asked=frozenset((*own, *overrides)), size=f"size is {width} × {height}")
     return in_float64_if_needed(found)
@@ -191,6 +193,9 @@ def _check(found: Map, asked: frozenset[str], size: str) -> None:
         for one in () if problems else found.corners():
             with collecting(problems):
                 _check_weights(found, one)
+        for name, axis in (("x", found.x), ("y", found.y)):
+            if axis.is_of_trial and found.pairs:
+                problems.append(f"pairs is {found.pairs}, and {name} is {axis.of}; allowed beside that parameter is 0")
     if found.points > MOST_POINTS:
         raise RequestError(f"{size}, {found.points:,} trainings with its pairs; allowed in one map are {MOST_POINTS:,}")
     _check_memory(found, size)

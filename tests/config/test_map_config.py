@@ -128,6 +128,10 @@ WRONG = {
     "size 10^6": ({"size": 1_000_000}, "size is 1000000; allowed are whole numbers from 1 to 16,384"),
     "too many": ({"size": 16_384}, "size is 16384 × 16384, 268,"),
     "few pairs": ({"pairs": 3}, "pairs is 3; allowed are whole numbers from 64 to 1,000,000"),
+    "pairs of trials": (
+        {"pairs": 64, "x": {"parameter": "tolerance", "low": 0.1, "high": 0.4}},
+        "pairs is 64, and x is tolerance; allowed beside that parameter is 0",
+    ),
     "a list": ({"hidden": [2, 3]}, "hidden has 2 values; allowed in a map is one"),
     "no such file": ({"start": "nowhere.csv"}, "start is 'nowhere.csv', which cannot be read"),
     "unknown option": ({"sise": 3}, "parameter 'sise' is not known; did you mean 'size'?"),
