@@ -174,7 +174,7 @@ def _dry(experiment: "Experiment", *, as_json: bool) -> None:
     if not as_json:
         plan_table(plan)
         return
-    counts: dict[str, Any] = {"trials": plan.expected_trials, "trainings": plan.expected_trainings}
+    counts: dict[str, Any] = {"trials": plan.expected_trials, "trainings": plan.expected_trainings + plan.points}
     counts |= {"maps": [{**one.to_json(), "trainings": one.points} for one in plan.maps]} if plan.maps else {}
     listed = [{"trial_id": p.trial.trial_id, "trainings": p.trainings, **p.trial.parameters} for p in plan.trials]
     counts |= {"iterations": plan.expected_iterations, "duplicates": plan.duplicates}
@@ -222,7 +222,7 @@ def _summary(swept: "Sweep", outcomes: dict[str, int], *, report: bool | Path = 
         "sweep": swept.id,
         "experiment": name,
         "trials": len(trials),
-        "trainings": swept.plan.trainings,
+        "trainings": swept.plan.trainings + swept.plan.points,
         "outcomes": outcomes,
         **({"maps": [one.metrics for one in swept.maps]} if swept.plan.maps and outcomes else {}),
         "seconds": swept.seconds,
@@ -273,6 +273,8 @@ def export(sweep: str | None, output: Path, map_number: int | None, tracking_uri
     from bench.store.reader import write_arrays, write_export
 
     check_output(output, ".parquet", ".csv", ".npz")
+    if summary and (map_number is not None or output.suffix == ".npz"):
+        raise RequestError("summary is of trials, and a map has none; allowed is one of the two")
     swept = load(sweep, tracking_uri)
     if map_number is not None or output.suffix == ".npz" or not (swept.plan.trials or summary):
         from bench.zoom import chosen

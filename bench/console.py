@@ -74,7 +74,8 @@ def map_words(one: Map) -> Iterator[str]:
     yield f"  x = {write_axis(one.x)}, y = {write_axis(one.y)}"
     if one.is_raised:
         yield "  in float64: in float32, pixels so near could not be told apart"
-    yield f"  weights: {', '.join(weight_names(one.trial.network))}"
+    if len({trial.network for trial in one.corners()}) == 1:
+        yield f"  weights: {', '.join(weight_names(one.trial.network))}"
 
 
 def maps_table(maps: "Sequence[MapAnalysis]") -> None:

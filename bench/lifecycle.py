@@ -202,7 +202,7 @@ def _conclude(recorder: Recorder, options: Options, store: Store) -> Sweep:
     read = read_for_report(store, writer.run_id) if whole else read_sweep(store, writer.run_id, c.EXPORT)
     swept = Sweep(store, writer.run_id, read, whole=whole, seconds=recorder.seconds)
     writer.json("claims.json", swept.claims.to_dict("records"))
-    sizes = {"trials": len(plan.trials), "trainings": plan.trainings}
+    sizes = {"trials": len(plan.trials), "trainings": plan.trainings + plan.points}
     figures = {**swept.outcomes, **sizes, "total_seconds": time.monotonic() - options.started}
     writer.figures(figures)
     read.figures.update(figures)

@@ -110,9 +110,10 @@ class Sweep:
 
     @cached_property
     def outcomes(self) -> dict[str, int]:
-        """How many trainings were solved, slow, stuck, diverged, failed and unsupported."""
+        """How many trainings, those of maps included, were solved, slow, stuck, diverged, failed and unsupported."""
         found = self._rows.trainings[c.OUTCOME]
-        return {str(result): int((found == result).sum()) for result in Result}
+        of_maps = {result: sum(int(one.points.of(result).sum()) for one in self.maps) for result in Result}
+        return {str(result): int((found == result).sum()) + of_maps[result] for result in Result}
 
     @cached_property
     def trials(self) -> pd.DataFrame:

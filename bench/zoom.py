@@ -42,6 +42,10 @@ def zoom(
     one = chosen(swept, number)
     if border is not None:
         one = MapAnalysis(replace(one.map, border=_known(border, one)), one.points)
+    for name, axis in (("x", one.map.x), ("y", one.map.y)):
+        if axis.is_whole:
+            said = f"{name} is {axis.of}, whole numbers, between which there is nothing"
+            raise RequestError(f"{said}; allowed is a map of which both axes go on between pixels")
     found = window(one.map, x, y, size)
     with raising_all() as problems:
         if at is not None and not depth:

@@ -119,14 +119,21 @@ def _read_file(path: Path, problems: list[str], content: Mapping[str, Any] | Non
     return File.model_validate({key: value for key, value in content.items() if key not in keys})
 
 
+def _brackets(top: str, given: Any) -> str:
+    """Say how many brackets a table has."""
+    if top == "search":
+        got = "a list, as [[search]] makes it" if isinstance(given, list) else repr(given)
+        return f"search is {got}; allowed is one table, [search]"
+    return f"{top} is a table, [{top}]; allowed are lists of them, each written [[{top}]]"
+
+
 def _sentence(problem: Any, content: Mapping[str, Any]) -> str:
     """Turn one of pydantic's problems into what, got, allowed."""
     top, *rest = problem["loc"]
     if problem["type"] == "extra_forbidden" and not rest:
         return unknown("key", top, File.model_fields)
-    if top == "search":
-        got = "a list, as [[search]] makes it" if isinstance(problem["input"], list) else repr(problem["input"])
-        return f"search is {got}; allowed is one table, [search]"
+    if top == "search" or (not rest and isinstance(problem["input"], dict)):
+        return _brackets(top, problem["input"])
     # pydantic names the kind of claim after its number, and dictionary keys after their values
     words = [str(part + 1) if isinstance(part, int) else part for part in rest if part != "[key]"]
     if top == "claim" and len(words) > 1:
@@ -277,8 +284,10 @@ def _misplaced_of_maps(found: _Collected, search: Search | None, where: str) -> 
     """Return what is said of options of maps where there is none, and of seeds where nothing else takes them."""
     changed = found.overrides
     if changed.maps and not found.maps:
-        given = f"{', '.join(f'map.{name}' for name in changed.maps)}: there is no [[map]] in {where}"
-        return [f"{given}; allowed with a file that has one, or with no file and no range"]
+        given = ", ".join(f"map.{name}" for name in changed.maps)
+        if changed.searched:
+            return [f"{given}: {', '.join(changed.searched)} makes it a search; allowed beside a map are single values"]
+        return [f"{given}: there is no [[map]] in {where}; allowed with a file that has one, or with no file"]
     if found.maps and not found.blocks and search is None and "seeds" in changed.values:
         return ["seeds are given, and there is no grid; allowed for a map's origin is map.seed"]
     return []

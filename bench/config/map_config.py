@@ -12,13 +12,27 @@ from typing import Any
 from bench.config.values import read_list, read_table
 from bench.errors import RequestError, collecting, raising_all, unknown
 from bench.model.initialization import MAX_SEED
-from bench.model.maps import DIRECTION, KINDS, PARAMETER, SCALE, TOWARD, WEIGHT, Axis, Map, is_too_fine, weight_names
+from bench.model.maps import (
+    DIRECTION,
+    ELSEWHERE,
+    KINDS,
+    PARAMETER,
+    SCALE,
+    TOWARD,
+    WEIGHT,
+    Axis,
+    Map,
+    is_too_fine,
+    weight_names,
+)
+from bench.model.outcome import Result
 from bench.model.parameter_fields import Reader, flag, number, whole
 from bench.model.trial import PARAMETERS, Trial
 
 LARGEST_SIDE = 16_384
 MOST_POINTS = 100_000_000  # as of trainings in one sweep
-POINT_BYTES = 160  # of memory, for a point that is trained, read and drawn
+POINT_BYTES, PREDICTION_BYTES = 100, 16  # of memory, for a point that is trained, read and drawn
+FARTHEST = 1e30  # ends of an axis: what is beyond is no start of any training
 FEWEST_PAIRS, MOST_PAIRS = 64, 1_000_000
 AXIS_FORM = (
     'toward = SEED, weight = "hidden[0].bias", direction = SEED or parameter = "learning_rate", with low and high'
@@ -46,7 +60,18 @@ def read_map(table: Mapping[str, Any], defaults: Mapping[str, Any], overrides: M
     if any(axis.is_of_trial for axis in (options["x"], options["y"])):
         options.setdefault("pairs", 0)  # each of their ends would be a trial of its own
     found = Map(Trial(**values), width=width, height=height, **options)
-    _check(found, asked=frozenset((*own, *overrides)), size=f"size is {width} × {height}")
+    with raising_all() as problems:
+        asked = {*own, *overrides}
+        if "seed" in asked and found.start is not None:
+            problems.append("seed and start are both given; allowed is one origin")
+        if "curve_points" in own:
+            problems.append("curve_points is given; allowed is none, since a map keeps no curves")
+        problems += [
+            f"{name}: {axis.of} is given too; allowed is one of the two"
+            for name, axis in (("x", found.x), ("y", found.y))
+            if axis.kind == PARAMETER and axis.of in asked
+        ]
+    check_map(found)
     return in_float64_if_needed(found)
 
 
@@ -96,7 +121,7 @@ def _read_axis(name: str, value: object) -> Axis:
             of = _read_of(kind, value[kind])
         low, high, log = 0.0, 0.0, False
         with collecting(problems, f"{name}: "):
-            low, high = (number()(key, value[key]) for key in ("low", "high"))
+            low, high = (number(-FARTHEST, FARTHEST)(key, value[key]) for key in ("low", "high"))
         with collecting(problems, f"{name}: "):
             log = flag("log", value.get("log", False))
         if not problems and low >= high:
@@ -127,7 +152,7 @@ def _read_of(kind: str, value: object) -> int | str:
     return value
 
 
-NUMERIC = tuple(name for name, one in PARAMETERS.items() if one.number is not None)
+NUMERIC = tuple(name for name, one in PARAMETERS.items() if one.number is not None and name != "curve_points")
 
 
 def _read_size(name: str, value: object) -> tuple[int, int]:
@@ -144,28 +169,49 @@ def _read_size(name: str, value: object) -> tuple[int, int]:
 
 def read_pairs(name: str, value: object) -> int:
     """Read how many pairs there are: none, or enough to say something."""
-    return 0 if value == 0 and not isinstance(value, bool) else int(whole(FEWEST_PAIRS, MOST_PAIRS)(name, value))
+    if value == 0 and not isinstance(value, bool):
+        return 0
+    try:
+        return int(whole(FEWEST_PAIRS, MOST_PAIRS)(name, value))
+    except RequestError as error:
+        raise RequestError(f"{error}, and 0") from None
 
 
 def _read_start(name: str, value: object, folder: Path = Path()) -> tuple[float, ...]:
     """Read weights in their flat order: a list of numbers, or the name of a CSV file with them."""
+    if isinstance(value, str) and "," in value:
+        value = [_number(part) for part in value.split(",")]
     if isinstance(value, str):
         path = folder / value if (folder / value).is_file() else Path(value)
         try:
             cells = [cell for row in csv.reader(path.read_text(encoding="utf-8-sig").splitlines()) for cell in row]
             value = [float(cell) for cell in cells if cell.strip()]
         except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
             raise RequestError(
-                f"{name} is {str(path)!r}, which cannot be read: {error}; allowed is a CSV file of numbers"
+                f"{name} is {str(path)!r}, which cannot be read: {why}; allowed is a CSV file of numbers"
             ) from None
     if not isinstance(value, list):
         raise RequestError(f"{name} is {value!r}; allowed are a list of weights, or a CSV file of them")
     return tuple(number()(f"{name} {place}", one) for place, one in enumerate(value, 1))
 
 
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _read_text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise RequestError(f"{name} is {value!r}; allowed is text")
+    return value
+
+
 OPTIONS: Mapping[str, Reader] = {
-    "title": lambda _name, value: str(value),
-    "border": lambda _name, value: str(value),
+    "title": _read_text,
+    "border": _read_text,
     "seed": whole(0, MAX_SEED),
     "start": _read_start,
     "x": _read_axis,
@@ -178,51 +224,66 @@ OPTIONS: Mapping[str, Reader] = {
 # ------------------------------------------------------------------ what does not go together
 
 
-def _check(found: Map, asked: frozenset[str], size: str) -> None:
-    """Raise RequestError for all that no map of this trial can have."""
+def check_map(found: Map) -> None:
+    """Raise RequestError for all that no map of this trial can have, and for what no machine or no sweep takes."""
     with raising_all() as problems:
-        if "seed" in asked and found.start is not None:
-            problems.append("seed and start are both given; allowed is one origin")
         if (found.x.kind, found.x.of) == (found.y.kind, found.y.of):
             problems.append(f"x and y are both {found.x.words}; allowed are two different axes")
         for name, axis in (("x", found.x), ("y", found.y)):
             with collecting(problems, f"{name}: "):
-                _check_axis(axis, found.trial)
-            if axis.kind == PARAMETER and str(axis.of) in asked:
-                problems.append(f"{name}: {axis.of} is given too; allowed is one of the two")
+                _check_axis(axis, found)
         for one in () if problems else found.corners():
             with collecting(problems):
                 _check_weights(found, one)
+        _check_border(found, problems)
         for name, axis in (("x", found.x), ("y", found.y)):
             if axis.is_of_trial and found.pairs:
                 problems.append(f"pairs is {found.pairs}, and {name} is {axis.of}; allowed beside that parameter is 0")
+    size = f"size is {found.width} × {found.height}"
     if found.points > MOST_POINTS:
         raise RequestError(f"{size}, {found.points:,} trainings with its pairs; allowed in one map are {MOST_POINTS:,}")
     _check_memory(found, size)
 
 
-def _check_axis(axis: Axis, trial: Trial) -> None:
+def _check_axis(axis: Axis, found: Map) -> None:
+    if axis.kind == TOWARD and axis.of == found.seed and found.start is None:
+        raise RequestError(f"toward is {axis.of}, where the origin is already; allowed is another seed")
     if axis.kind != PARAMETER:
         return
     reader = PARAMETERS[str(axis.of)].number
     assert reader is not None
     for value in axis.ends:
-        reader(str(axis.of), value)
-    if axis.of == SCALE and trial.init_scale != 1.0:
-        raise RequestError(f"{SCALE} is {trial.init_scale:g} and an axis too; allowed is one of the two")
+        # what a parameter may come near to, and not be, may be the high end, which is excluded
+        reader(str(axis.of), value if value == axis.low or axis.high == reader.high else _high(axis))
+    if axis.of == SCALE and found.trial.init_scale != 1.0:
+        raise RequestError(f"{SCALE} is {found.trial.init_scale:g} and an axis too; allowed is one of the two")
+
+
+def _high(axis: Axis) -> float:
+    return axis.ends[1] if axis.is_whole else axis.high
+
+
+def _check_border(found: Map, problems: list[str]) -> None:
+    """Note a border that can be no fate's: a result, elsewhere, or as many predictions as there are observations."""
+    words, observations = found.border.split(), len(found.trial.gate.targets)
+    named = {*(str(result) for result in Result), ELSEWHERE}
+    if found.border and found.border not in named and len(words) != observations:
+        example = " ".join(["0", *["1"] * (observations - 1)])
+        allowed = f"{', '.join(sorted(named))}, or an ending of {observations} predictions, such as {example!r}"
+        problems.append(f"border is {found.border!r}; allowed are {allowed}")
 
 
 def _check_weights(found: Map, trial: Trial) -> None:
     names = weight_names(trial.network)
     for name, axis in (("x", found.x), ("y", found.y)):
         if axis.kind == WEIGHT and axis.of not in names:
-            raise RequestError(f"{name}: {unknown('weight', axis.of, names)}")
+            raise RequestError(f"{name}: {unknown('weight', axis.of, [*names, *NUMERIC])}")
     if found.start is not None and len(found.start) != len(names):
         raise RequestError(f"start has {len(found.start)} weights; allowed are {len(names)}: {', '.join(names)}")
 
 
 def _check_memory(found: Map, size: str) -> None:
-    needed = found.points * POINT_BYTES
+    needed = found.points * (POINT_BYTES + PREDICTION_BYTES * len(found.trial.gate.targets))
     try:
         there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (ValueError, OSError, AttributeError):  # a system that does not say

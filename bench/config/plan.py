@@ -208,6 +208,7 @@ def make_plan(experiment: Experiment) -> Plan:
     grid, search = experiment.blocks, experiment.search
     size = sum(math.prod(map(len, block.axes.values())) * len(block.seeds) for block in grid)
     size += search.expected_trainings if search else 0
+    size += sum(one.points for one in experiment.maps)
     if size > MOST_TRAININGS:
         raise RequestError(f"{size:,} trainings are asked for; allowed in one sweep are {MOST_TRAININGS:,}")
     planned: dict[str, PlannedTrial] = {}

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bench.config.map_config import NUMBER, in_float64_if_needed
+from bench.config.map_config import NUMBER, check_map, in_float64_if_needed
 from bench.errors import RequestError, collecting, raising_all
 from bench.model.maps import Axis, Map
 from bench.model.parameter_fields import number, whole
@@ -32,7 +32,7 @@ def read_window(name: str, text: str | None, axis: Axis) -> Window:
 
 def read_point(text: str) -> tuple[float, float]:
     """Return the point ``X,Y``."""
-    found = POINT.fullmatch(text)
+    found = POINT.fullmatch(text.replace(" ", ""))
     if found is None:
         raise RequestError(f"at is {text!r}; allowed is X,Y, a point of the map")
     return float(found[1]), float(found[2])
@@ -48,7 +48,9 @@ def window(one: Map, x: str | None, y: str | None, size: int | None) -> Map:
                 along.append(replace(axis, low=low, high=high))
     scale = 1.0 if size is None else size / max(one.width, one.height)
     width, height = (max(round(scale * side), 1) for side in (one.width, one.height))
-    return replace(one, x=along[0], y=along[1], width=width, height=height)
+    found = replace(one, x=along[0], y=along[1], width=width, height=height, magnified=1.0)
+    check_map(found)
+    return found
 
 
 def descent(one: Map, at: tuple[float, float], depth: int, factor: float) -> Sequence[Map]:
@@ -66,17 +68,21 @@ def descent(one: Map, at: tuple[float, float], depth: int, factor: float) -> Seq
         x, y = (_near(axis, value, factor**level) for axis, value in zip((one.x, one.y), at, strict=True))
         try:
             found.append(in_float64_if_needed(replace(one, x=x, y=y, magnified=float(factor**level))))
-        except RequestError as error:
-            allowed = f"depth is {depth}; allowed is up to {level - 1} with factor {factor:g}"
-            raise RequestError(f"{allowed}: beyond, {error}") from None
+        except RequestError:
+            why = "below, pixels are nearer to each other than float64 can tell"
+            raise RequestError(
+                f"depth is {depth}; allowed is up to {level - 1} with factor {factor:g}: {why}"
+            ) from None
     return found
 
 
 def _near(axis: Axis, value: float, times: float) -> Axis:
-    """Return so many times less of an axis, around one of its values."""
-    middle, half = axis.share(value), 0.5 / times
+    """Return so many times less of an axis, around one of its values, or as near to it as the axis goes."""
+    half = 0.5 / times
+    middle = min(max(axis.share(value), half), 1 - half)
     if axis.log:
         low, high = (axis.low * (axis.high / axis.low) ** share for share in (middle - half, middle + half))
         return replace(axis, low=float(low), high=float(high))
     reach = half * (axis.high - axis.low)
-    return replace(axis, low=value - reach, high=value + reach)
+    centre = min(max(value, axis.low + reach), axis.high - reach)
+    return replace(axis, low=centre - reach, high=centre + reach)

@@ -31,6 +31,7 @@ FINEST = {
     "float64": 29,
 }  # powers of a half, of a window's side: nearer, the precision tells no starts apart
 STEPS_APART = {"float32": 2.0**-20, "float64": 2.0**-49}  # eight times the gap between neighbouring numbers
+ELSEWHERE = "elsewhere"  # the fate of what ends where few others do
 PERCENT = 0.01  # the distance that is told in words
 
 

@@ -1,5 +1,6 @@
 """Charts and tables of the page: panels or rows under one title, with their words and the numbers behind them."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,7 +104,8 @@ def write_picture(chart: Chart, path: Path, source: str) -> None:
         x, y = GAP + wide * (place % columns), height - top - (high + LINE) * (place // columns)
         sheet.text(x / width, (y - LINE) / height, drawing.plain(one.title), fontsize=9, fontweight="bold")
         sheet.figimage(picture, x, y - LINE - picture.shape[0])
-    with path.open("wb") as file:
+    with path.open("wb") as file, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # of scripts that the font has not
         sheet.savefig(file, format="png", metadata={"Title": chart.title, "Description": chart.alt})
 
 

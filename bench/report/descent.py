@@ -16,11 +16,13 @@ from bench.report.drawing import panel
 from bench.report.map_picture import MapPicture, ending_colours
 from bench.report.map_words import SAID, border_words, dimension_words
 from bench.report.number_format import NONE, plural, short
-from bench.stats.boundary_dimension import border
+from bench.stats.basins import BasinFigures
+from bench.stats.boundary_dimension import Dimension, border
 from bench.stats.map_analysis import MapAnalysis
 
 SIDE = 512  # pixels of a frame
-FRAMES = 24  # of each step down
+ZERO = Dimension(0, 0, 0, 0, 0)
+FRAMES = 24  # of each step down, in the colours of fates and in no others
 FRAME_MS, LAST_MS = 50, 2000
 ANIMATED: dict[str, dict[str, Any]] = {
     ".webp": {"format": "WEBP", "quality": 80, "method": 4},
@@ -43,7 +45,7 @@ def descent(pictures: Sequence[MapPicture]) -> Content:
             title=descent_words(maps)[0],
             subtitle=f"{plural(len(maps), 'window')}, each in the middle of the one before.",
             alt=f"{plural(len(maps), 'map')} side by side, each nearer than the one before.",
-            note="By the dimensions of the borders that the pixels show, from the first window to the last.",
+            note="By rule: above 1 at the last window by pairs, or 1 there and above 1 before, or 1 throughout.",
             panels=[panel(magnified_words(one.analysis), small(one)) for one in pictures],
             data=rows,
             small=True,
@@ -56,11 +58,21 @@ def descent(pictures: Sequence[MapPicture]) -> Content:
 
 def descent_words(maps: Sequence[MapAnalysis]) -> tuple[str, str]:
     """Return what the border is all the way down, in a sentence, and the evidence for it."""
-    known = [one.border_figures.pixels for one in maps]
-    said = f"The border {border_words(maps[0])}is {SAID[border(known)]}."
-    dimensions = ", ".join("–" if one is None else f"{one.value:.2f}" for one in known)
+    found = [one.border_figures for one in maps]
+    before = [dimension for some in found[:-1] for dimension in _agreed(some)]
+    # of the last window its pairs decide: pixels see too much where a border is thinner than they are
+    verdict = border([*before, found[-1].pairs.whole or found[-1].pixels])
+    dimensions = ", ".join("–" if one.pixels is None else f"{one.pixels.value:.2f}" for one in found)
     last = f"× {maps[-1].map.magnified:,.0f}"
-    return said, f"Dimension by pixels from the first window to the last, {last}: {dimensions}; 95 % intervals below."
+    evidence = f"Dimension by pixels from the first window to the last, {last}: {dimensions}; 95 % intervals below."
+    return f"The border {border_words(maps[0])}is {SAID[verdict]}.", evidence
+
+
+def _agreed(figures: BasinFigures) -> Iterator[Dimension]:
+    """Yield the dimensions of a border by pixels and by pairs, unless their intervals have nothing in common."""
+    known = [one for one in (figures.pixels, figures.pairs.whole) if one is not None]
+    if max(one.low for one in known or [ZERO]) <= min(one.high for one in known or [ZERO]):
+        yield from known
 
 
 def magnified_words(one: MapAnalysis) -> str:
@@ -112,9 +124,9 @@ def _frames(pictures: Sequence[Image.Image], times: Sequence[float]) -> Iterator
             frame = _middle(picture, float(magnified), size)
             inner = tuple(max(round(side * magnified / most), 1) for side in size)
             place = tuple((side - own) // 2 for side, own in zip(size, inner, strict=True))
-            frame.paste(nearer.resize(inner, Image.Resampling.LANCZOS), place)
+            frame.paste(nearer.resize(inner, Image.Resampling.NEAREST), place)
             yield frame
-    yield pictures[-1].resize(size, Image.Resampling.LANCZOS)
+    yield pictures[-1].resize(size, Image.Resampling.NEAREST)
 
 
 def _middle(picture: Image.Image, magnified: float, size: tuple[int, int]) -> Image.Image:
@@ -122,4 +134,4 @@ def _middle(picture: Image.Image, magnified: float, size: tuple[int, int]) -> Im
     width, height = picture.size
     reach = width / magnified / 2, height / magnified / 2
     box = (width / 2 - reach[0], height / 2 - reach[1], width / 2 + reach[0], height / 2 + reach[1])
-    return picture.resize(size, Image.Resampling.LANCZOS, box=box)
+    return picture.resize(size, Image.Resampling.NEAREST, box=box)

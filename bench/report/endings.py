@@ -8,6 +8,7 @@ import pandas as pd
 
 from bench.metrics import columns as c
 from bench.model.display_labels import gate_word
+from bench.model.maps import ELSEWHERE
 from bench.report.charts import Cell, Chart, Column, Content, Row, Table, number, numbers, row_percent, tabulate, text
 from bench.report.drawing import panel
 from bench.report.number_format import (
@@ -21,7 +22,7 @@ from bench.report.number_format import (
 )
 from bench.report.surfaces import surface
 from bench.report.sweep_data import SweepData
-from bench.stats.attractors import CENTRE, ELSEWHERE, OF_UNSOLVED, SHARE, TRIALS, UNDECIDED, WHICH
+from bench.stats.attractors import CENTRE, OF_UNSOLVED, SHARE, TRIALS, UNDECIDED, WHICH
 from bench.stats.budget_checks import CHECKED
 from bench.stats.final_patterns import CHI2, COUNTS, P_HOLM, PATTERN, N, wrong_observation_summary
 from bench.stats.grid_analysis import NAME, GridAnalysis, highest

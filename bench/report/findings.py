@@ -13,6 +13,7 @@ from bench.metrics import columns as c
 from bench.metrics import measures
 from bench.model.display_labels import gate_word, phrase
 from bench.model.gate import TWO_INPUT_TARGETS
+from bench.model.maps import ELSEWHERE
 from bench.model.network import read_hidden
 from bench.report.backends import fastest
 from bench.report.charts import Content, Finding, Row, row_interval, row_percent
@@ -322,7 +323,7 @@ def _smallest(reached: pd.DataFrame) -> str:
 
 def _endings(block: GridAnalysis) -> Iterator[Finding]:
     table = block.attractors
-    named = table[table[PATTERN] != attractors.ELSEWHERE] if len(table) else table
+    named = table[table[PATTERN] != ELSEWHERE] if len(table) else table
     first = highest(named, COUNT) if len(named) else None
     if first is None or first[attractors.OF_UNSOLVED] < TELLING:
         return

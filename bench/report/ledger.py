@@ -8,13 +8,12 @@ import pandas as pd
 
 from bench.metrics import columns as c
 from bench.model.display_labels import bare, varying
-from bench.model.gate import BUILT_IN
 from bench.model.outcome import Result
 from bench.model.trial import PARAMETERS, Trial
 from bench.report.charts import Cell, Column, Content, Row, Table, number, numbers, tabulate, text
 from bench.report.colours import OUTCOMES
 from bench.report.map_words import map_title
-from bench.report.number_format import NONE, about, percent_interval, whole
+from bench.report.number_format import NONE, about, percent_interval, whole, written
 from bench.report.sweep_data import SweepData
 from bench.stats import proportions
 from bench.stats.claims import HOLDS, REFUTED, UNDECIDED, counted_verdicts, verdict_rows
@@ -153,15 +152,8 @@ def commands(data: SweepData) -> Content:
 
 def command_of(parameters: Mapping[Any, Any], seeds: str, rounds: int | None) -> str:
     """Return the command that trains one trial with its seeds: all parameters that are not the usual ones."""
-    words = [f"{name}={_written(name, parameters[name])}" for name in PARAMETERS if parameters[name] != USUAL[name]]
+    words = [f"{name}={written(name, parameters[name])}" for name in PARAMETERS if parameters[name] != USUAL[name]]
     if not any(word.startswith("gate=") for word in words):
-        words.insert(0, f"gate={_written(c.GATE, parameters[c.GATE])}")  # a command names its question
+        words.insert(0, f"gate={written(c.GATE, parameters[c.GATE])}")  # a command names its question
     alone = [] if rounds is None else ["alone=true", f"rounds={rounds}"]
     return shlex.join(["python", "-m", "bench", "sweep", *words, f"seeds={seeds}", *alone])
-
-
-def _written(name: str, value: Any) -> str:
-    """Return a value as the command line takes it; a gate of one's own is a file, in the folder where one is."""
-    if name == c.GATE and value not in BUILT_IN:
-        return f"{value}.csv"
-    return str(value).lower() if isinstance(value, bool) else repr(value) if isinstance(value, float) else str(value)

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from seaborn.external import husl
 
+from bench.model.maps import ELSEWHERE
 from bench.model.outcome import NEVER, Result
-from bench.stats.attractors import ELSEWHERE
 from bench.stats.map_analysis import Fate, MapAnalysis
 
 LEVELS = 64

@@ -9,12 +9,13 @@ from bench.model.display_labels import gate_word, name_words, phrase
 from bench.model.maps import DIRECTION, PARAMETER, TOWARD, WEIGHT, Axis, Map
 from bench.model.outcome import Result
 from bench.model.trial import Trial
-from bench.report.number_format import NONE, percent, percent_interval, plural, short
+from bench.report.number_format import NONE, percent, percent_interval, plural, short, written
 from bench.stats.boundary_dimension import Border, Dimension
 from bench.stats.map_analysis import MapAnalysis
 from bench.stats.proportions import HIGH, LOW, RATE
 
 USUAL = Trial().parameters
+VAGUE = 1.0  # an interval that wide says nothing of a dimension
 SAID = {
     Border.SMOOTH: "smooth: a line, however near one looks",
     Border.FOLDED: "folded: more than a line from afar, a line from near",
@@ -31,8 +32,8 @@ def map_title(one: Map) -> str:
         return f"{one.title}{nearer}"
     parameters = one.trial.parameters
     shown = {name: parameters[name] for name in ("hidden", "activation") if name not in (one.x.of, one.y.of)}
-    network = phrase(shown) if "hidden" in shown else "Networks"
-    return f"{gate_word(one.trial.gate.name)} by {network}: {axis_words(one.x)} and {axis_words(one.y)}{nearer}"
+    network = f" by {phrase(shown)}" if "hidden" in shown else ""
+    return f"{gate_word(one.trial.gate.name)}{network}: {axis_words(one.x)} and {axis_words(one.y)}{nearer}"
 
 
 def axis_words(axis: Axis) -> str:
@@ -52,21 +53,29 @@ def moved_words(row: Mapping[str, float]) -> str:
 def sentences(one: MapAnalysis) -> Iterator[tuple[str, str]]:
     """Yield what there is to say of a map, each with its evidence."""
     found, figures = one.map, one.border_figures
-    moved = one.another_fate
-    if moved:
+    if not one.is_whole:
+        done = int((one.points.outcome_M >= 0).sum())
+        yield f"{done:,} of its {found.points:,} trainings are done.", "There are figures of a map that is whole."
+        return
+    if moved := one.another_fate:
         yield (
-            f"Move a start by 1 % of the window, and in {moved_words(moved)} of cases another fate awaits it.",
-            f"{plural(int(moved['pairs']), 'pair')} of starts anywhere in the window, exact 95 % interval.",
+            f"Move {what_moves(found)} by 1 % of the window, and in {moved_words(moved)} of cases another fate awaits.",
+            f"{plural(int(moved['pairs']), 'pair')} of points anywhere in the window, exact 95 % interval.",
         )
-    dimension = figures.pairs.whole
-    if figures.border == Border.NONE:
-        yield f"All {found.pixels:,} trainings have one fate.", "There is no border in this window."
-    else:
-        value = "" if dimension is None else f" Its dimension is {dimension_words(dimension)}."
-        yield (
-            f"The border {border_words(one)}is {SAID[figures.border]}.{value}",
-            _evidence(one),
-        )
+    if one.border_of and not one.is_of(one.border_of).any():
+        yield f"No training ends at {one.border_of}.", "So there is no border of it."
+    elif figures.border == Border.NONE:
+        yield f"All of {plural(found.pixels, 'training')} have one fate.", "There is no border in this window."
+    elif one.has_border:
+        dimension = figures.pairs.whole
+        known = dimension is not None and dimension.high - dimension.low < VAGUE
+        value = f" Its dimension is {dimension_words(dimension)}." if dimension and known else ""
+        yield f"The border {border_words(one)}is {SAID[figures.border]}.{value}", _evidence(one)
+
+
+def what_moves(one: Map) -> str:
+    """Return what a point of a map is: a start, or a setting where no axis is of starts."""
+    return "a start" if any(axis.kind != PARAMETER for axis in (one.x, one.y)) else "a setting"
 
 
 def map_row(one: MapAnalysis) -> dict[str, str]:
@@ -74,18 +83,19 @@ def map_row(one: MapAnalysis) -> dict[str, str]:
     moved, dimension = one.another_fate, one.border_figures.pairs.whole
     return {
         "map": map_title(one.map),
-        "solved": percent(one.solved),
+        "solved": percent(one.solved) if one.is_whole else NONE,
         "another fate 1 % further": moved_words(moved) if moved else NONE,
-        "border": one.border_figures.border.value,
-        "dimension": NONE if dimension is None else dimension_words(dimension),
+        "border": one.border_figures.border.value if one.has_border else NONE,
+        "dimension": dimension_words(dimension) if dimension and one.has_border else NONE,
     }
 
 
 def border_words(one: MapAnalysis) -> str:
     """Return between what the border is that is read."""
     if one.border_of == str(Result.SOLVED):
-        return "between starts that solve it and the others "
-    return f"of those that end at {one.border_of} " if one.border_of else ""
+        return "between what solves it and what does not "
+    result = "of what is" if one.border_of in list(Result) else "of what ends at"
+    return f"{result} {one.border_of} " if one.border_of else ""
 
 
 def dimension_words(found: Dimension) -> str:
@@ -103,7 +113,9 @@ def _evidence(one: MapAnalysis) -> str:
             "(Grebogi, McDonald, Ott & Yorke 1983)"
         )
     if figures.boxes.dimension is not None:
-        parts.append(f"by box counting {figures.boxes.dimension:.2f}, an estimate")
+        parts.append(
+            f"box counting at this one zoom, an estimate that may be far too low, gives {figures.boxes.dimension:.2f}"
+        )
     return f"{'; '.join(parts)}." if parts else "No pairs were trained."
 
 
@@ -132,11 +144,12 @@ def again(one: Map) -> str:
     """Return the command that trains a map again."""
     parameters = one.trial.parameters
     words = [
-        f"{name}={str(value).lower() if isinstance(value, bool) else value}"
+        f"{name}={written(name, value)}"
         for name, value in parameters.items()
         if name == c.GATE or (value != USUAL[name] and name not in (one.x.of, one.y.of, "curve_points"))
     ]
-    start = [] if one.start is not None else [f"map.seed={one.seed}"]
+    start = f"map.seed={one.seed}" if one.start is None else f"map.start={','.join(map(repr, one.start))}"
     axes = [f"map.x={write_axis(one.x)}", f"map.y={write_axis(one.y)}"]
     size = [f"map.size={one.width}x{one.height}", f"map.pairs={one.pairs}"]
-    return shlex.join(["python", "-m", "bench", "sweep", *words, *start, *axes, *size])
+    more = [f"map.{name}={text}" for name, text in (("title", one.title), ("border", one.border)) if text]
+    return shlex.join(["python", "-m", "bench", "sweep", *words, start, *axes, *size, *more])

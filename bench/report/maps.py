@@ -72,9 +72,9 @@ def _content(one: MapAnalysis, picture: MapPicture, data: SweepData, number: int
         "summary": " ".join(said for said, _ in sentences(one)) if len(data.maps) > 1 else "",
         "picture": _picture(one, picture, number),
         "data": _data(one, picture, data, number),
-        "charts": [chart for chart in (_by_distance(one, number), _by_boxes(one, number)) if chart],
+        "charts": [chart for chart in (_by_distance(one, number), _by_boxes(one, number)) if chart and one.has_border],
         "shares": _shares(one, picture, number),
-        "figures": _figures(one, number),
+        "figures": _figures(one, number) if one.has_border else None,
         "how": how_to_read(one.map),
         "weights": weight_names(one.map.trial.network),
         "command": again(one.map),
@@ -85,6 +85,9 @@ def map_answer(data: SweepData) -> str:
     """Return what the first map says, in a sentence; of several that are no descent, how far they are apart."""
     one = data.maps[0]
     gate = gate_word(one.map.trial.gate.name)
+    if not all(some.is_whole for some in data.maps):
+        done = sum(int((some.points.outcome_M >= 0).sum()) for some in data.maps)
+        return f"{done:,} of the {data.plan.points:,} trainings of {plural(len(data.maps), 'map')} are done."
     if len(data.maps) > 1 and not is_descent(data.maps):
         solved = [some.solved for some in data.maps]
         return (
@@ -94,7 +97,7 @@ def map_answer(data: SweepData) -> str:
     said = f"{percent(one.solved)} of this {where} learns {gate}"
     kinds = {Border.SMOOTH: "smooth", Border.FOLDED: "folded", Border.FRACTAL: "fractal"}
     border = kinds.get(one.border_figures.border)
-    return f"{said}, and its border is {border}." if border and one.solved else f"{said}."
+    return f"{said}, and its border is {border}." if border and one.solved and one.has_border else f"{said}."
 
 
 def map_findings(data: SweepData) -> list[Finding]:
@@ -147,13 +150,14 @@ def draw_map(one: MapAnalysis, picture: MapPicture) -> Figure:
         _ticks(axes, which, axis)
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=axis_words(found.x), ylabel=axis_words(found.y))
     for name, x, y in seeds_in(found):
-        fate = one.fates[int(one.codes[found.place(x, y)])].words
+        fate = fate_at(one, x, y)
         place = (found.x.share(x), found.y.share(y))
         axes.plot(*place, "o", mfc="white", mec="#111111", mew=1.1, markersize=5.5)
         side = "right" if place[0] > 0.7 else "left"
         box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.78, "pad": 1.2}
-        drawing.write(axes, f"{name}: {fate}", place, (-7 if side == "right" else 7, 5), ha=side, color="#111111",
-                      fontsize=6.8, fontweight="bold", bbox=box)  # fmt: skip
+        said = f"{name}: {fate}" if fate else name
+        drawing.write(axes, said, place, (-7 if side == "right" else 7, 5), ha=side, color="#111111", fontsize=6.8,
+                      fontweight="bold", bbox=box)  # fmt: skip
     return figure
 
 
@@ -193,6 +197,13 @@ def seeds_in(one: Map) -> Iterator[tuple[str, float, float]]:
             yield name, x, y
 
 
+def fate_at(one: MapAnalysis, x: float, y: float) -> str:
+    """Return the fate of the pixel at these very coordinates; nothing where they are between pixels."""
+    place = one.map.place(x, y)
+    (across,), (up,) = one.map.coordinates([place])
+    return one.fates[int(one.codes[place])].words if (across, up) == (x, y) else ""
+
+
 def _at_origin(one: Map, axis: Axis) -> float:
     if axis.kind != WEIGHT:
         return 0.0
@@ -205,7 +216,8 @@ def _ticks(axes: Axes, which: str, axis: Axis) -> None:
     else:
         from matplotlib.ticker import MaxNLocator
 
-        found = np.asarray(MaxNLocator(6, integer=axis.is_whole).tick_values(axis.low, axis.high))
+        steps = MaxNLocator(6, integer=axis.is_whole, steps=[1, 2, 5, 10])
+        found = np.asarray(steps.tick_values(axis.low, axis.high))
         ticks = found[(found >= axis.low - 1e-12) & (found <= axis.high * (1 + 1e-12))]
     span = axis.high - axis.low
     words = [drawing.plain_number(t) if axis.log else f"{round(t, 12):.12g}".replace("-", "−") for t in ticks]

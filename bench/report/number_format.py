@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import pandas as pd
 from bench.metrics import columns as c
 from bench.metrics.objectives import OBJECTIVES, SOLVED_RATE, TRAIN_SECONDS
 from bench.model.display_labels import gate_word
+from bench.model.gate import BUILT_IN
 
 SECONDS_UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
 PER_CENT = "\u00a0%"  # no line ends between a number and its sign
@@ -165,3 +167,10 @@ def change_words(name: str, value: float, low: float = np.nan, high: float = np.
 
 def _signed(value: float) -> str:
     return f"{'+' if value > 0 else ''}{short(value)}".replace("-", "−")
+
+
+def written(name: str, value: Any) -> str:
+    """Return a value as the command line takes it; a gate of one's own is a file, in the folder where one is."""
+    if name == "gate" and value not in BUILT_IN:
+        return f"{value}.csv"
+    return str(value).lower() if isinstance(value, bool) else repr(value) if isinstance(value, float) else str(value)

@@ -10,6 +10,7 @@ from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
 from bench.report.charts import Cell, Chart, Column, Content, Row, Table, number, row_percent, tabulate, text
 from bench.report.drawing import interval_rows, panel
+from bench.report.map_words import map_title
 from bench.report.number_format import NONE, percent_interval, plural
 from bench.report.sweep_data import SweepData
 from bench.stats.grid_analysis import NAME
@@ -45,6 +46,7 @@ def _facts(sweeps: Sequence[SweepData], names: Sequence[str]) -> Table:
             "trials": f"{len(one.plan.trials):,}",
             "seeds": ", ".join(dict.fromkeys(write_seeds(planned.seeds) for planned in one.plan.trials)),
             "trainings": f"{len(one.trainings):,} of {one.plan.trainings:,}",
+            "maps": "; ".join(map_title(some) for some in one.plan.maps) or None,
             **_values(one.plan.trials),
             **_flat(one.environment),
         }
@@ -61,7 +63,8 @@ def _facts(sweeps: Sequence[SweepData], names: Sequence[str]) -> Table:
 def _values(trials: Sequence[PlannedTrial]) -> dict[str, str]:
     """Return the values that each parameter takes in a sweep."""
     parameters = [planned.trial.parameters for planned in trials]
-    return {name: ", ".join(dict.fromkeys(str(values[name]) for values in parameters)) for name in parameters[0]}
+    names = parameters[0] if parameters else ()  # a sweep of maps has no trials
+    return {name: ", ".join(dict.fromkeys(str(values[name]) for values in parameters)) for name in names}
 
 
 def _flat(environment: Mapping[str, Any]) -> dict[str, Any]:

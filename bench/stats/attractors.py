@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bench.metrics import columns as c
 from bench.metrics.measures import begun
+from bench.model.maps import ELSEWHERE
 from bench.model.outcome import Result
 from bench.stats.final_patterns import PATTERN, WRONG, by_targets, name_patterns, stacked, unique_rows
 from bench.stats.proportions import COUNT, HIGH, LOW, clustered_interval
@@ -19,7 +20,6 @@ Floats = NDArray[np.float64]
 
 OF, SHARE, CENTRE, WHICH, UNDECIDED, TRIALS = "of", "share", "centre", "which", "undecided", "trials"
 OF_UNSOLVED = "of_unsolved"
-ELSEWHERE = "elsewhere"
 
 NEAR = 0.02  # predictions that differ by no more in any observation are neighbours, and names are as wide
 # So many neighbours make the core of a cluster: with fewer, what drifts along a line without slope (ReLU networks that

@@ -13,9 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.metrics import columns as c
-from bench.model.maps import PERCENT, Map, MapPoints
+from bench.model.maps import ELSEWHERE, PERCENT, Map, MapPoints
 from bench.model.outcome import NEVER, Result
-from bench.stats.attractors import ELSEWHERE, SHARE, cluster_names
+from bench.stats.attractors import SHARE, cluster_names
 from bench.stats.basins import FATE, BasinFigures, basin_figures
 from bench.stats.boundary_dimension import DISTANCE
 from bench.stats.proportions import HIGH, LOW, RATE
@@ -23,7 +23,7 @@ from bench.stats.proportions import HIGH, LOW, RATE
 Ints = NDArray[np.int64]
 Codes = NDArray[np.uint8]
 
-MOST_ENDINGS = 12  # that are told apart: more colours nobody tells apart
+MOST_ENDINGS = 8  # that are told apart: more colours nobody tells apart
 COLUMN, ROW, X, Y = "column", "row", "x", "y"
 
 
@@ -40,12 +40,17 @@ class Fate:
         return self.ending or (str(self.result) if self.result else "not trained")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MapAnalysis:
     """A map with what became of its points."""
 
     map: Map
     points: MapPoints
+
+    def __repr__(self) -> str:
+        """Show its size, its axes, and how much of it is solved."""
+        size = f"{self.map.width} × {self.map.height} pixels of {self.map.x.words} and {self.map.y.words}"
+        return f"MapAnalysis({self.map.title!r}, {size}, {self.solved:.1%} solved)"
 
     @cached_property
     def _fates(self) -> tuple[list[Fate], Codes]:
@@ -119,8 +124,13 @@ class MapAnalysis:
 
     def is_of(self, fate: str) -> NDArray[np.bool_]:
         """Return which points have a fate of this name ``[M]``."""
-        own = [place for place, one in enumerate(self.fates) if one.words == fate]
+        own = [place for place, one in enumerate(self.fates) if fate in (one.words, one.result)]
         return np.isin(self.codes, own)
+
+    @property
+    def has_border(self) -> bool:
+        """Whether there is a border to read: all is trained, and there is something between any two pixels."""
+        return self.is_whole and not (self.map.x.is_whole or self.map.y.is_whole)
 
     @cached_property
     def border_figures(self) -> BasinFigures:
@@ -150,7 +160,11 @@ class MapAnalysis:
         """How often a move by 1 % of the window meets another fate, with its exact interval; None without pairs."""
         table = self.figures.pairs.table
         row = table[table[DISTANCE] == PERCENT]
-        return None if row.empty or not self.map.pairs else {str(n): float(v) for n, v in row.iloc[0].items()}
+        return (
+            None
+            if row.empty or not self.map.pairs or not self.is_whole
+            else {str(n): float(v) for n, v in row.iloc[0].items()}
+        )
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -167,9 +181,9 @@ class MapAnalysis:
         ):
             metrics |= {} if value is None else {name: value}
         border = self.border_figures
-        if border.boxes.dimension is not None:
+        if self.has_border and border.boxes.dimension is not None:
             metrics["box_counting_dimension"] = border.boxes.dimension
-        if dimension := border.pairs.whole:
+        if self.has_border and (dimension := border.pairs.whole):
             metrics |= {"dimension": dimension.value, "dimension_low": dimension.low, "dimension_high": dimension.high}
         return metrics
 

@@ -66,7 +66,7 @@ class SweepWriter:
         tags = {names.KIND: names.SWEEP, **_asked(experiment, plan)}
         run = store.client.create_run(experiment_id, tags=tags, run_name=name)
         writer = cls(store, experiment_id, run.info.run_id)
-        sizes = {"trials": plan.expected_trials, "trainings": plan.expected_trainings}
+        sizes = {"trials": plan.expected_trials, "trainings": plan.expected_trainings + plan.points}
         writer._batch(writer.run_id, params=_flat(environment), summary=Summary(sizes))
         writer.plan(plan)
         writer.json("environment.json", environment)

@@ -98,7 +98,7 @@ WRONG = {
     ),
     "beyond what a parameter may be": (
         {"x": {"parameter": "momentum", "low": 0, "high": 1.5}},
-        "x: momentum is 1.49",
+        "x: momentum is 1.5; allowed are at least 0 and below 1",
     ),
     "two kinds": (
         {"x": {"toward": 1, "weight": "output.bias", "low": 0, "high": 1}},
@@ -128,6 +128,24 @@ WRONG = {
     "size 10^6": ({"size": 1_000_000}, "size is 1000000; allowed are whole numbers from 1 to 16,384"),
     "too many": ({"size": 16_384}, "size is 16384 × 16384, 268,"),
     "few pairs": ({"pairs": 3}, "pairs is 3; allowed are whole numbers from 64 to 1,000,000"),
+    "a border of no gate's": (
+        {"border": "foo"},
+        "border is 'foo'; allowed are diverged, elsewhere, failed, slow, solved",
+    ),
+    "toward its own origin": (
+        {"x": {"toward": 0, "low": 0, "high": 1}},
+        "x: toward is 0, where the origin is already; allowed is another seed",
+    ),
+    "curves": ({"curve_points": 10}, "curve_points is given; allowed is none, since a map keeps no curves"),
+    "too far": (
+        {"x": {"toward": 1, "low": 0, "high": 1e300}},
+        "x: high is 1e+300; allowed are at least -1e+30 and at most 1e+30",
+    ),
+    "a title that is none": ({"title": [1]}, "title is [1]; allowed is text"),
+    "a mistyped parameter": (
+        {"x": {"weight": "lerning_rate", "low": 0, "high": 1}},
+        "x: weight 'lerning_rate' is not known; did you mean 'learning_rate'?",
+    ),
     "pairs of trials": (
         {"pairs": 64, "x": {"parameter": "tolerance", "low": 0.1, "high": 0.4}},
         "pairs is 64, and x is tolerance; allowed beside that parameter is 0",
@@ -153,6 +171,31 @@ def test_what_is_wrong_with_the_defaults_is_said_once(tmp_path):
         "mine.toml: defaults: parameter 'hiden' is not known",
         "mine.toml: defaults: momentum is 7",
     ]
+
+
+def test_a_momentum_may_go_up_to_one(tmp_path):
+    """The high end is excluded, and so is 1."""
+    (found,) = read(tmp_path, x={"parameter": "momentum", "low": 0, "high": 1}).maps
+    assert found.coordinates([found.width - 1])[0] < 1
+
+
+def test_brackets_of_tables_and_ranges_beside_maps_are_told(tmp_path):
+    """What looks nearly right has its own sentence."""
+    overrides = read_overrides([], tmp_path)
+    with pytest.raises(
+        RequestError, match=r"map is a table, \[map\]; allowed are lists of them, each written \[\[map\]\]"
+    ):
+        read_experiment(tmp_path / "mine.toml", overrides, [], {"map": PLANE})
+    with pytest.raises(
+        RequestError, match=r"map\.size: hidden makes it a search; allowed beside a map are single values"
+    ):
+        read_request(["hidden=2..4", "map.size=3"])
+
+
+def test_a_start_may_be_written_out_on_the_command_line(tmp_path):
+    """As the report's own command does."""
+    (found,) = read(tmp_path, ["map.start=1,2,3,4,5,6,7,8,9.5"]).maps
+    assert found.start == (1, 2, 3, 4, 5, 6, 7, 8, 9.5)
 
 
 def test_more_than_the_memory_holds_is_refused(tmp_path, monkeypatch):

@@ -1,5 +1,8 @@
 """Maps in the report: their colours, their words, and the way down."""
 
+import shlex
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,8 +12,8 @@ from bench.model.maps import DIRECTION, PARAMETER, TOWARD, WEIGHT, Axis, Map, Ma
 from bench.model.outcome import NEVER, Result
 from bench.report.descent import descent_words, is_descent, write_animation
 from bench.report.map_picture import MOST_PIXELS, RAMP, MapPicture, ending_colours
-from bench.report.map_words import again, how_to_read, map_title
-from bench.report.maps import seeds_in
+from bench.report.map_words import again, how_to_read, map_row, map_title, sentences
+from bench.report.maps import fate_at, seeds_in
 from bench.request import read_request
 from bench.stats.map_analysis import MapAnalysis
 
@@ -88,9 +91,10 @@ def test_the_command_of_a_map_asks_for_the_same_trainings(trial, axes):
     """Word for word, its numbers exact."""
     found = Map(trial(hidden=2, curve_points=1, learning_rate=0.1, hidden_bias=False), *axes, 20, 30, seed=4, pairs=64)
     if axes is not PLANE:
-        found = Map(trial(hidden=2, curve_points=1), *axes, 20, 30, seed=4, pairs=64)
-    words = again(found).replace("'", "").removeprefix("python -m bench sweep ").split()
-    assert read_request(words).maps[0].map_id == found.map_id
+        start = {"start": (0.1, -2.0) * 4 + (1e-9,), "border": "0 1 1 1", "title": "A map"}
+        found = Map(trial(hidden=2, curve_points=1), *axes, 20, 30, pairs=64, **start)
+    (asked,) = read_request(shlex.split(again(found))[4:]).maps
+    assert (asked, asked.map_id) == (found, found.map_id)
 
 
 def test_the_way_down_is_one_sentence_and_a_moving_picture(trial, tmp_path):
@@ -100,13 +104,40 @@ def test_the_way_down_is_one_sentence_and_a_moving_picture(trial, tmp_path):
     assert not is_descent(maps[:1])
     assert not is_descent(maps[::-1])
     said, evidence = descent_words(maps)
-    assert said == "The border between starts that solve it and the others is smooth: a line, however near one looks."
+    assert said == "The border between what solves it and what does not is smooth: a line, however near one looks."
     assert "× 64" in evidence
     for name in ("down.webp", "down.png"):
         write_animation(maps, tmp_path / name)
         with Image.open(tmp_path / name) as moving:
             assert moving.n_frames == 2 * 24 + 1
             assert moving.size == (512, 512)
+
+
+def test_a_map_that_is_not_whole_has_no_figures(trial):
+    """It says how far it is, and nothing of borders that nobody has looked at."""
+    whole = striped(trial)
+    outcome_M = whole.points.outcome_M.copy()
+    outcome_M[100:] = -1
+    part = MapAnalysis(whole.map, replace(whole.points, outcome_M=outcome_M))
+    assert [said for said, _ in sentences(part)] == ["100 of its 1,024 trainings are done."]
+    assert map_row(part)["border"] == map_row(part)["solved"] == "–"
+
+
+def test_the_border_of_what_nothing_ends_at_is_said_to_be_none(trial):
+    """And not that all have one fate."""
+    one = striped(trial)
+    other = MapAnalysis(replace(one.map, border="1 1 1 1"), one.points)
+    assert [said for said, _ in sentences(other)] == ["No training ends at 1 1 1 1."]
+    stuck = MapAnalysis(replace(one.map, border="stuck"), one.points)
+    (said,) = [said for said, _ in sentences(stuck)]
+    assert said.startswith("The border of what is stuck is open")
+
+
+def test_a_seed_between_pixels_has_no_fate(trial):
+    """Of one that is a pixel it is told."""
+    one = striped(trial)
+    assert fate_at(one, 0.0, 0.0) == "0 ½ 1 ½"
+    assert fate_at(one, 0.01, 0.0) == ""
 
 
 def test_a_map_is_shown_in_a_notebook_and_as_text(bench):

@@ -1,5 +1,7 @@
 """Maps are trained like a grid: by whoever, interrupted or not, they are the same file."""
 
+import contextlib
+import sqlite3
 import time
 from pathlib import Path
 
@@ -37,6 +39,14 @@ def whole(plane, command):
     """The bytes of its exported arrays."""
     assert command(plane, "export", "-o", "whole.npz").status == 0
     return (plane / "whole.npz").read_bytes()
+
+
+@pytest.fixture
+def copied(plane, tmp_path):
+    """A folder with a store of its own that begins with that sweep."""
+    with contextlib.closing(sqlite3.connect(plane / "mlflow.db")) as connection:
+        connection.execute("VACUUM INTO ?", [str(tmp_path / "mlflow.db")])
+    return tmp_path
 
 
 def arrays(bench):
@@ -138,31 +148,31 @@ def test_the_dry_run_lists_axes_and_weights_and_counts_the_work(bench):
 # ------------------------------------------------------------------ zooms
 
 
-def test_a_window_is_trained_finer(plane, command):
+def test_a_window_is_trained_finer(copied, command, swept):
     """Its command is in its report, and asks for the same again."""
-    sweep = api.load(tracking_uri=f"sqlite:///{plane}/mlflow.db").id
+    sweep = swept.id
     words = ("zoom", sweep, "--x", "0:0.5", "--y", "-0.25:0.25", "--size", "20", "--pairs", "0", "--json")
-    ran = command(plane, *words, "-o", "zoomed.html")
+    ran = command(copied, *words, "-o", "zoomed.html")
     assert ran.status == 0, ran.err
-    (one,) = api.load(ran.json["sweep"], f"sqlite:///{plane}/mlflow.db").plan.maps
+    (one,) = api.load(ran.json["sweep"], f"sqlite:///{copied}/mlflow.db").plan.maps
     assert (one.x.low, one.x.high, one.y.low, one.y.high) == (0, 0.5, -0.25, 0.25)
     assert (one.width, one.height, one.pairs) == (20, 20, 0)
     again = f"python -m bench zoom {sweep[:8]} --x 0:0.5 --y -0.25:0.25 --size 20 --pairs 0"
-    assert again in (plane / "zoomed.html").read_text()
+    assert again in (copied / "zoomed.html").read_text()
 
 
-def test_a_descent_follows_the_border_and_is_animated(plane, command, swept):
+def test_a_descent_follows_the_border_and_is_animated(copied, command, swept):
     """Each window is in the middle of the one before, and holds several fates."""
     words = ("zoom", swept.id, "--depth", "3", "--size", "24", "--pairs", "64", "--json")
-    ran = command(plane, *words, "--animation", "down.webp", "-o", "down.html")
+    ran = command(copied, *words, "--animation", "down.webp", "-o", "down.html")
     assert ran.status == 0, ran.err
-    maps = api.load(ran.json["sweep"], f"sqlite:///{plane}/mlflow.db").maps
+    maps = api.load(ran.json["sweep"], f"sqlite:///{copied}/mlflow.db").maps
     assert [one.map.magnified for one in maps] == [1, 8, 64, 512]
     middles = [(one.map.x.low + one.map.x.high) / 2 for one in maps[1:]]
     np.testing.assert_allclose(middles, middles[-1], rtol=1e-9)
     assert all(0 < one.solved < 1 for one in maps)
-    assert (plane / "down.webp").read_bytes()[8:12] == b"WEBP"
-    assert "× 512" in (plane / "down.html").read_text()
+    assert (copied / "down.webp").read_bytes()[8:12] == b"WEBP"
+    assert "× 512" in (copied / "down.html").read_text()
 
 
 def test_the_point_on_the_border_has_the_other_kind_beside_it(swept):
@@ -186,8 +196,9 @@ WRONG = {
     ("--at", "0,0"): "at is '0,0', which needs a depth",
     ("--depth", "1", "--at", "9,9"): "at has x = 9.0; allowed are numbers from -1.5 to 2.5",
     ("--depth", "1", "--at", "9"): "at is '9'; allowed is X,Y, a point of the map",
-    ("--depth", "17", "--at", "0.3,0.4"): "depth is 17; allowed is up to 15 with factor 8: beyond, pixels are nearer",
+    ("--depth", "17", "--at", "0.3,0.4"): "depth is 17; allowed is up to 15 with factor 8: below, pixels are nearer",
     ("--depth", "1", "--factor", "1"): "factor is 1.0; allowed are finite numbers and above 1",
+    ("--size", "16000"): "size is 16000 × 16000, 256,",
     ("--map", "2"): "map is 2; allowed are numbers from 1 to 1",
     ("--border", "1 2"): "border '1 2' is not known; ",
     ("--animation", "a.webp"): "animation is 'a.webp', which needs a depth",
@@ -204,6 +215,25 @@ def test_a_wrong_zoom_is_one_sentence_before_any_work(plane, command, swept, wor
     assert ran.status == 2
     assert ran.err.startswith(f"bench: {expected}")
     assert ran.err.count("\n") == 1
+
+
+def test_maps_are_reported_beside_a_grid(copied, command, swept):
+    """Their sweeps have nothing in common to compare, and say what each is."""
+    command(copied, "sweep", "iterations=20", "seeds=0:3", "--no-report")
+    other = api.load(tracking_uri=f"sqlite:///{copied}/mlflow.db").id
+    ran = command(copied, "report", swept.id, other, "-o", "both.html")
+    assert ran.status == 0, ran.err
+    assert "toward seed 1 and toward seed 3" in (copied / "both.html").read_text()
+
+
+def test_a_window_cannot_leave_what_a_parameter_may_be(bench):
+    """Nor lie between whole numbers."""
+    for words in ("map.y=momentum:0..1", "map.y=hidden:1..4"):
+        bench("sweep", "iterations=9", "map.x=toward:1:-1..1", words, "map.size=3", "map.pairs=0", "--no-report")
+        ran = bench("zoom", api.load().id, "--y", "0.5:2")
+        assert ran.status == 2
+        assert ran.err.startswith("bench: y")
+        assert ran.err.count("\n") == 1
 
 
 def test_a_sweep_without_maps_has_nothing_to_zoom_into(bench):
