@@ -230,7 +230,7 @@ def make_plan(experiment: Experiment) -> Plan:
                         rounds = max(block.rounds, timings[key].rounds if key in timings else 0)
                         timings[key] = Timing(planned[trial.trial_id].trial, block.seeds, rounds)
     trials = tuple(planned.values())
-    maps = tuple({one.map_id: one for one in experiment.maps}.values())
+    maps = tuple({one.map_id: one for one in reversed(experiment.maps)}.values())[::-1]  # of two alike, the first
     of_maps = [one.trial.gate for one in maps]
     _check_gates([*(one.trial.gate for one in trials), *([search.gate] if search else []), *of_maps])
     return Plan(

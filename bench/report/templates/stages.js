@@ -64,6 +64,7 @@ const Stages = (() => {
         row.lastChild.classList.add(record.predictions[place][n] > 0.5 === target > 0.5 ? "holds" : "fails");
         return row;
       }));
+      if (gate.targets.length > 16) part("says").insertRow().insertCell().textContent = `and ${gate.targets.length - 16} more`;
       drawLines(part("loss"), [Array.from(record.loss)], true, colour(`--${record.outcome}`));
       const weights = Array.from(record.weights[0], (_, p) => record.weights.map((some) => some[p]));
       drawLines(part("weights"), weights, false, colour("--effect"));
