@@ -151,7 +151,7 @@ def draw_map(one: MapAnalysis, picture: MapPicture) -> Figure:
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=axis_words(found.x), ylabel=axis_words(found.y))
     for name, x, y in seeds_in(found):
         fate = fate_at(one, x, y)
-        place = (found.x.share(x), found.y.share(y))
+        place = (found.x.share(x) + 0.5 / found.width, found.y.share(y) + 0.5 / found.height)  # the middle of a pixel
         axes.plot(*place, "o", mfc="white", mec="#111111", mew=1.1, markersize=5.5)
         side = "right" if place[0] > 0.7 else "left"
         box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.78, "pad": 1.2}

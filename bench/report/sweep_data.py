@@ -12,6 +12,7 @@ from bench.config.experiment import ADHOC
 from bench.config.plan import Plan
 from bench.metrics import columns as c
 from bench.model.display_labels import name_words, varying
+from bench.report.map_words import map_title
 from bench.report.number_format import gate_words
 from bench.report.panel_layout import is_single
 from bench.stats.agreement import agreements, pair_summary
@@ -58,8 +59,10 @@ class SweepData:
     def title(self) -> str:
         """The title that was given, or what was swept, where nobody gave one and it is the words of the command."""
         question, trials = self.plan.question, [planned.trial for planned in self.plan.trials]
-        if question.experiment != ADHOC or question.title not in question.command or not trials:
+        if question.experiment != ADHOC or question.title not in question.command:
             return question.title
+        if not trials:
+            return map_title(self.plan.maps[0]) if self.plan.maps else question.title
         gates = gate_words(trial.gate.name for trial in trials)
         if self.plan.search is not None:
             return f"A search for networks that learn {gates}"
