@@ -115,6 +115,9 @@ SECTIONS = (
 )  # fmt: skip
 
 
+SCRIPTS = ("engine.js", "stages.js", "explorer.js")  # that each page has, before those of what it shows
+
+
 class Report:
     """One sweep's sections, each computed once and only when it is asked for.
 
@@ -220,13 +223,14 @@ def render(reports: Sequence[Report]) -> str:
         sections = [(section, html) for section, (html, _) in zip(SECTIONS, parts, strict=True)]
         header = report.header_html()
         sweeps.append({"k": report.key, "data": report.data, "header": header, "sections": sections})
+    of_maps = ["maps.js"] if any(report.data.maps for report in reports) else []
     with drawing.style():
         compared = comparison([report.data for report in reports])
     return jinja.get_template("report.html").render(
         title=" · ".join(report.data.title for report in reports),
         colours=colours.css(),
         css=texts["page.css"],
-        js="\n".join(texts[name] for name in ("engine.js", "stages.js", "explorer.js", "maps.js", "page.js")),
+        js="\n".join(texts[name] for name in (*SCRIPTS, *of_maps, "page.js")),
         sweeps=sweeps,
         comparison=compared,
     )
