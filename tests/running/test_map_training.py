@@ -161,8 +161,9 @@ def test_a_window_is_trained_finer(copied, command, swept):
     assert again in (copied / "zoomed.html").read_text()
 
 
-def test_a_descent_follows_the_border_and_is_animated(copied, command, swept):
+def test_a_descent_follows_the_border_and_is_animated(copied, command, swept, monkeypatch):
     """Each window is in the middle of the one before, and holds several fates."""
+    monkeypatch.setattr("bench.report.descent.FRAMES", 3)
     words = ("zoom", swept.id, "--depth", "3", "--size", "24", "--pairs", "64", "--json")
     ran = command(copied, *words, "--animation", "down.webp", "-o", "down.html")
     assert ran.status == 0, ran.err
