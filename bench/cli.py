@@ -39,6 +39,16 @@ executor = click.option(
 map_number = click.option(
     "--map", "map_number", type=click.IntRange(min=1), metavar="N", help="Which of its maps.  [default: the first]"
 )
+resume = click.option("--resume", is_flag=True, help="Go on with the newest unfinished sweep of this request.")
+dry_run = click.option("--dry-run", is_flag=True, help="List the trials and count the work; train nothing.")
+no_report = click.option("--no-report", is_flag=True, help="Write no report.")
+report_path = click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="REPORT.html",
+    help="Where the report goes.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 
 
@@ -81,18 +91,12 @@ def cli() -> None:
 @workers
 @executor
 @tracking
-@click.option("--resume", is_flag=True, help="Go on with the newest unfinished sweep of this request.")
-@click.option("--dry-run", is_flag=True, help="List the trials and count the work; train nothing.")
+@resume
+@dry_run
 @as_json
-@click.option("--no-report", is_flag=True, help="Write no report.")
+@no_report
 @click.option("--no-budget-check", is_flag=True, help="Train nothing of what is stuck ten times as long.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="REPORT.html",
-    help="Where the report goes.",
-)
+@report_path
 @click.option(
     "--until", metavar="HALF_WIDTH|claims",
     help="Add seeds until every trial's solved rate is known to ± HALF_WIDTH (95 % interval), such as 0.02, or until "
@@ -309,11 +313,11 @@ def export(sweep: str | None, output: Path, map_number: int | None, tracking_uri
 @workers
 @executor
 @tracking
-@click.option("--resume", is_flag=True, help="Go on with the newest unfinished zoom of this request.")
-@click.option("--dry-run", is_flag=True, help="List the maps and count the work; train nothing.")
+@resume
+@dry_run
 @as_json
-@click.option("--no-report", is_flag=True, help="Write no report.")
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="REPORT.html")
+@no_report
+@report_path
 def zoom(
     sweep: str,
     map_number: int | None,

@@ -1,5 +1,6 @@
 """Zooms into the map of a stored sweep: the experiment that trains its windows."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -52,8 +53,9 @@ def zoom(
             problems.append(f"at is {at!r}, which needs a depth")
     if pairs is not None:
         found = replace(found, pairs=read_pairs("pairs", pairs))
-    point = read_point(at) if at is not None else _on_border(one, found) if depth else (0.0, 0.0)
-    maps = descent(found, point, depth, factor) if depth else [in_float64_if_needed(found)]
+    maps: Sequence[Map] = [in_float64_if_needed(found)]
+    if depth:
+        maps = descent(found, read_point(at) if at is not None else _on_border(one, found), depth, factor)
     title = f"{'A descent' if depth else 'Zoom'} into {map_title(one.map)}"
     options: dict[str, Any] = {
         "--map": number,

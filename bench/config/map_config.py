@@ -3,13 +3,13 @@
 import csv
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench.config.values import read_list, read_table
+from bench.config.values import MOST_TRAININGS, read_list, read_table
 from bench.errors import RequestError, collecting, raising_all, unknown
 from bench.model.initialization import MAX_SEED
 from bench.model.maps import (
@@ -30,7 +30,6 @@ from bench.model.parameter_fields import Reader, flag, number, whole
 from bench.model.trial import PARAMETERS, Trial
 
 LARGEST_SIDE = 16_384
-MOST_POINTS = 100_000_000  # as of trainings in one sweep
 POINT_BYTES, PREDICTION_BYTES = 100, 16  # of memory, for a point that is trained, read and drawn
 FARTHEST = 1e30  # ends of an axis: what is beyond is no start of any training
 FEWEST_PAIRS, MOST_PAIRS = 64, 1_000_000
@@ -240,8 +239,10 @@ def check_map(found: Map) -> None:
             if axis.is_of_trial and found.pairs:
                 problems.append(f"pairs is {found.pairs}, and {name} is {axis.of}; allowed beside that parameter is 0")
     size = f"size is {found.width} × {found.height}"
-    if found.points > MOST_POINTS:
-        raise RequestError(f"{size}, {found.points:,} trainings with its pairs; allowed in one map are {MOST_POINTS:,}")
+    if found.points > MOST_TRAININGS:
+        raise RequestError(
+            f"{size}, {found.points:,} trainings with its pairs; allowed in one map are {MOST_TRAININGS:,}"
+        )
     _check_memory(found, size)
 
 
@@ -252,15 +253,12 @@ def _check_axis(axis: Axis, found: Map) -> None:
         return
     reader = PARAMETERS[str(axis.of)].number
     assert reader is not None
-    for value in axis.ends:
-        # what a parameter may come near to, and not be, may be the high end, which is excluded
-        reader(str(axis.of), value if value == axis.low or axis.high == reader.high else _high(axis))
+    first, last = axis.ends
+    reader(str(axis.of), first)
+    # the high end is excluded, so that it may be what a parameter comes near to and is not
+    reader(str(axis.of), last if axis.is_whole or axis.high == reader.high else axis.high)
     if axis.of == SCALE and found.trial.init_scale != 1.0:
         raise RequestError(f"{SCALE} is {found.trial.init_scale:g} and an axis too; allowed is one of the two")
-
-
-def _high(axis: Axis) -> float:
-    return axis.ends[1] if axis.is_whole else axis.high
 
 
 def _check_border(found: Map, problems: list[str]) -> None:
@@ -299,8 +297,3 @@ def write_axis(axis: Axis) -> str:
     """Write an axis as a word of the command line, the opposite of reading it."""
     kind = "" if axis.kind == PARAMETER else f"{axis.kind}:"
     return f"{kind}{axis.of}:{axis.low!r}..{axis.high!r}{':log' if axis.log else ''}"
-
-
-def map_options(words: Mapping[str, Any]) -> Sequence[str]:
-    """Return what of a map's options is given."""
-    return [name for name in words if name in OPTIONS]

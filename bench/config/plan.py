@@ -14,14 +14,12 @@ from bench.config.experiment import Experiment
 from bench.config.search_config import Search
 from bench.config.search_state import BLOCKS, Proposals
 from bench.config.seeds import Until, compact, read_seeds, until_row, write_seeds
-from bench.config.values import read_table, write_value
+from bench.config.values import MOST_TRAININGS, read_table, write_value
 from bench.errors import RequestError, collecting, raising_all
 from bench.model.gate import Gate
 from bench.model.maps import Map
 from bench.model.timing import Timing
 from bench.model.trial import PARAMETERS, Trial
-
-MOST_TRAININGS = 100_000_000  # more would not fit the memory that accounts for them
 
 
 @dataclass(frozen=True)

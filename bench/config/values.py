@@ -16,6 +16,7 @@ from bench.model.trial import PARAMETERS
 if TYPE_CHECKING:
     from bench.config.search_space import Range
 
+MOST_TRAININGS = 100_000_000  # more would not fit the memory that accounts for them
 DEFAULT_SEEDS = range(20)
 KEYS = ("seeds", "alone", "rounds", "title")  # of a block, beside the parameters
 DEFAULT_ROUNDS = 9  # of fewer, the 95 % interval of a median is their whole range, or there is none

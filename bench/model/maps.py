@@ -26,10 +26,7 @@ Ints = NDArray[np.int64]
 TOWARD, WEIGHT, DIRECTION, PARAMETER = KINDS = ("toward", "weight", "direction", "parameter")
 OF_TRAININGS = ("learning_rate", "momentum")  # parameters that a batch has for each training
 SCALE = "init_scale"  # multiplies what the seeds give
-FINEST = {
-    "float32": 17,
-    "float64": 29,
-}  # powers of a half, of a window's side: nearer, the precision tells no starts apart
+FINEST = {"float32": 17, "float64": 29}  # powers of a half of a window: nearer, no starts can be told apart
 STEPS_APART = {"float32": 2.0**-20, "float64": 2.0**-49}  # eight times the gap between neighbouring numbers
 ELSEWHERE = "elsewhere"  # the fate of what ends where few others do
 PERCENT = 0.01  # the distance that is told in words
@@ -84,10 +81,6 @@ class Axis:
     def words(self) -> str:
         """What it is, as the command line has it: ``toward:1``, ``hidden[0].bias``, ``learning_rate``."""
         return str(self.of) if self.kind in (WEIGHT, PARAMETER) else f"{self.kind}:{self.of}"
-
-    def row(self) -> dict[str, Any]:
-        """Return it as an experiment file has it."""
-        return {self.kind: self.of, "low": self.low, "high": self.high, **({"log": True} if self.log else {})}
 
 
 @dataclass(frozen=True)
@@ -281,7 +274,9 @@ class Map:
 def _plain(axis: Axis, value: float) -> Any:
     """Return a coordinate as its parameter's value."""
     name = str(axis.of)
-    return (int(value),) if name == "hidden" and value else () if name == "hidden" else PARAMETERS[name].read(value)
+    if name == "hidden":
+        return (int(value),) if value else ()
+    return PARAMETERS[name].read(value)
 
 
 def is_too_fine(found: Map, dtype: str) -> bool:

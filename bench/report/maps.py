@@ -302,15 +302,9 @@ def _by_distance(one: MapAnalysis, number: int) -> Chart | None:
     table = one.border_figures.pairs.table
     if not one.map.pairs or not table[RATE].gt(0).any():
         return None
-    figure, axes = drawing.blank(4.2, 2.3)
     shown = table[table[RATE] > 0]
-    drawing.log_axis(axes, "x", *drawing.log_range(table[DISTANCE]))
-    drawing.log_axis(axes, "y", *drawing.log_range(shown[RATE], table[FITTED]))
+    figure, axes = _power_law(table, shown, DISTANCE, RATE, "distance, as a share of the window's sides")
     axes.vlines(shown[DISTANCE], shown[LOW].clip(lower=shown[RATE].min() / 10), shown[HIGH], color=EFFECT, alpha=0.5)
-    sns.scatterplot(shown, x=DISTANCE, y=RATE, ax=axes, color=EFFECT, s=18, linewidth=0)
-    fitted = table[table[FITTED].notna()]
-    axes.plot(fitted[DISTANCE], fitted[FITTED], color=INK, linewidth=1)
-    axes.set(xlabel="distance, as a share of the window's sides", ylabel="")
     whole = one.border_figures.pairs.whole
     line = "" if whole is None else f" The line: dimension {dimension_words(whole)}, 2 less its slope."
     return Chart(
@@ -328,22 +322,28 @@ def _by_boxes(one: MapAnalysis, number: int) -> Chart | None:
     table, dimension = one.border_figures.boxes.table, one.border_figures.boxes.dimension
     if dimension is None:
         return None
-    figure, axes = drawing.blank(4.2, 2.3)
-    drawing.log_axis(axes, "x", *drawing.log_range(table[SIDE]))
-    drawing.log_axis(axes, "y", *drawing.log_range(table[BOXES]))
-    sns.scatterplot(table, x=SIDE, y=BOXES, ax=axes, color=EFFECT, s=18, linewidth=0)
-    fitted = table[table[USED]]
-    axes.plot(fitted[SIDE], fitted[FITTED], color=INK, linewidth=1)
-    axes.set(xlabel="side of a box, in pixels", ylabel="")
+    figure, _ = _power_law(table, table, SIDE, BOXES, "side of a box, in pixels")
     return Chart(
         name=f"map-boxes-{number}",
         title="Boxes that it takes to cover the border",
         subtitle=f"Mean over all places of their grid; the line: box-counting dimension {dimension:.3f}.",
         alt="Number of boxes that hold several fates against their side, both logarithmic.",
-        note="An estimate, a little too low: what passes between pixels is not seen. One count at one zoom misleads.",
+        note="An estimate, too low: what passes between pixels is not seen. One count at one zoom misleads.",
         panels=[panel("", figure)],
         data=table,
     )
+
+
+def _power_law(table: pd.DataFrame, shown: pd.DataFrame, x: str, y: str, xlabel: str) -> tuple[Figure, Axes]:
+    """Draw what is shown of a table, and the line that was fitted, over two logarithmic axes."""
+    figure, axes = drawing.blank(4.2, 2.3)
+    drawing.log_axis(axes, "x", *drawing.log_range(table[x]))
+    drawing.log_axis(axes, "y", *drawing.log_range(shown[y], table[FITTED]))
+    sns.scatterplot(shown, x=x, y=y, ax=axes, color=EFFECT, s=18, linewidth=0)
+    fitted = table[table[USED]]
+    axes.plot(fitted[x], fitted[FITTED], color=INK, linewidth=1)
+    axes.set(xlabel=xlabel, ylabel="")
+    return figure, axes
 
 
 def _shares(one: MapAnalysis, picture: MapPicture, number: int) -> Any:

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from bench.backends import load
-from bench.config.plan import MOST_TRAININGS, Plan, PlannedTrial
+from bench.config.plan import Plan, PlannedTrial
 from bench.config.seeds import CLAIMS, INTERVAL, MAX_SEEDS, Until
+from bench.config.values import MOST_TRAININGS
 from bench.errors import RequestError
 from bench.metrics import columns as c
 from bench.model.initialization import MAX_SEED

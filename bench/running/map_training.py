@@ -12,7 +12,8 @@ from bench.running.chunks import Job, refusals
 from bench.running.executors import WorkerPool
 from bench.running.progress import SweepProgress
 from bench.running.recorder import FLUSH_S
-from bench.store.map_points import ArrowTable, join, point_rows
+from bench.store.map_points import ArrowTable, point_rows
+from bench.store.tables import stack
 from bench.store.writer import SweepWriter
 
 
@@ -35,10 +36,10 @@ def train_maps(plan: Plan, writer: SweepWriter, pool: WorkerPool, progress: Swee
             unwritten += [point_rows(record) for record in records]
             progress.advance(sum(len(record.seeds) for record in records))
             if time.monotonic() - flushed > FLUSH_S:
-                writer.map_points(one, join(unwritten))
+                writer.map_points(one, stack(unwritten))
                 unwritten, flushed = [], time.monotonic()
         if unwritten:
-            writer.map_points(one, join(unwritten))
+            writer.map_points(one, stack(unwritten))
     return seconds
 
 

@@ -111,8 +111,3 @@ def trained_places(found: Map, files: Iterable[Path]) -> NDArray[np.bool_]:
         except (pa.ArrowException, OSError, KeyError):
             continue
     return there_M
-
-
-def join(tables: list[pa.Table]) -> pa.Table:
-    """Return all rows of some tables."""
-    return pa.concat_tables(tables).combine_chunks()
