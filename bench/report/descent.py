@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
+from bench.model.maps import Map
 from bench.report import drawing
 from bench.report.charts import Chart, Content, Row, tabulate, text
 from bench.report.drawing import panel
@@ -21,7 +22,6 @@ from bench.stats.boundary_dimension import Dimension, border
 from bench.stats.map_analysis import MapAnalysis
 
 SIDE = 512  # pixels of a frame
-ZERO = Dimension(0, 0, 0, 0, 0)
 FRAMES = 24  # of each step down, in the colours of fates and in no others
 FRAME_MS, LAST_MS = 50, 2000
 ANIMATED: dict[str, dict[str, Any]] = {
@@ -43,7 +43,7 @@ def descent(pictures: Sequence[MapPicture]) -> Content:
         "chart": Chart(
             name="descent",
             title=descent_words(maps)[0],
-            subtitle=f"{plural(len(maps), 'window')}, each in the middle of the one before.",
+            subtitle=f"{plural(len(maps), 'window')}, each within the one before.",
             alt=f"{plural(len(maps), 'map')} side by side, each nearer than the one before.",
             note="By rule: above 1 at the last window by pairs, or 1 there and above 1 before, or 1 throughout.",
             panels=[panel(magnified_words(one.analysis), small(one)) for one in pictures],
@@ -71,7 +71,7 @@ def descent_words(maps: Sequence[MapAnalysis]) -> tuple[str, str]:
 def _agreed(figures: BasinFigures) -> Iterator[Dimension]:
     """Yield the dimensions of a border by pixels and by pairs, unless their intervals have nothing in common."""
     known = [one for one in (figures.pixels, figures.pairs.whole) if one is not None]
-    if max(one.low for one in known or [ZERO]) <= min(one.high for one in known or [ZERO]):
+    if known and max(one.low for one in known) <= min(one.high for one in known):
         yield from known
 
 
@@ -106,32 +106,35 @@ def _row(one: MapAnalysis) -> Row:
 def write_animation(maps: Sequence[MapAnalysis], path: Path) -> None:
     """Write the way down as a moving picture: WebP, or APNG where the name ends in .png."""
     colours = ending_colours(maps)
-    pictures = [Image.fromarray(MapPicture(one, colours).rgb()) for one in maps]
-    times = [later.map.magnified / one.map.magnified for one, later in pairwise(maps)]
-    frames = list(_frames(pictures, times))
+    frames = list(_frames([(one.map, Image.fromarray(MapPicture(one, colours).rgb())) for one in maps]))
     waits = [FRAME_MS] * (len(frames) - 1) + [LAST_MS]
     path.parent.mkdir(parents=True, exist_ok=True)
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=waits, loop=0, **ANIMATED[path.suffix])
 
 
-def _frames(pictures: Sequence[Image.Image], times: Sequence[float]) -> Iterator[Image.Image]:
-    """Yield the frames: each window grows until the next fills it, and that one is laid into its middle."""
-    width, height = pictures[0].size
+def _frames(windows: Sequence[tuple[Map, Image.Image]]) -> Iterator[Image.Image]:
+    """Yield the frames: each window grows until the next fills it, and that one is laid into its place."""
+    width, height = windows[0][1].size
     scale = SIDE / max(width, height)
     size = round(width * scale), round(height * scale)
-    for picture, nearer, most in zip(pictures, pictures[1:], times, strict=False):
-        for magnified in np.geomspace(1, most, FRAMES, endpoint=False):
-            frame = _middle(picture, float(magnified), size)
-            inner = tuple(max(round(side * magnified / most), 1) for side in size)
-            place = tuple((side - own) // 2 for side, own in zip(size, inner, strict=True))
-            frame.paste(nearer.resize(inner, Image.Resampling.NEAREST), place)
+    for (one, picture), (later, nearer) in pairwise(windows):
+        most = later.magnified / one.magnified
+        corner = one.x.share(later.x.low), 1 - one.y.share(later.y.high)  # of the next: from the left, from the top
+        for magnified in np.geomspace(1, most, FRAMES, endpoint=False).tolist():
+            way = (1 - 1 / magnified) / (1 - 1 / most)  # there, of what the corner of the view moves
+            (left, right, wide, x), (top, bottom, high, y) = (
+                _side(own * way, own, magnified, most, pixels, length)
+                for own, pixels, length in zip(corner, picture.size, size, strict=True)
+            )
+            frame = picture.resize(size, Image.Resampling.NEAREST, box=(left, top, right, bottom))
+            frame.paste(nearer.resize((wide, high), Image.Resampling.NEAREST), (x, y))
             yield frame
-    yield pictures[-1].resize(size, Image.Resampling.NEAREST)
+    yield windows[-1][1].resize(size, Image.Resampling.NEAREST)
 
 
-def _middle(picture: Image.Image, magnified: float, size: tuple[int, int]) -> Image.Image:
-    """Return the middle of a picture so many times magnified."""
-    width, height = picture.size
-    reach = width / magnified / 2, height / magnified / 2
-    box = (width / 2 - reach[0], height / 2 - reach[1], width / 2 + reach[0], height / 2 + reach[1])
-    return picture.resize(size, Image.Resampling.NEAREST, box=box)
+def _side(
+    view: float, own: float, magnified: float, most: float, pixels: int, size: int
+) -> tuple[float, float, int, int]:
+    """Return of one side from where to where of the picture is seen, and how wide the next one is in it, and where."""
+    low, high = max(view * pixels, 0.0), min((view + 1 / magnified) * pixels, float(pixels))
+    return low, high, max(round(size * magnified / most), 1), round((own - view) * magnified * size)
