@@ -184,7 +184,8 @@ def test_a_fused_layer_propagates_slopes_by_the_fused_product():
 
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
 def test_a_fused_layer_is_nn_linear_but_for_rounding(bias):
-    """Values and slopes agree with PyTorch's own layer."""
+    """Values and slopes agree with PyTorch's own layer: what is rounded is as small as the largest term lets it be."""
+    torch.manual_seed(5)
     rng = np.random.default_rng(5)
     layer, usual, inputs = FusedLinear(6, 4, bias=bias), nn.Linear(6, 4, bias=bias), matrix(rng, 8, 6)
     usual.load_state_dict(layer.state_dict())
@@ -192,7 +193,8 @@ def test_a_fused_layer_is_nn_linear_but_for_rounding(bias):
         model(inputs).square().sum().backward()
     np.testing.assert_allclose(layer(inputs).detach(), usual(inputs).detach(), rtol=1e-5, atol=1e-6)
     for own, expected in zip(layer.parameters(), usual.parameters(), strict=True):
-        np.testing.assert_allclose(own.grad, expected.grad, rtol=1e-4, atol=1e-5)
+        largest = expected.grad.abs().max().item()
+        np.testing.assert_allclose(own.grad, expected.grad, rtol=0, atol=1e-6 * largest)
 
 
 @pytest.mark.parametrize("update", ["full", "online"])
