@@ -54,7 +54,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on st
 
 def main() -> None:
     """Run the command line; a wrong request is one clear message and exit status 2."""
-    gc.set_threshold(100_000)  # imports make no garbage, and to look for it among them takes half a second
+    gc.disable()  # imports make no garbage, and to look for it among them takes half a second
     try:
         cli(prog_name="python -m bench")
     except RequestError as error:
@@ -63,6 +63,7 @@ def main() -> None:
         sys.exit(2)
     finally:
         gc.freeze()  # it all ends with the process: looking for garbage in it would take another 0.3 s
+        gc.enable()
 
 
 class Interruptible(click.Group):
@@ -152,14 +153,14 @@ def sweep(
 
 def _run(experiment: "Experiment", options: "Options", *, dry_run: bool, as_json: bool) -> "tuple[int, Sweep | None]":
     """Carry an experiment out, or only list it, and print what came of it; return the exit status, and the sweep."""
-    from bench.console import print_sweep, say
+    from bench.console import print_conclusions, print_results, say
 
     if dry_run:
         _dry(experiment, as_json=as_json)
         return 0, None
-    status, swept, summary = _carry_out(experiment, options)
+    status, swept, summary = _carry_out(experiment, replace(options, show=None if as_json else print_results))
     if swept is not None:
-        print_sweep(swept, results_on_stderr=as_json)
+        print_conclusions(swept, on_stderr=as_json)
     if as_json:
         click.echo(json.dumps(summary))
     elif summary["report"]:
@@ -197,6 +198,8 @@ def _carry_out(experiment: "Experiment", options: "Options") -> "tuple[int, Swee
     from bench.lifecycle import Interrupted, SweepError, carry_out
 
     gc.freeze()  # what was imported stays: to look for garbage in it again and again takes a tenth of a report
+    gc.set_threshold(100_000)
+    gc.enable()
     uri = f" --tracking-uri {shlex.quote(options.tracking_uri)}" if options.tracking_uri else ""
     again = f"Go on with: {experiment.command} --resume{uri}"
     try:
@@ -254,7 +257,6 @@ def report(sweeps: tuple[str, ...], output: Path | None, tracking_uri: str | Non
 
     if output is not None:
         check_output(output, ".html")
-    gc.freeze()
     found = {swept.id: swept for swept in (load(one, tracking_uri) for one in sweeps or [None])}
     click.echo(f"Report: {write_report(list(found.values()), output)}")
 

@@ -187,21 +187,22 @@ def _more_seeds(seeds: float | None) -> str:
     return "" if seeds is None else f"; about {about(seeds)} seeds would decide"
 
 
-def print_sweep(swept: "Sweep", *, results_on_stderr: bool = False) -> None:
-    """Print what came of a sweep: its trials, its search and its findings; and the claims that do not hold.
+def print_results(swept: "Sweep") -> None:
+    """Print what came of a sweep's trainings, which needs no report: its trials, its search and its maps."""
+    trials_table(swept.plan, swept.trainings)
+    if swept.search_results is not None:
+        best_table(swept.search_results)
+    maps_table(swept.maps)
 
-    With ``results_on_stderr`` only the claims are printed, there.
-    """
-    if not results_on_stderr:
-        trials_table(swept.plan, swept.trainings)
-        if swept.search_results is not None:
-            best_table(swept.search_results)
-        maps_table(swept.maps)
+
+def print_conclusions(swept: "Sweep", *, on_stderr: bool = False) -> None:
+    """Print the findings of a sweep, and the claims that do not hold; ``on_stderr`` only these, there."""
+    if not on_stderr:
         findings_list(swept.findings)
     claims = swept.claims
     if len(claims):
         say(counted_verdicts(list(claims["verdict"])))
-        claims_table(claims[~claims["holds"]], on_stderr=results_on_stderr)
+        claims_table(claims[~claims["holds"]], on_stderr=on_stderr)
 
 
 def experiments_table(titles: Mapping[str, str]) -> None:

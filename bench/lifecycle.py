@@ -29,9 +29,10 @@ from bench.running.recorder import Recorder, Statistics
 from bench.stats.claims import check_claims, undecided
 from bench.stats.mlflow_summary import describe_training, describe_trial
 from bench.stats.proportions import half_width, seeds_for_half_width
+from bench.store.finished_runs import Summary
 from bench.store.mlflow_store import BUDGET_CHECK, COMMAND_TAG, PLAN_TAG, Store, StoreError, tracking_uri
 from bench.store.reader import begun_sweeps, planned_trainings, read_plan, read_sweep
-from bench.store.writer import Summary, SweepWriter
+from bench.store.writer import SweepWriter
 
 if TYPE_CHECKING:
     from bench.search.optuna_journal import Journal
@@ -78,6 +79,7 @@ class Options:
     again: str = "Go on with the same call and resume=True"  # what an interrupt says
     resuming: str = "resume=True"
     say: Callable[[str], None] = say
+    show: Callable[[Sweep], None] | None = None  # what came of the trainings, as soon as they are done
     progress: Callable[[int, int], SweepProgress] = SweepProgress
     started: float = field(default_factory=time.monotonic)  # when the call was: imports take seconds too
 
@@ -206,6 +208,8 @@ def _conclude(recorder: Recorder, options: Options, store: Store) -> Sweep:
     figures = {**swept.outcomes, **sizes, "total_seconds": time.monotonic() - options.started}
     writer.figures(figures)
     read.figures.update(figures)
+    if options.show:
+        options.show(swept)
     for number, one in enumerate(swept.maps, 1):
         _write_map(writer, one, number)
     if options.report:

@@ -355,6 +355,24 @@ def test_help_imports_nothing_heavy():
     assert "sweep" in done.stdout
 
 
+def test_a_small_sweep_imports_nothing_that_it_does_not_use(folder):
+    """What nobody asked for costs seconds; the count is of all that is imported, MLflow's 1,500 modules included."""
+    words = ["sweep", "hidden=2,3", "seeds=0:5", "iterations=20", "--no-report", "--json"]
+    code = (
+        "import sys; sys.argv = ['bench', *sys.argv[1:]]\n"
+        "from bench.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code\n"
+        "heavy = {'torch', 'jax', 'distributed', 'optuna', 'matplotlib', 'seaborn', 'sklearn', 'scipy.stats'}\n"
+        "print(sorted((heavy | {'scipy.optimize', 'scipy.cluster', 'PIL', 'numba.cuda'}) & set(sys.modules)))\n"
+        "print(len(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+    heavy, count = done.stdout.splitlines()[-2:]
+    assert heavy == "[]"
+    assert int(count) < 3_000
+
+
 def test_an_interrupt_while_libraries_are_imported_is_one_line(folder):
     """Exit status 130, and the words that nothing was begun."""
     process = subprocess.Popen([sys.executable, "-m", "bench", "sweep"], stderr=subprocess.PIPE, text=True)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
@@ -21,8 +22,9 @@ from bench.model.display_labels import labels
 from bench.model.outcome import Record
 from bench.model.timing import Sample
 from bench.running.chunks import Job
+from bench.store.finished_runs import MOST_RUNS, Summary
 from bench.store.tables import ArrowTable, by_trial, concat, frame, rows, seeds_of, split, stack
-from bench.store.writer import Summary, SweepWriter
+from bench.store.writer import SweepWriter, trial_run
 
 FLUSH_S = 1.0  # the most work that a kill can lose, beside what was being trained
 MOST_CURVES = 100_000  # trainings of open trials whose curves are in memory at a time: 160 MB
@@ -254,18 +256,23 @@ class Recorder:
         self, trials: Sequence[_Trial], tags: Mapping[str, str] = NOTHING, metrics: Mapping[str, float] = NOTHING
     ) -> None:
         """Write the runs of trials that have none yet, and drop their curves."""
-        for trial, data in self._described([t for t in trials if t.trial_id not in self._written_runs]):
-            summary = Summary(*self.statistics.describe_trial(data))
-            summary = replace(summary, metrics={**summary.metrics, **metrics})
-            self.writer.trial(trial.planned, self._names[trial.trial_id], summary, self._training_summaries(data), tags)
-            self._written_runs.add(trial.trial_id)
+        described = self._described([t for t in trials if t.trial_id not in self._written_runs])
+        while some := list(islice(described, MOST_RUNS)):
+            runs = {}
+            for trial, data in some:
+                summary = Summary(*self.statistics.describe_trial(data))
+                summary = replace(summary, metrics={**summary.metrics, **metrics})
+                trainings = self._training_summaries(data) if self._training_runs else None
+                runs[trial.trial_id] = trial_run(trial.planned, self._names[trial.trial_id], summary, trainings, tags)
+            self.writer.trials(runs)
+            self._written_runs |= runs.keys()
         for trial in trials:
             self._drop_curves(trial)
             trial.closed = True
 
     def _training_summaries(self, data: pd.DataFrame) -> Iterator[tuple[int, Summary]]:
-        """Yield what each training's run shows, by its seed, where they have runs."""
-        for place in range(len(data)) if self._training_runs else ():
+        """Yield what each training's run shows, by its seed."""
+        for place in range(len(data)):
             training = data.iloc[[place]]
             yield int(training[c.SEED].iloc[0]), Summary(*self.statistics.describe_training(training))
 
@@ -277,7 +284,7 @@ class Recorder:
         dropped = []
         for trial in trials:
             if trial.curves == trial.trained:
-                yield trial, frame(concat(trial.tables))
+                yield trial, frame(concat(trial.tables) if len(trial.tables) > 1 else trial.tables[0])
             else:
                 dropped.append(trial)
         parts = _parts(dropped)

@@ -15,8 +15,7 @@ from enum import StrEnum
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from bench.stats.proportions import HIGH, LOW, RATE, TAIL, exact_interval
 from bench.stats.shared_luck import PAIRS
@@ -162,6 +161,8 @@ def power_law(mixed_KN: Flags, distances_K: Floats) -> Dimension | None:
     larger. By themselves they miss what is rare, a base that is so near the border that most of its partners are beyond
     it, and cover 88 to 96 %.
     """
+    from scipy.optimize import brentq  # a fifth of a second
+
     bases = int(mixed_KN.any(axis=0).sum())
     if bases < 2 or len(distances_K) < 2:
         return None
@@ -170,7 +171,7 @@ def power_law(mixed_KN: Flags, distances_K: Floats) -> Dimension | None:
     again = np.triu(both_KK, 1).sum() / max(float(mixed_K @ np.arange(len(mixed_K))), 1.0)
     finer_KK = np.maximum.outer(np.arange(len(log_K)), np.arange(len(log_K)))
     chance_KK = np.where(np.eye(len(log_K), dtype=bool), 1.0, again)
-    total, quantile = float(mixed_K.sum()), float(t.ppf(TAIL, bases - 1))
+    total, quantile = float(mixed_K.sum()), float(stdtrit(bases - 1, TAIL))
 
     def score(alpha: float, deviate: float) -> float:
         weight_K = np.exp(alpha * (log_K - log_K[0]))
@@ -221,7 +222,7 @@ def pixel_dimension(fates_YX: ArrayLike) -> Dimension | None:
     tiles_RR = part_A.reshape(TILES, TILES)
     among_tiles = max(_spread(some) for some in (part_A, tiles_RR.sum(axis=0), tiles_RR.sum(axis=1)))
     rest = len(seen) - 2
-    off_line = t.ppf(TAIL, rest) * np.sqrt((off_K**2).sum() / rest * (line_K**2).sum())
+    off_line = stdtrit(rest, TAIL) * np.sqrt((off_K**2).sum() / rest * (line_K**2).sum())
     half = float(np.hypot(among_tiles, off_line))
     value, low, high = (float(np.clip(PLANE - end, 0, PLANE)) for end in (alpha, alpha + half, alpha - half))
     return Dimension(value, low, high, float(sides[seen[-1]]), float(sides[seen[0]]))
@@ -229,7 +230,7 @@ def pixel_dimension(fates_YX: ArrayLike) -> Dimension | None:
 
 def _spread(part_A: Floats) -> float:
     """Return half of the 95 % interval of a sum of independent parts, whose mean is 0."""
-    return float(t.ppf(TAIL, part_A.size - 1) * np.sqrt((part_A**2).sum() * part_A.size / (part_A.size - 1)))
+    return float(stdtrit(part_A.size - 1, TAIL) * np.sqrt((part_A**2).sum() * part_A.size / (part_A.size - 1)))
 
 
 def _sides(shape: tuple[int, ...]) -> list[int]:

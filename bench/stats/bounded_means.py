@@ -5,7 +5,6 @@ Shapes: D distinct seeds, by how many of their trainings succeeded and how many 
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
 
 from bench.stats.proportions import TAIL, exact_interval
 
@@ -48,6 +47,8 @@ def _upper(counts_D: Floats, totals_D: Floats, number_D: Floats, tail: float) ->
 
     G are their weights, exponentially distributed; those of equal seeds add up to a gamma distribution.
     """
+    from scipy.optimize import brentq  # a fifth of a second
+
     if (counts_D == totals_D).all():
         return 1.0
     most, share = totals_D.max(), float(counts_D @ number_D / (totals_D @ number_D))
@@ -62,6 +63,8 @@ def _chance_above(scale_D: Floats, shape_D: Floats) -> float:
     The inversion of its moment generating function Π (1 - a s)^-k (Bromwich), through the saddle point on the real
     axis, from where the integrand falls without oscillating.
     """
+    from scipy.optimize import brentq
+
     most = scale_D.max()
     saddle = brentq(
         lambda s: (shape_D * scale_D / (1 - s * scale_D)).sum() - 1 / s, NEAR / most, (1 - NEAR) / most, rtol=0.01

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import chisquare
 
 from bench.metrics import columns as c
 from bench.model.outcome import Result
@@ -153,6 +152,8 @@ def wrong_observation_summary(tested: pd.DataFrame) -> pd.DataFrame:
 
 def uniform_chi_square(counts_N: NDArray[np.int64], seed: int) -> tuple[float, float]:
     """Return Pearson's χ² of equal shares and its p: of the chi-square distribution, or drawn where counts are few."""
+    from scipy.stats import chisquare  # a quarter of a second
+
     size, observations = int(counts_N.sum()), len(counts_N)
     if observations == 1:
         return 0.0, 1.0  # there is nothing to choose from

@@ -6,7 +6,7 @@ that all of them, with each unit left out, are one subtraction.
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from bench.stats.proportions import TAIL
 
@@ -47,7 +47,7 @@ def jackknife_interval(share_X: Floats, left_out_XU: Floats) -> tuple[Floats, Fl
         return np.full(len(share_X), np.nan), np.full(len(share_X), np.nan)
     angle_X, left_out = (np.arcsin(np.sqrt(np.clip(shares, 0, 1))) for shares in (share_X, left_out_XU))
     middle_X = angle_X - (size - 1) * (left_out.mean(axis=1) - angle_X)
-    half_X = t.ppf(TAIL, size - 1) * np.sqrt((size - 1) * left_out.var(axis=1))
+    half_X = stdtrit(size - 1, TAIL) * np.sqrt((size - 1) * left_out.var(axis=1))
     ends = (np.sin(np.clip(end, 0, np.pi / 2)) ** 2 for end in (middle_X - half_X, middle_X + half_X))
     low, high = (np.nan_to_num(end, nan=unknown) for end, unknown in zip(ends, (0.0, 1.0), strict=True))
     return low, high

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binom, norm
+from scipy.special import ndtri
 
 from bench.stats.proportions import CONFIDENCE, TAIL, Z, effective_size, exact_interval
 
@@ -34,7 +34,7 @@ def paired_difference_interval(
     plus, minus, pairs = (np.asarray(some, dtype=np.float64) for some in (plus, minus, pairs))
     for_first, for_second = (plus + 1) / (pairs + 2), (minus + 1) / (pairs + 2)
     difference = for_first - for_second
-    width = norm.ppf(tail) * np.sqrt((for_first + for_second - difference**2) / (pairs + 2))
+    width = ndtri(tail) * np.sqrt((for_first + for_second - difference**2) / (pairs + 2))
     ends = (np.clip(end, -1.0, 1.0) for end in (difference - width, difference + width))
     low, high = (np.where(pairs > 0, end, np.nan)[()] for end in ends)
     return low, high
@@ -90,6 +90,8 @@ def probability_of_improvement(wins: ArrayLike, losses: ArrayLike, pairs: ArrayL
 
 def mcnemar_p(only_first: ArrayLike, only_second: ArrayLike) -> Floats:
     """Return the two-sided p of McNemar's test (McNemar 1947), exact: binomial, given how many pairs are discordant."""
+    from scipy.stats import binom  # a quarter of a second
+
     fewer, discordant = np.minimum(only_first, only_second), np.add(only_first, only_second)
     return np.asarray(np.minimum(2 * binom.cdf(fewer, discordant, 0.5), 1.0), dtype=np.float64)
 
@@ -135,7 +137,7 @@ def _approximate(more: float, fewer: float) -> tuple[int, int]:
     """
     difference, discordant = more - fewer, more + fewer
     spread = Z * math.sqrt(discordant)
-    spread += norm.ppf(POWER) * math.sqrt(max(discordant - difference**2, 0.0))
+    spread += ndtri(POWER) * math.sqrt(max(discordant - difference**2, 0.0))
     size = (spread / difference) ** 2
     return math.ceil(size), math.ceil(size / 4 * (1 + math.sqrt(1 + 4 / (size * difference))) ** 2)
 
@@ -146,6 +148,8 @@ def _first_with_power(least: int, enough: int, more: float, fewer: float) -> int
     Given d discordant pairs it rejects with a binomial probability, and d is binomial itself. Its chances with one
     pair more are those of d, if that is not discordant, and of d - 1, if it is.
     """
+    from scipy.stats import binom  # a quarter of a second
+
     discordant = min(more + fewer, 1.0)  # rounding may leave it a hair above
     low, high = (size * discordant for size in (least, enough))
     discordant_D = np.arange(max(0, int(low - FAR * (1 + math.sqrt(low)))), _beyond(high))
@@ -164,6 +168,8 @@ def _power_given(discordant_D: NDArray[np.int64], share: float) -> Floats:
 
     It rejects with so few on either side that their tail is at most half of 5 %.
     """
+    from scipy.stats import binom  # a quarter of a second
+
     few_D = _few()[discordant_D]
     power_D = binom.cdf(few_D, discordant_D, share) + binom.cdf(few_D, discordant_D, 1 - share)
     return np.asarray(power_D, dtype=np.float64)
@@ -172,6 +178,8 @@ def _power_given(discordant_D: NDArray[np.int64], share: float) -> Floats:
 @cache
 def _few() -> Floats:
     """Return with how many on one side, at most, the exact test rejects, by the number of discordant pairs."""
+    from scipy.stats import binom  # a quarter of a second
+
     discordant_D, level = np.arange(_beyond(MOST_EXACT)), (1 - CONFIDENCE) / 2
     few_D = np.asarray(binom.ppf(level, discordant_D, 0.5), dtype=np.float64)
     few_D -= binom.cdf(few_D, discordant_D, 0.5) > level

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaincinv
-from scipy.stats import binom, norm, t
+from scipy.special import betaincinv, ndtr, ndtri, stdtrit
 
 from bench.metrics import columns as c
 from bench.metrics.measures import begun
@@ -19,7 +18,7 @@ from bench.model.outcome import Result
 
 CONFIDENCE = 0.95
 TAIL = (1 + CONFIDENCE) / 2
-Z = float(norm.ppf(TAIL))
+Z = float(ndtri(TAIL))
 DEVIATES = 4_000  # that are drawn for intervals that hold all at once
 COUNT, RATE, LOW, HIGH = "trainings", "rate", "low", "high"
 PLANNED, MISSING = "planned", "missing"
@@ -47,6 +46,8 @@ def median_place(size: ArrayLike, tail: float = TAIL) -> Any:
     Whatever their distribution is (Thompson 1936). Of fewer than six there are no such values. ``tail`` is the
     probability on either side of an end, for other intervals than 95 %.
     """
+    from scipy.stats import binom  # a quarter of a second
+
     return binom.ppf(1 - tail, size, 0.5).astype(np.int64)[()] - 1
 
 
@@ -75,7 +76,7 @@ def tail_together(groups: Iterable[NDArray[np.float64]]) -> float:
             places = unit_SK.shape[1]
             root_KK = np.linalg.cholesky(unit_SK.T @ unit_SK + 1e-9 * np.eye(places))  # estimates may be the same
             largest_D = np.maximum(largest_D, np.abs(rng.standard_normal((DEVIATES, places)) @ root_KK.T).max(axis=1))
-    return max(float(norm.cdf(np.quantile(largest_D, CONFIDENCE))), TAIL)
+    return max(float(ndtr(np.quantile(largest_D, CONFIDENCE))), TAIL)
 
 
 def half_width(successes: ArrayLike, trainings: ArrayLike) -> Any:
@@ -155,7 +156,7 @@ def effective_size(
     if variance <= 0 or seeds < 2:
         return float(fewest)
     clustered = ((sums_S - mean * totals_S) ** 2).sum() * seeds / (seeds - 1) / size**2
-    single = variance * (norm.ppf(tail) / t.ppf(tail, seeds - 1)) ** 2
+    single = variance * (ndtri(tail) / stdtrit(seeds - 1, tail)) ** 2
     return float(np.clip(single / clustered, fewest, size)) if clustered * size > single else float(size)
 
 

@@ -6,8 +6,6 @@ Shapes: C trials, S seeds, P pairs of trials.
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import leaves_list, linkage
-from scipy.stats import hypergeom
 
 from bench.metrics import columns as c
 from bench.metrics.measures import begun
@@ -86,6 +84,8 @@ def _pairs(ids_C: NDArray[np.object_], fate_CS: Floats) -> pd.DataFrame:
 
 def _fisher_p(both_P: Floats, one_P: Floats, other_P: Floats, pairs_P: Floats) -> Floats:
     """Return twice the smaller tail of Fisher's exact test (1922), at most 1."""
+    from scipy.stats import hypergeom  # a quarter of a second
+
     given = (pairs_P, one_P, other_P)
     tails = hypergeom.cdf(both_P, *given), hypergeom.sf(both_P - 1, *given)
     return np.asarray(np.minimum(2 * np.minimum(*tails), 1.0))
@@ -96,6 +96,8 @@ def together(matrix_CC: Floats) -> Ints:
 
     The leaves of a tree of average linkage (Sokal & Michener 1958) by the distance 1 - φ.
     """
+    from scipy.cluster.hierarchy import leaves_list, linkage  # a fifth of a second
+
     if len(matrix_CC) < 3:
         return np.arange(len(matrix_CC))
     distance_P = np.maximum(1 - matrix_CC[np.triu_indices(len(matrix_CC), 1)], 0)  # rounding may leave φ above 1

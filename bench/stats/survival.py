@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from bench.metrics import columns as c
 from bench.metrics.measures import begun, time_to_solution
@@ -191,7 +191,7 @@ def _solved_mean(times: Times) -> Interval:
     mean = float(times.solved_S.mean()) if solved else 0.0
     if solved < 2:
         return mean, 0.0, times.budget
-    margin = float(t.ppf(times.tail, solved - 1) * times.solved_S.std(ddof=1)) / np.sqrt(solved)
+    margin = float(stdtrit(solved - 1, times.tail) * times.solved_S.std(ddof=1)) / np.sqrt(solved)
     if margin == 0:
         other = float(exact_interval(0, solved, times.tail)[1])
         return mean, mean * (1 - other), mean + (times.budget - mean) * other

@@ -36,7 +36,7 @@ EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # the U
 MAP_TAG = "bench.map_id"
 NUMBER_TAG, STATE_TAG = "optuna.number", "optuna.state"  # of a trial that a search proposed
 STUDY_TAG, STORAGE_TAG = "optuna.study", "optuna.storage"
-FINISHED = "FINISHED"
+RUNNING, FINISHED = "RUNNING", "FINISHED"
 # artifacts of a sweep
 SHARDS, TIMINGS, COLD_STARTS, RUNS, SEARCH = "shards", "timings", "cold_starts.json", "runs.json", "search.json"
 BUDGET_CHECK = "budget_check.json"

@@ -1,7 +1,6 @@
 """Writer of a sweep: shards first, then child runs, FINISHED last, so that what is written is never half true."""
 
 import json
-import math
 import os
 import platform
 import re
@@ -10,14 +9,14 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.entities import Run
 from numpy.typing import NDArray
 
 from bench.config.experiment import Experiment
@@ -28,6 +27,7 @@ from bench.metrics import columns as c
 from bench.model.maps import Map
 from bench.model.timing import ColdStart, Sample
 from bench.store import mlflow_store as names
+from bench.store.finished_runs import FinishedRun, Summary, log_batch, write_runs
 from bench.store.map_points import trained_places, write_points
 from bench.store.mlflow_store import Store
 from bench.store.reader import map_shards, read_cold_starts, read_shards, read_shards_in_parts, read_timings
@@ -35,15 +35,6 @@ from bench.store.tables import concat, timing_rows, write_table
 
 LONGEST_PARAM = 500
 ENDS = ("low", "high", "log")  # of an axis
-BATCH_LIMIT = 1000  # metrics that MLflow takes in one log_batch
-
-
-@dataclass(frozen=True)
-class Summary:
-    """Figures, and series by iteration, that a run of MLflow shows of some trainings."""
-
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    steps: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
 
 
 class SweepWriter:
@@ -67,7 +58,7 @@ class SweepWriter:
         run = store.client.create_run(experiment_id, tags=tags, run_name=name)
         writer = cls(store, experiment_id, run.info.run_id)
         sizes = {"trials": plan.expected_trials, "trainings": plan.expected_trainings + plan.points}
-        writer._batch(writer.run_id, params=_flat(environment), summary=Summary(sizes))
+        log_batch(store, writer.run_id, params=_flat(environment), summary=Summary(sizes))
         writer.plan(plan)
         writer.json("environment.json", environment)
         return writer
@@ -82,15 +73,15 @@ class SweepWriter:
         """
         writer = cls(store, run.info.experiment_id, run.info.run_id)
         owner = run.data.tags.get(names.OWNER_TAG, "")
-        if run.info.status == "RUNNING" and _is_alive(owner):
+        if run.info.status == names.RUNNING and _is_alive(owner):
             raise RequestError(f"sweep {writer.run_id[:8]} is still running as {owner}; allowed is one that has ended")
-        writer._batch(writer.run_id, tags=_asked(experiment, plan))
+        log_batch(store, writer.run_id, tags=_asked(experiment, plan))
         for child in store.runs(names.TRIAL, parent=writer.run_id):
             if child.info.status != names.FINISHED:
                 for training in store.runs(names.TRAINING, parent=child.info.run_id):
                     store.client.delete_run(training.info.run_id)
                 store.client.delete_run(child.info.run_id)
-        store.client.update_run(writer.run_id, status="RUNNING")
+        store.client.update_run(writer.run_id, status=names.RUNNING)
         return writer
 
     def trained(self) -> pa.Table:
@@ -137,7 +128,9 @@ class SweepWriter:
         params = {name: value for name, value in one.trial.parameters.items() if name not in (one.x.of, one.y.of)}
         params |= {"x": one.x.words, "y": one.y.words, "size": f"{one.width} × {one.height}", "pairs": one.pairs}
         params |= {f"{name}.{end}": getattr(axis, end) for name, axis in (("x", one.x), ("y", one.y)) for end in ENDS}
-        run = self._begin(name, tags, {**params, "origin": "start" if one.start else f"seed {one.seed}"}, summary)
+        params["origin"] = "start" if one.start else f"seed {one.seed}"
+        run = str(self.client.create_run(self.experiment_id, tags=tags, run_name=name).info.run_id)
+        log_batch(self.store, run, params, summary)
         self.client.log_artifact(run, str(picture))
         self.client.set_terminated(run)
         return run
@@ -156,34 +149,18 @@ class SweepWriter:
         """Return the cold starts that are kept."""
         return [ColdStart(**row) for row in read_cold_starts(self.store, self.run_id)]
 
-    def trial(
-        self,
-        planned: PlannedTrial,
-        name: str,
-        summary: Summary,
-        trainings: Iterable[tuple[int, Summary]] = (),
-        more_tags: Mapping[str, str] | None = None,
-    ) -> None:
-        """Write a trial's child run, and below it a run for each given training; it ends when all are written."""
-        trial = planned.trial
-        tags = {names.KIND: names.TRIAL, names.TRIAL_TAG: trial.trial_id, names.PARENT_TAG: self.run_id}
-        child = self._begin(
-            name, {**tags, **(more_tags or {})}, {**trial.parameters, "seeds": _seeds(planned)}, summary
-        )
-        for seed, training in trainings:
-            tags = {names.KIND: names.TRAINING, names.TRIAL_TAG: trial.trial_id, names.PARENT_TAG: child}
-            run = self._begin(f"seed {seed}", tags, {**trial.parameters, c.SEED: seed}, training)
-            self.client.set_terminated(run)
-        self.client.set_terminated(child)
-        self.runs[trial.trial_id] = child
+    def trials(self, runs: Mapping[str, FinishedRun]) -> None:
+        """Write the runs of trials, by their ids, and those of their trainings below them."""
+        ids = write_runs(self.store, self.experiment_id, list(runs.values()), self.run_id)
+        self.runs |= dict(zip(runs, ids, strict=True))
 
     def note(self, trial_id: str, tags: Mapping[str, str], metrics: Mapping[str, float]) -> None:
         """Note more with the run of a trial that is written."""
-        self._batch(self.runs[trial_id], summary=Summary(metrics), tags=tags)
+        log_batch(self.store, self.runs[trial_id], summary=Summary(metrics), tags=tags)
 
     def sum_up(self, params: Mapping[str, Any], summary: Summary, tags: Mapping[str, str]) -> None:
         """Note with the sweep's own run what came of a search."""
-        self._batch(self.run_id, params, summary, tags)
+        log_batch(self.store, self.run_id, params, summary, tags)
 
     def keep_runs(self) -> None:
         """Keep the ids of the trials' runs: reading them is quicker than searching for hundreds."""
@@ -209,36 +186,12 @@ class SweepWriter:
 
     def figures(self, metrics: Mapping[str, float]) -> None:
         """Note figures of the whole sweep."""
-        self._batch(self.run_id, summary=Summary(metrics))
+        log_batch(self.store, self.run_id, summary=Summary(metrics))
 
     def finish(self, status: str = names.FINISHED) -> None:
         """End the parent run; nothing is written after this."""
         self.client.set_terminated(self.run_id, status=status)
         self.store.analyze()
-
-    def _begin(self, name: str, tags: Mapping[str, str], params: Mapping[str, Any], summary: Summary) -> str:
-        run = self.client.create_run(self.experiment_id, tags=dict(tags), run_name=name)
-        self._batch(run.info.run_id, params=params, summary=summary)
-        return str(run.info.run_id)
-
-    def _batch(
-        self,
-        run_id: str,
-        params: Mapping[str, Any] | None = None,
-        summary: Summary | None = None,
-        tags: Mapping[str, str] | None = None,
-    ) -> None:
-        """Log everything in one batch; MLflow has no place for what is not finite, so that is left out."""
-        summary = summary or Summary()
-        now = int(time.time() * 1000)
-        points = [(name, 0, value) for name, value in summary.metrics.items()]
-        points += [(name, step, value) for name, series in summary.steps.items() for step, value in series]
-        metrics = [Metric(name, float(value), now, step) for name, step, value in points if math.isfinite(value)]
-        listed = [Param(name, str(value)) for name, value in (params or {}).items()]
-        tagged = [RunTag(name, value) for name, value in (tags or {}).items()]
-        self.client.log_batch(run_id, metrics=metrics[:BATCH_LIMIT], params=listed, tags=tagged)
-        for start in range(BATCH_LIMIT, len(metrics), BATCH_LIMIT):
-            self.client.log_batch(run_id, metrics=metrics[start : start + BATCH_LIMIT])
 
 
 def _asked(experiment: Experiment, plan: Plan) -> dict[str, str]:
@@ -269,6 +222,30 @@ def _is_alive(owner: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def trial_run(
+    planned: PlannedTrial,
+    name: str,
+    summary: Summary,
+    trainings: Iterable[tuple[int, Summary]] | None = None,
+    more_tags: Mapping[str, str] | None = None,
+) -> FinishedRun:
+    """Return the run of a trial, and below it one for each training that is given."""
+    trial = planned.trial
+    known = {names.TRIAL_TAG: trial.trial_id}
+    below = (
+        None
+        if trainings is None
+        else (
+            FinishedRun(
+                f"seed {seed}", {names.KIND: names.TRAINING, **known}, {**trial.parameters, c.SEED: seed}, training
+            )
+            for seed, training in trainings
+        )
+    )
+    tags = {names.KIND: names.TRIAL, **known, **(more_tags or {})}
+    return FinishedRun(name, tags, {**trial.parameters, "seeds": _seeds(planned)}, summary, below)
 
 
 def _seeds(planned: PlannedTrial) -> str:
