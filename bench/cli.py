@@ -277,7 +277,7 @@ def export(sweep: str | None, output: Path, map_number: int | None, tracking_uri
     """
     from bench.api import load
     from bench.report_files import check_output
-    from bench.store.reader import write_arrays, write_export
+    from bench.store.export import write_arrays, write_export
 
     check_output(output, ".parquet", ".csv", ".npz")
     if summary and (map_number is not None or output.suffix == ".npz"):
@@ -290,9 +290,10 @@ def export(sweep: str | None, output: Path, map_number: int | None, tracking_uri
         write_arrays(one.arrays(), output) if output.suffix == ".npz" else write_export(one.frame(), output)
         click.echo(f"{one.map.pixels:,} pixels of sweep {swept.id[:8]}: {output}")
         return
-    rows = swept.trials if summary else swept.trainings
-    write_export(rows, output)
-    click.echo(f"{len(rows):,} {'trials' if summary else 'trainings'} of sweep {swept.id[:8]}: {output}")
+    if summary:
+        write_export(swept.trials, output)
+    count = len(swept.trials) if summary else swept.export(output)
+    click.echo(f"{count:,} {'trials' if summary else 'trainings'} of sweep {swept.id[:8]}: {output}")
 
 
 @cli.command()

@@ -22,7 +22,7 @@ from bench.report.number_format import about, bare_value
 from bench.stats.claims import HOLDS, REFUTED, UNDECIDED, counted_verdicts
 from bench.stats.holdout import HELD_OUT, SEARCH, TITLE, column, interval_of
 from bench.stats.mlflow_summary import trial_medians
-from bench.stats.proportions import HIGH, LOW, RATE, solved_rates
+from bench.stats.proportions import HIGH, LOW, RATE, counted_rates
 
 if TYPE_CHECKING:
     from bench.report.charts import Finding
@@ -109,16 +109,18 @@ def repeats_words(search: Search) -> list[str]:
     return [f"the space has only {search.settings:,} settings: trials will repeat them, and are not trained again"]
 
 
-def trials_table(plan: Plan, trainings: pd.DataFrame) -> None:
-    """Print per trial of a grid: solved rate with its exact interval, medians over the seeds; a heading per block."""
+def trials_table(plan: Plan, counts: pd.DataFrame, sample: pd.DataFrame) -> None:
+    """Print per trial of a grid: solved rate with its exact interval, medians over the seeds; a heading per block.
+
+    The rates are those of all trainings, by their ``counts``, the medians those of a ``sample``, or of all.
+    """
     titles = plan.question.blocks
     listed = [planned for planned in plan.trials if planned.blocks[0] < len(titles)]
     if not listed:
         return
     trials = listed[:MOST_ROWS]
     blocks = [planned.blocks[0] for planned in trials]
-    rates = solved_rates(trainings, [c.TRIAL_ID]).set_index(c.TRIAL_ID)
-    medians = trial_medians(trainings)
+    rates, medians = counted_rates(counts), trial_medians(sample)
     table = Table("trial", box=None, header_style="bold")
     for heading in ("solved", "95 % interval", "median mse", "median solved at", "µs / iteration"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -189,7 +191,7 @@ def _more_seeds(seeds: float | None) -> str:
 
 def print_results(swept: "Sweep") -> None:
     """Print what came of a sweep's trainings, which needs no report: its trials, its search and its maps."""
-    trials_table(swept.plan, swept.trainings)
+    trials_table(swept.plan, swept.account.counts, swept.sample)
     if swept.search_results is not None:
         best_table(swept.search_results)
     maps_table(swept.maps)

@@ -16,7 +16,7 @@ from bench.errors import RequestError, before_any_work
 from bench.metrics import columns as c
 from bench.report.map_words import map_title
 from bench.report.number_format import plural
-from bench.report_files import check_report, read_for_claims, read_for_report
+from bench.report_files import check_report, read_for_claims, read_for_report, seeds_read
 from bench.results import Sweep, write_report
 from bench.running import executors, loop
 from bench.running.adaptive_seeds import check_until
@@ -28,10 +28,10 @@ from bench.running.progress import SweepProgress, interrupts
 from bench.running.recorder import Recorder, Statistics
 from bench.stats.claims import check_claims, undecided
 from bench.stats.mlflow_summary import describe_training, describe_trial
-from bench.stats.proportions import half_width, seeds_for_half_width
+from bench.stats.proportions import COUNT, half_width, seeds_for_half_width
 from bench.store.finished_runs import Summary
 from bench.store.mlflow_store import BUDGET_CHECK, COMMAND_TAG, PLAN_TAG, Store, StoreError, tracking_uri
-from bench.store.reader import begun_sweeps, planned_trainings, read_plan, read_sweep
+from bench.store.reader import begun_sweeps, planned_trainings, read_plan
 from bench.store.writer import SweepWriter
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ FEW_TRAININGS = 100  # up to here every training has an MLflow run of its own
 KILLED = "KILLED"
 REPORT, FIGURES = "report.html", "figures"  # what they are called beside the sweep
 MOST_REASONS = 5
-STATISTICS = Statistics(half_width, seeds_for_half_width, describe_trial, describe_training)
+STATISTICS = Statistics(half_width, seeds_for_half_width, describe_trial, describe_training, seeds_read)
 
 
 class SweepError(RuntimeError):
@@ -189,7 +189,8 @@ def _train(
         if check and not stop.is_set():
             progress.update("checking the budget")
             with recorder.clock("train"):
-                trainings = planned_trainings(store, recorder.writer.run_id, recorder.plan, CHECKED)
+                read = seeds_read(recorder.plan)
+                trainings = planned_trainings(store, recorder.writer.run_id, recorder.plan, CHECKED, read)
                 checked = check_budget(recorder.plan, trainings, pool, stop)
             recorder.writer.json(BUDGET_CHECK, checked or [])
     return not stop.is_set()
@@ -200,14 +201,14 @@ def _conclude(recorder: Recorder, options: Options, store: Store) -> Sweep:
     reporting = time.monotonic()
     writer, plan = recorder.writer, recorder.plan
     recorder.finish()
-    whole = bool(options.whole or options.report or plan.claims)
-    read = read_for_report(store, writer.run_id) if whole else read_sweep(store, writer.run_id, c.EXPORT)
-    swept = Sweep(store, writer.run_id, read, whole=whole, seconds=recorder.seconds)
+    read = read_for_report(store, writer.run_id) if options.whole or options.report or plan.claims else None
+    swept = Sweep(store, writer.run_id, read, plan=plan, seconds=recorder.seconds)
     writer.json("claims.json", swept.claims.to_dict("records"))
     sizes = {"trials": len(plan.trials), "trainings": plan.trainings + plan.points}
     figures = {**swept.outcomes, **sizes, "total_seconds": time.monotonic() - options.started}
     writer.figures(figures)
-    read.figures.update(figures)
+    if read:
+        read.figures.update(figures)
     if options.show:
         options.show(swept)
     for number, one in enumerate(swept.maps, 1):
@@ -220,8 +221,8 @@ def _conclude(recorder: Recorder, options: Options, store: Store) -> Sweep:
     recorder.seconds["report"] = time.monotonic() - reporting
     swept.seconds = _seconds(recorder, options)
     _tell_reasons(swept, options.say)
-    if len(read.trainings) < plan.trainings:
-        back = f"{len(read.trainings):,} of {plan.trainings:,}"
+    if swept.account.trainings < plan.trainings:
+        back = f"{swept.account.trainings:,} of {plan.trainings:,}"
         raise SweepError(f"only {back} trainings could be read back; {options.resuming} does the rest", swept)
     writer.finish()
     return swept
@@ -243,16 +244,11 @@ def _seconds(recorder: Recorder, options: Options) -> dict[str, float]:
 
 def _tell_reasons(swept: Sweep, say: Callable[[str], None]) -> None:
     """Say why trainings failed or were refused, each reason once."""
-    counted = (
-        swept.trainings.dropna(subset=[c.REASON])
-        .groupby([c.OUTCOME, c.REASON], observed=True)
-        .size()
-        .reset_index(name="n")
-    )
-    for row in counted.head(MOST_REASONS).to_dict("records"):
-        say(f"{row['n']:,} trainings {row[c.OUTCOME]}: {row[c.REASON]}")
-    if len(counted) > MOST_REASONS:
-        say(f"and {len(counted) - MOST_REASONS:,} more reasons, in the report and the export")
+    reasons = swept.account.reasons.to_dict("records")
+    for row in reasons[:MOST_REASONS]:
+        say(f"{row[COUNT]:,} trainings {row[c.OUTCOME]}: {row[c.REASON]}")
+    if len(reasons) > MOST_REASONS:
+        say(f"and {len(reasons) - MOST_REASONS:,} more reasons, in the report and the export")
 
 
 def _kinds(plan: Plan, pool: executors.WorkerPool) -> str:

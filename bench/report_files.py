@@ -2,13 +2,16 @@
 
 import gc
 import os
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
+import numpy as np
 import pandas as pd
 
 from bench.config.claims import Printed
@@ -16,14 +19,17 @@ from bench.config.plan import Plan, PlannedClaim
 from bench.errors import RequestError
 from bench.metrics import columns as c
 from bench.stats.claims import Verdict
+from bench.stats.proportions import Account, account
 from bench.store.mlflow_store import Store
-from bench.store.reader import StoredSweep, planned_trainings, read_plan, read_shards, read_sweep
+from bench.store.reader import StoredSweep, frames_in_order, planned_trainings, read_plan, read_sweep
+from bench.store.shards import in_order
 
 if TYPE_CHECKING:
     from bench.report.page import Report
     from bench.stats.map_analysis import MapAnalysis
 
 REPORTS = Path("reports")
+MOST_READ = 250_000  # trainings that a page is made of: more would make its figures no surer, and fill the memory
 MOST_CURVES = 100_000  # in memory at a time: 80 MB with a hundred points each
 FEWEST_CURVES = 100  # of a trial, however many trials there are
 LOCAL_UI = "http://127.0.0.1:5000"
@@ -45,7 +51,7 @@ def read_for_report(store: Store, sweep: str) -> StoredSweep:
     """Read what a report needs, and no more: weights only where a claim is about them, curves of the first seeds."""
     plan = read_plan(store, sweep)
     with garbage_later():
-        return read_sweep(store, sweep, _columns(plan.claims), curves_read(plan))
+        return read_sweep(store, sweep, _columns(plan.claims), curves_read(plan), seeds_read(plan))
 
 
 def read_for_claims(store: Store, sweep: str, plan: Plan) -> pd.DataFrame:
@@ -59,6 +65,24 @@ def _columns(claims: Sequence[PlannedClaim]) -> list[str]:
     return [*c.PARAMETERS, *c.SCALARS, c.PREDICTIONS, c.CURVE, *weights]
 
 
+def seeds_read(plan: Plan) -> int | None:
+    """Return of how many seeds of each trial a page is made; None for all, as of claims and searches, which need them.
+
+    Seeds are as good as drawn at random: the first of them say the same as all, but for the width of the intervals.
+    """
+    if plan.trainings <= MOST_READ or plan.claims or plan.search:
+        return None
+    sizes_P = np.sort([planned.trainings for planned in plan.trials])
+    taken_P = np.cumsum(sizes_P) + sizes_P * np.arange(len(sizes_P) - 1, -1, -1)  # if all have no more than this one
+    place = int(np.searchsorted(taken_P, MOST_READ, side="right"))
+    return max((MOST_READ - int(sizes_P[:place].sum())) // (len(sizes_P) - place), 1)
+
+
+def account_of(store: Store, sweep: str, plan: Plan) -> Account:
+    """Count what became of every training of a sweep."""
+    return account(frames_in_order(store, sweep, plan, [c.OUTCOME, c.REASON]))
+
+
 def curves_read(plan: Plan) -> int | None:
     """Return of how many seeds of each trial curves are read; None for all, where a verdict may depend on them."""
     backends = {planned.trial.backend for planned in plan.trials}
@@ -68,7 +92,12 @@ def curves_read(plan: Plan) -> int | None:
 
 
 def report_of(
-    store: Store, read: StoredSweep, verdicts: Sequence[Verdict], key: int = 1, maps: "Sequence[MapAnalysis]" = ()
+    store: Store,
+    read: StoredSweep,
+    verdicts: Sequence[Verdict],
+    counted: Callable[[], Account],
+    key: int = 1,
+    maps: "Sequence[MapAnalysis]" = (),
 ) -> "Report":
     """Return a sweep's report with the verdicts on its claims; ``key`` tells it from others on the same page."""
     from bench.report.page import Report  # Matplotlib takes a second
@@ -91,20 +120,24 @@ def report_of(
         mlflow=note,
         searched=read.searched,
         checked=read.checked,
-        weights=partial(_weights, store, read.info.sweep),
+        weights=partial(_weights, store, read.info.sweep, read.plan),
         curves=curves_read(read.plan),
         maps=maps,
+        counted=counted,
+        first=seeds_read(read.plan),
     )
     return Report(swept, key)
 
 
-def _weights(store: Store, sweep: str, wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], Any]:
+def _weights(store: Store, sweep: str, plan: Plan, wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], Any]:
     """Return the final weights of some trainings, of those of which they are kept."""
     last: dict[str, int] = {}
     for trial_id, seed in wanted:
         last[trial_id] = max(seed, last.get(trial_id, -1))
+    some = [planned for planned in plan.trials if planned.trial.trial_id in last]
+    first = max((bisect_right(planned.seeds, last[planned.trial.trial_id]) for planned in some), default=0)
     found: dict[tuple[str, int], Any] = {}
-    for table in read_shards(store, sweep, [c.TRIAL_ID, c.SEED, c.WEIGHTS], last) if last else ():
+    for table in in_order(store, sweep, replace(plan, trials=tuple(some)), [c.TRIAL_ID, c.SEED, c.WEIGHTS], first):
         keys = list(zip(table[c.TRIAL_ID].to_pylist(), table[c.SEED].to_pylist(), strict=True))
         places = [place for place, key in enumerate(keys) if key in wanted]
         found |= {keys[place]: table[c.WEIGHTS][place].as_py() for place in places}

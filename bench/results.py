@@ -16,12 +16,23 @@ from bench.model.outcome import Result
 from bench.notebook import sweep_html
 from bench.report.map_words import map_row
 from bench.report.number_format import interval, percent_interval, plural
-from bench.report_files import check_report, default_report, read_for_report, report_of, write_page
+from bench.report_files import (
+    account_of,
+    check_output,
+    check_report,
+    default_report,
+    read_for_report,
+    report_of,
+    seeds_read,
+    write_page,
+)
 from bench.stats import proportions, survival
 from bench.stats.claims import Verdict, check_claims, verdict_rows
 from bench.stats.grid_analysis import DIGITS, PLANNED, trial_table
+from bench.stats.proportions import Account, account
+from bench.store.export import exported, write_trainings
 from bench.store.mlflow_store import Store, existing_store
-from bench.store.reader import StoredSweep, exported, read_map, read_plan, read_sweep
+from bench.store.reader import StoredSweep, planned_trainings, read_map, read_plan
 
 if TYPE_CHECKING:
     from bench.report.charts import Finding
@@ -60,32 +71,32 @@ class Sweep:
         sweep: str,
         read: StoredSweep | None = None,
         *,
-        whole: bool = False,
         plan: Plan | None = None,
         seconds: Mapping[str, float] | None = None,
     ) -> None:
-        """Show a stored sweep; ``read`` is what was read of it before: the ``whole`` of it, or what is exported."""
+        """Show a stored sweep; ``read`` is what was read of it for a report before."""
         self.id = sweep
         self.seconds = dict(seconds or {})
         self._store = store
         if plan is not None:
             self.__dict__["plan"] = plan
         if read is not None:
-            self.__dict__["_whole" if whole else "_rows"] = read
+            self.__dict__["_read"] = read
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle where it is stored, and read it from there."""
         return _stored, (self.id, self._store.uri)
 
     @cached_property
-    def _whole(self) -> StoredSweep:
+    def _read(self) -> StoredSweep:
         """The sweep with all that a report needs."""
         return read_for_report(self._store, self.id)
 
-    @cached_property
-    def _rows(self) -> StoredSweep:
-        """At least all that is exported."""
-        return self.__dict__.get("_whole") or read_sweep(self._store, self.id, c.EXPORT)
+    def _all(self, columns: Sequence[str]) -> pd.DataFrame:
+        """Return some columns of all trainings."""
+        if "_read" in self.__dict__ and seeds_read(self.plan) is None:
+            return self._read.trainings
+        return planned_trainings(self._store, self.id, self.plan, columns)
 
     @property
     def status(self) -> str:
@@ -95,8 +106,7 @@ class Sweep:
     @cached_property
     def plan(self) -> Plan:
         """What was planned: experiment, title, command, trials, claims and search, as the sweep keeps them."""
-        known = self.__dict__.get("_whole") or self.__dict__.get("_rows")
-        return known.plan if known else read_plan(self._store, self.id)
+        return self._read.plan if "_read" in self.__dict__ else read_plan(self._store, self.id)
 
     @cached_property
     def trainings(self) -> pd.DataFrame:
@@ -106,14 +116,26 @@ class Sweep:
         ``solved_at`` and ``correct_at`` are iterations, missing where that never happened; ``iteration_us`` are
         microseconds, to be compared only where ``alone``.
         """
-        return exported(self._rows.trainings)
+        return exported(self._all(c.EXPORT))
+
+    @cached_property
+    def account(self) -> Account:
+        """What became of every training: ``counts`` by trial and outcome, and ``reasons`` why some have no result."""
+        if "_read" in self.__dict__ and seeds_read(self.plan) is None:
+            return account([self._read.trainings])
+        return account_of(self._store, self.id, self.plan)
+
+    @property
+    def sample(self) -> pd.DataFrame:
+        """The trainings that its report is made of: all, or of many the first seeds of each trial."""
+        return self._read.trainings
 
     @cached_property
     def outcomes(self) -> dict[str, int]:
         """How many trainings, those of maps included, were solved, slow, stuck, diverged, failed and unsupported."""
-        found = self._rows.trainings[c.OUTCOME]
+        found = self.account.counts.sum()
         of_maps = {result: sum(int(one.points.of(result).sum()) for one in self.maps) for result in Result}
-        return {str(result): int((found == result).sum()) + of_maps[result] for result in Result}
+        return {str(result): int(found[result]) + of_maps[result] for result in Result}
 
     @cached_property
     def trials(self) -> pd.DataFrame:
@@ -126,12 +148,14 @@ class Sweep:
         spent for each solution, infinite where there is none. They are over all seeds of the trial, and missing where
         its backend refused it.
         """
-        rows = self._rows.trainings
+        rows = self._all([c.OUTCOME, c.SOLVED, c.SOLVED_AT, c.ITERATIONS, c.ITERATION_US])
         table = trial_table(self.plan)
         planned = table[list(c.PARAMETERS)].reset_index()
         if planned[c.HIDDEN].astype(str).str.isdigit().all():
             planned[c.HIDDEN] = planned[c.HIDDEN].astype(np.int64)
-        counts = proportions.ledger(rows, table[PLANNED]).rename(columns={proportions.PLANNED: TRAININGS})
+        counts = proportions.ledger(self.account.counts, table[PLANNED]).rename(
+            columns={proportions.PLANNED: TRAININGS}
+        )
         rates = proportions.solved_rates(rows, [c.TRIAL_ID]).set_index(c.TRIAL_ID)
         times = survival.times_to_solution(rows).set_index(c.TRIAL_ID)
         found = {
@@ -145,7 +169,7 @@ class Sweep:
     @cached_property
     def _verdicts(self) -> list[Verdict]:
         claims = self.plan.claims_now
-        return check_claims(claims, self._whole.trainings, self.plan.look) if claims else []
+        return check_claims(claims, self._read.trainings, self.plan.look) if claims else []
 
     @cached_property
     def claims(self) -> pd.DataFrame:
@@ -171,7 +195,7 @@ class Sweep:
 
     def part(self, key: int) -> "Report":
         """Return its part of a report on several sweeps; ``key`` tells it from the others."""
-        return report_of(self._store, self._whole, self._verdicts, key, self.maps)
+        return report_of(self._store, self._read, self._verdicts, lambda: self.account, key, self.maps)
 
     @property
     def findings(self) -> "Sequence[Finding]":
@@ -182,6 +206,16 @@ class Sweep:
     def search_results(self) -> "SearchResults | None":
         """What its search found: ``held_out`` has the best on other seeds, a row each; None where it has no search."""
         return self.page.search_results if self.plan.search else None
+
+    def export(self, path: str | Path) -> int:
+        """Write `trainings` to a .parquet or .csv file, some at a time, and return how many there are.
+
+        Raises:
+            RequestError: the file cannot be written there
+
+        """
+        check_output(Path(path), ".parquet", ".csv")
+        return write_trainings(self._store, self.id, self.plan, Path(path))
 
     def report(self, path: str | Path | None = None) -> Path:
         """Write its report, one HTML file that needs no network, and return where it is.

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bench.errors import RequestError, collecting, raising_all
 from bench.model.initialization import MAX_SEED
 from bench.model.parameter_fields import number, whole
 
+MOST_RUNS = 100
 DIGITS = 12  # more than any seed has
 ALLOWED = f"0:200, 7 or 0,3,5 with seeds from 0 to {MAX_SEED}"
 
@@ -44,6 +48,23 @@ def compact(seeds: Sequence[int]) -> Sequence[int]:
     if seeds and seeds[-1] - seeds[0] == len(seeds) - 1:
         return range(seeds[0], seeds[-1] + 1)
     return tuple(seeds)
+
+
+def places(known: Sequence[int], seeds: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64] | slice:
+    """Return the place ``[S]`` of each of some seeds among sorted distinct ones, of which they are."""
+    if isinstance(known, range):
+        if isinstance(seeds, range):  # millions of numbers need not be written out
+            return slice(seeds.start - known.start, seeds.stop - known.start)
+        return np.asarray(seeds, dtype=np.int64) - known.start
+    return np.searchsorted(np.asarray(known, dtype=np.int64), np.asarray(seeds, dtype=np.int64))
+
+
+def runs(seeds: Sequence[int], wanted_S: NDArray[np.bool_]) -> list[Sequence[int]]:
+    """Return those of sorted distinct seeds that are wanted, as stretches that follow each other; of many, as one."""
+    edges = np.flatnonzero(np.diff(wanted_S, prepend=False, append=False))
+    if len(edges) > 2 * MOST_RUNS:
+        return [compact(np.asarray(seeds)[wanted_S].tolist())]
+    return [seeds[start:stop] for start, stop in edges.reshape(-1, 2).tolist()]
 
 
 def write_seeds(seeds: Sequence[int]) -> str:

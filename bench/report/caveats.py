@@ -10,6 +10,7 @@ from bench.report.number_format import headed
 from bench.report.solved_rates import too_few_seeds
 from bench.report.sweep_data import SweepData, heading
 from bench.stats import agreement, timings
+from bench.stats.proportions import COUNT
 
 MOST_REASONS = 8
 
@@ -17,12 +18,13 @@ MOST_REASONS = 8
 def caveats(data: SweepData, ledger: Content) -> Content:
     """Return what failed, what is not sure, and what is shown of a part only."""
     trainings, timed = data.trainings, data.timed
-    reasons = _reasons(trainings)
+    reasons = data.account.reasons[[COUNT, c.OUTCOME, c.REASON]].to_numpy().tolist()
     return {
         "reasons": reasons[:MOST_REASONS],
         "more_reasons": len(reasons) - MOST_REASONS,
         "only": next((name for name, count, _ in ledger["outcomes"] if 0 < count == ledger["done"]), None),
         "checks": [words for block in data.blocks for words in telling_checks(block)],
+        "read": (data.first, len(trainings), data.account.trainings) if data.first else None,
         "left": int(measures.left_solution(trainings).sum()),
         "wide": [] if ledger["missing"] else _wide(data),
         "disagreeing": [
@@ -41,10 +43,3 @@ def _wide(data: SweepData) -> list[str]:
     blocks = [block for block in data.rated if not block.proposed]
     said = [(heading(data, block), too_few_seeds(block, data.plan.until)) for block in blocks]
     return [headed(title, words) for title, words in said if words]
-
-
-def _reasons(trainings: pd.DataFrame) -> list[tuple[int, str, str]]:
-    """Return why trainings failed or were refused, each reason once: how many, their outcome, and the reason."""
-    lost = trainings[trainings[c.REASON].notna() & measures.never_trained(trainings)]
-    counts = lost[[c.OUTCOME, c.REASON]].astype(str).value_counts(sort=False).reset_index(name="n")
-    return list(zip(counts["n"], counts[c.OUTCOME], counts[c.REASON], strict=True))

@@ -29,7 +29,7 @@ USUAL = Trial().parameters
 def ledger(data: SweepData) -> Content:
     """Return the sum and the table of the outcomes, what was varied, and what was the same for all trials."""
     trials = data.trials
-    counts = proportions.ledger(data.trainings, trials[PLANNED])
+    counts = proportions.ledger(data.account.counts, trials[PLANNED])
     of_maps = [_map_row(one) for one in data.maps]
     totals = {str(result): int(counts[result].sum() + sum(row[result] for row in of_maps)) for result in Result}
     missing = int(counts[MISSING].sum() + sum(row[MISSING] for row in of_maps))

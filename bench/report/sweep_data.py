@@ -19,6 +19,7 @@ from bench.stats.agreement import agreements, pair_summary
 from bench.stats.claims import Verdict
 from bench.stats.grid_analysis import GridAnalysis, grid_analyses, trial_table
 from bench.stats.map_analysis import MapAnalysis
+from bench.stats.proportions import Account, account
 from bench.stats.search_results import SearchResults, search_results
 from bench.stats.timings import timing_table
 
@@ -53,7 +54,14 @@ class SweepData:
     checked: Sequence[Mapping[str, Any]] = ()
     weights: Callable[[Sequence[tuple[str, int]]], Mapping[tuple[str, int], Any]] = no_weights
     maps: Sequence[MapAnalysis] = ()
+    counted: Callable[[], Account] | None = None
     curves: int | None = None  # the most seeds of a trial whose curves are in trainings; None for all that were kept
+    first: int | None = None  # seeds of each trial that are in trainings; None where all are
+
+    @cached_property
+    def account(self) -> Account:
+        """What became of every training, those that are not in ``trainings`` included."""
+        return self.counted() if self.counted else account([self.trainings])
 
     @property
     def title(self) -> str:

@@ -45,7 +45,7 @@ def _facts(sweeps: Sequence[SweepData], names: Sequence[str]) -> Table:
             "solved, of all begun": percent_interval(*clustered_rate(one.trainings)) if len(one.trainings) else NONE,
             "trials": f"{len(one.plan.trials):,}",
             "seeds": ", ".join(dict.fromkeys(write_seeds(planned.seeds) for planned in one.plan.trials)),
-            "trainings": f"{len(one.trainings):,} of {one.plan.trainings:,}",
+            "trainings": f"{one.account.trainings:,} of {one.plan.trainings:,}",
             "maps": "; ".join(map_title(some) for some in one.plan.maps) or None,
             **_values(one.plan.trials),
             **_flat(one.environment),

@@ -5,6 +5,7 @@ least once a second, samples of timings after their trainings, a trial's run aft
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,18 +13,20 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bench.config.experiment import Experiment
 from bench.config.plan import Plan, PlannedTrial
-from bench.config.seeds import compact
+from bench.config.seeds import compact, places, runs
 from bench.metrics import columns as c
 from bench.model.display_labels import labels
 from bench.model.outcome import Record
 from bench.model.timing import Sample
 from bench.running.chunks import Job
 from bench.store.finished_runs import MOST_RUNS, Summary
-from bench.store.tables import ArrowTable, by_trial, concat, frame, rows, seeds_of, split, stack
+from bench.store.tables import ArrowTable, by_trial, concat, count_outcomes, frame, rows, seeds_of, split, stack
 from bench.store.writer import SweepWriter, trial_run
 
 FLUSH_S = 1.0  # the most work that a kill can lose, beside what was being trained
@@ -32,7 +35,7 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 WAITED = ("import", "prepare", "train", "time", "optuna", "track")  # what this process spent its seconds on
 WORKED = ("workers_train", "workers_compile")  # what all workers together spent theirs on
 
-Describe = Callable[[pd.DataFrame], tuple[Mapping[str, float], Mapping[str, Sequence[tuple[int, float]]]]]
+Described = tuple[Mapping[str, float], Mapping[str, Sequence[tuple[int, float]]]]
 
 
 @dataclass(frozen=True)
@@ -41,13 +44,15 @@ class Statistics:
 
     ``half_width`` is of the interval of so many solved of so many trainings, ``seeds_for_half_width`` how many
     trainings a solved rate takes for it; ``undecided`` is how many claims are, by what is stored. ``describe_trial``
-    and ``describe_training`` sum trainings up for MLflow.
+    and ``describe_training`` sum trainings up for MLflow, a trial's with the counts of all where it gets only some:
+    ``seeds_read`` says of how many seeds of each trial of a plan all is known that is shown, None for all.
     """
 
     half_width: Callable[[int, int], float]
     seeds_for_half_width: Callable[[float, float], int]
-    describe_trial: Describe
-    describe_training: Describe
+    describe_trial: Callable[[pd.DataFrame, Mapping[str, int] | None], Described]
+    describe_training: Callable[[pd.DataFrame], Described]
+    seeds_read: Callable[[Plan], int | None] = lambda _: None
     undecided: Callable[[Plan], int] = lambda _: 0
 
 
@@ -70,12 +75,32 @@ class Step:
 
 @dataclass
 class _Trial:
-    """A planned trial and its trainings so far; it is closed once its run is written and its curves are dropped."""
+    """A planned trial and its trainings so far; it is closed once its run is written and its curves are dropped.
+
+    Of one that is ``large`` trainings are only counted, by outcome and how many are correct, and ``done_S`` says which
+    of its seeds are: the rest is in the shards.
+    """
 
     planned: PlannedTrial
     tables: list[ArrowTable] = field(default_factory=list)
     trained: int = 0
     closed: bool = False
+    counts: Counter[str] = field(default_factory=Counter)
+    done_S: NDArray[np.bool_] | None = None
+
+    @property
+    def large(self) -> bool:
+        return self.done_S is not None
+
+    def count(self, table: ArrowTable) -> None:
+        """Count trainings, each once."""
+        if self.done_S is None:
+            self.done_S = np.zeros(self.planned.trainings, np.bool_)
+        place_T = places(self.planned.seeds, seeds_of(table))
+        new_T = ~self.done_S[place_T]
+        self.done_S[place_T] = True
+        self.trained += int(new_T.sum())
+        self.counts += count_outcomes(table, new_T)
 
     @property
     def trial_id(self) -> str:
@@ -121,11 +146,25 @@ class Recorder:
 
     def resume(self) -> int:
         """Take up what an interrupted sweep has written; return how many trainings that is."""
-        table = self.writer.trained()
+        kept = []
+        large = {planned.trial.trial_id: planned for planned in self.plan.trials if self._is_large(planned)}
+        for shard in self.writer.trained():
+            for trial_id, table in by_trial(shard).items() if large else ():
+                if trial_id in large:
+                    self._trials.setdefault(trial_id, _Trial(large[trial_id])).count(table)
+                else:
+                    kept.append(table)
+            kept += [] if large else [shard]
+        table = concat(kept)
         self._interrupted = by_trial(table)
         self._written_runs = self.writer.finished_trials()
         self._written_plan = None  # it may be of any step, or cut off
-        return int(table.num_rows)
+        return int(table.num_rows) + sum(trial.trained for trial in self._trials.values())
+
+    def _is_large(self, planned: PlannedTrial) -> bool:
+        """Whether a trial's trainings are only counted: no strategy asks for them, and what is shown is of a part."""
+        read = None if self.plan.until or self.plan.search else self.statistics.seeds_read(self.plan)
+        return read is not None and planned.trainings > read
 
     @property
     def replaying(self) -> bool:
@@ -157,8 +196,10 @@ class Recorder:
         trial = self._trials.setdefault(planned.trial.trial_id, _Trial(planned))
         trial.closed = trial.closed and trial.planned is planned
         trial.planned = planned
+        if not trial.large and self._is_large(planned):
+            trial.done_S = np.zeros(planned.trainings, np.bool_)
         if trial.trial_id not in self._interrupted:
-            return 0
+            return trial.trained if trial.large else 0
         table, later = split(self._interrupted.pop(trial.trial_id), planned.seeds)
         if later.num_rows:
             self._interrupted[trial.trial_id] = later
@@ -170,8 +211,11 @@ class Recorder:
         jobs = []
         for trial in self._trials.values():
             seeds = trial.planned.alone if alone else trial.planned.together
-            if seeds and not trial.complete:
-                done = {seed for table in trial.tables for seed in seeds_of(table)}
+            if seeds and trial.done_S is not None:
+                left = runs(seeds, ~trial.done_S[places(trial.planned.seeds, seeds)])
+                jobs += [Job(trial.planned.trial, some, alone) for some in left]
+            elif seeds and not trial.complete:
+                done = {seed for table in trial.tables for seed in seeds_of(table).tolist()}
                 missing = compact([seed for seed in seeds if seed not in done]) if done else seeds
                 jobs += [Job(trial.planned.trial, missing, alone)] if missing else []
         return jobs
@@ -209,6 +253,9 @@ class Recorder:
 
     def _add(self, trial: _Trial, table: ArrowTable) -> None:
         """Account for trainings; where curves are too many to keep, those of all open trials are dropped."""
+        if trial.large:
+            trial.count(table)
+            return
         trial.trained += table.num_rows
         trial.tables.append(table.select(c.RESUMED))
         self._curves += table.num_rows
@@ -260,7 +307,7 @@ class Recorder:
         while some := list(islice(described, MOST_RUNS)):
             runs = {}
             for trial, data in some:
-                summary = Summary(*self.statistics.describe_trial(data))
+                summary = Summary(*self.statistics.describe_trial(data, trial.counts if trial.large else None))
                 summary = replace(summary, metrics={**summary.metrics, **metrics})
                 trainings = self._training_summaries(data) if self._training_runs else None
                 runs[trial.trial_id] = trial_run(trial.planned, self._names[trial.trial_id], summary, trainings, tags)
@@ -283,7 +330,12 @@ class Recorder:
         """
         dropped = []
         for trial in trials:
-            if trial.curves == trial.trained:
+            if trial.large:
+                read = self.statistics.seeds_read(self.plan)
+                found = self.writer.described_of(replace(self.plan, trials=(trial.planned,)), read)
+                if found.num_rows == min(trial.planned.trainings, read or trial.planned.trainings):
+                    yield trial, frame(found)
+            elif trial.curves == trial.trained:
                 yield trial, frame(concat(trial.tables) if len(trial.tables) > 1 else trial.tables[0])
             else:
                 dropped.append(trial)

@@ -1,5 +1,7 @@
 """Summaries of trainings for their runs in MLflow: single figures, and series by iteration."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -31,23 +33,27 @@ def trial_medians(trainings: pd.DataFrame) -> pd.DataFrame:
     return medians.assign(**{c.ITERATION_US: trials[c.ITERATION_US].median().where(alone)})
 
 
-def describe_trial(trainings: pd.DataFrame) -> tuple[Metrics, Steps]:
+def describe_trial(trainings: pd.DataFrame, counts: Mapping[str, int] | None = None) -> tuple[Metrics, Steps]:
     """Return at most 40 figures of one trial over its seeds, and series at up to 25 recorded iterations.
 
     Medians and quartiles are over all trainings that were begun, each `measured` in one of them: what diverged or
     failed has infinite errors, what did not end solved (or correct) an infinite time. MLflow has no place for what
-    comes out infinite, which is left out.
+    comes out infinite, which is left out. With the ``counts`` of all trainings of the trial, by outcome and of those
+    that are correct, ``trainings`` are some of them: shares are of all, and ``described`` says how many the rest is of.
     """
     started = begun(trainings)
-    metrics: Metrics = {"trainings": len(trainings)}
-    metrics |= {str(result): float((trainings[c.OUTCOME] == result).sum()) for result in Result}
+    found = counts or {**trainings[c.OUTCOME].value_counts(), c.CORRECT: int(started[c.CORRECT].sum())}
+    metrics: Metrics = {str(result): float(found.get(result, 0)) for result in Result}
+    metrics = {"trainings": sum(metrics.values()), **metrics, **({"described": len(trainings)} if counts else {})}
+    size = metrics["trainings"] - metrics[Result.UNSUPPORTED]
+    if size:
+        for name, count in ((c.SOLVED, found.get(Result.SOLVED, 0)), (c.CORRECT, found[c.CORRECT])):
+            low, high = exact_interval(count, size)
+            metrics |= {f"{name}_rate": count / size, f"{name}_rate_low": low, f"{name}_rate_high": high}
     if len(started):
-        for name in (c.SOLVED, c.CORRECT):
-            low, high = exact_interval(int(started[name].sum()), len(started))
-            metrics |= {f"{name}_rate": started[name].mean(), f"{name}_rate_low": low, f"{name}_rate_high": high}
         for name in (*ERRORS, *TIMES):
-            found = np.quantile(measured(started, name), list(QUARTILES.values()), method="inverted_cdf")
-            named = zip(QUARTILES, found, strict=True)
+            quartiles = np.quantile(measured(started, name), list(QUARTILES.values()), method="inverted_cdf")
+            named = zip(QUARTILES, quartiles, strict=True)
             metrics |= {f"{name}_{label}": float(value) for label, value in named if np.isfinite(value)}
     return metrics | _chunk_times(started), _trial_steps(started)
 

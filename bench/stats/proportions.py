@@ -5,6 +5,7 @@ Shapes: T trainings, S seeds.
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaincinv, ndtr, ndtri, stdtrit
 
 from bench.metrics import columns as c
-from bench.metrics.measures import begun
+from bench.metrics.measures import begun, never_trained
 from bench.model.outcome import Result
 
 CONFIDENCE = 0.95
@@ -23,6 +24,7 @@ DEVIATES = 4_000  # that are drawn for intervals that hold all at once
 COUNT, RATE, LOW, HIGH = "trainings", "rate", "low", "high"
 PLANNED, MISSING = "planned", "missing"
 OUTCOMES = [str(result) for result in Result]
+REASONS = [c.OUTCOME, c.REASON, COUNT]
 
 
 def exact_interval(successes: ArrayLike, trainings: ArrayLike, tail: float = TAIL) -> tuple[Any, Any]:
@@ -112,6 +114,14 @@ def solved_rates(trainings: pd.DataFrame, by: Sequence[str], *, at_once: bool = 
     return rates.astype({name: rates[name].cat.categories.dtype for name in rates.select_dtypes("category")})
 
 
+def counted_rates(counts: pd.DataFrame) -> pd.DataFrame:
+    """Return the solved rate of every trial with its exact interval, from an `outcome_ledger`: index trial_id."""
+    size = counts.sum(axis=1) - counts[Result.UNSUPPORTED]
+    solved = counts[Result.SOLVED][size > 0]
+    low, high = exact_interval(solved, size[size > 0])
+    return pd.DataFrame({COUNT: size[size > 0], c.SOLVED: solved, RATE: solved / size[size > 0], LOW: low, HIGH: high})
+
+
 def clustered_rate(trainings: pd.DataFrame) -> tuple[float, float, float]:
     """Return the solved rate of several trials together, and its 95 % interval over the seeds that they share.
 
@@ -169,14 +179,42 @@ def outcome_ledger(trainings: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(counts.reshape(len(names), len(OUTCOMES)), index=index, columns=OUTCOMES)
 
 
-def ledger(trainings: pd.DataFrame, planned: Mapping[str, int] | pd.Series) -> pd.DataFrame:
+@dataclass(frozen=True, eq=False)
+class Account:
+    """What became of every training: how many had each outcome, by trial, and why some have no result.
+
+    ``counts`` is an `outcome_ledger`, ``reasons`` a row for each reason with its outcome and how many there are.
+    """
+
+    counts: pd.DataFrame
+    reasons: pd.DataFrame
+
+    @property
+    def trainings(self) -> int:
+        """How many there are."""
+        return int(self.counts.to_numpy().sum())
+
+
+def account(parts: Iterable[pd.DataFrame]) -> Account:
+    """Return what became of the trainings of all parts; a trial may be in several."""
+    counts, reasons = [outcome_ledger(pd.DataFrame({c.TRIAL_ID: [], c.OUTCOME: []}))], [pd.DataFrame(columns=REASONS)]
+    for part in parts:
+        counts.append(outcome_ledger(part).rename(index=str))
+        lost = part[part[c.REASON].notna() & never_trained(part)]
+        reasons.append(lost[REASONS[:2]].astype(str).value_counts(sort=False).reset_index(name=REASONS[2]))
+    summed = pd.concat(counts).groupby(level=0, sort=False).sum()
+    again = pd.concat([some for some in reasons if len(some)] or reasons[:1])
+    return Account(summed, again.groupby(REASONS[:2], sort=False)[REASONS[2]].sum().reset_index())
+
+
+def ledger(counts: pd.DataFrame, planned: Mapping[str, int] | pd.Series) -> pd.DataFrame:
     """Return what became of every planned training: index trial_id, in the plan's order, without a training left over.
 
-    ``planned`` says how many trainings each trial has; those without a row yet are ``missing``, so that in every row
-    ``planned`` is the sum of all the others. Raises ValueError where there are more trainings than planned.
+    ``counts`` is an `outcome_ledger`; ``planned`` says how many trainings each trial has; those without a row yet are
+    ``missing``, so that in every row ``planned`` is the sum of all the others. Raises ValueError where there are more
+    trainings than planned.
     """
     plan = pd.Series(planned, name=PLANNED, dtype=np.int64).rename_axis(c.TRIAL_ID)
-    counts = outcome_ledger(trainings)
     done, allowed = counts.sum(axis=1), plan.reindex(counts.index, fill_value=0)
     if (done > allowed).any():
         wrong = [f"{name} has {done[name]}, planned {allowed[name]}" for name in counts.index[done > allowed]]

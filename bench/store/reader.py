@@ -4,7 +4,7 @@ Shapes: T trainings.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from numpy.typing import NDArray
@@ -28,10 +27,8 @@ from bench.model.trial import Trial
 from bench.store import mlflow_store as names
 from bench.store.map_points import read_points
 from bench.store.mlflow_store import Store
-from bench.store.tables import TIMING_SCHEMA, TRAINING_SCHEMA, frame, read_table, timing_frame
-
-Places = NDArray[np.int64]
-SEED_BITS = 32  # a seed has no more
+from bench.store.shards import Places, in_order, order, places, read_shards, read_tables
+from bench.store.tables import TIMING_SCHEMA, TRAINING_SCHEMA, frame, timing_frame
 
 
 def last_seeds(plan: Plan, first: int) -> dict[str, int]:
@@ -56,9 +53,9 @@ def trainings_frame(tables: Sequence[pa.Table], plan: Plan, columns: Sequence[st
     empty = pa.schema([TRAINING_SCHEMA.field(name) for name in read_columns(columns)]).empty_table()
     table = pa.concat_tables([empty, *tables])
     trials = [planned.trial for planned in plan.trials]
-    place_T = _places(table[c.TRIAL_ID], [trial.trial_id for trial in trials])
-    order = _order(place_T, table[c.SEED].to_numpy())
-    data, place_T = _results(table, order), place_T[order]
+    place_T = places(table[c.TRIAL_ID], [trial.trial_id for trial in trials])
+    ordered = order(place_T, table[c.SEED].to_numpy())
+    data, place_T = _results(table, ordered), place_T[ordered]
     found: dict[str, Any] = {str(name): data[name] for name in data}
     found[c.TRIAL_ID] = _categorical([trial.trial_id for trial in trials], place_T)
     found |= {
@@ -70,28 +67,11 @@ def trainings_frame(tables: Sequence[pa.Table], plan: Plan, columns: Sequence[st
     return pd.DataFrame({name: found[name] for name in (*wanted, c.TARGETS)}, index=data.index)
 
 
-def _places(names: pa.ChunkedArray, known: Sequence[str]) -> Places:
-    """Return the index of each name among the known ones ``[T]``, or -1."""
-    places = pc.fill_null(pc.index_in(names, value_set=pa.array(known, pa.string())), fill_value=-1)
-    return np.asarray(places.to_numpy(), dtype=np.int64)
-
-
-def _order(place_T: Places, seed_T: Places) -> Places | slice:
-    """Return the order of the planned trainings, the first row of each; a slice if they all are in order already."""
-    key_T = (place_T << SEED_BITS) | seed_T
-    if not len(key_T) or (place_T[0] >= 0 and (np.diff(key_T) > 0).all()):
-        return slice(None)
-    order = np.argsort(key_T, kind="stable")
-    key_T = key_T[order]
-    first: Places = order[(key_T >= 0) & np.append(True, np.diff(key_T) > 0)]
-    return first
-
-
-def _results(table: pa.Table, order: Places | slice) -> pd.DataFrame:
+def _results(table: pa.Table, ordered: Places | slice) -> pd.DataFrame:
     """Return the rows' results in order, with every possible outcome as a category."""
-    outcome_T = _places(table[c.OUTCOME], list(Result))[order] if c.OUTCOME in table.column_names else None
+    outcome_T = places(table[c.OUTCOME], list(Result))[ordered] if c.OUTCOME in table.column_names else None
     rest = [name for name in table.column_names if name not in (c.TRIAL_ID, c.OUTCOME)]
-    data = frame(table, rest).iloc[order].reset_index(drop=True)
+    data = frame(table, rest).iloc[ordered].reset_index(drop=True)
     if outcome_T is not None:
         data[c.OUTCOME] = _categorical([str(result) for result in Result], outcome_T)
     return data
@@ -192,16 +172,24 @@ def begun_sweeps(store: Store, experiment: str) -> tuple[list[Run], list[Run]]:
 
 
 def read_sweep(
-    store: Store, sweep: str, columns: Sequence[str] | None = None, curves: int | None = None
+    store: Store,
+    sweep: str,
+    columns: Sequence[str] | None = None,
+    curves: int | None = None,
+    first: int | None = None,
 ) -> StoredSweep:
-    """Read a sweep whole; ``columns`` limits what is read of each training.
+    """Read a sweep; ``columns`` limits what is read of each training.
 
-    ``curves`` limits curves and weights to so many seeds of each trial, its first ones; the others have None.
+    ``curves`` limits curves and weights to so many seeds of each trial, its first ones; the others have None. ``first``
+    limits the trainings themselves so.
     """
     run = store.client.get_run(sweep)
     plan = read_plan(store, sweep)
     experiment = store.client.get_experiment(run.info.experiment_id).name
-    tables = read_shards(store, sweep, read_columns(columns), None if curves is None else last_seeds(plan, curves))
+    if first is None:
+        tables = read_shards(store, sweep, read_columns(columns), None if curves is None else last_seeds(plan, curves))
+    else:
+        tables = list(in_order(store, sweep, plan, read_columns(columns), first, curves))
     return StoredSweep(
         info=_info(run, experiment),
         plan=plan,
@@ -217,48 +205,25 @@ def read_sweep(
     )
 
 
-def planned_trainings(store: Store, sweep: str, plan: Plan, columns: Sequence[str]) -> pd.DataFrame:
-    """Return the trainings of a plan, and of no later one that its sweep may have come to before it was interrupted."""
-    trainings = trainings_frame(read_shards(store, sweep, read_columns(columns)), plan, columns)
-    last = trainings[c.TRIAL_ID].astype(str).map(last_seeds(plan, plan.trainings)).astype(np.int64)
-    return trainings[trainings[c.SEED] <= last]
+def planned_trainings(
+    store: Store, sweep: str, plan: Plan, columns: Sequence[str], first: int | None = None
+) -> pd.DataFrame:
+    """Return the trainings of a plan, or of its trials' ``first`` seeds.
+
+    Of a later plan, which its sweep may have come to before it was interrupted, there are none among them.
+    """
+    return trainings_frame(list(in_order(store, sweep, plan, read_columns(columns), first)), plan, columns)
+
+
+def frames_in_order(store: Store, sweep: str, plan: Plan, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
+    """Yield all trainings of a plan in order, each once, some hundred thousand at a time."""
+    for table in in_order(store, sweep, plan, read_columns(columns)):
+        yield trainings_frame([table], plan, columns)
 
 
 def read_plan(store: Store, sweep: str) -> Plan:
     """Return what was planned."""
     return Plan.from_json(_json(store, sweep, "plan.json"))
-
-
-def read_shards(
-    store: Store, sweep: str, columns: Sequence[str] | None = None, last_seeds: Mapping[str, int] | None = None
-) -> list[pa.Table]:
-    """Return the tables of all whole shards, or some columns of them.
-
-    ``last_seeds`` says which trials are wanted, and for each up to which seed its trainings keep their lists; the
-    others' are null.
-    """
-    return next(read_shards_in_parts(store, sweep, columns, [last_seeds]))
-
-
-def read_shards_in_parts(
-    store: Store, sweep: str, columns: Sequence[str] | None, parts: Iterable[Mapping[str, int] | None]
-) -> Iterator[list[pa.Table]]:
-    """Yield the tables of some trials at a time, as `read_shards` does: all of them at once may be too much."""
-    wanted = TRAINING_SCHEMA if columns is None else pa.schema([TRAINING_SCHEMA.field(name) for name in columns])
-    return read_tables(store, sweep, names.SHARDS, wanted, parts)
-
-
-def read_tables(
-    store: Store, sweep: str, folder: str, schema: pa.Schema, parts: Iterable[Mapping[str, int] | None] = (None,)
-) -> Iterator[list[pa.Table]]:
-    """Yield for each part all whole tables of a folder; one that was cut off by a kill counts as never written."""
-    if not store.has_artifact(sweep, folder):
-        yield from ([] for _ in parts)  # nothing was written yet
-        return
-    with store.artifact(sweep, folder) as path:
-        for last_seeds in parts:
-            tables = (read_table(file, schema, last_seeds) for file in sorted(path.glob("*.parquet")))
-            yield [table for table in tables if table is not None]
 
 
 @contextmanager
@@ -294,31 +259,6 @@ def _runs(store: Store, sweep: str, experiment: str) -> dict[str, str]:
         return dict(kept)
     found = store.runs(names.TRIAL, experiment, parent=sweep)
     return {run.data.tags[names.TRIAL_TAG]: str(run.info.run_id) for run in found}
-
-
-def exported(trainings: pd.DataFrame) -> pd.DataFrame:
-    """Return trainings with the columns of an export, a contract, and with text as text."""
-    data = trainings[list(c.EXPORT)]
-    return data.astype({name: str for name in data if isinstance(data[name].dtype, pd.CategoricalDtype)})
-
-
-def write_export(data: pd.DataFrame, path: Path) -> None:
-    """Write a frame to a .parquet or .csv file, lists as JSON, and make its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".csv":
-        if c.PREDICTIONS in data:
-            lists = data[c.PREDICTIONS].map(lambda found: json.dumps([float(p) for p in found]), na_action="ignore")
-            data = data.assign(**{c.PREDICTIONS: lists})
-        data.to_csv(path, index=False)
-    else:
-        data.to_parquet(path, index=False)
-
-
-def write_arrays(arrays: Mapping[str, NDArray[Any]], path: Path) -> None:
-    """Write arrays to a compressed .npz file, and make its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    named: dict[str, Any] = dict(arrays)
-    np.savez_compressed(path, **named)
 
 
 def _json_or(default: Any, store: Store, sweep: str, name: str) -> Any:

@@ -3,6 +3,7 @@
 Shapes: T trainings, S of them with curves, K recorded iterations.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -26,6 +27,7 @@ TEXTS = (c.TRIAL_ID, c.SEEDS, c.OUTCOME, c.REASON)
 FLAGS = (c.SOLVED, c.CORRECT, c.ALONE)
 COUNTS = (c.SEED, c.SOLVED_AT, c.CORRECT_AT, c.ITERATIONS_DONE, c.TOGETHER, c.ROUND, c.ORDER, c.THREADS)
 LISTS = (c.PREDICTIONS, *c.LISTS, c.CHUNK_US)
+NOT_WHOLE = (pa.ArrowException, OSError, KeyError)  # what reading a file raises that a kill cut off
 GROUP = 4096  # rows; of a group without wanted lists none is read
 MAY_BE_MISSING = (c.SOLVED_AT, c.CORRECT_AT, c.ITERATIONS_DONE, c.TOGETHER)
 
@@ -138,9 +140,16 @@ def split(table: pa.Table, seeds: Sequence[int]) -> tuple[pa.Table, pa.Table]:
     return table.filter(within), table.filter(pc.invert(within))
 
 
-def seeds_of(table: pa.Table) -> list[int]:
+def seeds_of(table: pa.Table) -> NDArray[np.int64]:
     """Return the seeds of a table's trainings."""
-    return [int(seed) for seed in table[c.SEED].to_pylist()]
+    return np.asarray(table[c.SEED].to_numpy(), dtype=np.int64)
+
+
+def count_outcomes(table: pa.Table, wanted_T: NDArray[np.bool_]) -> Counter[str]:
+    """Return how many of the wanted trainings have each outcome, and how many are correct."""
+    wanted = table.select([c.OUTCOME, c.CORRECT]).filter(pa.array(wanted_T))
+    counts = Counter({found["values"]: found["counts"] for found in wanted[c.OUTCOME].value_counts().to_pylist()})
+    return counts + Counter({c.CORRECT: int(pc.sum(wanted[c.CORRECT]).as_py() or 0)})
 
 
 def by_trial(table: pa.Table) -> dict[str, pa.Table]:
@@ -189,7 +198,7 @@ def read_table(path: Path, schema: pa.Schema, last_seeds: Mapping[str, int] | No
                 return file.read(schema.names).select(schema.names).cast(schema)
             groups = (_read_group(file, group, schema, last_seeds) for group in range(file.num_row_groups))
             return pa.concat_tables([schema.empty_table(), *groups])
-    except (pa.ArrowException, OSError, KeyError):
+    except NOT_WHOLE:
         return None
 
 

@@ -30,7 +30,8 @@ from bench.store import mlflow_store as names
 from bench.store.finished_runs import FinishedRun, Summary, log_batch, write_runs
 from bench.store.map_points import trained_places, write_points
 from bench.store.mlflow_store import Store
-from bench.store.reader import map_shards, read_cold_starts, read_shards, read_shards_in_parts, read_timings
+from bench.store.reader import map_shards, read_cold_starts, read_timings
+from bench.store.shards import in_order, read_shards_in_parts, shards_one_by_one
 from bench.store.tables import concat, timing_rows, write_table
 
 LONGEST_PARAM = 500
@@ -84,9 +85,13 @@ class SweepWriter:
         store.client.update_run(writer.run_id, status=names.RUNNING)
         return writer
 
-    def trained(self) -> pa.Table:
-        """Return what must be known of the trainings of all whole shards."""
-        return concat(read_shards(self.store, self.run_id, c.RESUMED))
+    def trained(self) -> Iterator[pa.Table]:
+        """Yield what must be known of the trainings of each whole shard."""
+        return shards_one_by_one(self.store, self.run_id, c.RESUMED)
+
+    def described_of(self, plan: Plan, first: int | None) -> pa.Table:
+        """Return what trials' runs are made from, of the trials of a plan and some first seeds of each."""
+        return concat(list(in_order(self.store, self.run_id, plan, c.DESCRIBED, first)))
 
     def described(self, parts: Iterable[Mapping[str, int]]) -> Iterator[pa.Table]:
         """Yield what trials' runs are made from, of some trials at a time, lists up to a seed of each."""

@@ -344,7 +344,7 @@ def test_the_ledger_of_a_plan_leaves_no_training_over(outcomes, missing):
     """Planned is the sum of every outcome and of what is missing, for trials without a row too."""
     done = [name for name, _ in outcomes]
     planned = {name: done.count(name) + more for name, more in zip("dcba", missing, strict=True)}
-    counts = ledger(frame_of(outcomes), planned)
+    counts = ledger(outcome_ledger(frame_of(outcomes)), planned)
     assert counts[PLANNED].to_dict() == planned
     assert counts[MISSING].to_dict() == dict(zip("dcba", missing, strict=True))
     assert (counts.drop(columns=PLANNED).sum(axis=1) == counts[PLANNED]).all()
@@ -354,7 +354,7 @@ def test_the_ledger_of_a_plan_leaves_no_training_over(outcomes, missing):
 def test_a_trial_of_which_nothing_is_there_is_missing_as_a_whole(trial, ended, table):
     """An interrupted sweep shows what it has not begun."""
     one, other = trial(hidden=2), trial(hidden=8)
-    counts = ledger(table(ended(one, [SOLVED, STUCK])), pd.Series({other.trial_id: 5, one.trial_id: 3}))
+    counts = ledger(outcome_ledger(table(ended(one, [SOLVED, STUCK]))), pd.Series({other.trial_id: 5, one.trial_id: 3}))
     assert list(counts.columns) == [
         "planned", "solved", "slow", "stuck", "diverged", "failed", "unsupported", "missing",
     ]  # fmt: skip
@@ -363,15 +363,15 @@ def test_a_trial_of_which_nothing_is_there_is_missing_as_a_whole(trial, ended, t
 
 def test_a_sweep_without_trainings_misses_all_of_its_plan(table):
     """And one without a plan misses nothing."""
-    assert ledger(table(), {"a": 3})[MISSING].tolist() == [3]
-    assert ledger(table(), {}).empty
+    assert ledger(outcome_ledger(table()), {"a": 3})[MISSING].tolist() == [3]
+    assert ledger(outcome_ledger(table()), {}).empty
 
 
 def test_more_trainings_than_planned_are_an_error_that_names_every_trial():
     """A training that nobody planned would hide one that is missing."""
     data = frame_of([("a", "solved"), ("a", "stuck"), ("b", "stuck"), ("c", "failed")])
     with pytest.raises(ValueError, match="more trainings than planned: a has 2, planned 1; c has 1, planned 0"):
-        ledger(data, {"a": 1, "b": 1})
+        ledger(outcome_ledger(data), {"a": 1, "b": 1})
 
 
 # ------------------------------------------------------------------ words that are kept once

@@ -3,7 +3,8 @@
 import tempfile
 
 from bench.store.mlflow_store import Store
-from bench.store.reader import read_shards, read_sweep
+from bench.store.reader import read_sweep
+from bench.store.shards import read_shards
 
 
 def test_a_shard_that_was_cut_off_counts_as_never_written(bench, folder):
