@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bench.stats.map_analysis import MapAnalysis
 
 REPORTS = Path("reports")
-MOST_READ = 250_000  # trainings that a page is made of: more would make its figures no surer, and fill the memory
+MOST_READ = 500_000  # trainings that a page is made of: more would make its figures no surer, and fill the memory
 MOST_CURVES = 100_000  # in memory at a time: 80 MB with a hundred points each
 FEWEST_CURVES = 100  # of a trial, however many trials there are
 LOCAL_UI = "http://127.0.0.1:5000"
