@@ -392,6 +392,30 @@ def reproduce(workers: int | None, executor: str, tracking_uri: str | None, *, a
     sys.exit(status)
 
 
+@cli.command()
+@click.option("--speed", is_flag=True, help="Time whole sweeps, small and large: what you wait for besides training.")
+@click.option(
+    "--rounds", type=click.IntRange(min=1), default=1, show_default=True, help="With --speed: of which medians."
+)
+@as_json
+def doctor(*, speed: bool, rounds: int, as_json: bool) -> None:
+    """Say what bench runs on here and, with --speed, how long sweeps take, some three minutes a round."""
+    from bench import overhead
+    from bench.console import fields_table, rows_table, say
+    from bench.running.environment import environment
+    from bench.running.executors import cpu_count
+
+    here = environment("auto", cpu_count())
+    rows = overhead.measure(rounds, say) if speed else []
+    if as_json:
+        click.echo(json.dumps({"environment": here, **({"seconds": rows} if speed else {})}))
+        return
+    fields_table(here)
+    if rows:
+        click.echo()
+        rows_table(rows, overhead.COLUMNS)
+
+
 @cli.command("list")
 @as_json
 @tracking

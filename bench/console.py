@@ -226,6 +226,25 @@ def sweeps_table(found: "Sequence[SweepInfo]") -> None:
     print_table(table)
 
 
+def fields_table(fields: Mapping[str, Any]) -> None:
+    """Print names and values, one of several values as a list."""
+    table = Table(box=None, show_header=False)
+    for name, value in fields.items():
+        shown = ", ".join(f"{key} {item}" for key, item in value.items()) if isinstance(value, Mapping) else value
+        table.add_row(name, escape(str(shown)))
+    print_table(table)
+
+
+def rows_table(rows: Sequence[Mapping[str, float | str]], columns: Sequence[str]) -> None:
+    """Print rows of text and seconds."""
+    table = Table(box=None, header_style="bold")
+    for name in columns:
+        table.add_column(name, justify="left" if isinstance(rows[0][name], str) else "right")
+    for row in rows:
+        table.add_row(*(escape(value) if isinstance(value, str) else f"{value:.2f}" for value in map(row.get, columns)))
+    print_table(table)
+
+
 def _number(value: Any, form: str) -> str:
     missing = pd.isna(value) or (form == SOLVED_AT and value == float("inf"))
     return "–" if missing else format(float(value), form)

@@ -10,7 +10,7 @@ from itertools import accumulate
 from bench.config.plan import PlannedTrial
 from bench.config.search_state import HELD_OUT, Winner, best, front
 from bench.metrics.objectives import SOLVED_RATE, objective
-from bench.running.recorder import Recorder, Step
+from bench.running.recorder import Note, Recorder, Step
 from bench.running.search_loop import OptunaSearch
 from bench.search.optuna_study import importances
 from bench.store.finished_runs import Summary
@@ -39,6 +39,7 @@ class HeldOutValidation:
         plan = recorder.plan.extended(planned, state)
         yield Step(plan, "training on held-out seeds", open=trial_ids, names=names)
         held_out = {trial_id: self._evaluate(trial_id, recorder) for trial_id in trial_ids}
+        recorder.close({trial_id: Note(metrics=found) for trial_id, found in held_out.items()})
         self._write_summary(held_out, recorder)
 
     def _winners(self) -> Iterator[Winner]:
@@ -57,12 +58,10 @@ class HeldOutValidation:
             yield PlannedTrial(known[trial_id], (), self.spec.held_out, ())
 
     def _evaluate(self, trial_id: str, recorder: Recorder) -> Mapping[str, float]:
-        """Return what came of a trial on held-out seeds, which is logged with its run."""
+        """Return what came of a trial on held-out seeds."""
         rows = recorder.trainings(trial_id, self.spec.held_out)
         measures = dict.fromkeys((SOLVED_RATE, *self.spec.objectives))
-        found = {f"held_out_{name}": objective(rows, name) for name in measures}
-        recorder.close(trial_id, metrics=found)
-        return found
+        return {f"held_out_{name}": objective(rows, name) for name in measures}
 
     def _write_summary(self, held_out: Mapping[str, Mapping[str, float]], recorder: Recorder) -> None:
         """Keep importances and seconds with the sweep, and log with its run what came of the search."""

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,7 +30,7 @@ from bench.store.writer import SweepWriter, trial_run
 
 FLUSH_S = 1.0  # the most work that a kill can lose, beside what was being trained
 MOST_CURVES = 100_000  # trainings of open trials whose curves are in memory at a time: 160 MB
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+NOTHING: Mapping[str, "Note"] = MappingProxyType({})
 WAITED = ("import", "prepare", "train", "time", "optuna", "track")  # what this process spent its seconds on
 WORKED = ("workers_train", "workers_compile")  # what all workers together spent theirs on
 
@@ -71,6 +70,14 @@ class Step:
     open: Collection[str] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     message: str = ""
+
+
+@dataclass(frozen=True)
+class Note:
+    """Tags and metrics that a strategy adds to a trial's run."""
+
+    tags: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -277,12 +284,12 @@ class Recorder:
         self._unwritten, self._samples = [], []
         self._flushed = time.monotonic()
 
-    def close(self, trial_id: str, tags: Mapping[str, str] = NOTHING, metrics: Mapping[str, float] = NOTHING) -> None:
-        """Write the run of an open trial with these tags and metrics, or log them with the run that it has."""
+    def close(self, notes: Mapping[str, Note]) -> None:
+        """Write the runs of open trials, each with its note, or log that with the run that it has."""
         with self.clock("track"):
-            if trial_id in self._written_runs:
-                self.writer.note(trial_id, tags, metrics)
-            self._close([self._trials[trial_id]], tags, metrics)
+            for trial_id in notes.keys() & self._written_runs:
+                self.writer.note(trial_id, notes[trial_id].tags, notes[trial_id].metrics)
+            self._close([self._trials[trial_id] for trial_id in notes], notes)
 
     def finish(self) -> None:
         """Write the plan, where that of a later step is there that was never reached, and which runs trials have."""
@@ -299,18 +306,18 @@ class Recorder:
         """Write the runs of those trials that are complete and not open."""
         self._close([t for t in trials if t.complete and not t.closed and t.trial_id not in self._open])
 
-    def _close(
-        self, trials: Sequence[_Trial], tags: Mapping[str, str] = NOTHING, metrics: Mapping[str, float] = NOTHING
-    ) -> None:
+    def _close(self, trials: Sequence[_Trial], notes: Mapping[str, Note] = NOTHING) -> None:
         """Write the runs of trials that have none yet, and drop their curves."""
         described = self._described([t for t in trials if t.trial_id not in self._written_runs])
         while some := list(islice(described, MOST_RUNS)):
             runs = {}
             for trial, data in some:
                 summary = Summary(*self.statistics.describe_trial(data, trial.counts if trial.large else None))
-                summary = replace(summary, metrics={**summary.metrics, **metrics})
+                note = notes.get(trial.trial_id, Note())
+                summary = replace(summary, metrics={**summary.metrics, **note.metrics})
                 trainings = self._training_summaries(data) if self._training_runs else None
-                runs[trial.trial_id] = trial_run(trial.planned, self._names[trial.trial_id], summary, trainings, tags)
+                name = self._names[trial.trial_id]
+                runs[trial.trial_id] = trial_run(trial.planned, name, summary, trainings, note.tags)
             self.writer.trials(runs)
             self._written_runs |= runs.keys()
         for trial in trials:

@@ -29,7 +29,7 @@ from bench.config.search_state import (
 from bench.metrics.objectives import is_worse, objective
 from bench.model.display_labels import word
 from bench.model.trial import Trial
-from bench.running.recorder import Recorder, Step
+from bench.running.recorder import Note, Recorder, Step
 from bench.search.optuna_journal import Journal, JournalStudy
 from bench.search.optuna_study import LEARN_SPACE, Evaluation, Study
 from bench.store.mlflow_store import NUMBER_TAG, STATE_TAG, STUDY_TAG
@@ -98,8 +98,8 @@ class OptunaSearch:
                 last = count == len(self.spec.seeds)
                 done = [proposal for proposal in left if last or self._is_hopeless(proposal, count, recorder)]
                 evaluations |= {one: self._evaluate(one, count, recorder, pruned=not last) for one in done}
-            for proposal in batch:
-                self._tell(proposal, evaluations[proposal], recorder)
+            told = (self._tell(proposal, evaluations[proposal], recorder) for proposal in batch)
+            recorder.close(dict(told))  # of a trial that was proposed twice the last note has all numbers
         self.ended = BY_TRIALS
 
     def _study(self, place: int, sampler: str, seed: int, recorder: Recorder) -> RunningStudy:
@@ -151,8 +151,8 @@ class OptunaSearch:
     def _rows(self, trial_id: str, count: int, recorder: Recorder) -> pd.DataFrame:
         return recorder.trainings(trial_id, self.spec.seeds[:count])
 
-    def _tell(self, proposal: Proposal, evaluation: Evaluation, recorder: Recorder) -> None:
-        """Tell a study what became of its proposal, and write the trial's run with it."""
+    def _tell(self, proposal: Proposal, evaluation: Evaluation, recorder: Recorder) -> tuple[str, Note]:
+        """Tell a study what became of its proposal; return the trial, and what is noted with its run."""
         study, trial_id = proposal.study, proposal.trial.trial_id
         with recorder.clock("optuna"):
             attributes = {"trial_id": trial_id, "seeds": evaluation.seeds}
@@ -168,4 +168,4 @@ class OptunaSearch:
             STATE_TAG: PRUNED if evaluation.pruned else COMPLETE,
             STUDY_TAG: study.record.name,
         }
-        recorder.close(trial_id, tags, dict(zip(self.spec.objectives, evaluation.values, strict=True)))
+        return trial_id, Note(tags, dict(zip(self.spec.objectives, evaluation.values, strict=True)))

@@ -122,7 +122,7 @@ def _tables() -> dict[str, Table]:
 
 
 def _insert_all(store: Store, experiment_id: str, runs: Sequence[FinishedRun], parent: str) -> list[str]:
-    location = str(store.client.get_experiment(experiment_id).artifact_location)
+    location = store.artifacts_of(experiment_id)
     engine = create_engine(store.uri, connect_args={"timeout": BUSY_S})
     named = [(uuid4().hex, run) for run in runs]
 

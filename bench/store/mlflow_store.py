@@ -73,6 +73,7 @@ class Store:
         """Reach the store now, so that a wrong URI costs no training."""
         self.path = _sqlite_path(uri)
         self._artifact_uris: dict[str, str] = {}
+        self._locations: dict[str, str] = {}
         # MLflow keeps one engine per URI for the whole process: a relative path must not change its meaning
         self.uri = uri if self.path is None else f"sqlite:///{self.path}"
         _quiet()
@@ -114,6 +115,12 @@ class Store:
                 f"MLflow experiment {name!r} is deleted; restore it or give the experiment file another name"
             )
         return str(found.experiment_id)
+
+    def artifacts_of(self, experiment_id: str) -> str:
+        """Return where the artifacts of an experiment's runs go, which never changes."""
+        if experiment_id not in self._locations:
+            self._locations[experiment_id] = str(self.client.get_experiment(experiment_id).artifact_location)
+        return self._locations[experiment_id]
 
     def runs(self, kind: str, experiment: str | None = None, parent: str | None = None) -> Iterator[Run]:
         """Yield the runs of a kind, newest first, of one experiment or below one parent if given."""

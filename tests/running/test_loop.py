@@ -15,7 +15,7 @@ from bench.metrics import columns as c
 from bench.running.executors import WorkerPool
 from bench.running.loop import Grid, run
 from bench.running.progress import SweepProgress
-from bench.running.recorder import Recorder, Step
+from bench.running.recorder import Note, Recorder, Step
 from bench.store import mlflow_store as names
 from bench.store.mlflow_store import Store
 from bench.store.reader import read_plan, read_sweep
@@ -38,7 +38,7 @@ class EarlierSeeds:
             more = replace(first, together=(*range(2 * end), *range(10, 14)))
             yield Step(replace(recorder.plan, trials=(more, *recorder.plan.trials[1:])), open=[trial_id])
             self.seen.append(recorder.trainings(trial_id, range(14))[c.SEED].tolist())
-        recorder.close(trial_id, {"words": "all there"}, {"figure": 7.0})
+        recorder.close({trial_id: Note({"words": "all there"}, {"figure": 7.0})})
 
 
 class WatchedPool(WorkerPool):
