@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Many: TypeAlias = T | Iterable[T]
-Numbers: TypeAlias = float | str | Iterable[float]  # a text is a range of a search: "0.01..10:log"
+Numbers: TypeAlias = float | str | Iterable[float]  # a text is a range: "0.01..10:log:50", or a search's: "0.01..10:log"
 Seeds: TypeAlias = int | str | Iterable[int]
 Runs = Literal["auto", "trial", "training"]
 
@@ -91,7 +91,7 @@ def sweep(
             `Sweep.report` writes it later
         progress: show it; by default, in a notebook and on a terminal
         **parameters: the same as words by their names, a value or several: ``gate="xor"``, ``hidden=[2, 3]``,
-            ``hidden=[(4, 4), 3]`` (two layers, and one), ``learning_rate="0.01..10:log"``; ``seeds=range(100)``,
+            ``hidden=[(4, 4), 3]`` (two layers, and one), ``learning_rate="0.01..10:log:50"`` (so many values); ``seeds=range(100)``,
             ``"0:100"``, ``[0, 3, 5]``, and 100 is one seed; ``alone`` and ``rounds`` for timings;
             ``search={"trials": 200}``
 

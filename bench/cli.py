@@ -133,7 +133,8 @@ def sweep(
 
       python -m bench sweep gate=xor hidden=2,3,4 loss=mse,bce seeds=0:1000
 
-    A range makes it a search by Optuna, whose options are called search.KEY:
+    learning_rate=0.01..10:log:50 is fifty values. A range that does not say how many makes it a search by Optuna, whose
+    options are called search.KEY:
 
       python -m bench sweep hidden=2..16 learning_rate=0.01..10:log search.trials=200
     """

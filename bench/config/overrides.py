@@ -1,12 +1,12 @@
 """What the command line changes: TOML's literals, words, ranges and options of a search, as ``key=value``."""
 
-import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from bench.config import map_config
+from bench.config.ranges import LINEAR, is_counted, is_range, read_bounds
 from bench.config.search_parsing import OPTIONS, REFERENCE
 from bench.config.search_space import Range, read_range
 from bench.config.values import Overrides, block_readers, read_table
@@ -19,8 +19,6 @@ SEARCH_KEYS = tuple(f"{SEARCH}{name}" for name in OPTIONS)
 MAP_KEYS = tuple(f"{MAP}{name}" for name in map_config.OPTIONS)
 TEXTS = ("map.x", "map.y", "map.title", "map.start", "map.border")  # taken as they are
 DOTS = ".."
-NUMBER = r"[-+]?\d[\d_]*(?:\.\d[\d_]*)?(?:[eE][-+]?\d+)?"
-RANGE = re.compile(rf"\s*({NUMBER})\s*\.\.\s*({NUMBER})\s*((?::[^:]*)*)")
 ALLOWED = "2..16, 0.01..10:log (logarithmic) and 0..0.9:0.1 (in steps)"
 
 
@@ -99,20 +97,15 @@ def _literal(text: str) -> Any:
 
 
 def _is_range(name: str, text: str) -> bool:
-    """Whether a parameter's value means a range: of a word, dots may be part."""
+    """Whether a parameter's value means a range of a search: one that does not say how many values it has."""
     is_number = PARAMETERS[name].number is not None
-    return any(RANGE.fullmatch(part) or (is_number and DOTS in part) for part in text.split(","))
+    parts = [part for part in text.split(",") if not is_counted(part)]
+    return any(is_range(part) or (is_number and DOTS in part) for part in parts)
 
 
 def _read_range(name: str, text: Any) -> Range:
     """Read ``low..high``, perhaps with ``:log`` or ``:step``, as the keys of a range in a file."""
-    found = RANGE.fullmatch(text)
-    if found is None:
-        raise RequestError(f"{name} is {text!r}; allowed are one range, such as {ALLOWED}, or values without ranges")
-    bounds = {"low": _literal(found[1]), "high": _literal(found[2])}
-    for part in found[3].split(":")[1:]:
-        key, value = ("log", True) if part.strip() == "log" else ("step", _literal(part.strip()))
-        if key in bounds or isinstance(value, str):
-            raise RequestError(f"{name} is {text!r}; allowed are ranges such as {ALLOWED}")
-        bounds[key] = value
+    bounds = read_bounds(name, text, f"one range, such as {ALLOWED}, or values without ranges")
+    if LINEAR in bounds:
+        raise RequestError(f"{name} is {text!r}; allowed are ranges such as {ALLOWED}")
     return read_range(name, bounds)

@@ -11,6 +11,7 @@ import numpy as np
 
 from bench.config.claims import BEST, CLAIM, REFERENCE, Claim, Comparison, Equivalence, TrainingClaim
 from bench.config.experiment import Experiment
+from bench.config.ranges import Linked
 from bench.config.search_config import Search
 from bench.config.search_state import BLOCKS, Proposals
 from bench.config.seeds import Until, compact, read_seeds, until_row, write_seeds
@@ -217,7 +218,7 @@ def make_plan(experiment: Experiment) -> Plan:
             names = [name for name in PARAMETERS if name in block.axes]
             for values in itertools.product(*(block.axes[name] for name in names)):
                 with collecting(problems, block.source):
-                    trial = Trial(**dict(zip(names, values, strict=True)))
+                    trial = Trial(**_resolved(dict(zip(names, values, strict=True))))
                     together, alone = ((), block.seeds) if block.alone else (block.seeds, ())
                     new = PlannedTrial(trial, (place,), together, alone)
                     known = planned.get(trial.trial_id)
@@ -248,6 +249,13 @@ def make_plan(experiment: Experiment) -> Plan:
             experiment.claims_left_out,
         ),
     )
+
+
+def _resolved(values: dict[str, Any]) -> dict[str, Any]:
+    """Return a combination of values of which those that follow from the gate are numbers."""
+    linked = {name: value for name, value in values.items() if isinstance(value, Linked)}
+    gate = values.get("gate", Trial().gate) if linked else None
+    return {**values, **{name: value.value(gate) for name, value in linked.items() if gate}}
 
 
 def _check_gates(gates: Sequence[Gate]) -> None:

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.config.ranges import is_range, read_linked, read_values
 from bench.config.seeds import read_seeds
 from bench.errors import RequestError, collecting, raising_all, unknown
 from bench.model.gate import Gate, read_gate
@@ -62,12 +63,18 @@ def read_list(name: str, value: Any, folder: Path) -> list[Any]:
     with raising_all() as problems:
         for item in listed:
             with collecting(problems):
-                found.append(_read_one(name, item, folder))
+                found += _read_each(name, item, folder)
     return found
 
 
-def _read_one(name: str, value: Any, folder: Path) -> Any:
-    return PARAMETERS[name].read(read_gate(str(value), folder) if name == "gate" else value)
+def _read_each(name: str, value: Any, folder: Path) -> list[Any]:
+    """Return a value as a list of one, or all numbers of a range."""
+    known = PARAMETERS[name]
+    if known.number is not None and isinstance(value, str) and is_range(value):
+        return [known.read(one) for one in read_values(name, value, known.number)]
+    if known.number is not None and isinstance(value, str) and (linked := read_linked(value)):
+        return [linked]
+    return [known.read(read_gate(str(value), folder) if name == "gate" else value)]
 
 
 def write_value(value: Any) -> str:
