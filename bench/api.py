@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Many: TypeAlias = T | Iterable[T]
-Numbers: TypeAlias = float | str | Iterable[float]  # a text is a range: "0.01..10:log:50", or a search's: "0.01..10:log"
+Numbers: TypeAlias = float | str | Iterable[float]  # a text is a range: "0.01..10:log:50"
 Seeds: TypeAlias = int | str | Iterable[int]
 Runs = Literal["auto", "trial", "training"]
 
@@ -81,7 +81,7 @@ def sweep(
         workers: how many chunks are trained at a time; by default, as many as there are cores
         executor: auto, serial, threads, processes, or ``dask://HOST:PORT``
         tracking_uri: the MLflow store; by default ``$MLFLOW_TRACKING_URI``, else ``sqlite:///mlflow.db``
-        resume: go on with the newest unfinished sweep of the same request
+        resume: go on with the unfinished sweep of the same request of which most is there
         until: add seeds, the same to every trial, until each solved rate is known to ± this (95 % interval), or until
             every claim is decided: ``"claims"``, with ``max_seeds``
         max_seeds: with ``until``: end when there are so many seeds of each trial
@@ -91,8 +91,8 @@ def sweep(
             `Sweep.report` writes it later
         progress: show it; by default, in a notebook and on a terminal
         **parameters: the same as words by their names, a value or several: ``gate="xor"``, ``hidden=[2, 3]``,
-            ``hidden=[(4, 4), 3]`` (two layers, and one), ``learning_rate="0.01..10:log:50"`` (so many values); ``seeds=range(100)``,
-            ``"0:100"``, ``[0, 3, 5]``, and 100 is one seed; ``alone`` and ``rounds`` for timings;
+            ``hidden=[(4, 4), 3]`` (two layers, and one), ``learning_rate="0.01..10:log:50"`` (so many values);
+            ``seeds=range(100)``, ``"0:100"``, ``[0, 3, 5]``, and 100 is one seed; ``alone`` and ``rounds`` for timings;
             ``search={"trials": 200}``
 
     Raises:

@@ -39,7 +39,7 @@ executor = click.option(
 map_number = click.option(
     "--map", "map_number", type=click.IntRange(min=1), metavar="N", help="Which of its maps.  [default: the first]"
 )
-resume = click.option("--resume", is_flag=True, help="Go on with the newest unfinished sweep of this request.")
+resume = click.option("--resume", is_flag=True, help="Go on with the unfinished sweep of this request of which most is there.")
 dry_run = click.option("--dry-run", is_flag=True, help="List the trials and count the work; train nothing.")
 no_report = click.option("--no-report", is_flag=True, help="Write no report.")
 report_path = click.option(
@@ -140,10 +140,13 @@ def sweep(
     """
     started = time.monotonic()
     with before_any_work():
+        from bench.console import say
         from bench.lifecycle import Options
-        from bench.request import read_request
+        from bench.request import read_request, remarks
 
         experiment = read_request(words, until=until, max_seeds=max_seeds)
+        for said in remarks(words):
+            say(said)
     options = Options(
         workers, executor, tracking_uri, resume, runs, not no_budget_check, output or not no_report,
         whole=not as_json, started=started,

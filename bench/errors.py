@@ -24,7 +24,7 @@ def unknown(what: str, got: object, allowed: Iterable[str], before: str = "") ->
     import difflib  # here: the command line imports this file for --help
 
     names = sorted(allowed)
-    near = difflib.get_close_matches(str(got), names, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(str(got), names, n=1, cutoff=0.62)  # bayes is no cmaes
     hint = f"did you mean {before + near[0]!r}? " if near else ""
     choices = ", ".join(f"{before}{name}" for name in names)
     return f"{what} {before + str(got)!r} is not known; {hint}choose from {choices}"

@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -32,7 +32,8 @@ from bench.stats.proportions import COUNT, half_width, seeds_for_half_width
 from bench.store.finished_runs import Summary
 from bench.store.mlflow_store import BUDGET_CHECK, COMMAND_TAG, PLAN_TAG, Store, StoreError, tracking_uri
 from bench.store.reader import begun_sweeps, planned_trainings, read_plan
-from bench.store.writer import SweepWriter
+from bench.store.shards import written_trainings
+from bench.store.writer import SweepWriter, is_running
 
 if TYPE_CHECKING:
     from bench.search.optuna_journal import Journal
@@ -105,7 +106,12 @@ def carry_out(experiment: Experiment, options: Options) -> Sweep:
     kind = _kinds(plan, pool)
     store = Store(tracking_uri(options.tracking_uri))
     journal = _journal(store, plan)
-    writer = _resumed(store, experiment, plan) if options.resume else _begun(store, experiment, plan, kind, cores)
+    if options.resume:
+        writer = _resumed(store, experiment, plan)
+    else:
+        for said in _unfinished_ones(store, experiment, plan, options):
+            options.say(said)
+        writer = _begun(store, experiment, plan, kind, cores)
     few = plan.expected_trainings <= FEW_TRAININGS and plan.until is None
     training_runs = few if options.runs == "auto" else options.runs == "training"
     statistics = replace(STATISTICS, undecided=partial(_undecided, store, writer.run_id))
@@ -265,15 +271,30 @@ def _begun(store: Store, experiment: Experiment, plan: Plan, kind: str, workers:
     return SweepWriter.begin(store, experiment, plan, environment(kind, workers), name)
 
 
-def _resumed(store: Store, experiment: Experiment, plan: Plan) -> SweepWriter:
-    """Return the newest unfinished sweep of this request, or the newest that ended with fewer trials of its search.
+def _unfinished_ones(store: Store, experiment: Experiment, plan: Plan, options: Options) -> Iterator[str]:
+    """Yield what there is of the same request that could be gone on with."""
+    found, _ = begun_sweeps(store, experiment.name)
+    for run in found:
+        if run.data.tags.get(PLAN_TAG) == plan.plan_id and not is_running(run):
+            done = f"{written_trainings(store, run.info.run_id):,} of {plan.expected_trainings + plan.points:,}"
+            yield (
+                f"sweep {run.info.run_id[:8]} of the same request is not finished: {done} trainings are there, and "
+                f"{options.resuming} would go on with it; this one begins anew"
+            )
+            return
 
-    Raise RequestError if there is none.
+
+def _resumed(store: Store, experiment: Experiment, plan: Plan) -> SweepWriter:
+    """Return the unfinished sweep of this request of which most is there, or one that ended with fewer trials.
+
+    Of several with as much, and of those that ended with fewer trials of the same search, the newest. Raise
+    RequestError if there is none.
     """
     found, ended = begun_sweeps(store, experiment.name)
-    for run in found:
-        if run.data.tags.get(PLAN_TAG) == plan.plan_id:
-            return SweepWriter.resume(store, run, experiment, plan)
+    same = [run for run in found if run.data.tags.get(PLAN_TAG) == plan.plan_id]
+    if same:
+        most = max(same, key=lambda run: (not is_running(run), written_trainings(store, run.info.run_id)))
+        return SweepWriter.resume(store, most, experiment, plan)
     for run in ended if plan.search else ():
         if plan.extends(read_plan(store, run.info.run_id).search, run.data.tags[PLAN_TAG]):
             return SweepWriter.resume(store, run, experiment, plan)

@@ -1,5 +1,6 @@
 """Requests: what is asked in words, in Python's values, by a file or by its content, read as one experiment."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral
@@ -51,6 +52,22 @@ def read_request(
         return replace(adhoc(overrides, request), until=read_until(until, max_seeds))
     found = read_experiment(find_experiment(str(experiment)), overrides, request)
     return replace(found, until=read_until(until, max_seeds))
+
+
+def remarks(words: Sequence[str]) -> list[str]:
+    """Return what words ask for that may be meant otherwise."""
+    said = []
+    for word in words:
+        key, _, text = word.partition("=")
+        if key == SEEDS and text.isdecimal() and int(text) > 1:
+            said.append(f"{word} is one seed; {int(text):,} of them are seeds=0:{int(text)}")
+        layers = [int(size) for size in text.split("-")] if re.fullmatch(r"\d{1,6}-\d{1,6}", text) else []
+        if key == HIDDEN and layers and layers[0] < layers[1]:
+            low, high = layers
+            said.append(
+                f"{word} is two layers, of {low} and {high} neurons; the numbers between are hidden={low}..{high}"
+            )
+    return said
 
 
 def _script(content: Mapping[str, Any], words: Sequence[str], until: float | str | None, max_seeds: int | None) -> str:

@@ -460,3 +460,63 @@ def test_trainings_that_cannot_be_read_back_leave_the_sweep_unfinished(bench, mo
     assert ran.status == 1
     assert "only 0 of 2" in ran.err
     monkeypatch.undo()
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("seeds=100", "seeds=100 is one seed; 100 of them are seeds=0:100\n"),
+        ("hidden=2-16", "hidden=2-16 is two layers, of 2 and 16 neurons; the numbers between are hidden=2..16\n"),
+        ("hidden=4-4", ""),
+        ("seeds=1", ""),
+        ("seeds=0:100", ""),
+    ],
+)
+def test_what_may_be_meant_otherwise_is_said_first(bench, word, said):
+    """It works as it is written."""
+    ran = bench("sweep", word, "--dry-run", "--json")
+    assert (ran.status, ran.err) == (0, said)
+
+
+def test_a_suggestion_is_near(bench):
+    """The sampler that is named is not the only one with an a and an e."""
+    ran = bench("sweep", "hidden=2..4", "search.sampler=bayes")
+    assert ran.status == 2
+    assert "choose from cmaes" in ran.err
+    assert "did you mean" not in ran.err
+
+
+def left_unfinished(bench, monkeypatch, shards):
+    """Leave a sweep after so many of its shards."""
+    from bench.store.mlflow_store import StoreError
+    from bench.store.writer import SweepWriter
+
+    write, calls = SweepWriter.shard, []
+
+    def fail(self, table):
+        calls.append(1)
+        if len(calls) > shards:
+            raise StoreError("gone")
+        write(self, table)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SweepWriter, "shard", fail)
+        return bench("sweep", *UNFINISHED, "--json").json["sweep"]
+
+
+UNFINISHED = ("hidden=2,3,4", "backend=numpy", "iterations=20", "seeds=0:4", "--no-report", "--workers", "1")
+
+
+def test_an_unfinished_sweep_is_said_and_the_one_with_most_is_gone_on_with(bench, monkeypatch, small_shards):
+    """Not the newest: whoever begins anew by mistake loses nothing."""
+    monkeypatch.setattr("bench.running.chunks.CHUNK_NUMBERS", 1)
+    most = left_unfinished(bench, monkeypatch, 5)
+    less = left_unfinished(bench, monkeypatch, 1)
+    assert most != less
+    ran = bench("sweep", *UNFINISHED, "--resume", "--json")
+    assert (ran.status, ran.json["sweep"]) == (0, most)
+    begun = bench("sweep", *UNFINISHED, "--json")
+    assert begun.status == 0
+    assert f"sweep {less[:8]} of the same request is not finished: 1 of 12 trainings are there" in begun.err
+    assert "--resume would go on with it; this one begins anew" in begun.err
+    assert "is not finished" not in bench("sweep", "hidden=2", "iterations=20", "seeds=0:2", "--no-report").err

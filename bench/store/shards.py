@@ -20,7 +20,7 @@ from bench.config.plan import Plan
 from bench.metrics import columns as c
 from bench.store import mlflow_store as names
 from bench.store.mlflow_store import Store
-from bench.store.tables import NOT_WHOLE, TRAINING_SCHEMA, read_table
+from bench.store.tables import NOT_WHOLE, TRAINING_SCHEMA, count_rows, read_table
 
 Places = NDArray[np.int64]
 SEED_BITS = 32  # a seed has no more
@@ -56,6 +56,16 @@ def read_tables(
         for last_seeds in parts:
             tables = (read_table(file, schema, last_seeds) for file in sorted(path.glob("*.parquet")))
             yield [table for table in tables if table is not None]
+
+
+def written_trainings(store: Store, sweep: str) -> int:
+    """Return how many rows the whole shards of a sweep have, those of its maps included."""
+    count = 0
+    for folder in (names.SHARDS, names.MAPS):
+        if store.has_artifact(sweep, folder):
+            with store.artifact(sweep, folder) as path:
+                count += sum(map(count_rows, path.rglob("*.parquet")))
+    return count
 
 
 def shards_one_by_one(store: Store, sweep: str, columns: Sequence[str]) -> Iterator[pa.Table]:

@@ -190,6 +190,14 @@ def write_table(table: pa.Table, path: Path) -> None:
     )
 
 
+def count_rows(path: Path) -> int:
+    """Return how many rows a file has; none if it is not whole."""
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except NOT_WHOLE:
+        return 0
+
+
 def read_table(path: Path, schema: pa.Schema, last_seeds: Mapping[str, int] | None) -> pa.Table | None:
     """Return a file's wanted columns and trials, or None if it is not whole."""
     try:

@@ -73,8 +73,8 @@ class SweepWriter:
         Raise RequestError if the process that began it is still at it, as far as this machine can tell.
         """
         writer = cls(store, run.info.experiment_id, run.info.run_id)
-        owner = run.data.tags.get(names.OWNER_TAG, "")
-        if run.info.status == names.RUNNING and _is_alive(owner):
+        if is_running(run):
+            owner = run.data.tags[names.OWNER_TAG]
             raise RequestError(f"sweep {writer.run_id[:8]} is still running as {owner}; allowed is one that has ended")
         log_batch(store, writer.run_id, tags=_asked(experiment, plan))
         for child in store.runs(names.TRIAL, parent=writer.run_id):
@@ -212,6 +212,11 @@ def _asked(experiment: Experiment, plan: Plan) -> dict[str, str]:
 
 def _owner() -> str:
     return f"process {os.getpid()} on {platform.node()}"
+
+
+def is_running(run: Run) -> bool:
+    """Whether the process that began a sweep is still at it, as far as this machine can tell."""
+    return run.info.status == names.RUNNING and _is_alive(run.data.tags.get(names.OWNER_TAG, ""))
 
 
 def _is_alive(owner: str) -> bool:
