@@ -39,7 +39,9 @@ executor = click.option(
 map_number = click.option(
     "--map", "map_number", type=click.IntRange(min=1), metavar="N", help="Which of its maps.  [default: the first]"
 )
-resume = click.option("--resume", is_flag=True, help="Go on with the unfinished sweep of this request of which most is there.")
+resume = click.option(
+    "--resume", is_flag=True, help="Go on with the unfinished sweep of this request of which most is there."
+)
 dry_run = click.option("--dry-run", is_flag=True, help="List the trials and count the work; train nothing.")
 no_report = click.option("--no-report", is_flag=True, help="Write no report.")
 report_path = click.option(

@@ -1,5 +1,6 @@
 """What the terminal shows: results on stdout, everything else on stderr."""
 
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,18 +9,21 @@ import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from bench.config.map_config import write_axis
-from bench.config.plan import Plan
+from bench.config.plan import Plan, PlannedTrial
 from bench.config.search_config import Search
 from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
 from bench.metrics.objectives import SOLVED_RATE
-from bench.model.display_labels import labels
+from bench.model.display_labels import USUAL, bare, labels, name_words, short, varying
 from bench.model.maps import Map, weight_names
+from bench.model.trial import PARAMETERS, Trial
 from bench.report.map_words import map_row
-from bench.report.number_format import about, bare_value
+from bench.report.number_format import NONE, about, bare_value, percent_interval, plural
 from bench.stats.claims import HOLDS, REFUTED, UNDECIDED, counted_verdicts
+from bench.stats.grid_analysis import DIGITS
 from bench.stats.holdout import HELD_OUT, SEARCH, TITLE, column, interval_of
 from bench.stats.mlflow_summary import trial_medians
 from bench.stats.proportions import HIGH, LOW, RATE, counted_rates
@@ -34,6 +38,9 @@ if TYPE_CHECKING:
 MOST_ROWS = 50
 WIDE = 200
 SOLVED_AT = ",.0f"  # infinite where fewer than half have solved
+SOLVED_HEADING = "solved [95 %]"
+FIGURES = (SOLVED_HEADING, "median iterations", "median mse", "µs per iteration")  # the last is left out first
+USUAL_VALUES = Trial().parameters
 
 
 def say(message: str) -> None:
@@ -110,29 +117,62 @@ def repeats_words(search: Search) -> list[str]:
 
 
 def trials_table(plan: Plan, counts: pd.DataFrame, sample: pd.DataFrame) -> None:
-    """Print per trial of a grid: solved rate with its exact interval, medians over the seeds; a heading per block.
+    """Print a table per block of a grid: what is the same for all its trials above, and in their rows what varies.
 
-    The rates are those of all trainings, by their ``counts``, the medians those of a ``sample``, or of all.
+    Solved rates have exact intervals and are those of all trainings, by their ``counts``; medians over the seeds are
+    those of a ``sample``, or of all.
     """
-    titles = plan.question.blocks
-    listed = [planned for planned in plan.trials if planned.blocks[0] < len(titles)]
+    rates, medians = counted_rates(counts), trial_medians(sample)
+    left = MOST_ROWS
+    for place, title in enumerate(plan.question.blocks):
+        listed = [planned for planned in plan.trials if planned.blocks[0] == place]
+        if not listed:
+            continue
+        if title:
+            _say_dim(title, "bold")
+        _print_block(listed[:left], rates, medians)
+        if len(listed) > left:
+            click.echo(f"... and {plural(len(listed) - left, 'more trial')} in the report")
+        left = max(left - len(listed), 0)
+
+
+def _print_block(listed: Sequence[PlannedTrial], rates: pd.DataFrame, medians: pd.DataFrame) -> None:
+    """Print trials of one block, the less the narrower the terminal is: never is cut what tells them apart."""
     if not listed:
         return
-    trials = listed[:MOST_ROWS]
-    blocks = [planned.blocks[0] for planned in trials]
-    rates, medians = counted_rates(counts), trial_medians(sample)
-    table = Table("trial", box=None, header_style="bold")
-    for heading in ("solved", "95 % interval", "median mse", "median solved at", "µs / iteration"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    before = None
-    for planned, block, name in zip(trials, blocks, labels([t.trial.parameters for t in trials], blocks), strict=True):
-        if block != before and titles[block]:
-            table.add_row(f"[italic]{escape(titles[block])}[/]")
-        before = block
-        table.add_row(escape(name), *_figures(rates, medians, planned.trial.trial_id))
+    parameters = [planned.trial.parameters for planned in listed]
+    varied = varying(parameters)
+    same = {name: value for name, value in parameters[0].items() if name not in varied and value != USUAL_VALUES[name]}
+    same |= {name: parameters[0][name] for name in USUAL if name not in varied}
+    seeds = dict.fromkeys(plural(planned.trainings, "seed") for planned in listed)
+    _say_dim(f"{short({name: same[name] for name in PARAMETERS if name in same}, DIGITS)}; {' or '.join(seeds)} each")
+    columns = {name_words(name): [bare(name, row[name], DIGITS) for row in parameters] for name in varied}
+    found = [_figures(rates, medians, planned.trial.trial_id) for planned in listed]
+    figures = {name: list(values) for name, values in zip(FIGURES, zip(*found, strict=True), strict=True)}
+    figures = {name: values for name, values in figures.items() if set(values) != {NONE} or name == SOLVED_HEADING}
+    width = output(Console()).width
+    while _width(columns | figures) > width and len(figures) > 1:
+        figures.popitem()
+    if _width(columns | figures) > width:
+        columns = {"trial": labels(parameters)}
+    table = Table(box=None, header_style="bold", padding=(0, 1))
+    for name, values in (columns | figures).items():
+        are_words = name == "trial" or not all(value.lstrip("-")[:1].isdigit() for value in values)
+        is_left = name in columns and are_words
+        heading = Text("\n".join(name.split()) if name in columns else "\n".join(name.split(maxsplit=1)))
+        table.add_column(heading, justify="left" if is_left else "right", no_wrap=name != "trial", overflow="fold")
+    for row in zip(*(columns | figures).values(), strict=True):
+        table.add_row(*map(escape, row))
     print_table(table)
-    if len(listed) > MOST_ROWS:
-        click.echo(f"... and {len(listed) - MOST_ROWS:,} more trials in the report")
+
+
+def _width(columns: Mapping[str, Sequence[str]]) -> int:
+    """Return how wide a table of these columns is."""
+    return sum(max(map(len, (*name.split(), *values))) + 2 for name, values in columns.items())
+
+
+def _say_dim(words: str, style: str = "dim") -> None:
+    output(Console()).print(words, style=style, markup=False, highlight=False)
 
 
 def best_table(found: "SearchResults") -> None:
@@ -153,20 +193,22 @@ def best_table(found: "SearchResults") -> None:
 
 
 def findings_list(found: "Sequence[Finding]") -> None:
-    """Print the findings, each with its evidence below."""
+    """Print the findings, each with its evidence below, in lines that end between words."""
+    console = output(Console())
     for finding in found:
-        click.echo(f"• {finding.sentence}")
-        click.echo(click.style(f"  {finding.evidence}", dim=True))
+        for words, style, first in ((finding.sentence, "", "• "), (finding.evidence, "dim", "  ")):
+            lines = textwrap.wrap(words, console.width, initial_indent=first, subsequent_indent="  ")
+            text = "\n".join(lines) if console.is_terminal else f"{first}{words}"
+            console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def _figures(rates: pd.DataFrame, medians: pd.DataFrame, trial_id: str) -> list[str]:
     rate = rates.loc[trial_id] if trial_id in rates.index else None
     row = medians.loc[trial_id] if trial_id in medians.index else dict.fromkeys(medians.columns)
     return [
-        "–" if rate is None else f"{rate[RATE]:.0%}",
-        "–" if rate is None else f"{rate[LOW]:.0%} to {rate[HIGH]:.0%}",
-        _number(row[c.FINAL_MSE], ".3g"),
+        NONE if rate is None else percent_interval(*map(float, rate[[RATE, LOW, HIGH]])),
         _number(row[c.SOLVED_AT], SOLVED_AT),
+        _number(row[c.FINAL_MSE], ".3g"),
         _number(row[c.ITERATION_US], ".3g"),
     ]
 
@@ -252,7 +294,9 @@ def _number(value: Any, form: str) -> str:
 
 def print_table(table: Table, *, on_stderr: bool = False) -> None:
     """Print a table, unbroken where there is no terminal to fit it to."""
-    console = Console(stderr=on_stderr)
-    if not console.is_terminal:
-        console = Console(stderr=on_stderr, width=WIDE)
-    console.print(table)
+    output(Console(stderr=on_stderr)).print(table)
+
+
+def output(console: Console) -> Console:
+    """Return a console, a wide one where it is no terminal."""
+    return console if console.is_terminal else Console(stderr=console.stderr, width=WIDE)
