@@ -51,6 +51,14 @@ report_path = click.option(
     metavar="REPORT.html",
     help="Where the report goes.",
 )
+results_as = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="Tables and sentences, a row per trial, or all of it.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 
 
@@ -176,6 +184,25 @@ def _run(experiment: "Experiment", options: "Options", *, dry_run: bool, as_json
     return status, swept
 
 
+def _print(swept: "Sweep", form: str) -> None:
+    """Print what came of a stored sweep: as tables and sentences, its trials as CSV, or all of it as JSON."""
+    from bench.console import print_conclusions, print_results
+
+    if form == "csv":
+        click.echo(swept.trials.to_csv(index=False), nl=False)
+    elif form == "json":
+        found = {name: json.loads(frame.to_json(orient="records")) for name, frame in _frames(swept).items()}
+        findings = [{"sentence": one.sentence, "evidence": one.evidence} for one in swept.findings]
+        click.echo(json.dumps({"sweep": swept.id, "answer": swept.page.answer, "findings": findings, **found}))
+    else:
+        print_results(swept)
+        print_conclusions(swept)
+
+
+def _frames(swept: "Sweep") -> dict[str, Any]:
+    return {"trials": swept.trials, "claims": swept.claims}
+
+
 def _dry(experiment: "Experiment", *, as_json: bool) -> None:
     """List the trials of a request and count its work."""
     from bench.config.seeds import until_row
@@ -265,6 +292,62 @@ def report(sweeps: tuple[str, ...], output: Path | None, tracking_uri: str | Non
         check_output(output, ".html")
     found = {swept.id: swept for swept in (load(one, tracking_uri) for one in sweeps or [None])}
     click.echo(f"Report: {write_report(list(found.values()), output)}")
+
+
+@cli.command()
+@click.argument("sweep", required=False)
+@results_as
+@tracking
+def show(sweep: str | None, tracking_uri: str | None, form: str) -> None:
+    """Print the table, the findings and the claims of a sweep again (the newest by default)."""
+    from bench.api import load
+
+    _print(load(sweep, tracking_uri), form)
+
+
+@cli.command()
+@click.argument("sweep")
+@click.argument("text")
+@tracking
+def title(sweep: str, text: str, tracking_uri: str | None) -> None:
+    """Give a sweep another title: on its page, when that is written again, and in MLflow."""
+    from bench.api import load
+
+    load(sweep, tracking_uri).rename(text)
+
+
+@cli.command()
+@click.argument("sweep")
+@click.argument("text")
+@tracking
+def note(sweep: str, text: str, tracking_uri: str | None) -> None:
+    """Add a paragraph, in Markdown, to what MLflow shows with a sweep."""
+    from bench.api import load
+
+    load(sweep, tracking_uri).note(text)
+
+
+@cli.command()
+@click.argument("sweep")
+@tracking
+def delete(sweep: str, tracking_uri: str | None) -> None:
+    """Delete a sweep as MLflow does: `mlflow runs restore` brings its runs back, until `gc` removes their files."""
+    from bench.api import load
+
+    found = load(sweep, tracking_uri)
+    found.delete()
+    click.echo(f"Sweep {found.id[:8]} is deleted; `python -m bench gc` frees what it takes.", err=True)
+
+
+@cli.command("gc")
+@tracking
+def gc_(tracking_uri: str | None) -> None:
+    """Remove for good what was deleted: MLflow's own `gc`."""
+    from bench.store.mlflow_store import existing_store
+
+    store = existing_store(tracking_uri)
+    words = ["-m", "mlflow", "gc", "--backend-store-uri", store.uri, "--tracking-uri", store.uri]
+    os.execv(sys.executable, [sys.executable, *words])  # noqa: S606 - every word of the command is written here
 
 
 @cli.command()
@@ -381,7 +464,8 @@ def reproduce(workers: int | None, executor: str, tracking_uri: str | None, *, a
     """Train what the two documents train, and compare every figure that they print."""
     started = time.monotonic()
     with before_any_work():
-        from bench.config.experiment import find_experiment, read_experiment
+        from bench.config.experiment import read_experiment
+        from bench.config.files import find_experiment
         from bench.config.values import Overrides
         from bench.console import claims_table
         from bench.lifecycle import Options
@@ -427,22 +511,28 @@ def doctor(*, speed: bool, rounds: int, as_json: bool) -> None:
 @tracking
 def list_(tracking_uri: str | None, *, as_json: bool) -> None:
     """List the experiments and the sweeps."""
-    from bench import console
-    from bench.config.experiment import experiments, title_of
-    from bench.store import mlflow_store as store
-    from bench.store.reader import sweeps
+    from bench.config.files import experiments, title_of
+    from bench.listings import experiments_table, sweeps_table
+    from bench.store.listing import read_list
+    from bench.store.names import is_there
+    from bench.store.names import tracking_uri as in_use
 
     titles = {name: title_of(path) for name, path in experiments().items()}
-    uri = store.tracking_uri(tracking_uri)
-    found = sweeps(store.Store(uri)) if store.is_there(uri) else []
+    uri = in_use(tracking_uri)
+    found = read_list(uri) if is_there(uri) else []
+    if found is None:
+        from bench.store.mlflow_store import Store
+        from bench.store.reader import sweeps
+
+        found = sweeps(Store(uri))
     if as_json:
         listed = [{**vars(info), "started": info.started.isoformat()} for info in found]
         click.echo(json.dumps({"experiments": titles, "sweeps": listed}))
         return
-    console.experiments_table(titles)
+    experiments_table(titles)
     if found:
         click.echo()
-        console.sweeps_table(found)
+        sweeps_table(found)
 
 
 @cli.command()
@@ -450,13 +540,14 @@ def list_(tracking_uri: str | None, *, as_json: bool) -> None:
 @tracking
 def ui(port: int, tracking_uri: str | None) -> None:
     """Open the MLflow UI on the store, for this machine only."""
-    from bench.store import mlflow_store as store
+    from bench.store.names import is_there
+    from bench.store.names import tracking_uri as in_use
 
-    uri = store.tracking_uri(tracking_uri)
+    uri = in_use(tracking_uri)
     if uri.startswith("http"):
         click.echo(f"The store is an MLflow server with a UI of its own: {uri}")
         return
-    if not store.is_there(uri):
+    if not is_there(uri):
         raise RequestError(f"there is no store at {uri}; run a sweep first: python -m bench sweep")
     click.echo(f"MLflow UI: http://127.0.0.1:{port} (end it with Ctrl-C)", err=True)
     where = ["--backend-store-uri", uri, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]

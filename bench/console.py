@@ -15,6 +15,7 @@ from bench.config.map_config import write_axis
 from bench.config.plan import Plan, PlannedTrial
 from bench.config.search_config import Search
 from bench.config.seeds import write_seeds
+from bench.listings import output, print_table
 from bench.metrics import columns as c
 from bench.metrics.objectives import SOLVED_RATE
 from bench.model.display_labels import USUAL, bare, labels, name_words, short, varying
@@ -33,10 +34,8 @@ if TYPE_CHECKING:
     from bench.results import Sweep
     from bench.stats.map_analysis import MapAnalysis
     from bench.stats.search_results import SearchResults
-    from bench.store.reader import SweepInfo
 
 MOST_ROWS = 50
-WIDE = 200
 SOLVED_AT = ",.0f"  # infinite where fewer than half have solved
 SOLVED_HEADING = "solved [95 %]"
 FIGURES = (SOLVED_HEADING, "median iterations", "median mse", "µs per iteration")  # the last is left out first
@@ -249,25 +248,6 @@ def print_conclusions(swept: "Sweep", *, on_stderr: bool = False) -> None:
         claims_table(claims[~claims["holds"]], on_stderr=on_stderr)
 
 
-def experiments_table(titles: Mapping[str, str]) -> None:
-    """Print experiments by name."""
-    table = Table("experiment", "title", box=None, header_style="bold")
-    for name, title in titles.items():
-        table.add_row(escape(name), escape(title))
-    print_table(table)
-
-
-def sweeps_table(found: "Sequence[SweepInfo]") -> None:
-    """Print the sweeps of a store."""
-    headings = ("sweep", "experiment", "started (UTC)", "status", "trials", "trainings", "command")
-    table = Table(*headings, box=None, header_style="bold")
-    for info in found:
-        sizes = (f"{info.trials:,}", f"{info.trainings:,}")
-        started = f"{info.started:%Y-%m-%d %H:%M}"
-        table.add_row(info.sweep[:8], info.experiment, started, info.status.lower(), *sizes, escape(info.command))
-    print_table(table)
-
-
 def fields_table(fields: Mapping[str, Any]) -> None:
     """Print names and values, one of several values as a list."""
     table = Table(box=None, show_header=False)
@@ -290,13 +270,3 @@ def rows_table(rows: Sequence[Mapping[str, float | str]], columns: Sequence[str]
 def _number(value: Any, form: str) -> str:
     missing = pd.isna(value) or (form == SOLVED_AT and value == float("inf"))
     return "–" if missing else format(float(value), form)
-
-
-def print_table(table: Table, *, on_stderr: bool = False) -> None:
-    """Print a table, unbroken where there is no terminal to fit it to."""
-    output(Console(stderr=on_stderr)).print(table)
-
-
-def output(console: Console) -> Console:
-    """Return a console, a wide one where it is no terminal."""
-    return console if console.is_terminal else Console(stderr=console.stderr, width=WIDE)

@@ -9,11 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.config.experiment import Experiment
+from bench.config.experiment import ADHOC, Experiment
 from bench.config.plan import Plan, make_plan
 from bench.console import repeats_words, say
 from bench.errors import RequestError, before_any_work
 from bench.metrics import columns as c
+from bench.model.display_labels import asked
 from bench.report.map_words import map_title
 from bench.report.number_format import plural
 from bench.report_files import check_report, read_for_claims, read_for_report, seeds_read
@@ -30,7 +31,8 @@ from bench.stats.claims import check_claims, undecided
 from bench.stats.mlflow_summary import describe_training, describe_trial
 from bench.stats.proportions import COUNT, half_width, seeds_for_half_width
 from bench.store.finished_runs import Summary
-from bench.store.mlflow_store import BUDGET_CHECK, COMMAND_TAG, PLAN_TAG, Store, StoreError, tracking_uri
+from bench.store.mlflow_store import Store, StoreError
+from bench.store.names import BUDGET_CHECK, COMMAND_TAG, PLAN_TAG, tracking_uri
 from bench.store.reader import begun_sweeps, planned_trainings, read_plan
 from bench.store.shards import written_trainings
 from bench.store.writer import SweepWriter, is_running
@@ -224,6 +226,8 @@ def _conclude(recorder: Recorder, options: Options, store: Store) -> Sweep:
             path = write_report([swept], options.report if isinstance(options.report, Path) else None, Path(folder))
             writer.file(path, REPORT)
             writer.folder(Path(folder), FIGURES)
+    if read:
+        writer.conclude(swept.page.answer, [(one.sentence, one.evidence) for one in swept.findings])
     recorder.seconds["report"] = time.monotonic() - reporting
     swept.seconds = _seconds(recorder, options)
     _tell_reasons(swept, options.say)
@@ -267,8 +271,17 @@ def _kinds(plan: Plan, pool: executors.WorkerPool) -> str:
 
 
 def _begun(store: Store, experiment: Experiment, plan: Plan, kind: str, workers: int) -> SweepWriter:
-    name = f"{experiment.name} {datetime.now().astimezone():%Y-%m-%d %H:%M:%S}"
+    what = _asked(plan) if experiment.name == ADHOC else experiment.name
+    name = f"{what} {datetime.now().astimezone():%Y-%m-%d %H:%M:%S}"
     return SweepWriter.begin(store, experiment, plan, environment(kind, workers), name)
+
+
+def _asked(plan: Plan) -> str:
+    """Return what a sweep of words asks, in few."""
+    grid = asked([planned.trial.parameters for planned in plan.trials])
+    search = f"{plan.search.gate.name}: a search over {', '.join(plan.search.space)}" if plan.search else ""
+    maps = [f"{one.x.of} × {one.y.of}" for one in plan.maps]
+    return "; ".join(filter(None, [grid, search, *maps])) or ADHOC
 
 
 def _unfinished_ones(store: Store, experiment: Experiment, plan: Plan, options: Options) -> Iterator[str]:

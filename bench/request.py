@@ -8,7 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from bench.config.experiment import ADHOC, Experiment, adhoc, find_experiment, read_experiment
+from bench.config.experiment import ADHOC, Experiment, adhoc, read_experiment
+from bench.config.files import find_experiment
 from bench.config.overrides import read_overrides
 from bench.config.seeds import ALLOWED, read_seeds, read_until, write_seeds
 from bench.errors import RequestError

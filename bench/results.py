@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bench.config.plan import Plan
+from bench.errors import RequestError
 from bench.metrics import columns as c
 from bench.model.display_labels import USUAL, bare, varying
 from bench.model.outcome import Result
@@ -33,6 +34,7 @@ from bench.stats.proportions import Account, account
 from bench.store.export import exported, write_trainings
 from bench.store.mlflow_store import Store, existing_store
 from bench.store.reader import StoredSweep, planned_trainings, read_map, read_plan
+from bench.store.writer import SweepWriter, is_running
 
 if TYPE_CHECKING:
     from bench.report.charts import Finding
@@ -216,6 +218,32 @@ class Sweep:
         """
         check_output(Path(path), ".parquet", ".csv")
         return write_trainings(self._store, self.id, self.plan, Path(path))
+
+    def rename(self, title: str) -> None:
+        """Give it another title: on the page, when it is written again, and in MLflow."""
+        self._writer.rename(self.plan, title)
+        for known in ("plan", "_read", "page"):
+            self.__dict__.pop(known, None)
+
+    def note(self, text: str) -> None:
+        """Add a paragraph to what MLflow shows with it; Markdown."""
+        self._writer.add_note(text)
+
+    def delete(self) -> None:
+        """Delete it as MLflow does: `mlflow runs restore` brings its runs back until ``python -m bench gc``.
+
+        Raises:
+            RequestError: it is still running
+
+        """
+        self._writer.delete()
+
+    @property
+    def _writer(self) -> SweepWriter:
+        run = self._store.client.get_run(self.id)
+        if is_running(run):
+            raise RequestError(f"sweep {self.id[:8]} is still running; allowed is one that has ended")
+        return SweepWriter(self._store, run.info.experiment_id, self.id)
 
     def report(self, path: str | Path | None = None) -> Path:
         """Write its report, one HTML file that needs no network, and return where it is.

@@ -1,6 +1,5 @@
 """Experiments: where their files are, their shape, and reading one whole, so that all mistakes come at once."""
 
-import contextlib
 import shlex
 import tomllib
 from collections import Counter
@@ -17,12 +16,10 @@ from bench.config.search_config import Search
 from bench.config.search_parsing import read_search
 from bench.config.seeds import Until
 from bench.config.values import Block, Overrides, block_readers, read_table
-from bench.errors import RequestError, collecting, raising_all, unknown
+from bench.errors import collecting, raising_all, unknown
 from bench.model.maps import Map
 
 ADHOC = "adhoc"
-PACKAGE = Path(__file__).resolve().parent.parent
-FOLDERS = (Path("experiments"), PACKAGE.parent / "experiments", PACKAGE / "experiments")  # last: in a wheel
 
 
 @dataclass(frozen=True)
@@ -54,35 +51,6 @@ class Experiment:
 
 
 # ------------------------------------------------------------------ files
-
-
-def experiments() -> dict[str, Path]:
-    """Return every experiment's file by name; one in the working folder hides bench's own of that name."""
-    found: dict[str, Path] = {}
-    for folder in FOLDERS:
-        for path in sorted(folder.glob("*.toml")):
-            found.setdefault(path.stem, path)
-    return found
-
-
-def find_experiment(name: str) -> Path:
-    """Return the file of an experiment given by name or path; raise RequestError if there is none."""
-    with contextlib.suppress(OSError):  # a name too long for any file
-        if Path(name).is_file():
-            return Path(name)
-    known = experiments()
-    if name in known:
-        return known[name]
-    if name.endswith(".toml") or "/" in name:
-        raise RequestError(f"experiment file {name!r} does not exist; allowed are a path or one of {', '.join(known)}")
-    raise RequestError(unknown("experiment", name, known))
-
-
-def title_of(path: Path) -> str:
-    """Return the title of an experiment's file, or what is wrong with it."""
-    problems: list[str] = []
-    title = _read_file(path, problems).title
-    return f"(cannot be read: {problems[0]})" if problems else title
 
 
 class File(BaseModel):

@@ -6,6 +6,7 @@ from bench.model.gate import BUILT_IN
 from bench.model.trial import PARAMETERS, PROMINENT, Scalar
 
 BARE = frozenset(name for name, known in PARAMETERS.items() if known.bare)
+MOST_ASKED = 5  # parameters, and words of one, in a name
 USUAL = PROMINENT[:3]  # gate, hidden layers and loss
 SPOKEN = {  # values that have a name of their own
     ("loss", "mse"): "squared error",
@@ -20,6 +21,26 @@ SPOKEN = {  # values that have a name of their own
 def varying(trials: Sequence[Mapping[str, Scalar]]) -> list[str]:
     """Return the parameters that have more than one value among these trials, in the parameters' order."""
     return [name for name in PARAMETERS if len({trial[name] for trial in trials}) > 1]
+
+
+def asked(trials: Sequence[Mapping[str, Scalar]]) -> str:
+    """Return what is varied among trials, and how far, in one line: xor: hidden 2–8 × mse, bce."""
+    if not trials:
+        return ""
+    parts = [_spanned(name, list(dict.fromkeys(trial[name] for trial in trials))) for name in varying(trials)]
+    gate = f"{trials[0]['gate']}: " if len({trial["gate"] for trial in trials}) == 1 else ""
+    return gate + (" × ".join(parts[:MOST_ASKED] + ["…"] * (len(parts) > MOST_ASKED)) or short(dict(trials[0]), 4))
+
+
+def _spanned(name: str, values: Sequence[Scalar]) -> str:
+    """Return a parameter's values: of more than two numbers the least and the greatest, of many words some."""
+    words = [bare(name, value, 4) for value in values]
+    if len(words) > 2 and all(word.lstrip("-")[:1].isdigit() and "-" not in word[1:] for word in words):
+        low, high = (min(words, key=float), max(words, key=float))
+        said = f"{low}–{high}"
+    else:
+        said = ", ".join(words[:MOST_ASKED] + ["…"] * (len(words) > MOST_ASKED))
+    return said if name in BARE or name == "gate" else f"{name_words(name)} {said}"
 
 
 def short(values: Mapping[str, Scalar], digits: int | None = None) -> str:

@@ -1,6 +1,6 @@
 """The first screen: the answer in a sentence, and every setting on one axis, or what is known of the only one."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -39,23 +39,35 @@ NAMED = ("hidden", "activation", "loss", "learning_rate")  # of a search's winne
 
 def first_screen(data: SweepData) -> Content:
     """Return the answer of a sweep in a sentence, and up to two charts that show it."""
+    said, draw = _lead(data)
+    return {"answer": said, "charts": draw()}
+
+
+def answer(data: SweepData) -> str:
+    """Return the answer of a sweep in a sentence."""
+    return _lead(data)[0]
+
+
+def _lead(data: SweepData) -> tuple[str, Callable[[], list[Chart]]]:
+    """Return the answer, and what draws its charts."""
     grids = [block for block in data.rated if not block.proposed]
     found = data.search_results
     if found is not None and len(found.held_out):
-        return {"answer": _searched(data), "charts": [*_held_out(data), *_references(data)]}
+        return _searched(data), lambda: [*_held_out(data), *_references(data)]
     main = most_undecided(grids) if grids else None
     if len(data.timed) and (main is None or c.BACKEND in main.names):
-        return {"answer": speed_answer(data), "charts": speed_charts(data)}
+        return speed_answer(data), lambda: list(speed_charts(data))
     if main is None:
-        return {"answer": map_answer(data) if data.maps else _few(data), "charts": []}
+        return map_answer(data) if data.maps else _few(data), list
     number = _number(main)
     shown = example(main)
     is_one = len(main.rates) == len(grids) == 1
-    chart = _solved_by(main) if is_one else _curve(main, number) if number else None
-    return {
-        "answer": _over_a_number(main, number) if number else _decided(main, shown),
-        "charts": [chart or _settings(grids, shown), *two_starts(data, main, shown)],
-    }
+
+    def draw() -> list[Chart]:
+        chart = _solved_by(main) if is_one else _curve(main, number) if number else None
+        return [chart or _settings(grids, shown), *two_starts(data, main, shown)]
+
+    return _over_a_number(main, number) if number else _decided(main, shown), draw
 
 
 # ------------------------------------------------------------------ the answer

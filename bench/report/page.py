@@ -20,7 +20,7 @@ from bench.report.effects import effects
 from bench.report.endings import attractors
 from bench.report.explorer import explorer
 from bench.report.findings import block_findings, findings
-from bench.report.first_screen import example, first_screen
+from bench.report.first_screen import answer, example, first_screen
 from bench.report.ledger import claims, commands, ledger
 from bench.report.loss_curves import curves
 from bench.report.maps import maps
@@ -145,6 +145,11 @@ class Report:
         known = self.block_findings
         parts = [known[one.name] if one.name in known else block_findings(self.data, one.name) for one in SECTIONS]
         return findings(self.data, self["ledger"], [finding for part in parts for finding in part])
+
+    @property
+    def answer(self) -> str:
+        """What came of the sweep in a sentence, as the first screen has it."""
+        return answer(self.data)
 
     @cached_property
     def first_screen(self) -> Content:

@@ -14,7 +14,7 @@ from bench.running.recorder import Note, Recorder, Step
 from bench.running.search_loop import OptunaSearch
 from bench.search.optuna_study import importances
 from bench.store.finished_runs import Summary
-from bench.store.mlflow_store import SEARCH, STORAGE_TAG, STUDY_TAG
+from bench.store.names import SEARCH, STORAGE_TAG, STUDY_TAG
 
 REQUEST = (  # what a search was asked for, as params of the sweep's run
     *("sampler", "seed", "batch", "objectives", "constraints", "seeds", "held_out", "prune", "best"),

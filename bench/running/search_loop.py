@@ -32,7 +32,7 @@ from bench.model.trial import Trial
 from bench.running.recorder import Note, Recorder, Step
 from bench.search.optuna_journal import Journal, JournalStudy
 from bench.search.optuna_study import LEARN_SPACE, Evaluation, Study
-from bench.store.mlflow_store import NUMBER_TAG, STATE_TAG, STUDY_TAG
+from bench.store.names import NUMBER_TAG, STATE_TAG, STUDY_TAG
 
 DIGITS = 4  # of a value in a run's name
 COMPLETE, PRUNED = "COMPLETE", "PRUNED"  # as Optuna calls them

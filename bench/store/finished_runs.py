@@ -20,7 +20,8 @@ from mlflow.utils.uri import append_to_uri_path
 from sqlalchemy import Connection, Table, create_engine, insert
 from sqlalchemy.exc import SQLAlchemyError
 
-from bench.store.mlflow_store import FINISHED, PARENT_TAG, RUNNING, Store, StoreError
+from bench.store.mlflow_store import Store, StoreError
+from bench.store.names import FINISHED, PARENT_TAG, RUNNING
 
 BATCH_LIMIT = 1000  # metrics that MLflow takes in one log_batch
 MOST_RUNS = 100  # in one transaction, for which others wait

@@ -25,37 +25,14 @@ from sqlalchemy import create_engine, event, inspect
 from sqlalchemy.engine import Engine
 
 from bench.errors import RequestError
+from bench.store.names import JOURNAL, KIND, PARENT_TAG, SQLITE, is_there, tracking_uri
 
-DEFAULT_URI = "sqlite:///mlflow.db"
-SWEEP, TRIAL, TRAINING, MAP = "sweep", "trial", "training", "map"
 StoreError = MlflowException  # what a store raises that was reached and then failed
-OWNER_TAG = "bench.owner"
-KIND, TRIAL_TAG, PLAN_TAG, COMMAND_TAG = "bench.kind", "bench.trial_id", "bench.plan_id", "bench.command"
-PARENT_TAG, NOTE_TAG, SOURCE_TAG = "mlflow.parentRunId", "mlflow.note.content", "mlflow.source.name"
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on runs, not on chats
-MAP_TAG = "bench.map_id"
-NUMBER_TAG, STATE_TAG = "optuna.number", "optuna.state"  # of a trial that a search proposed
-STUDY_TAG, STORAGE_TAG = "optuna.study", "optuna.storage"
-RUNNING, FINISHED = "RUNNING", "FINISHED"
-# artifacts of a sweep
-SHARDS, TIMINGS, COLD_STARTS, RUNS, SEARCH = "shards", "timings", "cold_starts.json", "runs.json", "search.json"
-BUDGET_CHECK = "budget_check.json"
-MAPS = "maps"  # a folder of shards for each
-JOURNAL = "optuna.journal"  # beside the store
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")  # that MLflow knows
 REACH_TIMEOUT_S = 5.0
 LOCK_TIMEOUT_S = 60.0  # another process makes the tables of a new store in seconds
 STALE = ("-wal", "-shm", "-journal")  # files of SQLite beside a database, which it would play into a new one
-
-
-def tracking_uri(given: str | None) -> str:
-    """Return the URI in use: the given one, else MLFLOW_TRACKING_URI, else SQLite in the working folder."""
-    return given or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
-
-
-def is_there(uri: str) -> bool:
-    """Return whether a store is there; of a server or a database, that is found out when it is opened."""
-    return not uri.startswith("sqlite:///") or Path(uri.removeprefix("sqlite:///")).is_file()
 
 
 def existing_store(given: str | None) -> "Store":
@@ -194,9 +171,9 @@ def _tune_sqlite(connection: Any, _record: Any) -> None:
 
 def _sqlite_path(uri: str) -> Path | None:
     """Return the database's file; raise RequestError for a path that a URI would not carry unchanged."""
-    if not uri.startswith("sqlite:///"):
+    if not uri.startswith(SQLITE):
         return None
-    path = Path(uri.removeprefix("sqlite:///")).resolve()
+    path = Path(uri.removeprefix(SQLITE)).resolve()
     strange = sorted(set("?#%") & set(str(path)))
     if strange:
         raise RequestError(

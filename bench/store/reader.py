@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,8 @@ from bench.metrics import columns as c
 from bench.model.maps import Map, MapPoints
 from bench.model.outcome import Result
 from bench.model.trial import Trial
-from bench.store import mlflow_store as names
+from bench.store import names
+from bench.store.listing import SweepInfo
 from bench.store.map_points import read_points
 from bench.store.mlflow_store import Store
 from bench.store.shards import Places, in_order, order, places, read_shards, read_tables
@@ -102,19 +102,6 @@ def _targets(trials: Sequence[Trial], place_T: Places) -> NDArray[np.object_]:
 
 
 MIN_PREFIX = 4
-
-
-@dataclass(frozen=True)
-class SweepInfo:
-    """Sweep as a listing shows it."""
-
-    sweep: str
-    experiment: str
-    status: str
-    started: datetime
-    trials: int
-    trainings: int
-    command: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -278,12 +265,5 @@ def _json(store: Store, sweep: str, name: str) -> Any:
 
 
 def _info(run: Run, experiment: str) -> SweepInfo:
-    return SweepInfo(
-        sweep=run.info.run_id,
-        experiment=experiment,
-        status=run.info.status,
-        started=datetime.fromtimestamp(run.info.start_time / 1000, tz=UTC),
-        trials=int(run.data.metrics.get("trials", run.data.params.get("trials", 0))),
-        trainings=int(run.data.metrics.get("trainings", run.data.params.get("trainings", 0))),
-        command=run.data.tags.get(names.COMMAND_TAG, ""),
-    )
+    known = (run.info.run_id, experiment, run.info.status, run.info.start_time, run.info.run_name)
+    return SweepInfo.of(known, {**run.data.params, **run.data.metrics}, run.data.tags)

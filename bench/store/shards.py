@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from bench.config.plan import Plan
 from bench.metrics import columns as c
-from bench.store import mlflow_store as names
+from bench.store import names
 from bench.store.mlflow_store import Store
 from bench.store.tables import NOT_WHOLE, TRAINING_SCHEMA, count_rows, read_table
 

@@ -1,15 +1,12 @@
 """Writer of a sweep: shards first, then child runs, FINISHED last, so that what is written is never half true."""
 
 import json
-import os
-import platform
-import re
 import shutil
 import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +23,17 @@ from bench.errors import RequestError
 from bench.metrics import columns as c
 from bench.model.maps import Map
 from bench.model.timing import ColdStart, Sample
-from bench.store import mlflow_store as names
+from bench.store import names
 from bench.store.finished_runs import FinishedRun, Summary, log_batch, write_runs
 from bench.store.map_points import trained_places, write_points
 from bench.store.mlflow_store import Store
+from bench.store.owner import is_alive, owner
 from bench.store.reader import map_shards, read_cold_starts, read_timings
 from bench.store.shards import in_order, read_shards_in_parts, shards_one_by_one
 from bench.store.tables import concat, timing_rows, write_table
 
-LONGEST_PARAM = 500
+LONGEST_PARAM, LONGEST_TAG = 500, 7_500
+ANSWER_BEGINS = "\n\n### "
 ENDS = ("low", "high", "log")  # of an axis
 
 
@@ -74,8 +73,8 @@ class SweepWriter:
         """
         writer = cls(store, run.info.experiment_id, run.info.run_id)
         if is_running(run):
-            owner = run.data.tags[names.OWNER_TAG]
-            raise RequestError(f"sweep {writer.run_id[:8]} is still running as {owner}; allowed is one that has ended")
+            by = run.data.tags[names.OWNER_TAG]
+            raise RequestError(f"sweep {writer.run_id[:8]} is still running as {by}; allowed is one that has ended")
         log_batch(store, writer.run_id, tags=_asked(experiment, plan))
         for child in store.runs(names.TRIAL, parent=writer.run_id):
             if child.info.status != names.FINISHED:
@@ -163,6 +162,32 @@ class SweepWriter:
         """Note more with the run of a trial that is written."""
         log_batch(self.store, self.runs[trial_id], summary=Summary(metrics), tags=tags)
 
+    def conclude(self, answer: str, findings: Iterable[tuple[str, str]]) -> None:
+        """Note with the sweep's own run what came of it: a sentence, and findings each with its evidence."""
+        listed = "\n".join(f"* {sentence}\n\n  _{evidence}_" for sentence, evidence in findings)
+        question = self.client.get_run(self.run_id).data.tags.get(names.NOTE_TAG, "").partition(ANSWER_BEGINS)[0]
+        note = f"{question}{ANSWER_BEGINS}{answer}\n\n{listed}"
+        log_batch(self.store, self.run_id, tags={names.ANSWER_TAG: answer, names.NOTE_TAG: note[:LONGEST_TAG]})
+
+    def rename(self, plan: Plan, title: str) -> None:
+        """Give the sweep another title: in its plan, which reports are made from, and as the name of its run."""
+        self.plan(replace(plan, question=replace(plan.question, title=title)))
+        self.client.update_run(self.run_id, name=title)
+
+    def add_note(self, text: str) -> None:
+        """Add a paragraph to the end of the note that MLflow shows with the sweep."""
+        before = self.client.get_run(self.run_id).data.tags.get(names.NOTE_TAG, "")
+        log_batch(self.store, self.run_id, tags={names.NOTE_TAG: f"{before}\n\n{text}"[:LONGEST_TAG]})
+
+    def delete(self) -> None:
+        """Delete the sweep's run and all below it, as MLflow does: until its rubbish is collected, all is there."""
+        for kind in (names.TRIAL, names.MAP):
+            for child in self.store.runs(kind, parent=self.run_id):
+                for training in self.store.runs(names.TRAINING, parent=child.info.run_id):
+                    self.client.delete_run(training.info.run_id)
+                self.client.delete_run(child.info.run_id)
+        self.client.delete_run(self.run_id)
+
     def sum_up(self, params: Mapping[str, Any], summary: Summary, tags: Mapping[str, str]) -> None:
         """Note with the sweep's own run what came of a search."""
         log_batch(self.store, self.run_id, params, summary, tags)
@@ -205,33 +230,14 @@ def _asked(experiment: Experiment, plan: Plan) -> dict[str, str]:
         names.PLAN_TAG: plan.plan_id,
         names.COMMAND_TAG: experiment.command,
         names.SOURCE_TAG: experiment.command,
-        names.OWNER_TAG: _owner(),
+        names.OWNER_TAG: owner(),
         names.NOTE_TAG: f"**{experiment.title}**\n\n{experiment.about}\n\n`{experiment.command}`",
     }
 
 
-def _owner() -> str:
-    return f"process {os.getpid()} on {platform.node()}"
-
-
 def is_running(run: Run) -> bool:
     """Whether the process that began a sweep is still at it, as far as this machine can tell."""
-    return run.info.status == names.RUNNING and _is_alive(run.data.tags.get(names.OWNER_TAG, ""))
-
-
-def _is_alive(owner: str) -> bool:
-    """Whether that process runs on this machine, and is not this one; of another machine nothing is known."""
-    found = re.fullmatch(r"process (\d+) on (.*)", owner)
-    if found is None or found[2] != platform.node() or int(found[1]) == os.getpid():
-        return False
-    command = Path(f"/proc/{found[1]}/cmdline")
-    if command.parent.parent.joinpath("self").exists():
-        return command.is_file() and b"bench" in command.read_bytes()  # the number may be another program's by now
-    try:
-        os.kill(int(found[1]), 0)
-    except OSError:
-        return False
-    return True
+    return run.info.status == names.RUNNING and is_alive(run.data.tags.get(names.OWNER_TAG, ""))
 
 
 def trial_run(

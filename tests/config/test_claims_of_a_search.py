@@ -11,7 +11,8 @@ from bench.config.plan import Plan
 from bench.errors import RequestError
 from bench.metrics import columns as c
 from bench.stats.claims import HOLDS, REFUTED, UNDECIDED, check_claims
-from bench.store.mlflow_store import DEFAULT_URI, Store
+from bench.store.mlflow_store import Store
+from bench.store.names import DEFAULT_URI
 from bench.store.reader import find_sweep, read_plan
 
 SEARCH = """

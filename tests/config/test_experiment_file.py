@@ -2,7 +2,8 @@ import tomllib
 
 import pytest
 
-from bench.config.experiment import read_experiment, title_of
+from bench.config.experiment import read_experiment
+from bench.config.files import title_of
 from bench.config.values import Overrides
 from bench.errors import RequestError
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.config.experiment import experiments, find_experiment
+from bench.config.files import experiments, find_experiment
 from bench.errors import RequestError
 
 OWN = Path(__file__).parents[2] / "experiments"

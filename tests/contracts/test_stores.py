@@ -18,11 +18,13 @@ from bench.config.plan import make_plan
 from bench.metrics import columns as c
 from bench.model.outcome import Batch, Record
 from bench.model.timing import ColdStart, Sample, Timing
-from bench.store import mlflow_store as names
+from bench.store import names
+from bench.store.export import exported, write_export
+from bench.store.finished_runs import Summary
 from bench.store.mlflow_store import Store
-from bench.store.reader import begun_sweeps, exported, find_sweep, read_sweep, sweeps, write_export
+from bench.store.reader import begun_sweeps, find_sweep, read_sweep, sweeps
 from bench.store.tables import rows
-from bench.store.writer import Summary, SweepWriter
+from bench.store.writer import SweepWriter, trial_run
 
 
 def free_port():
@@ -122,12 +124,17 @@ def test_a_training_written_twice_counts_once(store, plan):
     assert len(read_sweep(store, writer.run_id).trainings) == 2
 
 
+def write(writer, planned, name, summary, trainings=None):
+    """Write the run of a trial that is complete."""
+    writer.trials({planned.trial.trial_id: trial_run(planned, name, summary, trainings)})
+
+
 @pytest.mark.untraced
 def test_a_trials_run_has_params_figures_and_series(store, plan):
     """MLflow's UI finds what it compares and plots."""
     writer = begin(store, plan)
     series = {"loss_median": [(0, 0.3), (10, 0.2)], c.ITERATION_US: [(0, 11.0)]}
-    writer.trial(plan.trials[0], "hidden=0", Summary({"solved_rate": 0.5, "bad": float("inf")}, series))
+    write(writer, plan.trials[0], "hidden=0", Summary({"solved_rate": 0.5, "bad": float("inf")}, series))
     run = next(store.runs(names.TRIAL, parent=writer.run_id))
     assert run.data.params["hidden"] == "0"
     assert run.data.params["seeds"] == "0:3"
@@ -142,7 +149,7 @@ def test_a_trials_run_has_params_figures_and_series(store, plan):
 def test_more_figures_than_one_batch_takes_are_all_kept(store, plan):
     """A long curve is logged in several batches."""
     writer = begin(store, plan)
-    writer.trial(plan.trials[0], "t", Summary({}, {"loss": [(step, 1.0) for step in range(1500)]}))
+    write(writer, plan.trials[0], "t", Summary({}, {"loss": [(step, 1.0) for step in range(1500)]}))
     run = next(store.runs(names.TRIAL, parent=writer.run_id))
     assert len(store.client.get_metric_history(run.info.run_id, "loss")) == 1500
 
@@ -152,7 +159,7 @@ def test_the_trials_runs_are_found_whether_they_were_kept_or_not(store, plan):
     """A sweep that has not ended is searched; one that has says which they are, also after it was taken up again."""
     writer = begin(store, plan)
     for planned in plan.trials:
-        writer.trial(planned, "t", Summary())
+        write(writer, planned, "t", Summary())
     searched = read_sweep(store, writer.run_id)
     assert {
         trial_id: store.client.get_run(run).data.tags[names.TRIAL_TAG] for trial_id, run in searched.runs.items()
@@ -182,14 +189,14 @@ def test_files_are_kept_under_any_name_and_in_folders(store, plan, folder):
 def test_a_begun_and_unended_trial_is_written_anew_on_resume(store, plan):
     """Its half-written run and its trainings' runs go; the ended ones stay."""
     writer = begin(store, plan)
-    writer.trial(plan.trials[0], "whole", Summary())
+    write(writer, plan.trials[0], "whole", Summary())
 
     def cut_off():
         yield 0, Summary()
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        writer.trial(plan.trials[1], "half", Summary(), cut_off())
+        write(writer, plan.trials[1], "half", Summary(), cut_off())
     before = {run.info.run_name: run for run in store.runs(names.TRIAL, parent=writer.run_id)}
     resumed = SweepWriter.resume(store, store.client.get_run(writer.run_id), experiment(), plan)
     assert resumed.finished_trials() == {plan.trials[0].trial.trial_id}
@@ -214,7 +221,7 @@ def test_unfinished_sweeps_are_found_and_finished_ones_are_not(store, plan):
 def test_nothing_but_results_is_printed(store, plan, capsys):
     """MLflow's own words would break --json."""
     writer = begin(store, plan)
-    writer.trial(plan.trials[0], "t", Summary({"solved_rate": 0.5}))
+    write(writer, plan.trials[0], "t", Summary({"solved_rate": 0.5}))
     writer.finish()
     assert capsys.readouterr().out == ""
 

@@ -20,8 +20,9 @@ from bench.model.trial import Trial
 from bench.running import recorder
 from bench.running.adaptive_seeds import next_look, next_round
 from bench.stats.proportions import exact_interval, half_width, seeds_for_half_width
-from bench.store import mlflow_store as names
-from bench.store.mlflow_store import DEFAULT_URI, Store
+from bench.store import names
+from bench.store.mlflow_store import Store
+from bench.store.names import DEFAULT_URI
 from bench.store.reader import read_sweep
 from bench.store.writer import SweepWriter
 

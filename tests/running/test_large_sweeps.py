@@ -7,7 +7,8 @@ from bench import report_files
 from bench.metrics import columns as c
 from bench.running import chunks
 from bench.store import shards
-from bench.store.mlflow_store import DEFAULT_URI, Store
+from bench.store.mlflow_store import Store
+from bench.store.names import DEFAULT_URI
 from bench.store.writer import SweepWriter
 
 pytestmark = pytest.mark.untraced

@@ -16,7 +16,7 @@ from bench.running.executors import WorkerPool
 from bench.running.loop import Grid, run
 from bench.running.progress import SweepProgress
 from bench.running.recorder import Note, Recorder, Step
-from bench.store import mlflow_store as names
+from bench.store import names
 from bench.store.mlflow_store import Store
 from bench.store.reader import read_plan, read_sweep
 from bench.store.writer import SweepWriter

@@ -14,7 +14,7 @@ from bench.config.plan import Plan
 from bench.metrics import columns as c
 from bench.model.outcome import Result
 from bench.running.border_search import border_point
-from bench.store import mlflow_store as names
+from bench.store import names
 from bench.store.reader import map_shards
 
 WORDS = ("hidden=2", "activation=tanh", "learning_rate=4", "iterations=800", "map.pairs=64", "map.size=48")

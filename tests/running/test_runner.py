@@ -9,7 +9,7 @@ import pytest
 
 from bench.metrics import columns as c
 from bench.running.progress import interrupts
-from bench.store import mlflow_store as names
+from bench.store import names
 from bench.store.mlflow_store import Store
 from bench.store.writer import SweepWriter
 

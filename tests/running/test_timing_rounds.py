@@ -23,7 +23,8 @@ from bench.running.cold_start import cold_starts, smallest
 from bench.running.process_setup import pinned
 from bench.running.progress import SweepProgress
 from bench.running.timing_rounds import WARM_S, machine_lock, shuffled, take_turns, turns, warm_up
-from bench.store.mlflow_store import DEFAULT_URI, Store
+from bench.store.mlflow_store import Store
+from bench.store.names import DEFAULT_URI
 from bench.store.reader import read_sweep
 from bench.store.tables import frame, rows, timing_frame, timing_rows
 

@@ -7,7 +7,8 @@ import sqlite3
 import pytest
 
 from bench.errors import RequestError
-from bench.store.mlflow_store import DEFAULT_URI, Store, tracking_uri
+from bench.store.mlflow_store import Store
+from bench.store.names import DEFAULT_URI, tracking_uri
 
 MOMENTS = {  # where a process that makes a store kills itself
     "among the tables": """

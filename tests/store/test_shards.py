@@ -8,7 +8,8 @@ import pytest
 
 from bench.metrics import columns as c
 from bench.store import shards, tables
-from bench.store.mlflow_store import DEFAULT_URI, SHARDS, Store
+from bench.store.mlflow_store import Store
+from bench.store.names import DEFAULT_URI, SHARDS
 from bench.store.reader import read_plan, trainings_frame
 from bench.store.shards import in_order, read_shards
 from bench.store.tables import write_table

@@ -16,7 +16,8 @@ from bench.stats.mlflow_summary import trial_medians
 from bench.stats.proportions import outcome_ledger, solved_rates
 from bench.stats.timings import iteration_times
 from bench.store import tables
-from bench.store.mlflow_store import DEFAULT_URI, Store
+from bench.store.mlflow_store import Store
+from bench.store.names import DEFAULT_URI
 from bench.store.reader import read_columns, read_sweep, trainings_frame
 from bench.store.shards import read_shards
 from bench.store.tables import concat, frame

@@ -1,0 +1,41 @@
+"""Experiment files: where they lie, and what they are called. Nothing heavy is imported: a list of them is quick."""
+
+import contextlib
+import tomllib
+from pathlib import Path
+
+from bench.errors import RequestError, unknown
+
+PACKAGE = Path(__file__).resolve().parent.parent
+FOLDERS = (Path("experiments"), PACKAGE.parent / "experiments", PACKAGE / "experiments")  # last: in a wheel
+
+
+def experiments() -> dict[str, Path]:
+    """Return every experiment's file by name; one in the working folder hides bench's own of that name."""
+    found: dict[str, Path] = {}
+    for folder in FOLDERS:
+        for path in sorted(folder.glob("*.toml")):
+            found.setdefault(path.stem, path)
+    return found
+
+
+def find_experiment(name: str) -> Path:
+    """Return the file of an experiment given by name or path; raise RequestError if there is none."""
+    with contextlib.suppress(OSError):  # a name too long for any file
+        if Path(name).is_file():
+            return Path(name)
+    known = experiments()
+    if name in known:
+        return known[name]
+    if name.endswith(".toml") or "/" in name:
+        raise RequestError(f"experiment file {name!r} does not exist; allowed are a path or one of {', '.join(known)}")
+    raise RequestError(unknown("experiment", name, known))
+
+
+def title_of(path: Path) -> str:
+    """Return the title of an experiment's file, or why there is none to be read."""
+    try:
+        title = tomllib.loads(path.read_text(encoding="utf-8-sig")).get("title", "")
+    except (OSError, ValueError) as error:
+        return f"(cannot be read: {path.name}: {str(error).splitlines()[0]})"
+    return title if isinstance(title, str) else f"(cannot be read: {path.name}: title is {title!r})"

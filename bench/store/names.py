@@ -1,0 +1,31 @@
+"""What stores, and what is in them, are called: this file imports no library."""
+
+import os
+from pathlib import Path
+
+DEFAULT_URI = "sqlite:///mlflow.db"
+SQLITE = "sqlite:///"  # before a path
+SWEEP, TRIAL, TRAINING, MAP = "sweep", "trial", "training", "map"  # kinds of runs
+RUNNING, FINISHED = "RUNNING", "FINISHED"
+OWNER_TAG = "bench.owner"
+KIND, TRIAL_TAG, PLAN_TAG, COMMAND_TAG = "bench.kind", "bench.trial_id", "bench.plan_id", "bench.command"
+ANSWER_TAG = "bench.answer"  # what came of a sweep, in a sentence
+PARENT_TAG, NOTE_TAG, SOURCE_TAG = "mlflow.parentRunId", "mlflow.note.content", "mlflow.source.name"
+MAP_TAG = "bench.map_id"
+NUMBER_TAG, STATE_TAG = "optuna.number", "optuna.state"  # of a trial that a search proposed
+STUDY_TAG, STORAGE_TAG = "optuna.study", "optuna.storage"
+# artifacts of a sweep
+SHARDS, TIMINGS, COLD_STARTS, RUNS, SEARCH = "shards", "timings", "cold_starts.json", "runs.json", "search.json"
+BUDGET_CHECK = "budget_check.json"
+MAPS = "maps"  # a folder of shards for each
+JOURNAL = "optuna.journal"  # beside the store
+
+
+def tracking_uri(given: str | None) -> str:
+    """Return the URI in use: the given one, else MLFLOW_TRACKING_URI, else SQLite in the working folder."""
+    return given or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
+
+
+def is_there(uri: str) -> bool:
+    """Return whether a store is there; of a server or a database, that is found out when it is opened."""
+    return not uri.startswith(SQLITE) or Path(uri.removeprefix(SQLITE)).is_file()
