@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bench.model.trial import Trial
     from bench.results import Sweep
     from bench.running.progress import SweepProgress
+    from bench.running.work import Work
 
 T = TypeVar("T")
 Many: TypeAlias = T | Iterable[T]
@@ -227,7 +228,7 @@ def _check_uri(uri: object) -> None:
         raise RequestError(f"tracking_uri is {uri!r}; allowed is text such as 'sqlite:///mlflow.db'")
 
 
-def _channels(*, progress: bool | None) -> "tuple[Callable[[str], None], Callable[[int, int], SweepProgress]]":
+def _channels(*, progress: bool | None) -> "tuple[Callable[[str], None], Callable[[Work, float, int], SweepProgress]]":
     """Return what says a line, and what shows how far a sweep has come: here, in a notebook, or nowhere."""
     from rich.console import Console
 

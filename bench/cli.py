@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -150,9 +151,10 @@ def sweep(
     """
     started = time.monotonic()
     with before_any_work():
-        from bench.console import say
-        from bench.lifecycle import Options
-        from bench.request import read_request, remarks
+        with _importing():
+            from bench.console import say
+            from bench.lifecycle import Options
+            from bench.request import read_request, remarks
 
         experiment = read_request(words, until=until, max_seeds=max_seeds)
         for said in remarks(words):
@@ -163,6 +165,15 @@ def sweep(
     )  # fmt: skip
     status, _ = _run(experiment, options, dry_run=dry_run, as_json=as_json)
     sys.exit(1 if strict and status == UNDECIDED else status)
+
+
+def _importing() -> AbstractContextManager[None]:
+    """Show on a terminal that libraries are imported, which may take seconds where they were not lately."""
+    if not sys.stderr.isatty():
+        return nullcontext()
+    from bench.listings import phase
+
+    return phase("importing")
 
 
 def _run(experiment: "Experiment", options: "Options", *, dry_run: bool, as_json: bool) -> "tuple[int, Sweep | None]":

@@ -13,6 +13,7 @@ from bench.config.experiment import ADHOC, Experiment
 from bench.config.plan import Plan, make_plan
 from bench.console import repeats_words, say
 from bench.errors import RequestError, before_any_work
+from bench.listings import phase
 from bench.metrics import columns as c
 from bench.model.display_labels import asked
 from bench.report.map_words import map_title
@@ -27,6 +28,7 @@ from bench.running.environment import environment
 from bench.running.map_training import train_maps
 from bench.running.progress import SweepProgress, interrupts
 from bench.running.recorder import Recorder, Statistics
+from bench.running.work import Work, planned_work
 from bench.stats.claims import check_claims, undecided
 from bench.stats.mlflow_summary import describe_training, describe_trial
 from bench.stats.proportions import COUNT, half_width, seeds_for_half_width
@@ -83,7 +85,7 @@ class Options:
     resuming: str = "resume=True"
     say: Callable[[str], None] = say
     show: Callable[[Sweep], None] | None = None  # what came of the trainings, as soon as they are done
-    progress: Callable[[int, int], SweepProgress] = SweepProgress
+    progress: Callable[[Work, float, int], SweepProgress] = SweepProgress
     started: float = field(default_factory=time.monotonic)  # when the call was: imports take seconds too
 
 
@@ -182,7 +184,7 @@ def _train(
     pool: executors.WorkerPool,
     already: int,
     journal: "Journal | None",
-    bar: Callable[[int, int], SweepProgress],
+    bar: Callable[[Work, float, int], SweepProgress],
     store: Store,
     *,
     check: bool,
@@ -190,7 +192,8 @@ def _train(
     """Carry the plan's strategies out, and ``check`` what is stuck; return whether all is done."""
     steps = loop.strategies(recorder.plan, recorder.statistics, journal)
     plan = recorder.plan
-    with interrupts() as stop, bar(plan.expected_trainings + plan.points, already) as progress:
+    share = min(already / max(plan.expected_trainings + plan.points, 1), 1.0)
+    with interrupts() as stop, bar(planned_work(plan), share, pool.workers) as progress:
         loop.run(steps, recorder, pool, progress, stop)
         with recorder.clock("train"):
             recorder.seconds["workers_train"] += train_maps(plan, recorder.writer, pool, progress, stop)
@@ -222,7 +225,7 @@ def _conclude(recorder: Recorder, options: Options, store: Store) -> Sweep:
     for number, one in enumerate(swept.maps, 1):
         _write_map(writer, one, number)
     if options.report:
-        with tempfile.TemporaryDirectory() as folder:
+        with phase("writing the report"), tempfile.TemporaryDirectory() as folder:
             path = write_report([swept], options.report if isinstance(options.report, Path) else None, Path(folder))
             writer.file(path, REPORT)
             writer.folder(Path(folder), FIGURES)

@@ -1,6 +1,7 @@
 """Lists on the terminal, and how tables are printed. Nothing heavy is imported: `list` answers at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 
 from rich.console import Console
 from rich.markup import escape
@@ -9,6 +10,14 @@ from rich.table import Table
 from bench.store.listing import SweepInfo
 
 WIDE = 200
+
+
+@contextmanager
+def phase(words: str) -> Iterator[None]:
+    """Show on a terminal what is being done meanwhile; elsewhere nothing."""
+    console = Console(stderr=True)
+    with console.status(words) if console.is_terminal else nullcontext():
+        yield
 
 
 def experiments_table(titles: Mapping[str, str]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from bench.running.progress import SweepProgress
+from bench.running.work import Work
 
 EVERY_S = 0.2
 
@@ -25,17 +26,17 @@ def sweep_html(headline: str, rows: pd.DataFrame, more: str) -> str:
 class NotebookProgress(SweepProgress):
     """A progress bar below the cell, in plain HTML: it needs no widgets, and the last one stays."""
 
-    def __init__(self, trainings: int, already: int = 0) -> None:
-        """Show the bar; ``already`` trainings were done before."""
+    def __init__(self, total: Work, already: float = 0.0, workers: int = 1) -> None:
+        """Show the bar; ``already`` is the share that was done before."""
         from IPython.display import HTML, display
 
-        super().__init__(trainings, already)
+        super().__init__(total, already, workers)
         self._html, self._shown_at = HTML, 0.0
         self._display: Any = display(HTML(self._words()), display_id=True)
 
-    def advance(self, trainings: int) -> None:
-        """Note finished trainings."""
-        super().advance(trainings)
+    def advance(self, more: Work) -> None:
+        """Note finished work."""
+        super().advance(more)
         if time.monotonic() - self._shown_at > EVERY_S:
             self._show()
 
@@ -52,7 +53,4 @@ class NotebookProgress(SweepProgress):
         self._display.update(self._html(self._words()))
 
     def _words(self) -> str:
-        task = self._bar.tasks[0]
-        done, total = int(task.completed), int(task.total or 0)
-        speed = f", {task.speed:,.0f} trainings/s" if task.speed else ""
-        return f'<progress value="{done}" max="{total}"></progress> {done:,} of {total:,} trainings{speed}'
+        return f'<progress value="{self.share:.4f}" max="1"></progress> {self.words}'

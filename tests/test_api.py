@@ -666,7 +666,7 @@ def test_the_notebook_runs(folder, monkeypatch):
     NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(folder)}}).execute()
     outputs = [one for cell in notebook.cells for one in cell.get("outputs", [])]
     html = "".join(one.data.get("text/html", "") for one in outputs if "data" in one)
-    assert '<progress value="600" max="600">' in html
+    assert '<progress value="1.0000" max="1">' in html
     assert "<b>Sweep</b>" in html
     assert sum("image/png" in one.get("data", {}) for one in outputs) == 2
     assert [one.text for one in outputs if one.get("name") == "stderr"] == []

@@ -6,6 +6,7 @@ Shapes: T trainings (of a batch, or of a group), N observations, C checkpoints, 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from time import perf_counter
@@ -21,6 +22,25 @@ Array = NDArray[np.floating[Any]]
 Ints = NDArray[np.int64]
 Results = tuple[Array, Array, Ints, Ints]  # final predictions [T, N] and weights [T, P], solved_at [T], correct_at [T]
 MULTIPLY_ADD_US = 0.002  # microseconds for one of a loop's multiply-adds: only chunk sizes depend on it
+
+
+_COMPILING: list[bool] = []  # a mark for each kernel that was begun: whether it is ready
+
+
+@contextmanager
+def compiles() -> Iterator[None]:
+    """Let others see that a kernel is being compiled meanwhile."""
+    _COMPILING.append(False)
+    place = len(_COMPILING) - 1
+    try:
+        yield
+    finally:
+        _COMPILING[place] = True
+
+
+def compiling() -> int:
+    """Return the number, from 1, of the kernel that is being compiled in this process; 0 where none is."""
+    return 0 if all(_COMPILING) else _COMPILING.index(False) + 1
 
 
 def loss_factor(trial: Trial) -> float:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.backends.base import Array, Backend, Group, Ints, Results, loss_factor, padded
+from bench.backends.base import Array, Backend, Group, Ints, Results, compiles, loss_factor, padded
 from bench.backends.numba_kernels import arithmetic
 from bench.backends.numba_kernels import row_operations as rows
 from bench.backends.numba_kernels.compiling import clear_cache
@@ -136,7 +136,7 @@ class LaneGroup(Group):
         kernel = (*constants, trial.dtype)
         if kernel in COMPILED:
             return 0.0
-        with COMPILING:  # Numba compiles one thing at a time anyway
+        with COMPILING, compiles():  # Numba compiles one thing at a time anyway
             started = perf_counter()
             try:
                 self.kernel(0, 0)  # no iteration

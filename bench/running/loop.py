@@ -13,6 +13,7 @@ from bench.running.executors import WorkerPool
 from bench.running.progress import SweepProgress
 from bench.running.recorder import Recorder, Statistics, Step
 from bench.running.timing_rounds import Benchmark, measure
+from bench.running.work import done_work, planned_work
 
 if TYPE_CHECKING:
     from bench.search.optuna_journal import Journal
@@ -56,12 +57,13 @@ def run(
     for strategy in strategies:
         for step in strategy.steps(recorder):
             is_new = recorder.begin(step)  # the written plan has it before any of it is trained
-            progress.update(step.activity, recorder.plan.expected_trainings)
+            progress.update(step.activity, planned_work(recorder.plan))
             if is_new and step.message:
                 progress.print(step.message)
             with recorder.clock("time" if step.alone else "train"):
                 for records, samples in _train(step, recorder, pool, progress, stop):
-                    progress.advance(recorder.add(records, samples))
+                    recorder.add(records, samples)
+                    progress.advance(done_work(records, samples))
             recorder.flush()
             if stop.is_set():
                 return

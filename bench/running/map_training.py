@@ -12,6 +12,7 @@ from bench.running.chunks import Job, refusals
 from bench.running.executors import WorkerPool
 from bench.running.progress import SweepProgress
 from bench.running.recorder import FLUSH_S
+from bench.running.work import done_work
 from bench.store.map_points import ArrowTable, point_rows
 from bench.store.tables import stack
 from bench.store.writer import SweepWriter
@@ -34,7 +35,7 @@ def train_maps(plan: Plan, writer: SweepWriter, pool: WorkerPool, progress: Swee
         for records in pool.train([] if refused else jobs, stop):
             seconds += sum(float(r.outcome.seconds_TC.sum()) for r in records if r.outcome is not None)
             unwritten += [point_rows(record) for record in records]
-            progress.advance(sum(len(record.seeds) for record in records))
+            progress.advance(done_work(records))
             if time.monotonic() - flushed > FLUSH_S:
                 writer.map_points(one, stack(unwritten))
                 unwritten, flushed = [], time.monotonic()

@@ -4,22 +4,24 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from types import FrameType, TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     ProgressColumn,
     SpinnerColumn,
     Task,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 from rich.text import Text
+
+from bench.backends.base import compiling
+from bench.running.work import TimeLeft, Work
 
 
 @contextmanager
@@ -46,30 +48,55 @@ def interrupts() -> Iterator[threading.Event]:
 # ------------------------------------------------------------------ progress
 
 
-class _Rate(ProgressColumn):
+class _Activity(ProgressColumn):
+    """What is being done: what is compiled, or else what the task says."""
+
     def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:,.1f} trainings/s", style="dim")
+        number = compiling()
+        return Text(f"compiling kernel {number}" if number else task.description)
+
+
+UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1, ""))
 
 
 class SweepProgress:
-    """A progress bar over trainings; silent where there is no terminal."""
+    """A progress bar over iterations; silent where there is no terminal."""
 
-    def __init__(self, trainings: int, already: int = 0, *, quiet: bool = False) -> None:
-        """Prepare the bar; ``already`` trainings were done before. A ``quiet`` one shows nothing, and says nothing."""
+    def __init__(self, total: Work, already: float = 0.0, workers: int = 1, *, quiet: bool = False) -> None:
+        """Prepare the bar; ``already`` is the share that was done before. A ``quiet`` one shows and says nothing."""
         console = Console(stderr=True, quiet=quiet)
+        self.total, self.done, self.before = total, Work(), already
+        self._left = TimeLeft(workers)
         self._bar = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            _Rate(),
+            _Activity(),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[words]}", style="progress.download"),
             TimeElapsedColumn(),
-            TimeRemainingColumn(),
             console=console,
             disable=quiet or not console.is_terminal,
         )
-        self._task = self._bar.add_task("training", total=trainings, completed=already)
+        self._task = self._bar.add_task("training", total=1.0, words=self.words)
+        self._bar.update(self._task, completed=self.share)
+
+    @property
+    def share(self) -> float:
+        """How much of all work is done."""
+        costs = (sum(self.done.cost_s.values()), sum(self.total.cost_s.values()))
+        return min(self.before + costs[0] / costs[1], 1.0) if costs[1] else 1.0
+
+    @property
+    def words(self) -> str:
+        """How many iterations are done, and how long the others will take."""
+        done = self.done.iterations + round(self.before * self.total.iterations)
+        left_s = self._left.seconds(self.total, self._all_done)
+        left = "" if left_s is None else f", {timedelta(seconds=round(left_s))} left"
+        return f"{units(done)} of {units(max(self.total.iterations, done))} iterations{left}"
+
+    @property
+    def _all_done(self) -> Work:
+        """What is done, that before this process included, of which nothing was measured."""
+        return self.done + Work(0, {kind: self.before * cost for kind, cost in self.total.cost_s.items()})
 
     def __enter__(self) -> Self:
         """Show the bar."""
@@ -82,14 +109,23 @@ class SweepProgress:
         """Leave the bar as it stands."""
         self._bar.stop()
 
-    def update(self, activity: str, trainings: int | None = None) -> None:
-        """Show what is being done, and how many trainings there will be in all if that has changed."""
-        self._bar.update(self._task, description=activity, total=trainings)
+    def update(self, activity: str, total: Work | None = None) -> None:
+        """Show what is being done, and how much there will be in all if that has changed."""
+        self.total = total or self.total
+        self._bar.update(self._task, description=activity)
+        self.advance(Work())
 
-    def advance(self, trainings: int) -> None:
-        """Show that so many more trainings are finished."""
-        self._bar.advance(self._task, trainings)
+    def advance(self, more: Work) -> None:
+        """Show that more work is done."""
+        self.done += more
+        self._bar.update(self._task, completed=self.share, words=self.words)
 
     def print(self, line: str) -> None:
         """Print a line above the bar, or where there is none."""
         self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def units(count: float) -> str:
+    """Write a count in three digits: 950, 1.25 M, 40 G."""
+    size, unit = next(((size, unit) for size, unit in UNITS if count >= size), UNITS[-1])
+    return f"{count / size:.3g}{' ' * bool(unit)}{unit}"

@@ -237,10 +237,10 @@ class Recorder:
         some = data[data[c.SEED].isin(seeds)].reset_index(drop=True)
         return some.assign(**{c.WEIGHTS_COUNT: trial.planned.trial.network.parameters})
 
-    def add(self, records: Iterable[Record], samples: Iterable[Sample] = ()) -> int:
-        """Take up what came back, and write the runs of trials that it completes; return how many trainings it is."""
+    def add(self, records: Iterable[Record], samples: Iterable[Sample] = ()) -> None:
+        """Take up what came back, and write the runs of trials that it completes."""
         with self.clock("track"):
-            count, complete = 0, []
+            complete = []
             for record in records:
                 if record.outcome is not None and not record.alone:
                     self.seconds["workers_train"] += float(record.outcome.seconds_TC.sum())
@@ -249,14 +249,12 @@ class Recorder:
                 table = rows(record, trial.last_curve_seed)
                 self._unwritten.append(table)
                 self._add(trial, table)
-                count += int(table.num_rows)
                 if trial.complete:
                     complete.append(trial)
             self._samples += samples
             if complete or time.monotonic() - self._flushed > FLUSH_S:
                 self.flush()
             self._write_runs(complete)
-        return count
 
     def _add(self, trial: _Trial, table: ArrowTable) -> None:
         """Account for trainings; where curves are too many to keep, those of all open trials are dropped."""

@@ -5,6 +5,7 @@ import pytest
 
 from bench import report_files
 from bench.metrics import columns as c
+from bench.report.number_format import percent
 from bench.running import chunks
 from bench.store import shards
 from bench.store.mlflow_store import Store
@@ -47,7 +48,7 @@ def test_every_training_is_counted_and_exported(bench, small, monkeypatch):
         same = ("trainings", "solved", "stuck", "slow", "solved_rate", "solved_rate_low", "correct_rate_high")
         assert {name: metrics[name] for name in same} == {name: expected[hidden][name] for name in same}
         assert metrics["described"] == 25
-        assert f"{metrics['solved_rate']:.0%}" in ran.out
+        assert f" {percent(metrics['solved_rate'])} [" in ran.out
     assert "described" not in expected["2"]
 
 

@@ -16,6 +16,7 @@ from bench.running.executors import WorkerPool
 from bench.running.loop import Grid, run
 from bench.running.progress import SweepProgress
 from bench.running.recorder import Note, Recorder, Step
+from bench.running.work import Work
 from bench.store import names
 from bench.store.mlflow_store import Store
 from bench.store.reader import read_plan, read_sweep
@@ -70,7 +71,7 @@ def sweep(folder):
         if resume:
             recorder.resume()
         pool = WatchedPool(begun, stop, last_step)
-        with SweepProgress(0) as progress:
+        with SweepProgress(Work()) as progress:
             run(strategies, recorder, pool, progress, stop)
         return pool
 
