@@ -12,6 +12,7 @@ from bench.report.charts import Cell, Chart, Column, Content, Row, Table, number
 from bench.report.drawing import interval_rows, panel
 from bench.report.map_words import map_title
 from bench.report.number_format import NONE, percent_interval, plural
+from bench.report.sides import sides
 from bench.report.sweep_data import SweepData
 from bench.stats.grid_analysis import NAME
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE, clustered_rate, solved_rates
@@ -34,6 +35,7 @@ def comparison(sweeps: Sequence[SweepData]) -> Content | None:
         "facts": _facts(sweeps, names),
         "rates": _table(shared, rates, names),
         "chart": _chart(shared, rates) if len(shared) else None,
+        "sides": sides(*sweeps) if len(sweeps) == 2 else None,
     }
 
 

@@ -31,6 +31,7 @@ Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 COMPARABLE = tuple(name for name in c.PARAMETERS if name not in DRAWN_BY)
+SIDE = "sweep"
 FEW = 4  # values: each is compared with each; of more, each with a reference
 
 
@@ -120,6 +121,61 @@ def _aligned(times: Sequence[tuple[Ints, Floats]]) -> tuple[Ints, Flags, Floats]
     return seeds_S, begun_VS, time_VS
 
 
+# ------------------------------------------------------------------ two sets of trials
+
+
+@dataclass(frozen=True, eq=False)
+class Sides:
+    """Trials of two sets, matched by all that does not differ between the sets: what one has and the other has not.
+
+    ``differing`` are the parameters whose values are others there, ``fixed`` those of a side's matched trials, where
+    all have the same. ``unmatched`` are the settings in which a side has several trials, or none.
+    """
+
+    differing: list[str]
+    fixed: tuple[dict[str, Any], dict[str, Any]]
+    matched: list[MatchedTrials]
+    unmatched: int
+
+
+def match_sides(one: pd.DataFrame, other: pd.DataFrame) -> Sides:
+    """Match the trials of two frames of trainings; those that both have are left to neither, if something is left."""
+    sides = [begun(some) for some in (one, other)]
+    ids = [set(some[c.TRIAL_ID].astype(str)) for some in sides]
+    for place in (1, 0):
+        if ids[place] - ids[1 - place]:
+            sides[place] = sides[place][~sides[place][c.TRIAL_ID].astype(str).isin(ids[1 - place])]
+    every = [name for name in c.PARAMETERS if name in one and name in other]
+    both = pd.concat([some.assign(**{c.TRIAL_ID: some[c.TRIAL_ID].astype(str)}) for some in sides])
+    table = trials(both, every)
+    tables = [table[table[c.TRIAL_ID].isin(set(some[c.TRIAL_ID].astype(str)))] for some in sides]
+    differing = [name for name in every if set(tables[0][name]) != set(tables[1][name])]
+    same = [name for name in every if name not in differing]
+    varying = [name for name in same if len(set(table[name])) > 1]
+    times = dict(zip(table[c.TRIAL_ID], _times_by_trial(both, table), strict=True))
+    settings = [
+        {key: list(rows[c.TRIAL_ID]) for key, rows in some.groupby(same, sort=False, observed=True)} for some in tables
+    ]
+    matched, unmatched = [], 0
+    for key in dict.fromkeys((*settings[0], *settings[1])):
+        pair = [found.get(key, []) for found in settings]
+        if [len(trials) for trials in pair] != [1, 1] or not differing:
+            unmatched += 1
+            continue
+        aligned = _aligned([times[ids[0]] for ids in pair])
+        context = {name: value for name, value in zip(same, key, strict=True) if name in varying}
+        places = (np.array([0]), np.array([1]))
+        matched.append(MatchedTrials(SIDE, [ids[0] for ids in pair], [0, 1], context, *aligned, *places))
+    used = [{match.ids[place] for match in matched} for place in (0, 1)]
+    first, second = (_common(t[t[c.TRIAL_ID].isin(own)], differing) for t, own in zip(tables, used, strict=True))
+    return Sides(differing, (first, second), matched, unmatched)
+
+
+def _common(table: pd.DataFrame, names: Sequence[str]) -> dict[str, Any]:
+    """Return the parameters of which all trials have the same value, with that."""
+    return {name: table[name].iloc[0] for name in names if len(set(table[name])) == 1}
+
+
 # ------------------------------------------------------------------ compare
 
 
@@ -160,7 +216,11 @@ def comparisons(trainings: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     and not adjusted, needs for 80 % power, the difference seen taken as true: infinite where there is none, and missing
     where fewer than 5 pairs are discordant. All intervals are of 95 %.
     """
-    matched = list(matched_trials(trainings, names))
+    return compared(list(matched_trials(trainings, names)))
+
+
+def compared(matched: Sequence[MatchedTrials]) -> pd.DataFrame:
+    """Return the comparison of each two matched trials, as `comparisons` does."""
     tail = tail_at_once(sum(len(one.first_P) for one in matched))
     parts = [part for one in matched if len(part := _counted(one, tail))]
     if not parts:
@@ -182,13 +242,18 @@ def pooled(trainings: pd.DataFrame, names: Sequence[str], compared: pd.DataFrame
     that of `pooled_difference` over seeds, which contexts share; those of all rows hold at once. ``better`` and
     ``worse`` count the contexts in which one solves more, or fewer, with an adjusted p of at most 5 %.
     """
+    return pooled_over(list(matched_trials(trainings, names)), compared)
+
+
+def pooled_over(matched: Sequence[MatchedTrials], compared: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each two values of matched trials, over all contexts together, as `pooled` does."""
     if compared.empty:
         return pd.DataFrame(columns=POOLED)
     rows = compared.assign(**{BETTER: _significant(compared, 1), WORSE: _significant(compared, -1)})
     rows[CONTEXTS] = 1
     how = dict.fromkeys((CONTEXTS, PAIRS, BETTER, WORSE), "sum")
     table = rows.groupby([PARAMETER, ONE, OTHER], sort=False).agg(how).reset_index()
-    sums, keys = _differences(trainings, names), [table[name] for name in (PARAMETER, ONE, OTHER)]
+    sums, keys = _differences(matched), [table[name] for name in (PARAMETER, ONE, OTHER)]
     tail = tail_at_once(len(table))
     each = (sums[key] for key in zip(*keys, strict=True))
     found = [pooled_difference(plus, minus, pairs, tail=tail) for plus, minus, pairs in each]
@@ -245,14 +310,14 @@ def _ratios(log_PS: Floats, both_PS: Flags, tail: float = TAIL) -> tuple[Floats,
     return np.exp(median_P), np.exp(low_P), np.exp(high_P)
 
 
-def _differences(trainings: pd.DataFrame, names: Sequence[str]) -> dict[tuple[str, Any, Any], Floats]:
+def _differences(every: Sequence[MatchedTrials]) -> dict[tuple[str, Any, Any], Floats]:
     """Return by parameter and two values, over all contexts: pairs of each seed ``[3, S]``.
 
     Those of which only one solved, those of which only the other did, and all.
     """
-    size = begun(trainings)[c.SEED].nunique()
+    size = max(int(one.seeds_S[-1]) for one in every) + 1
     sums: dict[tuple[str, Any, Any], Floats] = {}
-    for matched in matched_trials(trainings, names):
+    for matched in every:
         solved_VS = np.isfinite(matched.time_VS)
         for one, other in zip(matched.first_P.tolist(), matched.second_P.tolist(), strict=True):
             both_S = matched.begun_VS[one] & matched.begun_VS[other]

@@ -39,8 +39,11 @@ from bench.stats.paired_comparisons import (
     RATIO_PAIRS,
     WORSE,
     P,
+    compared,
     comparisons,
+    match_sides,
     pooled,
+    pooled_over,
 )
 
 SOLVED, STUCK, DIVERGED = [0, 1, 1, 0], [0.5] * 4, [np.nan] * 4
@@ -299,3 +302,40 @@ def test_the_interval_over_contexts_is_of_as_many_pairs_as_they_are_worth():
         row = pooled(data, names, compared_of(data, *names)).set_index(PARAMETER).loc[c.LOSS]
         half = 2.241403 * np.sqrt((either - middle**2) / size)
         assert row[[DIFFERENCE_LOW, DIFFERENCE_HIGH]].to_list() == pytest.approx([middle - half, middle + half])
+
+
+# ------------------------------------------------------------------ two sets of trials
+
+
+@given(FIRSTS)
+@settings(max_examples=30)
+def test_two_sweeps_compare_as_one_that_has_both(firsts):
+    """What is matched by all that does not differ is what differs in one parameter."""
+    whole = made(firsts, loss=["bce", "mse"], hidden=[2, 3])
+    one, other = (whole[whole[c.LOSS] == loss] for loss in ("bce", "mse"))
+    found = match_sides(one, other)
+    assert (found.differing, found.fixed, found.unmatched) == ([c.LOSS], ({"loss": "bce"}, {"loss": "mse"}), 0)
+    rows, expected = compared(found.matched), comparisons(whole, [c.LOSS])
+    own = [PARAMETER, ONE, OTHER, CONTEXT]
+    pd.testing.assert_frame_equal(rows.drop(columns=own), expected.drop(columns=own))
+    assert rows[CONTEXT].tolist() == expected[CONTEXT].tolist()
+    both = pooled_over(found.matched, rows).drop(columns=own[:3])
+    pd.testing.assert_frame_equal(both, pooled(whole, [c.LOSS], expected).drop(columns=own[:3]))
+
+
+def test_what_both_sweeps_have_is_left_out_where_something_is_left():
+    """A sweep of one loss against one of two: the other loss is what is compared."""
+    whole = made([[1, 2], [3, 4], [5, 6]], loss=["bce", "mse"])
+    found = match_sides(whole[whole[c.LOSS] == "mse"], whole)
+    assert [one.ids for one in found.matched] == [["t1", "t0"]]
+
+
+def test_settings_with_several_counterparts_are_counted_and_not_compared():
+    """And of the same trials there is nothing to compare."""
+    whole = made([[1, 2, 3, 4, 5, 6]], loss=["bce", "mse"], learning_rate=[0.1, 1.0, 10.0])
+    one = whole[(whole[c.LOSS] == "bce") & (whole[c.LEARNING_RATE] < 5)]
+    other = whole[(whole[c.LOSS] == "mse") & (whole[c.LEARNING_RATE] > 0.5)]
+    found = match_sides(one, other)
+    assert (found.differing, found.matched, found.unmatched) == ([c.LOSS, c.LEARNING_RATE], [], 1)
+    assert match_sides(one, one).matched == []
+    assert compared([]).empty

@@ -1,0 +1,195 @@
+"""Two sweeps compared by what differs between them: the same starts, and all else the same."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from bench.metrics import columns as c
+from bench.model.display_labels import phrase
+from bench.report.charts import Cell, Chart, Column, Content, Row, Table, number, tabulate, text
+from bench.report.colours import EFFECT
+from bench.report.drawing import log_axis, named_rows, panel, plain_number
+from bench.report.number_format import NONE, from_to, interval, p_value, plural, points, sentence, short, signed
+from bench.report.sweep_data import SweepData
+from bench.stats import paired_comparisons as paired
+from bench.stats.factor_levels import DRAWN_BY
+from bench.stats.grid_analysis import DIGITS
+from bench.stats.holdout import KIND, WINNER
+
+SETTING = "setting"
+MOST_DRAWN = 40
+NOTHING = "They have no trial in common, and none that differ only in what differs between the sweeps."
+
+
+def sides(first: SweepData, second: SweepData) -> Content:
+    """Return how the first sweep's trials compare with the second's, from the same starts.
+
+    Only words if none of them can be compared.
+    """
+    found = paired.match_sides(_compared_trainings(first), _compared_trainings(second))
+    rows = paired.compared(found.matched)
+    if rows.empty:
+        return {"words": [NOTHING], "chart": None, "table": None}
+    names = _names(found, (first.sweep[:8], second.sweep[:8]))
+    settings = [phrase(context, DIGITS) or "all else equal" for context in rows[paired.CONTEXT]]
+    rows = rows.assign(**{SETTING: settings})
+    return {
+        "words": [*_words(found, rows, names), *_notes(found, first, second)],
+        "chart": _chart(rows, names),
+        "table": _table(rows, names),
+    }
+
+
+def _compared_trainings(data: SweepData) -> pd.DataFrame:
+    """Return a sweep's trainings; of a search those of its best on held-out seeds."""
+    found = data.search_results
+    if found is None or found.held_out.empty:
+        return data.trainings
+    best = found.held_out[found.held_out[KIND] == WINNER]
+    own = data.trainings[data.trainings[c.TRIAL_ID].astype(str).isin(best[c.TRIAL_ID].astype(str).iloc[:1])]
+    return own[own[c.SEED].isin(found.search.held_out)]
+
+
+def _names(found: paired.Sides, sweeps: tuple[str, str]) -> tuple[str, str]:
+    """Return what the sides are called: the values that tell them apart, or their sweeps."""
+    said = [phrase(own, DIGITS) for own in found.fixed]
+    one, other = said if all(said) and said[0] != said[1] else [f"sweep {name}" for name in sweeps]
+    return one, other
+
+
+# ------------------------------------------------------------------ in words
+
+
+def _words(found: paired.Sides, rows: pd.DataFrame, names: tuple[str, str]) -> list[str]:
+    """Say by how much the first side solves more, and how much sooner, with intervals."""
+    (pooled,) = paired.pooled_over(found.matched, rows).to_dict("records")
+    one, other = names
+    ends = (pooled[paired.DIFFERENCE], pooled[paired.DIFFERENCE_LOW], pooled[paired.DIFFERENCE_HIGH])
+    size = f"over {plural(len(rows), 'setting')} and {pooled[paired.PAIRS]:,} pairs of trainings"
+    if ends[1] <= 0 <= ends[2]:
+        bound = max(abs(ends[1]), abs(ends[2]))
+        said = f"{sentence(one)} and {other}: no difference in solved rate beyond ± {points(bound).lstrip('+')}"
+    else:
+        more = "more" if ends[0] > 0 else "fewer"
+        said = f"{sentence(one)} solves {more} starts than {other}: {points(*ends)}"
+    better, worse = pooled[paired.BETTER], pooled[paired.WORSE]
+    counted = f"Beyond chance {one} solves more in {better} and {other} in {worse} of {plural(len(rows), 'setting')}"
+    depends = ": which is better depends on the setting" if better and worse else ""
+    return [f"{said}, {size}. {counted}{depends}.", *_time_words(rows, names)]
+
+
+def _time_words(rows: pd.DataFrame, names: tuple[str, str]) -> list[str]:
+    """Say how many times the iterations the first side takes, from the starts that both solve."""
+    known = rows[rows[paired.RATIO_LEAST].notna()]
+    if known.empty:
+        return ["Too few starts are solved by both to compare their times."]
+    ratios = np.sort(known[paired.RATIO].to_numpy(dtype=np.float64))
+    low, high = known[paired.RATIO_LEAST].min(), known[paired.RATIO_MOST].max()
+    span = short(ratios[0]) if len(ratios) == 1 else f"{short(ratios[0])} to {short(ratios[-1])}"
+    said = (
+        f"From the starts that both solve, {names[0]} takes in median {span} times the iterations of {names[1]}, in "
+        f"{plural(len(known), 'setting')} that {'has' if len(known) == 1 else 'have'} enough of them; exact 95 % "
+        f"intervals that hold for all of them at once lie between {short(low)} and {short(high)}."
+    )
+    return [said]
+
+
+def _notes(found: paired.Sides, first: SweepData, second: SweepData) -> list[str]:
+    said = [f"They differ in {_listed(found.differing)}; everything else is the same in each setting."]
+    if set(found.differing) & set(DRAWN_BY):
+        said.append("Their starts are not the same weights: pairs are of the same seed.")
+    if found.unmatched:
+        said.append(f"{plural(found.unmatched, 'other setting')} of theirs has no counterpart, or several.")
+    if any(one.search_results is not None for one in (first, second)):
+        said.append("Of a search, its best is compared, on held-out seeds.")
+    return said
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+# ------------------------------------------------------------------ figure and table
+
+
+def _chart(rows: pd.DataFrame, names: tuple[str, str]) -> Chart:
+    """Return a panel of differences in solved rate and one of ratios of times, a row per setting in both."""
+    shown = rows.reindex(rows[paired.DIFFERENCE].abs().sort_values(ascending=False, kind="stable").index)
+    shown = shown.head(MOST_DRAWN).reset_index(drop=True)
+    panels = [panel("difference in solved rate", differences(shown))]
+    if shown[paired.RATIO].notna().any():
+        panels.append(panel("ratio of iterations to solution", ratios(shown)))
+    return Chart(
+        name="sides",
+        title=f"{sentence(names[0])} against {names[1]}, from the same starts",
+        subtitle=f"A row per setting, n = {from_to(rows[paired.PAIRS])} pairs each; lines: 95 % intervals (Bonett & "
+        "Price 2012; of medians of ratios exact).",
+        note=f"The {len(shown)} of {plural(len(rows), 'setting')} that differ most." if len(shown) < len(rows) else "",
+        alt=f"Paired differences in {plural(len(rows), 'setting')}.",
+        panels=panels,
+        data=_plain(rows),
+    )
+
+
+def differences(rows: pd.DataFrame) -> Figure:
+    """Draw the difference of solved rates with its interval for each setting."""
+    figure, axes = named_rows(rows[SETTING], "points more are solved by the first", least=2.1, right=0.24)
+    _intervals(axes, rows, paired.DIFFERENCE, paired.DIFFERENCE_LOW, paired.DIFFERENCE_HIGH)
+    axes.axvline(0, color="0.5", linewidth=0.8)
+    reach = float(np.clip(rows[[paired.DIFFERENCE_LOW, paired.DIFFERENCE_HIGH]].abs().to_numpy().max(), 0.02, 1))
+    axes.set_xlim(-reach, reach)
+    axes.xaxis.set_major_locator(MaxNLocator(5, symmetric=True))
+    axes.xaxis.set_major_formatter(lambda value, _: signed(100 * value).removesuffix(".0"))
+    return figure
+
+
+def ratios(rows: pd.DataFrame) -> Figure:
+    """Draw the median ratio of times with its interval for each setting that has one."""
+    figure, axes = named_rows(rows[SETTING], "times the iterations of the second", least=2.1, right=0.24)
+    _intervals(axes, rows, paired.RATIO, paired.RATIO_LOW, paired.RATIO_HIGH)
+    axes.axvline(1, color="0.5", linewidth=0.8)
+    ends = rows[[paired.RATIO, paired.RATIO_LOW, paired.RATIO_HIGH]].to_numpy(dtype=np.float64)
+    low, high = min(float(np.nanmin(ends)), 0.8), max(float(np.nanmax(ends)), 1.25)
+    log_axis(axes, "x", low, high)
+    axes.xaxis.set_major_formatter(lambda value, _: plain_number(value))
+    return figure
+
+
+def _intervals(axes: Any, rows: pd.DataFrame, middle: str, low: str, high: str) -> None:
+    places = np.arange(len(rows))
+    axes.hlines(places, rows[low], rows[high], color=EFFECT, linewidth=2, alpha=0.55)
+    axes.plot(rows[middle], places, "o", color=EFFECT, markersize=4, clip_on=False)
+
+
+def _table(rows: pd.DataFrame, names: tuple[str, str]) -> Table:
+    def counted(title: str, name: str) -> Column:
+        return Column(title, lambda row: number(f"{row[name]:,}", row[name]), is_number=True)
+
+    columns = [
+        text("setting", SETTING),
+        counted("pairs", paired.PAIRS),
+        counted(f"{names[0]} only", paired.ONLY_ONE),
+        counted(f"{names[1]} only", paired.ONLY_OTHER),
+        Column("difference [95 %]", _difference, is_number=True),
+        Column("ratio of iterations [95 %]", _ratio, is_number=True),
+        Column("p (Holm)", lambda row: number(p_value(row[paired.P_HOLM]), row[paired.P_HOLM]), is_number=True),
+    ]
+    return tabulate("sides", "The same starts, setting by setting", rows.to_dict("records"), columns)
+
+
+def _difference(row: Row) -> Cell:
+    ends = (row[paired.DIFFERENCE], row[paired.DIFFERENCE_LOW], row[paired.DIFFERENCE_HIGH])
+    return number(points(*ends), row[paired.DIFFERENCE])
+
+
+def _ratio(row: Row) -> Cell:
+    if pd.isna(row[paired.RATIO]):
+        return number(NONE, None)
+    return number(interval(row[paired.RATIO], row[paired.RATIO_LOW], row[paired.RATIO_HIGH]), row[paired.RATIO])
+
+
+def _plain(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.drop(columns=[paired.CONTEXT, paired.PARAMETER, paired.ONE, paired.OTHER])
