@@ -15,7 +15,7 @@ from bench.report.charts import Cell, Chart, Column, Content, Row, Table, number
 from bench.report.ledger import command_of
 from bench.report.number_format import NONE, bare_value, change_words, plural, unit, value_words
 from bench.report.parallel_coordinates import parallel_chart
-from bench.report.search_findings import against_baseline, best_findings, charted, is_flat, is_untrained
+from bench.report.search_findings import ENDS, against_baseline, best_findings, charted, is_flat, is_untrained
 from bench.report.search_parameters import contour_chart, importance_chart, slices_chart
 from bench.report.search_progress import front_chart, history_chart, repeated_chart
 from bench.report.sweep_data import SweepData
@@ -38,7 +38,6 @@ from bench.stats.search_results import END, PARAMETER, SAMPLER, SAMPLER_SEED, TR
 FEWEST = 2  # trials, below which there is nothing to see
 CLOCKS = {"optuna": "in Optuna", "train": "in training", "track": "in MLflow"}
 LIMITS = {None: Cell(NONE), True: Cell("kept", kind="holds"), False: Cell("broken", kind="fails")}
-ENDS = {"low": "lower", "high": "upper"}
 
 
 def search(data: SweepData) -> Content | None:

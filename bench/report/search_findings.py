@@ -1,14 +1,18 @@
 """What there is to say of a search: what its best is worth on other seeds first, each with its interval and its n."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
+from bench.config.search_space import Choices, Range
+from bench.errors import RequestError
 from bench.metrics import columns as c
 from bench.metrics.measures import never_trained
 from bench.metrics.objectives import CENSORED, MAXIMIZE, MEDIAN_MSE, OBJECTIVES, PARAMETER_COUNT, SOLVED_RATE
-from bench.model.display_labels import gate_word
+from bench.model.display_labels import bare, gate_word, name_words
+from bench.model.trial import PARAMETERS
 from bench.report.charts import Finding, Row
 from bench.report.number_format import (
     axis_words,
@@ -20,11 +24,13 @@ from bench.report.number_format import (
     short,
     value_words,
 )  # fmt: skip
+from bench.stats.grid_analysis import DIGITS
 from bench.stats.holdout import HELD_OUT, KIND, NUMBER, OPTIMISM, REFERENCE, SEARCH, TITLE, WINNER, column, interval_of
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE
-from bench.stats.search_results import ENDED, Difference, SearchResults, label
+from bench.stats.search_results import END, ENDED, PARAMETER, TRIAL, VALUE, Difference, SearchResults, label
 
 ANCHOR = "search"
+ENDS = {"low": "lower", "high": "upper"}
 MOST_REFERENCES = 2  # that a sentence has room for
 WORTHLESS = "the search had nothing to go by: its trials are all alike in"
 
@@ -38,7 +44,7 @@ def search_findings(found: SearchResults) -> Iterator[Finding]:
 
 def best_findings(found: SearchResults) -> list[Finding]:
     """Return what was found, the held-out figures first; by the seeds of the search where there are no others."""
-    parts = [*_nothing_found(found), *_best(found), *_optimism(found)]
+    parts = [*_nothing_found(found), *_best(found), *_optimism(found), *_at_the_edge(found)]
     return parts or list(_best_so_far(found))
 
 
@@ -211,6 +217,37 @@ def _optimism(found: SearchResults) -> Iterator[Finding]:
                 "the best of many trials is in part the luckiest.",
                 ANCHOR,
             )
+
+
+def _at_the_edge(found: SearchResults) -> Iterator[Finding]:
+    """Yield that the best trials lie at an end of a range beyond which a parameter may go, and a wider range."""
+    for (name, end), rows in found.edges.groupby([PARAMETER, END], sort=False):
+        wider = _wider(str(name), found.space[str(name)].over, str(end))
+        if wider is None or found.is_unsolved:
+            continue
+        ends = dict.fromkeys(bare(str(name), value, DIGITS) for value in (rows[VALUE].min(), rows[VALUE].max()))
+        yield Finding(
+            f"The best have {name_words(str(name))} {' to '.join(ends)}, at the {ENDS[str(end)]} end of "
+            f"{found.space[str(name)].over}: a wider range may hold better, such as {name}={wider}.",
+            f"{', '.join(rows[TRIAL])}, of the best {len(found.best):,}, are within 2 % of that end, on its scale.",
+            ANCHOR,
+        )
+
+
+def _wider(name: str, over: Range | Choices, end: str) -> Range | None:
+    """Return a range that goes on as far again, by a factor of ten on a logarithmic scale; None where none may be."""
+    if not isinstance(over, Range):
+        return None
+    span = over.high - over.low
+    low, high = (over.low / 10, over.high * 10) if over.log else (over.low - span, over.high + span)
+    wide = replace(over, low=low) if end == "low" else replace(over, high=high)
+    wide = replace(wide, low=int(wide.low), high=int(wide.high)) if over.whole else wide
+    try:
+        for value in (wide.low, wide.high):
+            PARAMETERS[name].read(value)
+    except RequestError:
+        return None
+    return None if over.log and wide.low <= 0 else wide
 
 
 # ------------------------------------------------------------------ nothing found

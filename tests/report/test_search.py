@@ -305,8 +305,12 @@ def test_a_range_that_cannot_be_wider_is_no_edge(found, proposal, trial):
     """There are no fewer neurons than none."""
     listed = [proposal(trial(hidden=0, learning_rate=rate), 12, 20, at=10) for rate in (0.1, 1.0)]
     space = SPACE | {"hidden": {**SPACE["hidden"], "low": 0}}
-    edges = found(listed, winners=listed, space=space)["search"]["edges"]
-    assert edges == "At the lower end of its range: learning rate 0.1 of #0. A wider range may hold better trials."
+    report = found(listed, winners=listed, space=space)
+    edges = "At the lower end of its range: learning rate 0.1 of #0. A wider range may hold better trials."
+    assert report["search"]["edges"] == edges
+    (proposed,) = [words for words in said(report) if "wider range" in words]
+    assert proposed.startswith("The best have learning rate 0.1, at the lower end of 0.1..")
+    assert "a wider range may hold better, such as learning_rate=0.01.." in proposed
 
 
 @pytest.mark.untraced
