@@ -19,13 +19,16 @@ from bench.backends.numba_kernels import row_operations as rows
 from bench.backends.numba_kernels.compiling import clear_cache
 from bench.backends.numba_kernels.general_kernel import general_kernel
 from bench.backends.numba_kernels.one_hidden_kernel import MAX_INPUTS, MAX_OBSERVATIONS, one_hidden_kernel
-from bench.backends.numba_kernels.row_operations import LANES, Lanes, Task
+from bench.backends.numba_kernels.row_operations import ROW_BYTES, Lanes, Task
 from bench.model.loss import loss_value
+from bench.model.network import Network
 from bench.model.outcome import NEVER, Batch
 from bench.model.trial import Trial
 
 GROUP_BYTES = 2**28  # of a group's lanes
 TILE_BYTES = 2**18  # of outputs and slopes: they stay in the second cache
+LANES = ROW_BYTES // 4  # in a block of float32; of float64 half as many
+TILE_STEP = 4  # observations are summed so many at a time
 PIECES, SHORTEST = 16, 256  # between two checkpoints, and iterations of one: then those that are done give place
 WORTH = 4  # at least one lane in so many is given back
 ALIGNMENT = 64  # bytes, a cache line and a vector of 512 bits: loads across two lines cost a fifth of the speed
@@ -49,16 +52,16 @@ class LaneGroup(Group):
         """Put each training's weights into its lane, and have the kernel compiled."""
         self.trial = trial = batch.trial
         self.dtype = np.dtype(trial.dtype)
+        self.width = ROW_BYTES // self.dtype.itemsize  # lanes of a block
         self.size = len(batch)
-        self.blocks = -(-self.size // LANES)
+        self.blocks = -(-self.size // self.width)
         self.network = replace(trial.network, hidden_bias=True, output_bias=True)
-        self.trained_F = np.ones(self.network.parameters, np.bool_)  # which are no missing bias
+        trained_F = np.ones(self.network.parameters, np.bool_)  # which are no missing bias
         for own, full in zip(trial.network.layers, self.network.layers, strict=True):
             if own.bias is None:
-                self.trained_F[full.bias] = False
-        self.rows = np.flatnonzero(self.trained_F)  # of a lane's weights, in the order of the trial's network
-        if has_one_hidden_kernel(trial):
-            self.rows = _rows_by_neuron(trial.network.inputs, trial.hidden[0])[self.rows]
+                trained_F[full.bias] = False
+        order = _rows_of_one_hidden if has_one_hidden_kernel(trial) else _rows_by_neuron
+        self.rows = order(self.network)[trained_F]  # of a lane's weights, in the order of the trial's network
         self.moving = bool(batch.momentum_T.any())
         self.iteration = 0
         self.which = np.arange(self.size)  # training is in each lane, those left over apart
@@ -111,12 +114,12 @@ class LaneGroup(Group):
         lost_L = np.isnan(self.lanes.predictions[:, 0]).ravel()[: len(self.which)]
         if lost_L.any():
             done_L |= lost_L & np.isnan(self._gather(self.lanes.weights)[:, self.rows]).all(axis=1)
-        if done_L.sum() < max(len(self.which) // WORTH, LANES):
+        if done_L.sum() < max(len(self.which) // WORTH, self.width):
             return
         self._keep(np.flatnonzero(done_L))
         left = [self._gather(values)[~done_L] for values in (*self.lanes, *self.passed)]
         self.which = self.which[~done_L]
-        self.blocks = -(-len(self.which) // LANES)
+        self.blocks = -(-len(self.which) // self.width)
         moved = [self._spread(values.T, values.dtype.str) for values in left]
         self.lanes, passed = Lanes(*moved[: len(self.lanes)]), moved[len(self.lanes) :]
         self.kernel = self._kernel(passed)
@@ -154,18 +157,18 @@ class LaneGroup(Group):
         never_T = np.full(self.size, NEVER)
         return Lanes(
             weights=weights,
-            velocities=_aligned((self.blocks, len(weights_FT) if self.moving else 0, LANES), self.dtype),
+            velocities=_aligned((self.blocks, len(weights_FT) if self.moving else 0, self.width), self.dtype),
             rate=self._spread(batch.learning_rate_T),
             momentum=self._spread(batch.momentum_T),
-            predictions=_aligned((self.blocks, len(self.trial.gate.targets), LANES), self.dtype),
+            predictions=_aligned((self.blocks, len(self.trial.gate.targets), self.width), self.dtype),
             solved_at=self._spread(never_T, "int32"),
             correct_at=self._spread(never_T, "int32"),
         )
 
     def _spread(self, values_XT: NDArray[Any], dtype: str | None = None) -> NDArray[Any]:
         """Return values ``[X, T]`` as lanes ``[B, X, L]``, or ``[T]`` as ``[B, L]``: zeros in those left over."""
-        values_XBL = padded(values_XT, self.blocks * LANES, dtype or self.trial.dtype, axis=-1)
-        values_BXL = np.moveaxis(values_XBL.reshape(*values_XT.shape[:-1], self.blocks, LANES), -2, 0)
+        values_XBL = padded(values_XT, self.blocks * self.width, dtype or self.trial.dtype, axis=-1)
+        values_BXL = np.moveaxis(values_XBL.reshape(*values_XT.shape[:-1], self.blocks, self.width), -2, 0)
         lanes = _aligned(values_BXL.shape, values_BXL.dtype)
         lanes[...] = values_BXL
         return lanes
@@ -174,7 +177,7 @@ class LaneGroup(Group):
         """Return what lies in lanes, ``[B, X, L]`` or ``[B, L]``, as ``[T, X]`` or ``[T]``: spreading's opposite."""
         if lanes.ndim == 2:
             return lanes.ravel()[: len(self.which)]
-        flat = lanes.swapaxes(1, 2).reshape(self.blocks * LANES, lanes.shape[1])
+        flat = lanes.swapaxes(1, 2).reshape(self.blocks * self.width, lanes.shape[1])
         return np.asarray(flat[: len(self.which)])
 
     def _kernel(self, passed: Sequence[NDArray[Any]] = ()) -> Callable[[int, int], None]:
@@ -187,13 +190,13 @@ class LaneGroup(Group):
         observations, inputs = trial.gate.inputs.shape
         kernel = one_hidden_kernel(inputs, observations, ACTIVATIONS[trial.activation], self.moving)
         rows = (trial.hidden[0] * observations, observations)
-        self.passed = passed or [_aligned((self.blocks, size, LANES), self.dtype) for size in rows]
+        self.passed = passed or [_aligned((self.blocks, size, self.width), self.dtype) for size in rows]
         bound = (self._task(), self.lanes, *self.passed)
         return lambda start, end: kernel(start, end, *bound)
 
     def _general(self, passed: Sequence[NDArray[Any]]) -> Callable[[int, int], None]:
         """Return the kernel for any network: the gradients of its last iteration are for the next call."""
-        self.passed = passed or [_aligned(self.lanes.weights.shape, self.dtype)]
+        self.passed = passed or [_aligned((self.blocks, self.network.parameters + 1, self.width), self.dtype)]
         # neurons: the inputs and each layer's, all but the last followed by one that is always 1
         layers, before = [], 0
         for layer in self.network.layers:
@@ -201,14 +204,14 @@ class LaneGroup(Group):
             layers.append([inputs, layer.fan_out, layer.weight.start, before, before + inputs])
             before += inputs
         neurons = before + 1
-        row_bytes = 2 * neurons * LANES * self.dtype.itemsize
-        tile = int(np.clip(TILE_BYTES // row_bytes, 1, len(self.trial.gate.targets)))
-        outputs, slopes = (_aligned((neurons * tile, LANES), self.dtype) for _ in range(2))
+        row_bytes = 2 * neurons * ROW_BYTES
+        tile = min(max(TILE_BYTES // row_bytes // TILE_STEP, 1) * TILE_STEP, len(self.trial.gate.targets))
+        outputs, slopes = (_aligned((neurons * tile, self.width), self.dtype) for _ in range(2))
         for *_, neuron in layers:
             outputs[(neuron - 1) * tile : neuron * tile] = 1
-        flags = (np.empty(LANES, np.bool_) for _ in range(2))
+        flags = (np.empty(self.width, np.bool_) for _ in range(2))
         scratch = (*self.passed, outputs, slopes, *flags)
-        bound = (self._task(), self.lanes, np.array(layers), self.trained_F, *scratch)
+        bound = (self._task(), self.lanes, np.array(layers), *scratch)
         return lambda start, end: general_kernel(start, end, *bound)
 
     def _task(self) -> Task:
@@ -233,8 +236,19 @@ class LaneGroup(Group):
         )
 
 
-def _rows_by_neuron(inputs: int, hidden: int) -> Ints:
-    """Return the row of each weight of a network with one hidden layer and every bias, neuron by neuron."""
+def _rows_by_neuron(network: Network) -> Ints:
+    """Return the row of each weight of a network with every bias: those of each neuron in turn, its bias last."""
+    places, start = [], 0
+    for layer in network.layers:
+        row_KJ = start + np.arange((layer.fan_in + 1) * layer.fan_out).reshape(layer.fan_out, -1).T
+        places.append(row_KJ.ravel())
+        start += row_KJ.size
+    return np.concatenate(places)
+
+
+def _rows_of_one_hidden(network: Network) -> Ints:
+    """Return likewise the rows where a hidden neuron's weight in the output follows its bias."""
+    (hidden,), inputs = network.hidden, network.inputs
     first = np.arange(hidden) * (inputs + 2)
     weight = first + np.arange(inputs)[:, None]
     return np.concatenate([weight.ravel(), first + inputs, first + inputs + 1, [hidden * (inputs + 2)]])
@@ -260,7 +274,7 @@ class NumbaLanes(Backend):
         """Return what an iteration of one lane takes: its exponentials and its multiply-adds, in microseconds."""
         passes = 2 if trial.update == "online" else 1
         width = 1.0 if trial.dtype == "float32" else 2.5
-        neuron_us, weight_us = (2e-4, 2e-5) if has_one_hidden_kernel(trial) else (5e-4, 1.8e-4)
+        neuron_us, weight_us = (2e-4, 2e-5) if has_one_hidden_kernel(trial) else (2.5e-4, 4e-5)
         neurons, weights = sum(trial.hidden) + 1, trial.network.parameters
         return passes * width * len(trial.gate.targets) * (neurons * neuron_us + weights * weight_us)
 

@@ -159,6 +159,19 @@ def test_both_kernels_train_alike(monkeypatch, activation, momentum):
         np.testing.assert_allclose(getattr(general, name), getattr(special, name), rtol=1e-9, atol=1e-12, err_msg=name)
 
 
+@pytest.mark.parametrize("update", ["full", "online"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_numbers_do_not_depend_on_tiles_and_checkpoints(dtype, update, monkeypatch):
+    """Eleven observations in one tile or in three, in one call or in forty: the same to the bit."""
+    trial = Trial(gate=table(11, 3), hidden="3-2", dtype=dtype, update=update, momentum=0.9, iterations=40)
+    whole = train(trial, range(5))
+    monkeypatch.setattr(numba_lanes, "TILE_BYTES", 1)
+    same(train(trial, range(5)), whole)
+    once = train(replace(trial, curve_points=1), range(5))
+    for name in ("predictions_TN", "weights_TP", "solved_at_T", "correct_at_T"):
+        np.testing.assert_array_equal(getattr(once, name), getattr(whole, name), err_msg=name)
+
+
 @pytest.mark.untraced
 @pytest.mark.parametrize(
     ("gate", "hidden", "update"),

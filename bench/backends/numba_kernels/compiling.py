@@ -16,7 +16,8 @@ from bench.model import loss
 
 # no nnan or ninf: a lane that diverged must stay so; no reassoc: sums keep their order; contract: fused multiply-add
 FLAGS = {"contract", "nsz", "arcp"}
-COMPILED = {"nogil": True, "fastmath": FLAGS, "error_model": "numpy"}
+# no counting of references to arrays (_nrt): it is atomic, and costs more than what a call does with a few rows
+COMPILED = {"nogil": True, "fastmath": FLAGS, "error_model": "numpy", "_nrt": False}
 INLINE = COMPILED | {"forceinline": True}
 
 
@@ -49,18 +50,20 @@ def _cache_folder() -> Path | None:
         return None
 
 
-def _use_wide_vectors() -> None:
+def _use_wide_vectors() -> bool:
     """Let LLVM use 512-bit vectors where the processor has them: for Intel's it would prefer half of that."""
     try:
         features = llvm.get_host_cpu_features()
     except RuntimeError:  # LLVM does not know this system
-        return
-    if features.get("avx512f") and config.CPU_NAME is None and config.CPU_FEATURES is None:
+        return False
+    wide = bool(features.get("avx512f")) and config.CPU_NAME is None and config.CPU_FEATURES is None
+    if wide:
         config.CPU_NAME = llvm.get_host_cpu_name()
         config.CPU_FEATURES = f"{features.flatten()},-prefer-256-bit"
+    return wide
 
 
 FOLDER = _cache_folder()
 if FOLDER is not None:
     config.CACHE_DIR = str(FOLDER)
-_use_wide_vectors()
+WIDE = _use_wide_vectors()

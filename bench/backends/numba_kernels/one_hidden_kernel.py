@@ -12,9 +12,9 @@ from bench.backends.numba_kernels.arithmetic import activated, slope
 from bench.backends.numba_kernels.compiling import compiled
 from bench.backends.numba_kernels.row_operations import (
     CHECK,
-    LANES,
     Lanes,
     Task,
+    all_solved,
     deltas,
     descend,
     fixed,
@@ -47,21 +47,21 @@ def one_hidden_kernel(inputs: int, observations: int, activation: int, moving: b
         for block in range(len(lanes.weights)):
             W, V, S = fixed(lanes.weights[block]), fixed(lanes.velocities[block]), fixed(lanes.predictions[block])
             A, D = fixed(outputs[block]), fixed(slopes[block])
-            rate, momentum = lanes.rate[block], lanes.momentum[block]
+            rate, momentum = fixed(lanes.rate[block]), lanes.momentum[block]
             solved_at, correct_at = lanes.solved_at[block], lanes.correct_at[block]
             for now in range(start + 1, end + 1):
-                if task.stop and now % CHECK == 0 and solved_at.min() >= 0:
+                if task.stop and now % CHECK == 0 and all_solved(solved_at):
                     break
                 if now > 0:
                     if task.output_bias:
-                        for lane in range(LANES):
+                        for lane in range(S.shape[1]):
                             by_bias = zero
                             for n in range(observations):
                                 by_bias += D[n, lane]
                             descend(W, V, hidden * (inputs + 2), by_bias, lane, rate, momentum, moving)
                     for h in range(hidden):
                         first = h * (inputs + 2)
-                        for lane in range(LANES):
+                        for lane in range(S.shape[1]):
                             w = W[first + inputs + 1, lane]
                             by_weight = by_bias = by_0 = by_1 = by_2 = by_3 = zero
                             for n in range(observations):
@@ -89,7 +89,7 @@ def one_hidden_kernel(inputs: int, observations: int, activation: int, moving: b
                 for h in range(hidden):
                     first = h * (inputs + 2)
                     for n in range(observations):
-                        for lane in range(LANES):
+                        for lane in range(S.shape[1]):
                             z = W[first + inputs, lane]
                             for i in range(inputs):
                                 z += W[first + i, lane] * X[n, i]
@@ -100,7 +100,7 @@ def one_hidden_kernel(inputs: int, observations: int, activation: int, moving: b
                 for n in range(observations):
                     deltas(S, D, n, targets[n], task.loss, task.scale)
                 iteration = np.int32(now)
-                for lane in range(LANES):
+                for lane in range(S.shape[1]):
                     solved = correct = True
                     for n in range(observations):
                         solved &= abs(S[n, lane] - targets[n]) <= task.tolerance

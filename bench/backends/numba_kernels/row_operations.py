@@ -1,6 +1,7 @@
 """Arguments of the kernels, and the operations on rows of lanes that both are made of.
 
-Shapes: L lanes (the last axis of every array, always LANES), B blocks of them, N observations, P rows of weights.
+Shapes: L lanes (the last axis of every array: as many as ROW_BYTES hold), B blocks of them, N observations, P rows of
+weights.
 Rows: W weights, V velocities, G gradients, X inputs, A outputs, S predictions, D slopes of the loss by the logits.
 A lane goes through the same instructions wherever it lies and whatever lies beside it: loops over lanes have no
 remainder. So a training's numbers do not depend on its batch.
@@ -18,7 +19,7 @@ from bench.backends.numba_kernels.arithmetic import sigmoid
 from bench.backends.numba_kernels.compiling import INLINE
 from bench.model.loss import SLOPE_FLOOR
 
-LANES = 64  # four vectors of 16 float32 in flight
+ROW_BYTES = 256  # 64 lanes of float32, or 32 of float64: four vectors of 512 bits in flight
 CHECK = 64  # iterations between two checks of whether every lane of a block has stopped
 MSE, L1, BCE, HUBER = range(4)
 
@@ -55,13 +56,14 @@ class Lanes(NamedTuple):
 
 @intrinsic
 def fixed(_context: Any, rows: Any) -> Any:
-    """Return an array whose last axis is known to be LANES long: the compiler sees which rows are apart."""
+    """Return an array whose last axis is known to fill ROW_BYTES: the compiler sees which rows are apart."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kind = signature.return_type
         array = context.make_array(kind)(context, builder, value=args[0])
         sizes = cgutils.unpack_tuple(builder, array.shape)[:-1]
-        array.shape = cgutils.pack_array(builder, [*sizes, context.get_constant(types.intp, LANES)])
+        lanes = context.get_constant(types.intp, ROW_BYTES * 8 // kind.dtype.bitwidth)
+        array.shape = cgutils.pack_array(builder, [*sizes, lanes])
         return impl_ret_borrowed(context, builder, kind, array._getvalue())  # noqa: SLF001 - so do Numba's own
 
     return rows(rows), generate
@@ -124,5 +126,14 @@ def keep_first(solved: Any, correct: Any, iteration: Any, solved_at: Any, correc
 @numba.njit(**INLINE)
 def freeze(rate: Any, solved_at: Any, zero: Any) -> None:
     """Set the learning rate of every lane that has solved its gate to zero, which keeps its weights."""
-    for lane in range(len(rate) // LANES * LANES):
+    for lane in range(len(rate)):
         rate[lane] = rate[lane] if solved_at[lane] < 0 else zero
+
+
+@numba.njit(**INLINE)
+def all_solved(solved_at: Any) -> Any:
+    """Whether every lane has solved its gate."""
+    going = False
+    for lane in range(len(solved_at)):
+        going |= solved_at[lane] < 0
+    return not going
