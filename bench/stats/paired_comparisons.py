@@ -153,9 +153,7 @@ def match_sides(one: pd.DataFrame, other: pd.DataFrame) -> Sides:
     same = [name for name in every if name not in differing]
     varying = [name for name in same if len(set(table[name])) > 1]
     times = dict(zip(table[c.TRIAL_ID], _times_by_trial(both, table), strict=True))
-    settings = [
-        {key: list(rows[c.TRIAL_ID]) for key, rows in some.groupby(same, sort=False, observed=True)} for some in tables
-    ]
+    settings = [_by_setting(some, same) for some in tables]
     matched, unmatched = [], 0
     for key in dict.fromkeys((*settings[0], *settings[1])):
         pair = [found.get(key, []) for found in settings]
@@ -169,6 +167,13 @@ def match_sides(one: pd.DataFrame, other: pd.DataFrame) -> Sides:
     used = [{match.ids[place] for match in matched} for place in (0, 1)]
     first, second = (_common(t[t[c.TRIAL_ID].isin(own)], differing) for t, own in zip(tables, used, strict=True))
     return Sides(differing, (first, second), matched, unmatched)
+
+
+def _by_setting(table: pd.DataFrame, names: Sequence[str]) -> dict[Any, list[str]]:
+    """Return the trials' ids by their values of these parameters; by nothing where there are none, or no trials."""
+    if not names or table.empty:
+        return {(): list(table[c.TRIAL_ID])} if len(table) else {}
+    return {key: list(rows[c.TRIAL_ID]) for key, rows in table.groupby(list(names), sort=False, observed=True)}
 
 
 def _common(table: pd.DataFrame, names: Sequence[str]) -> dict[str, Any]:
