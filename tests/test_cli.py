@@ -314,7 +314,7 @@ def test_a_report_can_be_written_again_and_of_several_sweeps(bench, folder):
     assert first[:8] in page
     assert second[:8] in page
     assert "2 sweeps side by side" in page
-    assert "no trial in common" in page
+    assert "They differ in gate; everything else is the same in each setting." in page
 
 
 @pytest.mark.untraced
