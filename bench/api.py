@@ -80,7 +80,8 @@ def sweep(
             its path, or the content of its file as a dict (``{"grid": [{"hidden": [2, 3]}], "claim": [...]}``);
             nothing at all is the default experiment, ``"sensitivity"``
         workers: how many chunks are trained at a time; by default, as many as there are cores
-        executor: auto, serial, threads, processes, or ``dask://HOST:PORT``
+        executor: auto, serial, threads, processes, dask (a cluster of its own), ``dask://HOST:PORT`` or
+            ``tls://HOST:PORT``
         tracking_uri: the MLflow store; by default ``$MLFLOW_TRACKING_URI``, else ``sqlite:///mlflow.db``
         resume: go on with the unfinished sweep of the same request of which most is there
         until: add seeds, the same to every trial, until each solved rate is known to ± this (95 % interval), or until

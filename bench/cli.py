@@ -35,7 +35,7 @@ executor = click.option(
     default="auto",
     show_default=True,
     metavar="NAME",
-    help="auto, serial, threads, processes or dask://HOST:PORT",
+    help="auto, serial, threads, processes, dask (a cluster of its own), dask://HOST:PORT or tls://HOST:PORT",
 )
 map_number = click.option(
     "--map", "map_number", type=click.IntRange(min=1), metavar="N", help="Which of its maps.  [default: the first]"

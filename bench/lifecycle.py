@@ -24,6 +24,7 @@ from bench.running import executors, loop
 from bench.running.adaptive_seeds import check_until
 from bench.running.budget_check import CHECKED, check_budget
 from bench.running.chunks import Job
+from bench.running.dask_executor import SchedulerLostError
 from bench.running.environment import environment
 from bench.running.map_training import train_maps
 from bench.running.progress import SweepProgress, interrupts
@@ -51,7 +52,7 @@ STATISTICS = Statistics(half_width, seeds_for_half_width, describe_trial, descri
 
 
 class SweepError(RuntimeError):
-    """A sweep that its store did not let come to its end; what was written before is safe.
+    """A sweep that its store, or a cluster's scheduler, did not let come to its end; what was written before is safe.
 
     ``sweep`` is the `Sweep`. The same call with ``resume=True`` goes on with it.
     """
@@ -99,15 +100,21 @@ def checked_plan(experiment: Experiment) -> Plan:
 def carry_out(experiment: Experiment, options: Options) -> Sweep:
     """Plan, train, track, check and report.
 
-    Raises RequestError before any work, Interrupted where it was asked to end early, and SweepError where the store
-    failed on the way.
+    Raises RequestError before any work, Interrupted where it was asked to end early, and SweepError where the store or
+    a cluster failed on the way.
     """
     imported = time.monotonic()
     with before_any_work():
         plan = checked_plan(experiment)
-    cores = options.workers or executors.cpu_count()
-    pool = _checked(options, cores)
-    kind = _kinds(plan, pool)
+    with _checked(options) as pool:
+        return _carry_out(experiment, plan, options, pool, imported)
+
+
+def _carry_out(
+    experiment: Experiment, plan: Plan, options: Options, pool: executors.WorkerPool, imported: float
+) -> Sweep:
+    """Carry a plan out with these workers; ``imported`` is when all imports were done."""
+    kind, cores = _kinds(plan, pool), pool.workers
     store = Store(tracking_uri(options.tracking_uri))
     journal = _journal(store, plan)
     if options.resume:
@@ -129,9 +136,18 @@ def carry_out(experiment: Experiment, options: Options) -> Sweep:
         recorder.seconds["import"] = imported - options.started
         recorder.seconds["prepare"] = time.monotonic() - imported
         check = options.budget_check
-        if _train(recorder, pool, already, journal, options.progress, store, check=check):
+        try:
+            done = _train(recorder, pool, already, journal, options.progress, store, check=check)
+        except SchedulerLostError:
+            recorder.flush()
+            writer.finish(KILLED)
+            raise
+        if done:
             return _conclude(recorder, options, store)
         writer.finish(KILLED)
+    except SchedulerLostError as error:
+        why = f"{error}\nWhat was finished is safe. {options.again}"
+        raise SweepError(why, _unfinished(recorder, options, store)) from error
     except StoreError as error:
         why = f"the store failed: {str(error).splitlines()[0]}\nWhat was written is safe. {options.again}"
         raise SweepError(why, _unfinished(recorder, options, store)) from error
@@ -154,11 +170,12 @@ def _unfinished(recorder: Recorder, options: Options, store: Store) -> Sweep:
     return Sweep(store, recorder.writer.run_id, plan=recorder.plan, seconds=_seconds(recorder, options))
 
 
-def _checked(options: Options, cores: int) -> executors.WorkerPool:
+def _checked(options: Options) -> executors.WorkerPool:
     """Check whatever can be wrong before any work, and return who trains."""
     if options.report:
         check_report(options.report if isinstance(options.report, Path) else None)
-    return executors.WorkerPool(options.executor, cores)
+    with before_any_work():
+        return executors.WorkerPool(options.executor, options.workers or executors.cpu_count(), options.say)
 
 
 def _journal(store: Store, plan: Plan) -> "Journal | None":

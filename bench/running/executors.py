@@ -13,19 +13,19 @@ from concurrent.futures import (
     wait,
 )
 from threading import Event
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from bench.backends import load
 from bench.errors import RequestError, unknown
 from bench.model.outcome import Record
 from bench.running.chunks import Chunk, Job, cut, failed_record, train_chunk
+from bench.running.dask_executor import LOCAL, DaskExecutor, SchedulerLostError, is_dask
 from bench.running.process_setup import WorkerContext, set_up_worker
 
 A = TypeVar("A")
 NAMES = ("auto", "serial", "threads", "processes")
-DASK = "dask://"
+DASK = ("dask", "dask://HOST:PORT", "tls://HOST:PORT")
 WINDOW = 2  # chunks in flight per worker: one being trained, one waiting
-DASK_TIMEOUT_S = 5.0
 POLL_S = 0.2  # how long an interrupt may wait to be noticed
 SERIAL_S = 4.0  # below this much work, starting processes would take longer
 KILLED = "the worker process died while training this (killed, out of memory, or crashed in native code)"
@@ -62,11 +62,24 @@ def choose_executor(name: str, workers: int, cost_s: float, *, holds_gil: bool) 
 class WorkerPool:
     """Workers that train jobs: of the executor that was asked for or, for auto, of the one that suits each backend."""
 
-    def __init__(self, name: str, workers: int) -> None:
-        """Check the name; raise RequestError for a wrong one, or for a cluster that cannot be reached."""
+    def __init__(self, name: str, workers: int, say: Callable[[str], None] = lambda _: None) -> None:
+        """Check the name; raise RequestError for a wrong one, or for a cluster that cannot be reached.
+
+        A cluster is connected until the pool is left as a context; ``say`` is told how it fares.
+        """
         check_executor(name)
-        self.name, self.workers = name, workers
-        self._makers = {} if name == "auto" else {name: executor_maker(name, workers)}
+        self.name = name
+        self._cluster = DaskExecutor(name, workers, say) if is_dask(name) else None
+        self.workers = workers if self._cluster is None or name == LOCAL else self._cluster.threads
+
+    def __enter__(self) -> Self:
+        """Return the pool."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the cluster, if there is one."""
+        if self._cluster is not None:
+            self._cluster.close()
 
     def divide(self, jobs: Sequence[Job]) -> dict[str, list[Job]]:
         """Return which jobs each executor is to do: those that release the GIL first, in threads."""
@@ -81,65 +94,37 @@ class WorkerPool:
     def train(self, jobs: Sequence[Job], stop: Event) -> Iterator[list[Record]]:
         """Yield the records of jobs as they come; once ``stop`` is set nothing new is begun."""
         for kind, some in self.divide(jobs).items():
-            if kind not in self._makers:
-                self._makers[kind] = executor_maker(kind, self.workers)
-            window = 1 if kind == "serial" else WINDOW * self.workers
-            yield from train_chunks(self._makers[kind], cut(some), window, stop)
+            yield from train_chunks(self._maker(kind), cut(some), self._window(kind), stop)
+
+    def _maker(self, kind: str) -> MakeExecutor:
+        cluster = self._cluster
+        return executor_maker(kind, self.workers) if cluster is None else lambda: cluster
+
+    def _window(self, kind: str) -> Callable[[], int]:
+        """Return what says how many chunks may be in flight."""
+        cluster, fixed = self._cluster, 1 if kind == "serial" else WINDOW * self.workers
+        return (lambda: fixed) if cluster is None else lambda: cluster.window
 
 
 def check_executor(name: str) -> None:
     """Raise RequestError for an executor that does not exist."""
-    if name not in NAMES and not name.startswith(DASK):
-        raise RequestError(unknown("executor", name, [*NAMES, "dask://HOST:PORT"]))
+    if name not in NAMES and not is_dask(name):
+        raise RequestError(unknown("executor", name, [*NAMES, *DASK]))
 
 
 def executor_maker(name: str, workers: int) -> MakeExecutor:
-    """Return the function that makes the executor, and makes it anew should it break."""
+    """Return the function that makes an executor of this machine, and makes it anew should it break."""
     if name == "serial":
         return SerialExecutor
     if name == "threads":
         return lambda: ThreadPoolExecutor(workers)
-    if name == "processes":
-        return lambda: ProcessPoolExecutor(workers, mp_context=WorkerContext(), initializer=set_up_worker)
-    return _dask(name)
+    return lambda: ProcessPoolExecutor(workers, mp_context=WorkerContext(), initializer=set_up_worker)
 
 
-def _dask(name: str) -> MakeExecutor:
-    """Reach the scheduler once now, so that a wrong address costs no training."""
-    try:
-        import distributed
-    except ImportError as error:
-        raise RequestError(f"executor {name!r} needs Dask; install it with: pip install 'bench[cluster]'") from error
-    address = f"tcp://{name.removeprefix(DASK)}"
-    try:
-        distributed.Client(address, timeout=DASK_TIMEOUT_S, set_as_default=False).close()
-    except (OSError, ValueError) as error:
-        problem = f"executor {name!r} does not answer ({error}); allowed is a running Dask scheduler"
-        raise RequestError(problem) from error
-    return lambda: DaskExecutor(distributed.Client(address, set_as_default=False))
-
-
-class DaskExecutor(Executor):
-    """Trains on a Dask cluster; its connection ends with it."""
-
-    def __init__(self, client: Any) -> None:
-        """Take over a connected client."""
-        self._client = client
-        self._pool = client.get_executor()
-
-    def submit(self, fn: Callable[..., A], /, *args: Any, **kwargs: Any) -> "Future[A]":
-        """Send the work to any of the cluster's workers."""
-        future: Future[A] = self._pool.submit(fn, *args, **kwargs)
-        return future
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - Executor's
-        """Cancel what has not begun, and leave the cluster."""
-        self._pool.shutdown(wait=wait and not cancel_futures)  # not waiting cancels
-        self._client.close()
-
-
-def train_chunks(make: MakeExecutor, chunks: Iterable[Chunk], window: int, stop: Event) -> Iterator[list[Record]]:
-    """Yield the records of every chunk as they come, with at most ``window`` chunks in flight.
+def train_chunks(
+    make: MakeExecutor, chunks: Iterable[Chunk], window: Callable[[], int], stop: Event
+) -> Iterator[list[Record]]:
+    """Yield the records of every chunk as they come, with at most so many in flight as ``window`` says at the time.
 
     When a worker dies, the chunks in flight are tried again one at a time; one that is lost even then is halved,
     down to the training at fault, which is recorded as failed. Once ``stop`` is set nothing new is begun.
@@ -150,7 +135,7 @@ def train_chunks(make: MakeExecutor, chunks: Iterable[Chunk], window: int, stop:
         while (waiting or suspects) and not stop.is_set():
             alone = bool(suspects)
             queue = deque([suspects.popleft()]) if alone else waiting
-            lost = yield from _drain(pool, queue, 1 if alone else window, stop)
+            lost = yield from _drain(pool, queue, _one if alone else window, stop)
             if not lost:
                 continue
             pool.shutdown(wait=False, cancel_futures=True)
@@ -167,14 +152,18 @@ def train_chunks(make: MakeExecutor, chunks: Iterable[Chunk], window: int, stop:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+def _one() -> int:
+    return 1
+
+
 def _drain(
-    pool: Executor, queue: deque[Chunk], window: int, stop: Event
+    pool: Executor, queue: deque[Chunk], window: Callable[[], int], stop: Event
 ) -> Generator[list[Record], None, list[tuple[Chunk, str]]]:
     """Yield records until the queue is empty or a chunk is lost; return the lost ones, each with why."""
     flying: dict[Future[list[Record]], Chunk] = {}
     lost: list[tuple[Chunk, str]] = []
     while flying or (queue and not stop.is_set() and not lost):
-        while queue and len(flying) < window and not stop.is_set() and not lost:
+        while queue and len(flying) < window() and not stop.is_set() and not lost:
             try:
                 flying[pool.submit(train_chunk, queue[0])] = queue[0]
             except BrokenExecutor:
@@ -187,6 +176,8 @@ def _drain(
             chunk = flying.pop(future)
             try:
                 records = future.result()
+            except SchedulerLostError:
+                raise
             except Exception as error:  # noqa: BLE001 - train_chunk itself does not raise: the way to it or back failed
                 lost.append(
                     (chunk, KILLED if isinstance(error, BrokenExecutor) else f"{type(error).__name__}: {error}")

@@ -9,6 +9,7 @@ from bench.config.plan import Plan
 from bench.config.seeds import compact
 from bench.model.maps import Map
 from bench.running.chunks import Job, refusals
+from bench.running.dask_executor import SchedulerLostError
 from bench.running.executors import WorkerPool
 from bench.running.progress import SweepProgress
 from bench.running.recorder import FLUSH_S
@@ -32,13 +33,18 @@ def train_maps(plan: Plan, writer: SweepWriter, pool: WorkerPool, progress: Swee
         refused = refusals(jobs)
         unwritten: list[ArrowTable] = [point_rows(record) for record in refused]
         flushed = time.monotonic()
-        for records in pool.train([] if refused else jobs, stop):
-            seconds += sum(float(r.outcome.seconds_TC.sum()) for r in records if r.outcome is not None)
-            unwritten += [point_rows(record) for record in records]
-            progress.advance(done_work(records))
-            if time.monotonic() - flushed > FLUSH_S:
+        try:
+            for records in pool.train([] if refused else jobs, stop):
+                seconds += sum(float(r.outcome.seconds_TC.sum()) for r in records if r.outcome is not None)
+                unwritten += [point_rows(record) for record in records]
+                progress.advance(done_work(records))
+                if time.monotonic() - flushed > FLUSH_S:
+                    writer.map_points(one, stack(unwritten))
+                    unwritten, flushed = [], time.monotonic()
+        except SchedulerLostError:
+            if unwritten:
                 writer.map_points(one, stack(unwritten))
-                unwritten, flushed = [], time.monotonic()
+            raise
         if unwritten:
             writer.map_points(one, stack(unwritten))
     return seconds

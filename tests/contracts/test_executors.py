@@ -14,6 +14,7 @@ from bench.model.outcome import Result
 from bench.model.trial import Trial
 from bench.running import executors
 from bench.running.chunks import Chunk, Job, cut, train_chunk
+from bench.running.dask_executor import DaskExecutor
 
 TRIAL = Trial(iterations=50)
 JOBS = [Job(TRIAL, range(6)), Job(Trial(iterations=50, hidden=2), range(4))]
@@ -24,7 +25,7 @@ def dask():
     """A Dask scheduler with a worker of its own on this machine."""
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, host="127.0.0.1", protocol="tcp"
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0", host="127.0.0.1", protocol="tcp"
     ) as cluster:
         yield cluster.scheduler_address.replace("tcp://", "dask://")
 
@@ -32,8 +33,12 @@ def dask():
 @pytest.fixture(params=["serial", "threads", "processes", "dask"])
 def make(request):
     """Every executor that ``--executor`` knows."""
-    name = request.getfixturevalue("dask") if request.param == "dask" else request.param
-    return executors.executor_maker(name, 2)
+    if request.param != "dask":
+        yield executors.executor_maker(request.param, 2)
+        return
+    executor = DaskExecutor(request.getfixturevalue("dask"), 2)
+    yield lambda: executor
+    executor.close()
 
 
 def predictions(records):
@@ -47,7 +52,11 @@ def predictions(records):
 
 
 def collect(make, chunks, window=3):
-    return [record for records in executors.train_chunks(make, chunks, window, threading.Event()) for record in records]
+    return [
+        record
+        for records in executors.train_chunks(make, chunks, lambda: window, threading.Event())
+        for record in records
+    ]
 
 
 def test_every_training_comes_back_the_same_from_every_executor(make):
@@ -110,7 +119,7 @@ def test_a_killed_process_is_replaced():
         pools.append(executors.executor_maker("processes", 2)())
         return pools[-1]
 
-    for records in executors.train_chunks(make, chunks, 4, threading.Event()):
+    for records in executors.train_chunks(make, chunks, lambda: 4, threading.Event()):
         found += records
         if not killed:
             os.kill(next(iter(pools[0]._processes)), signal.SIGKILL)
@@ -159,7 +168,7 @@ def test_nothing_new_is_begun_after_a_stop():
     stop = threading.Event()
     found = []
     for records in executors.train_chunks(
-        executors.executor_maker("serial", 1), [Chunk((job,)) for job in JOBS * 5], 1, stop
+        executors.executor_maker("serial", 1), [Chunk((job,)) for job in JOBS * 5], lambda: 1, stop
     ):
         found += records
         stop.set()
@@ -192,7 +201,7 @@ def test_dask_that_is_not_installed_says_how_to_install_it(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(RequestError, match=r"pip install 'bench\[cluster\]'"):
-        executors.executor_maker("dask://127.0.0.1:1", 1)
+        executors.WorkerPool("dask://127.0.0.1:1", 1)
 
 
 def test_a_batch_of_one_is_bit_identical_to_a_batch_of_many():
