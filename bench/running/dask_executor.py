@@ -211,9 +211,9 @@ class DaskExecutor(Executor):
                 done, _ = await asyncio.wait(tries, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     one = tries.pop(task)
-                    if task.exception() is None:
+                    if (error := task.exception()) is None:
                         return task.result()
-                    await self._check(task.exception(), one)
+                    await self._check(error, one)
                 for one in tries.values():
                     self._follow(one, limit_s)
         finally:
@@ -229,20 +229,21 @@ class DaskExecutor(Executor):
             future.release()
         return [_with_outcome(record, unpacked) for record in records]
 
-    async def _check(self, error: BaseException | None, one: _Try) -> None:
+    async def _check(self, error: BaseException, one: _Try) -> None:
         """Return where a chunk is to be tried again, and raise where trying is no use."""
-        if isinstance(error, self._dask.KilledWorker):
+        if self._client.status in {"closing", "closed"}:
+            self._lose()
+        elif isinstance(error, self._dask.KilledWorker):
             raise BrokenExecutor(str(error)) from error
-        if isinstance(error, self._dask.CancelledError):  # the connection is lost: it comes back, or is lost for good
-            await asyncio.sleep(LOOK_S / 10)
-            if self._client.status == "closed":
-                self._lose()
+        elif isinstance(error, self._dask.CancelledError | self._dask.comm.CommClosedError):
+            await asyncio.sleep(LOOK_S / 10)  # the connection is lost: the client finds it again, or gives up
         elif isinstance(error, OtherCodeError) or one.workers is None:
-            await self._look_and_ask()
+            with suppress(OSError):
+                await self._look_and_ask()
             if not (isinstance(error, OtherCodeError) or self._refused):
-                raise error or AssertionError
+                raise error
         else:
-            raise error or AssertionError
+            raise error
 
     def _follow(self, one: _Try, limit_s: float) -> None:
         """Notice where a chunk is, and whether its worker hangs."""
