@@ -210,7 +210,7 @@ def _train(
     steps = loop.strategies(recorder.plan, recorder.statistics, journal)
     plan = recorder.plan
     share = min(already / max(plan.expected_trainings + plan.points, 1), 1.0)
-    with interrupts() as stop, bar(planned_work(plan), share, pool.workers) as progress:
+    with interrupts() as stop, bar(planned_work(plan), share, max(pool.workers, 1)) as progress:
         loop.run(steps, recorder, pool, progress, stop)
         with recorder.clock("train"):
             recorder.seconds["workers_train"] += train_maps(plan, recorder.writer, pool, progress, stop)

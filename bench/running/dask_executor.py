@@ -127,7 +127,6 @@ class DaskExecutor(Executor):
         self._hanging: dict[str, asyncio.Task[None]] = {}  # and what waits for them
         self._holders: dict[Any, str] = {}  # which worker has which chunk
         self._submitted: set[Future[Any]] = set()
-        self._direct = True  # results come from workers, not by way of the scheduler
         self._idle = False  # no worker may train at the moment
         self._lost = ""
         self._watching: asyncio.Task[None] | None = None
@@ -135,7 +134,9 @@ class DaskExecutor(Executor):
         with ExitStack() as opened:
             opened.enter_context(_silenced())
             self.address = self._start(workers, opened) if name == LOCAL else _reached(distributed, name)
-            self._client = distributed.Client(self.address, timeout=LOST_S, set_as_default=False)
+            self._client = distributed.Client(
+                self.address, timeout=LOST_S, set_as_default=False, direct_to_workers=True
+            )
             opened.callback(self._client.close)
             self._client.sync(self._begin)
             opened.callback(self._end)
@@ -224,7 +225,7 @@ class DaskExecutor(Executor):
         call = pickle.dumps(_Call(train_on_worker, (chunk, self._code)))
         future = self._client.submit(pickle.loads, call, key=one.key, workers=one.workers, pure=False)
         try:
-            records: list[Record] = await self._client.gather(future, direct=self._direct)
+            records: list[Record] = await future
         finally:
             future.release()
         return [_with_outcome(record, unpacked) for record in records]
@@ -339,10 +340,10 @@ class DaskExecutor(Executor):
     async def _reach(self, worker: str) -> None:
         """Have results go by way of the scheduler where a worker cannot be reached from here."""
         try:
-            if self._direct:
+            if self._client.direct_to_workers:
                 await asyncio.wait_for(self._client.rpc(worker).identity(), REACH_S)
         except OSError:
-            self._direct = False
+            self._client.direct_to_workers = False
 
     def _hang(self, worker: str, seconds: float) -> None:
         """Give a worker nothing more until it answers again."""
