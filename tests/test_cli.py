@@ -142,7 +142,7 @@ WRONG = {
 @pytest.mark.parametrize(("words", "said"), WRONG.values(), ids=WRONG.keys())
 def test_a_wrong_request_is_one_clear_message(bench, folder, monkeypatch, words, said):
     """What, got, allowed on stderr; exit status 2; nothing on stdout; no sweep begun."""
-    monkeypatch.setattr("bench.running.executors.DASK_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("bench.running.dask_executor.REACH_S", 0.5)
     (folder / "text.csv").write_text("observation,input1,output\n1,0,0\n2,many,1\n")
     for place, output in (("a", 0), ("b", 1)):
         (folder / place).mkdir()
