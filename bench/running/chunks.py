@@ -1,5 +1,6 @@
 """Chunks: about half a second of work, picklable, and repeatable; and how a worker trains one."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -81,26 +82,58 @@ class Chunk:
         return tuple(Chunk((replace(job, seeds=seeds),)) for seeds in parts)
 
 
-def cut(jobs: Iterable[Job]) -> list[Chunk]:
-    """Return chunks of about CHUNK_S seconds, those with the longest trainings first: no worker ends late."""
-    chunks = [Chunk(tuple(parts)) for parts in _fill(jobs)]
-    return sorted(chunks, key=lambda chunk: -chunk.cost_s if chunk.cost_s > 2 * CHUNK_S else 0.0)
+class Pace:
+    """How long trainings take beside what was estimated: those of a trial, or else of its backend."""
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._estimated_s: Counter[str] = Counter()
+        self._taken_s: Counter[str] = Counter()
+
+    def note(self, records: Iterable[Record]) -> None:
+        """Take up what came back; what failed took no time worth knowing."""
+        for record in records:
+            if record.outcome is not None:
+                taken_s = float(record.outcome.seconds_TC.sum())
+                for kind in (record.trial.trial_id, record.trial.backend):
+                    self._estimated_s[kind] += Job(record.trial, record.seeds).cost_s  # type: ignore[assignment]
+                    self._taken_s[kind] += taken_s  # type: ignore[assignment]  # counters of seconds
+
+    def factor(self, trial: Trial) -> float:
+        """Return how many times the estimate a training of a trial takes; 1 where nothing is known."""
+        kind = trial.trial_id if trial.trial_id in self._taken_s else trial.backend
+        return self._taken_s[kind] / self._estimated_s[kind] if self._taken_s[kind] > 0 else 1.0
 
 
-def _fill(jobs: Iterable[Job]) -> Iterator[list[Job]]:
+def cut(jobs: Iterable[Job], pace: Pace) -> Iterator[Chunk]:
+    """Yield chunks of about CHUNK_S seconds, by the pace of the time; first those of trainings that are longer.
+
+    So no worker ends late. A chunk is made when it is asked for: by then it may be known how long the others took.
+    """
+    longest_first = sorted(jobs, key=lambda job: -_unit_s(job) if _unit_s(job) > 2 * CHUNK_S else 0.0)
+    yield from (Chunk(tuple(parts)) for parts in _fill(longest_first, pace))
+
+
+def _unit_s(job: Job) -> float:
+    """Return about how long the smallest part of a job takes."""
+    return job.training_s * min(load(job.trial.backend).least, job.trainings)
+
+
+def _fill(jobs: Iterable[Job], pace: Pace) -> Iterator[list[Job]]:
     filled: list[Job] = []
     room_s = CHUNK_S
     for job in jobs:
         start = 0
         while start < job.trainings:
-            size = max(min(int(room_s / job.training_s), job.most), load(job.trial.backend).least)
+            factor = pace.factor(job.trial)
+            size = max(min(int(room_s / (job.training_s * factor)), job.most), load(job.trial.backend).least)
             part = replace(job, seeds=job.seeds[start : start + size])
-            if filled and part.cost_s > room_s:
+            if filled and part.cost_s * factor > room_s:
                 yield filled
                 filled, room_s = [], CHUNK_S
                 continue
             filled.append(part)
-            room_s -= part.cost_s
+            room_s -= part.cost_s * factor
             start += part.trainings
             if room_s <= 0 or part.trainings >= job.most:
                 yield filled

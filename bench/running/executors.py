@@ -12,13 +12,14 @@ from concurrent.futures import (
     ThreadPoolExecutor,
     wait,
 )
+from itertools import islice
 from threading import Event
 from typing import Any, Self, TypeVar
 
 from bench.backends import load
 from bench.errors import RequestError, unknown
 from bench.model.outcome import Record
-from bench.running.chunks import Chunk, Job, cut, failed_record, train_chunk
+from bench.running.chunks import Chunk, Job, Pace, cut, failed_record, train_chunk
 from bench.running.dask_executor import LOCAL, DaskExecutor, SchedulerLostError, is_dask
 from bench.running.process_setup import WorkerContext, set_up_worker
 
@@ -69,6 +70,7 @@ class WorkerPool:
         """
         check_executor(name)
         self.name = name
+        self._pace = Pace()
         self._cluster = DaskExecutor(name, workers, say) if is_dask(name) else None
         self.workers = workers if self._cluster is None or name == LOCAL else self._cluster.threads
 
@@ -94,7 +96,9 @@ class WorkerPool:
     def train(self, jobs: Sequence[Job], stop: Event) -> Iterator[list[Record]]:
         """Yield the records of jobs as they come; once ``stop`` is set nothing new is begun."""
         for kind, some in self.divide(jobs).items():
-            yield from train_chunks(self._maker(kind), cut(some), self._window(kind), stop)
+            for records in train_chunks(self._maker(kind), cut(some, self._pace), self._window(kind), stop):
+                self._pace.note(records)
+                yield records
 
     def _maker(self, kind: str) -> MakeExecutor:
         cluster = self._cluster
@@ -129,12 +133,12 @@ def train_chunks(
     When a worker dies, the chunks in flight are tried again one at a time; one that is lost even then is halved,
     down to the training at fault, which is recorded as failed. Once ``stop`` is set nothing new is begun.
     """
-    waiting, suspects = deque(chunks), deque[Chunk]()
+    waiting, suspects = _Waiting(chunks), deque[Chunk]()
     pool = make()
     try:
         while (waiting or suspects) and not stop.is_set():
             alone = bool(suspects)
-            queue = deque([suspects.popleft()]) if alone else waiting
+            queue = _Waiting([suspects.popleft()]) if alone else waiting
             lost = yield from _drain(pool, queue, _one if alone else window, stop)
             if not lost:
                 continue
@@ -156,19 +160,34 @@ def _one() -> int:
     return 1
 
 
+class _Waiting:
+    """Chunks that wait: the next of them is made when it is wanted."""
+
+    def __init__(self, chunks: Iterable[Chunk]) -> None:
+        self._left, self._next = iter(chunks), deque[Chunk]()
+
+    def __bool__(self) -> bool:
+        self._next += islice(self._left, 0 if self._next else 1)
+        return bool(self._next)
+
+    def pop(self) -> Chunk:
+        """Return the next; there must be one."""
+        return self._next.popleft() if self else next(self._left)
+
+
 def _drain(
-    pool: Executor, queue: deque[Chunk], window: Callable[[], int], stop: Event
+    pool: Executor, queue: _Waiting, window: Callable[[], int], stop: Event
 ) -> Generator[list[Record], None, list[tuple[Chunk, str]]]:
     """Yield records until the queue is empty or a chunk is lost; return the lost ones, each with why."""
     flying: dict[Future[list[Record]], Chunk] = {}
     lost: list[tuple[Chunk, str]] = []
     while flying or (queue and not stop.is_set() and not lost):
-        while queue and len(flying) < window() and not stop.is_set() and not lost:
+        while len(flying) < window() and not stop.is_set() and not lost and queue:
+            chunk = queue.pop()
             try:
-                flying[pool.submit(train_chunk, queue[0])] = queue[0]
+                flying[pool.submit(train_chunk, chunk)] = chunk
             except BrokenExecutor:
-                lost.append((queue[0], KILLED))
-            queue.popleft()
+                lost.append((chunk, KILLED))
         if stop.is_set():
             flying = {future: chunk for future, chunk in flying.items() if not future.cancel()}
         done, _ = wait(flying, timeout=POLL_S, return_when=FIRST_COMPLETED)

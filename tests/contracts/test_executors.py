@@ -13,7 +13,7 @@ import pytest
 from bench.model.outcome import Result
 from bench.model.trial import Trial
 from bench.running import executors
-from bench.running.chunks import Chunk, Job, cut, train_chunk
+from bench.running.chunks import Chunk, Job, Pace, cut, train_chunk
 from bench.running.dask_executor import DaskExecutor
 
 TRIAL = Trial(iterations=50)
@@ -62,7 +62,7 @@ def collect(make, chunks, window=3):
 def test_every_training_comes_back_the_same_from_every_executor(make):
     """Rows do not depend on who computed them."""
     chunks = [Chunk((Job(job.trial, (seed,)),)) for job in JOBS for seed in job.seeds]
-    expected = predictions([record for chunk in cut(JOBS) for record in train_chunk(chunk)])
+    expected = predictions([record for chunk in cut(JOBS, Pace()) for record in train_chunk(chunk)])
     assert predictions(collect(make, chunks)) == expected
 
 

@@ -1,11 +1,17 @@
 """Cutting work into chunks."""
 
+from dataclasses import replace
+
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.backends import load
+from bench.model.outcome import Outcome, Record, Result
 from bench.model.trial import Trial
-from bench.running.chunks import CHUNK_NUMBERS, CHUNK_S, Chunk, Job, cut
+from bench.running import chunks
+from bench.running.chunks import CHUNK_NUMBERS, CHUNK_S, Chunk, Job, Pace
 
 SIZES = st.tuples(st.integers(0, 8), st.sampled_from([10, 10_000, 200_000]), st.integers(0, 5), st.integers(1, 60))
 
@@ -13,6 +19,11 @@ SIZES = st.tuples(st.integers(0, 8), st.sampled_from([10, 10_000, 200_000]), st.
 def job_of(size, backend="numpy"):
     hidden, iterations, start, count = size
     return Job(Trial(hidden=hidden, iterations=iterations, backend=backend), range(start, start + count))
+
+
+def cut(jobs):
+    """Return all chunks, where nothing is known of speeds."""
+    return list(chunks.cut(jobs, Pace()))
 
 
 def pairs(chunks):
@@ -39,6 +50,40 @@ def test_what_a_chunk_returns_fits_the_memory():
     chunks = cut([Job(Trial(iterations=2, curve_points=1000, hidden=64), range(1_000_000))])
     assert sum(chunk.trainings for chunk in chunks) == 1_000_000
     assert max(chunk.trainings for chunk in chunks) * (64 * 4 + 1 + 4) <= CHUNK_NUMBERS
+
+
+def trained(chunk, times):
+    """Return the records of a chunk that took so many times its estimate."""
+    parts = []
+    for job in chunk.jobs:
+        shape = (job.trainings, 1)
+        seconds = np.full(shape, times * job.cost_s / job.trainings)
+        none = np.zeros(job.trainings, np.int64)
+        outcome = Outcome(*[np.zeros(shape)] * 3, none, none, none, seconds)
+        parts.append(Record(job.trial, tuple(job.seeds), False, outcome))
+    return parts
+
+
+@pytest.mark.parametrize("times", [0.1, 1.0, 10.0])
+def test_chunks_take_half_a_second_once_it_is_known_how_long_trainings_take(times):
+    """However wrong the estimates are; and none of the trainings is lost by that."""
+    trial, pace = Trial(backend="numpy", iterations=2000), Pace()
+    sizes, seeds = [], []
+    for chunk in chunks.cut([Job(trial, range(30_000))], pace):
+        pace.note(trained(chunk, times))
+        sizes.append(chunk.cost_s * times)
+        seeds += [seed for job in chunk.jobs for seed in job.seeds]
+    assert seeds == list(range(30_000))
+    assert CHUNK_S / 2 < min(sizes[1:-1]) <= max(sizes[1:-1]) <= CHUNK_S
+    assert pace.factor(replace(trial, hidden=2)) == pytest.approx(times)
+    assert pace.factor(replace(trial, backend="torch")) == 1.0
+
+
+def test_what_failed_says_nothing_of_the_pace():
+    """It has no outcome."""
+    pace = Pace()
+    pace.note([Record(Trial(backend="numpy"), (0,), False, result=Result.FAILED, reason="x")])
+    assert pace.factor(Trial(backend="numpy")) == 1.0
 
 
 def test_small_trials_share_a_chunk():
