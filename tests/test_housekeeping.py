@@ -9,6 +9,7 @@ from io import StringIO
 import pandas as pd
 import pytest
 
+from bench import overhead
 from bench.metrics import columns as c
 from bench.store import owner
 from bench.store.listing import read_list
@@ -21,6 +22,12 @@ ASKED = ("gate=xor", "hidden=2,3", "seeds=0:6", "iterations=30")
 
 @pytest.fixture
 def swept(bench, folder):
+    """The id of a sweep."""
+    return bench("sweep", *ASKED, "--json", "--no-report").json["sweep"]
+
+
+@pytest.fixture
+def paged(bench, folder):
     """The id of a sweep with a page."""
     return bench("sweep", *ASKED, "--json", "-o", "r.html").json["sweep"]
 
@@ -33,7 +40,7 @@ def unfinished(bench, swept):
     return swept
 
 
-def test_a_list_without_mlflow_says_what_mlflow_says(bench, swept):
+def test_a_list_without_mlflow_says_what_mlflow_says(bench, paged):
     """Of every sweep, the same in the same order; what came of it is the answer of its page."""
     bench("sweep", "hidden=2..4", "search.trials=2", "search.validate=0", "seeds=0:3", "iterations=20", "--no-report")
     listed = read_list(DEFAULT_URI)
@@ -95,10 +102,10 @@ def test_a_title_is_the_pages_and_the_runs(bench, folder, swept):
     assert "nothing to resume" in bench("sweep", *ASKED, "--resume").err
 
 
-def test_a_note_is_added_to_what_mlflow_shows(bench, swept):
+def test_a_note_is_added_to_what_mlflow_shows(bench, paged):
     """After the question, the answer and the findings."""
-    bench("note", swept, "Ask *again*.")
-    note = Store(DEFAULT_URI).client.get_run(swept).data.tags[NOTE_TAG]
+    bench("note", paged, "Ask *again*.")
+    note = Store(DEFAULT_URI).client.get_run(paged).data.tags[NOTE_TAG]
     assert note.index("### No start") < note.index("* Within 30 iterations") < note.index("Ask *again*.")
 
 
@@ -128,3 +135,30 @@ def test_garbage_is_collected_by_mlflow(bench, swept, monkeypatch):
     bench("gc")
     assert seen[0][1:4] == ["-m", "mlflow", "gc"]
     assert seen[0][-1].endswith("mlflow.db")
+
+
+def test_the_doctor_times_whole_sweeps_and_says_what_the_libraries_take(bench, monkeypatch):
+    """Medians over rounds in which all cases take turns; what no phase counts is the rest."""
+    seconds = {**dict.fromkeys(overhead.PHASES, 0.5), "optuna": 0.0}
+    begun = []
+
+    def timed(_folder, *words):
+        begun.append(words)
+        return (2.0, "") if words[0] == "-c" else (3.0 + len(begun) % 2, json.dumps({"seconds": seconds}))
+
+    monkeypatch.setattr(overhead, "_timed", timed)
+    ran = bench("doctor", "--speed", "--rounds", 3, "--json")
+    rows = ran.json["seconds"]
+    assert [row["what"] for row in rows] == list(overhead.CASES)
+    assert all(row["libraries"] == 2.0 and row["rest"] == pytest.approx(row["total"] - 2.5) for row in rows)
+    assert len(begun) == 1 + 3 * 2 * len(overhead.CASES)
+    assert "round 3 of 3: a search of 200 trials" in ran.err
+    shown = bench("doctor", "--speed").out
+    assert "python" in shown
+    assert "1,000,000 seeds, 1,000 iterations" in shown
+
+
+def test_a_command_that_fails_ends_the_doctors_measurement(tmp_path):
+    """With what it said."""
+    with pytest.raises(RuntimeError, match="ended with 1"):
+        overhead._timed(str(tmp_path), "-c", "raise ValueError")

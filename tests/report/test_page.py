@@ -13,6 +13,8 @@ from urllib.parse import unquote
 import pytest
 from PIL import Image
 
+from bench.report import drawing
+from bench.report.sweeps_compared import comparison
 from bench.store.writer import SweepWriter
 
 
@@ -466,20 +468,27 @@ def test_sweeps_side_by_side_show_what_differs_and_the_shared_trials_rates(train
     assert len(ids) == len(set(ids))
 
 
-@pytest.mark.untraced
-def test_sweeps_that_differ_in_one_thing_are_compared_by_it(trained_report, html):
+def compared(*reports):
+    """Return how two sweeps compare by what differs."""
+    with drawing.style():
+        return comparison([report.data for report in reports])["sides"]
+
+
+def test_sweeps_that_differ_in_one_thing_are_compared_by_it(trained_report):
     """By seed, in every setting that both have: in the rate and in time, named by what differs."""
     words = ("hidden=2,3", "iterations=400", "learning_rate=5", "seeds=0:30")
     reports = [
         trained_report(*words, f"activation={name}", key=key, sweep=name[0] * 32)
         for key, name in enumerate(("tanh", "sigmoid"), 1)
     ]
-    first = html(*reports).split('<section id="comparison">')[1].split("</section>")[0]
-    assert "They differ in activation; everything else is the same in each setting." in first
-    assert "Tanh solves more starts than sigmoid: +" in first
-    assert "From the starts that both solve, tanh takes in median" in first
-    (rows,) = [lines for lines in downloads(first) if lines[0][:2] == ["setting", "pairs"]]
-    assert [row[:2] for row in rows[1:]] == [["2 neurons", "30"], ["3 neurons", "30"]]
+    found = compared(*reports)
+    said = " ".join(found["words"])
+    assert "They differ in activation; everything else is the same in each setting." in said
+    assert "Tanh solves more starts than sigmoid: +" in said
+    assert "From the starts that both solve, tanh takes in median" in said
+    shown = [[cell.text for cell in row[:2]] for row in found["table"].rows]
+    assert shown == [["2 neurons", "30"], ["3 neurons", "30"]]
+    assert len(found["chart"].panels) == 2
 
 
 @pytest.mark.untraced
@@ -494,14 +503,13 @@ def test_sweeps_without_a_trial_in_common_say_so(trained_report, html):
     assert "python -m bench sweep hidden=2 learning_rate=1,2 iterations=60 seeds=0:5" in text
 
 
-@pytest.mark.untraced
-def test_sweeps_whose_starts_differ_are_compared_by_seed_and_it_is_said(trained_report, html):
+def test_sweeps_whose_starts_differ_are_compared_by_seed_and_it_is_said(trained_report):
     """Networks of other sizes have no weights in common."""
     reports = [
         trained_report(f"hidden={hidden}", "iterations=60", "seeds=0:5", key=hidden, sweep=str(hidden) * 32)
         for hidden in (2, 3)
     ]
-    assert "Their starts are not the same weights: pairs are of the same seed." in html(*reports)
+    assert "Their starts are not the same weights: pairs are of the same seed." in compared(*reports)["words"]
 
 
 @pytest.mark.untraced

@@ -24,7 +24,6 @@ from bench.running.code_version import code_version, differences
 from bench.running.executors import train_chunks
 
 pytest.importorskip("distributed")
-pytestmark = pytest.mark.untraced
 
 CODE = Path(package.__file__).parents[1]
 TRIAL = Trial(backend="numpy", iterations=3000)  # about a tenth of a second
@@ -160,6 +159,7 @@ def altered(folder):
     return folder / "other"
 
 
+@pytest.mark.slow
 def test_workers_of_another_bench_or_none_are_refused_by_name(cluster, opened, impatient, serial, tmp_path):
     """With no other worker the request is refused; a right one that joins does all the work, and they get none."""
     cluster.worker(path=altered(tmp_path))

@@ -12,7 +12,6 @@ from bench.store.mlflow_store import Store
 from bench.store.names import DEFAULT_URI
 from bench.store.writer import SweepWriter
 
-pytestmark = pytest.mark.untraced
 REQUEST = ("hidden=2,3", "learning_rate=5", "iterations=400", "seeds=0:200", "stop=solved")
 TIMING = [c.ITERATION_US]
 

@@ -1,5 +1,6 @@
 """Trainings in order: each planned one once, however they were written and whatever part is asked for."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -36,11 +37,13 @@ def written(bench, monkeypatch, tmp_path):
     return store, sweep, read_plan(store, sweep)
 
 
-@pytest.mark.parametrize("part", [5, 20, 45, 1000])
-@pytest.mark.parametrize("first", [None, 3, 20, 1000])
-def test_every_training_is_there_once_and_in_order(written, monkeypatch, part, first):
+def test_every_training_is_there_once_and_in_order(written, monkeypatch):
     """In parts of some seeds, of one trial, of several, and of all."""
-    store, sweep, plan = written
+    for part, first in itertools.product([5, 20, 45, 1000], [None, 3, 20, 1000]):
+        check_order(*written, monkeypatch, part, first)
+
+
+def check_order(store, sweep, plan, monkeypatch, part, first):
     whole = trainings_frame(read_shards(store, sweep, NAMES), plan, NAMES[2:])
     expected = whole[whole[c.SEED] < (first or 20)]
     monkeypatch.setattr(shards, "PART", part)
