@@ -266,6 +266,7 @@ def test_a_damaged_cache_is_made_anew(elsewhere, tmp_path):
     assert all(file.stat().st_size > 50 for file in kept)
 
 
+@pytest.mark.slow
 def test_where_nothing_can_be_kept_every_process_compiles_anew(elsewhere, tmp_path):
     """Nor does Numba keep anything beside the sources, where it would not notice that they change."""
     (tmp_path / "file").touch()

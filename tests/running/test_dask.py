@@ -239,6 +239,7 @@ def test_a_wrong_worker_that_joins_late_gets_nothing(cluster, opened, impatient,
     assert executor.threads == 1
 
 
+@pytest.mark.slow
 def test_a_killed_worker_and_one_that_joins_late_change_no_row(cluster, opened, impatient, serial):
     """What the killed one had is trained by the late one; the window follows the cluster."""
     first = cluster.worker("--no-nanny")

@@ -85,6 +85,7 @@ def test_killed_anywhere_it_goes_on(bench, small, monkeypatch):
         assert kept == {name: value for name, value in trial_metrics(whole)[hidden].items() if name not in times}
 
 
+@pytest.mark.slow
 def test_of_trials_of_different_sizes_the_large_are_cut(bench, folder, small):
     """What a few seeds are missing of is taken of the others."""
     (folder / "two.toml").write_text(
