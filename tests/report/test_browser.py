@@ -16,7 +16,6 @@ QUICK = {  # each page once, the grid's at both widths and in both schemes: a pa
     *(("full", *view) for view in zip(WIDTHS, SCHEMES, strict=True)),
     ("timed", 390, "dark"),
     ("searched", 1600, "light"),
-    ("unsolved", 390, "dark"),
 }
 VIEWS = [
     pytest.param(*view, marks=() if view in QUICK else pytest.mark.slow) for view in product(PAGES, WIDTHS, SCHEMES)
