@@ -108,6 +108,7 @@ def test_a_worker_lost_once_costs_nothing():
     assert not [record for record in records if record.result == Result.FAILED]
 
 
+@pytest.mark.slow
 @pytest.mark.untraced
 def test_a_killed_process_is_replaced():
     """Killing a real worker process loses no training."""

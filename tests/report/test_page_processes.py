@@ -118,6 +118,7 @@ def test_jax_is_not_forked(monkeypatch):
     assert made_side_by_side([Said("a")], ["rates"]) == [[f"a rates {os.getpid()}"]]
 
 
+@pytest.mark.slow
 def test_the_report_of_a_command_is_the_same_however_many_draw_it(full, start, tmp_path):
     """To the last byte."""
     folder, _ = full

@@ -86,6 +86,7 @@ def test_sweeps_that_start_at_once_share_a_new_store(tmp_path, child):
 @pytest.mark.parametrize(
     "moment", ["among the tables", pytest.param("before the store has its name", marks=pytest.mark.slow)]
 )
+@pytest.mark.slow
 def test_a_store_whose_making_was_killed_is_made_by_the_next_command(bench, folder, child, moment):
     """MLflow refuses a database that has only some of its tables: one is there when it is whole."""
     (folder / "mlflow.db").unlink()
