@@ -138,7 +138,7 @@ def _carry_out(
         check = options.budget_check
         try:
             done = _train(recorder, pool, already, journal, options.progress, store, check=check)
-        except SchedulerLostError:
+        except SchedulerLostError:  # here, so that a store that fails now is told like any other time
             recorder.flush()
             writer.finish(KILLED)
             raise

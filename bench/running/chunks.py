@@ -1,6 +1,6 @@
 """Chunks: about half a second of work, picklable, and repeatable; and how a worker trains one."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -87,8 +87,8 @@ class Pace:
 
     def __init__(self) -> None:
         """Know nothing yet."""
-        self._estimated_s: Counter[str] = Counter()
-        self._taken_s: Counter[str] = Counter()
+        self._estimated_s: defaultdict[str, float] = defaultdict(float)
+        self._taken_s: defaultdict[str, float] = defaultdict(float)
 
     def note(self, records: Iterable[Record]) -> None:
         """Take up what came back; what failed took no time worth knowing."""
@@ -96,8 +96,8 @@ class Pace:
             if record.outcome is not None:
                 taken_s = float(record.outcome.seconds_TC.sum())
                 for kind in (record.trial.trial_id, record.trial.backend):
-                    self._estimated_s[kind] += Job(record.trial, record.seeds).cost_s  # type: ignore[assignment]
-                    self._taken_s[kind] += taken_s  # type: ignore[assignment]  # counters of seconds
+                    self._estimated_s[kind] += Job(record.trial, record.seeds).cost_s
+                    self._taken_s[kind] += taken_s
 
     def factor(self, trial: Trial) -> float:
         """Return how many times the estimate a training of a trial takes; 1 where nothing is known."""

@@ -171,8 +171,8 @@ class _Waiting:
         return bool(self._next)
 
     def pop(self) -> Chunk:
-        """Return the next; there must be one."""
-        return self._next.popleft() if self else next(self._left)
+        """Return the next, which is there where this is true."""
+        return self._next.popleft()
 
 
 def _drain(

@@ -1,7 +1,6 @@
 """How much work a plan is, and how long what is left of it will take, by what the rest took."""
 
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -43,11 +42,7 @@ class Work:
 
 
 def _sum(one: Mapping[Kind, float], other: Mapping[Kind, float]) -> Mapping[Kind, float]:
-    total = Counter[Kind]()
-    for some in (one, other):
-        for kind, seconds in some.items():
-            total[kind] += seconds  # type: ignore[assignment]  # a Counter of seconds
-    return total
+    return {kind: one.get(kind, 0.0) + other.get(kind, 0.0) for kind in {**one, **other}}
 
 
 def total(parts: Iterable[Work]) -> Work:

@@ -54,8 +54,12 @@ def read_tables(
         return
     with store.artifact(sweep, folder) as path:
         for last_seeds in parts:
-            tables = (read_table(file, schema, last_seeds) for file in sorted(path.glob("*.parquet")))
-            yield [table for table in tables if table is not None]
+            yield list(_whole(path, schema, last_seeds))
+
+
+def _whole(folder: Path, schema: pa.Schema, last_seeds: Mapping[str, int] | None = None) -> Iterator[pa.Table]:
+    tables = (read_table(file, schema, last_seeds) for file in sorted(folder.glob("*.parquet")))
+    yield from (table for table in tables if table is not None)
 
 
 def written_trainings(store: Store, sweep: str) -> int:
@@ -72,8 +76,7 @@ def shards_one_by_one(store: Store, sweep: str, columns: Sequence[str]) -> Itera
     """Yield some columns of each whole shard."""
     if store.has_artifact(sweep, names.SHARDS):
         with store.artifact(sweep, names.SHARDS) as path:
-            tables = (read_table(file, _schema(columns), None) for file in sorted(path.glob("*.parquet")))
-            yield from (table for table in tables if table is not None)
+            yield from _whole(path, _schema(columns))
 
 
 def _schema(columns: Sequence[str] | None) -> pa.Schema:
