@@ -54,24 +54,54 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "test_reproduce" not in item.nodeid)
 
 
-@contextlib.contextmanager
-def untraced() -> Iterator[None]:
-    """Trace nothing meanwhile; where nothing is traced anyway, it stays so."""
-    tracing = Coverage.current()
-    if tracing:
-        tracing.stop()
-    try:
-        yield
-    finally:
-        if tracing:
-            tracing.start()
+class Tracing:
+    """Coverage traces fixtures and tests, and nothing of pytest's own between them: that took a third of the time."""
+
+    coverage: Coverage | None = None
+
+    @classmethod
+    @contextlib.contextmanager
+    def switched(cls, *, on: bool) -> Iterator[None]:
+        """Trace meanwhile, or not; where nothing is traced at all, it stays so."""
+        before = Coverage.current() is not None
+        if cls.coverage and before != on:
+            (cls.coverage.start if on else cls.coverage.stop)()
+        try:
+            yield
+        finally:
+            if cls.coverage and before != on:
+                (cls.coverage.start if before else cls.coverage.stop)()
+
+
+def untraced() -> contextlib.AbstractContextManager[None]:
+    """Trace nothing meanwhile."""
+    return Tracing.switched(on=False)
+
+
+def is_traced(item: pytest.Item) -> bool:
+    """All but what is marked untraced, fixtures included; and properties: each goes the same way 20 times."""
+    return not (item.get_closest_marker("untraced") or getattr(getattr(item, "obj", None), "is_hypothesis_test", False))
+
+
+def pytest_collection_finish() -> None:
+    """What is imported before was traced."""
+    Tracing.coverage = Coverage.current()
+    if Tracing.coverage:
+        Tracing.coverage.stop()
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Leave what is marked untraced untraced, fixtures included; and properties: each goes the same way 20 times."""
-    left = item.get_closest_marker("untraced") or getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
-    with untraced() if left else contextlib.nullcontext():
+def pytest_fixture_setup(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Trace what a traced test asks for."""
+    asks = request.node if isinstance(request.node, pytest.Item) else request._pyfuncitem
+    with Tracing.switched(on=is_traced(asks)):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[Any]:
+    """Trace a test."""
+    with Tracing.switched(on=is_traced(pyfuncitem)):
         return (yield)
 
 

@@ -69,11 +69,11 @@ def test_chunks_take_half_a_second_once_it_is_known_how_long_trainings_take(time
     """However wrong the estimates are; and none of the trainings is lost by that."""
     trial, pace = Trial(backend="numpy", iterations=2000), Pace()
     sizes, seeds = [], []
-    for chunk in chunks.cut([Job(trial, range(30_000))], pace):
+    for chunk in chunks.cut([Job(trial, range(10_000))], pace):
         pace.note(trained(chunk, times))
         sizes.append(chunk.cost_s * times)
         seeds += [seed for job in chunk.jobs for seed in job.seeds]
-    assert seeds == list(range(30_000))
+    assert seeds == list(range(10_000))
     assert CHUNK_S / 2 < min(sizes[1:-1]) <= max(sizes[1:-1]) <= CHUNK_S
     assert pace.factor(replace(trial, hidden=2)) == pytest.approx(times)
     assert pace.factor(replace(trial, backend="torch")) == 1.0
