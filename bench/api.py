@@ -68,6 +68,7 @@ def sweep(
     max_seeds: int | None = None,
     runs: Runs = "auto",
     budget_check: bool = True,
+    fresh: bool = False,
     report: bool | str | Path = False,
     progress: bool | None = None,
     **parameters: Unpack[Parameters],
@@ -89,6 +90,7 @@ def sweep(
         max_seeds: with ``until``: end when there are so many seeds of each trial
         runs: an MLflow run for each trial, or for each training as well; auto: for up to 100 trainings
         budget_check: train some of what is stuck on to ten times its budget, to say how much of it is only slow
+        fresh: train everything, also what an earlier sweep of the store has trained with the same code
         report: write the report, where it is said or into ``reports/``, and keep it with the sweep in MLflow;
             `Sweep.report` writes it later
         progress: show it; by default, in a notebook and on a terminal
@@ -117,14 +119,16 @@ def sweep(
             report,
             resume=resume,
             budget_check=budget_check,
+            fresh=fresh,
             progress=False if progress is None else progress,
         )
     _say_of_one_seed(parameters.get("seeds"))
     say, bar = _channels(progress=progress)
     where = Path(report) if isinstance(report, str) else report
     options = Options(
-        workers, executor, tracking_uri, resume, runs, budget_check, where, say=say, progress=bar, started=started
-    )
+        workers, executor, tracking_uri, resume, runs, budget_check, where,
+        reuse=not fresh, say=say, progress=bar, started=started,
+    )  # fmt: skip
     return carry_out(experiment, options)
 
 

@@ -107,6 +107,10 @@ def cli() -> None:
 @dry_run
 @as_json
 @no_report
+@click.option(
+    "--reuse/--fresh", default=True, show_default=True,
+    help="Take over what earlier sweeps of the store have trained with the same code, or train all anew.",
+)  # fmt: skip
 @click.option("--no-budget-check", is_flag=True, help="Train nothing of what is stuck ten times as long.")
 @report_path
 @click.option(
@@ -130,6 +134,7 @@ def sweep(
     dry_run: bool,
     as_json: bool,
     no_report: bool,
+    reuse: bool,
     no_budget_check: bool,
     output: Path | None,
     until: str | None,
@@ -161,7 +166,7 @@ def sweep(
             say(said)
     options = Options(
         workers, executor, tracking_uri, resume, runs, not no_budget_check, output or not no_report,
-        whole=not as_json, started=started,
+        whole=not as_json, reuse=reuse, started=started,
     )  # fmt: skip
     status, _ = _run(experiment, options, dry_run=dry_run, as_json=as_json)
     sys.exit(1 if strict and status == UNDECIDED else status)
@@ -275,6 +280,7 @@ def _summary(swept: "Sweep", outcomes: dict[str, int], *, report: bool | Path = 
         "experiment": name,
         "trials": len(trials),
         "trainings": swept.plan.trainings + swept.plan.points,
+        **({"reused": swept.reused} if swept.reused else {}),
         "outcomes": outcomes,
         **({"maps": [one.metrics for one in swept.maps]} if swept.plan.maps and outcomes else {}),
         "seconds": swept.seconds,
@@ -482,7 +488,7 @@ def reproduce(workers: int | None, executor: str, tracking_uri: str | None, *, a
         from bench.lifecycle import Options
 
         experiment = read_experiment(find_experiment(DOCUMENTS), Overrides(), [DOCUMENTS])
-    options = Options(workers, executor, tracking_uri, report=True, started=started)
+    options = Options(workers, executor, tracking_uri, report=True, reuse=False, started=started)
     status, swept, summary = _carry_out(experiment, options)
     if as_json:
         rows = [] if swept is None else swept.claims[list(REPRODUCED)].to_dict("records")

@@ -25,7 +25,7 @@ from bench.running.adaptive_seeds import check_until
 from bench.running.budget_check import CHECKED, check_budget
 from bench.running.chunks import Job
 from bench.running.dask_executor import SchedulerLostError
-from bench.running.environment import environment
+from bench.running.environment import environment, fingerprint
 from bench.running.map_training import train_maps
 from bench.running.progress import SweepProgress, interrupts
 from bench.running.recorder import Recorder, Statistics
@@ -33,6 +33,7 @@ from bench.running.work import Work, planned_work
 from bench.stats.claims import check_claims, undecided
 from bench.stats.mlflow_summary import describe_training, describe_trial
 from bench.stats.proportions import COUNT, half_width, seeds_for_half_width
+from bench.store.earlier_trainings import EarlierTrainings
 from bench.store.finished_runs import Summary
 from bench.store.mlflow_store import Store, StoreError
 from bench.store.names import BUDGET_CHECK, COMMAND_TAG, PLAN_TAG, tracking_uri
@@ -82,6 +83,7 @@ class Options:
     budget_check: bool = True  # train some of what is stuck ten times as long
     report: bool | Path = False  # or where it goes
     whole: bool = False  # findings will be asked for: all that they need is read at once
+    reuse: bool = True  # take over what earlier sweeps of the store have trained
     again: str = "Go on with the same call and resume=True"  # what an interrupt says
     resuming: str = "resume=True"
     say: Callable[[str], None] = say
@@ -117,16 +119,19 @@ def _carry_out(
     kind, cores = _kinds(plan, pool), pool.workers
     store = Store(tracking_uri(options.tracking_uri))
     journal = _journal(store, plan)
+    facts = environment(kind, cores)
+    code = fingerprint(facts)
     if options.resume:
-        writer = _resumed(store, experiment, plan)
+        writer = _resumed(store, experiment, plan, code)
     else:
         for said in _unfinished_ones(store, experiment, plan, options):
             options.say(said)
-        writer = _begun(store, experiment, plan, kind, cores)
+        writer = SweepWriter.begin(store, experiment, plan, facts, _name(experiment, plan), code)
     few = plan.expected_trainings <= FEW_TRAININGS and plan.until is None
     training_runs = few if options.runs == "auto" else options.runs == "training"
     statistics = replace(STATISTICS, undecided=partial(_undecided, store, writer.run_id))
-    recorder = Recorder(experiment, plan, writer, statistics, training_runs=training_runs)
+    earlier = EarlierTrainings(store, writer.run_id, code) if options.reuse else None
+    recorder = Recorder(experiment, plan, writer, statistics, training_runs=training_runs, earlier=earlier)
     try:
         already = recorder.resume() if options.resume else 0
         on = kind if kind == "serial" else f"{kind} on {cores}"
@@ -232,7 +237,10 @@ def _conclude(recorder: Recorder, options: Options, store: Store) -> Sweep:
     read = read_for_report(store, writer.run_id) if options.whole or options.report or plan.claims else None
     swept = Sweep(store, writer.run_id, read, plan=plan, seconds=recorder.seconds)
     writer.json("claims.json", swept.claims.to_dict("records"))
-    sizes = {"trials": len(plan.trials), "trainings": plan.trainings + plan.points}
+    reused = swept.reused
+    sizes = {"trials": len(plan.trials), "trainings": plan.trainings + plan.points, "reused": reused}
+    if reused:
+        options.say(f"{reused:,} of {plan.trainings:,} trainings were taken over from earlier sweeps")
     figures = {**swept.outcomes, **sizes, "total_seconds": time.monotonic() - options.started}
     writer.figures(figures)
     if read:
@@ -290,10 +298,10 @@ def _kinds(plan: Plan, pool: executors.WorkerPool) -> str:
     return " and ".join(pool.divide(jobs)) or "serial"
 
 
-def _begun(store: Store, experiment: Experiment, plan: Plan, kind: str, workers: int) -> SweepWriter:
+def _name(experiment: Experiment, plan: Plan) -> str:
+    """Return what a sweep is called in MLflow: what it asks, and when it began."""
     what = _asked(plan) if experiment.name == ADHOC else experiment.name
-    name = f"{what} {datetime.now().astimezone():%Y-%m-%d %H:%M:%S}"
-    return SweepWriter.begin(store, experiment, plan, environment(kind, workers), name)
+    return f"{what} {datetime.now().astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def _asked(plan: Plan) -> str:
@@ -313,11 +321,12 @@ def _unfinished_ones(store: Store, experiment: Experiment, plan: Plan, options: 
             yield (
                 f"sweep {run.info.run_id[:8]} of the same request is not finished: {done} trainings are there, and "
                 f"{options.resuming} would go on with it; this one begins anew"
+                + (", and takes over what the same code trained" if options.reuse else "")
             )
             return
 
 
-def _resumed(store: Store, experiment: Experiment, plan: Plan) -> SweepWriter:
+def _resumed(store: Store, experiment: Experiment, plan: Plan, code: str) -> SweepWriter:
     """Return the unfinished sweep of this request of which most is there, or one that ended with fewer trials.
 
     Of several with as much, and of those that ended with fewer trials of the same search, the newest. Raise
@@ -327,10 +336,10 @@ def _resumed(store: Store, experiment: Experiment, plan: Plan) -> SweepWriter:
     same = [run for run in found if run.data.tags.get(PLAN_TAG) == plan.plan_id]
     if same:
         most = max(same, key=lambda run: (not is_running(run), written_trainings(store, run.info.run_id)))
-        return SweepWriter.resume(store, most, experiment, plan)
+        return SweepWriter.resume(store, most, experiment, plan, code)
     for run in ended if plan.search else ():
         if plan.extends(read_plan(store, run.info.run_id).search, run.data.tags[PLAN_TAG]):
-            return SweepWriter.resume(store, run, experiment, plan)
+            return SweepWriter.resume(store, run, experiment, plan, code)
     others = "; ".join(f"{run.data.tags.get(COMMAND_TAG, '?')} --resume" for run in found[:5])
     hint = f"unfinished sweeps of {experiment.name} that asked something else: {others}" if others else "there is none"
     raise RequestError(f"nothing to resume: no unfinished sweep of this request in {store.uri}; {hint}")

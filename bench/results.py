@@ -33,7 +33,9 @@ from bench.stats.grid_analysis import DIGITS, PLANNED, trial_table
 from bench.stats.proportions import Account, account
 from bench.store.export import exported, write_trainings
 from bench.store.mlflow_store import Store, existing_store
+from bench.store.names import REUSED_FILES
 from bench.store.reader import StoredSweep, planned_trainings, read_map, read_plan
+from bench.store.shards import written_trainings
 from bench.store.writer import SweepWriter, is_running
 
 if TYPE_CHECKING:
@@ -126,6 +128,11 @@ class Sweep:
         if "_read" in self.__dict__ and seeds_read(self.plan) is None:
             return account([self._read.trainings])
         return account_of(self._store, self.id, self.plan)
+
+    @property
+    def reused(self) -> int:
+        """How many of its trainings were taken over from earlier sweeps."""
+        return written_trainings(self._store, self.id, REUSED_FILES)
 
     @property
     def sample(self) -> pd.DataFrame:

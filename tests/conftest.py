@@ -185,11 +185,14 @@ def folder(tmp_path: Path, blank_store: Path, monkeypatch: pytest.MonkeyPatch) -
 def command() -> Callable[..., Ran]:
     """Run ``python -m bench`` with these words in a folder.
 
-    A sweep has no MLflow run per training, a tenth of a second each, unless ``--runs`` asks for them.
+    A sweep has no MLflow run per training, a tenth of a second each, unless ``--runs`` asks for them, and takes over
+    nothing of earlier ones, with which it may be compared, unless it says ``--reuse``.
     """
 
     def run(folder: Path, *words: object) -> Ran:
-        more = ["--runs", "trial"] if words[0] == "sweep" and "--runs" not in words else []
+        sweeps = words[0] == "sweep"
+        more = ["--runs", "trial"] if sweeps and "--runs" not in words else []
+        more += ["--fresh"] if sweeps and "--reuse" not in words else []
         out, err, status = io.StringIO(), io.StringIO(), 0
         with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             patch.chdir(folder)

@@ -1,14 +1,18 @@
 """Where a sweep ran: whatever could explain why its timings differ elsewhere."""
 
+import hashlib
+import json
 import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from bench.running.chunks import THREADS
+from bench.running.code_version import code_version
 from bench.running.executors import cpu_count
 
 PACKAGES = (
@@ -35,6 +39,12 @@ def environment(executor: str, workers: int) -> dict[str, Any]:
         },
         "commit": _commit(),
     }
+
+
+def fingerprint(facts: Mapping[str, Any]) -> str:
+    """Return 16 hexadecimal digits for the code and the processor that train here: others may round otherwise."""
+    known = {**code_version(), "cpu": facts["cpu"], "system": facts["system"].rpartition(" ")[2]}
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _cpu() -> str:

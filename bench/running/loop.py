@@ -58,6 +58,7 @@ def run(
         for step in strategy.steps(recorder):
             is_new = recorder.begin(step)  # the written plan has it before any of it is trained
             progress.update(step.activity, planned_work(recorder.plan))
+            progress.advance(recorder.reused)
             if is_new and step.message:
                 progress.print(step.message)
             with recorder.clock("time" if step.alone else "train"):

@@ -24,6 +24,8 @@ from bench.model.display_labels import labels
 from bench.model.outcome import Record
 from bench.model.timing import Sample
 from bench.running.chunks import Job
+from bench.running.work import Work, work_of
+from bench.store.earlier_trainings import EarlierTrainings, Wanted
 from bench.store.finished_runs import MOST_RUNS, Summary
 from bench.store.tables import ArrowTable, by_trial, concat, count_outcomes, frame, rows, seeds_of, split, stack
 from bench.store.writer import SweepWriter, trial_run
@@ -133,10 +135,21 @@ class Recorder:
     """The plan of a sweep, what has come back of it, and the writing of both."""
 
     def __init__(
-        self, experiment: Experiment, plan: Plan, writer: SweepWriter, statistics: Statistics, *, training_runs: bool
+        self,
+        experiment: Experiment,
+        plan: Plan,
+        writer: SweepWriter,
+        statistics: Statistics,
+        *,
+        training_runs: bool,
+        earlier: EarlierTrainings | None = None,
     ) -> None:
-        """Prepare for a plan that is written already; ``training_runs`` asks for an MLflow run per training as well."""
-        self.experiment, self.plan, self.writer = experiment, plan, writer
+        """Prepare for a plan that is written already; ``training_runs`` asks for an MLflow run per training as well.
+
+        Trainings that ``earlier`` sweeps have are taken over.
+        """
+        self.experiment, self.plan, self.writer, self._earlier = experiment, plan, writer, earlier
+        self.reused = Work()  # of the last step, what earlier sweeps had
         self.seconds = dict.fromkeys((*WAITED, *WORKED), 0.0)
         self.statistics, self._training_runs = statistics, training_runs
         self._columns = c.SCORED if plan.search else (c.SEED, c.SOLVED)  # what strategies ask of trainings
@@ -195,8 +208,27 @@ class Recorder:
             new = bool(self.missing(alone=step.alone)) or not (resumed or self._interrupted)
             if new:
                 self._write_plan()
+            self.reused = Work() if step.alone else self._take_over()
             self._write_runs(list(self._trials.values()))
         return new
+
+    def _take_over(self) -> Work:
+        """Take what is missing from earlier sweeps, where they have it; return how much work it was."""
+        reused = Work()
+        if self._earlier:
+            jobs = self.missing(alone=False)
+            trials = [self._trials[job.trial.trial_id] for job in jobs]
+            wanted = [
+                Wanted(replace(trial.planned, together=job.seeds, alone=()), trial.last_curve_seed)
+                for job, trial in zip(jobs, trials, strict=True)
+            ]
+            for table in self._earlier.rows(self.plan, wanted):
+                self.writer.shard(table, reused=True)
+                for trial_id, own in by_trial(table).items():
+                    trial = self._trials[trial_id]
+                    self._add(trial, own)
+                    reused += work_of(trial.planned.trial, own.num_rows, alone=False)
+        return reused
 
     def _extend(self, planned: PlannedTrial) -> int:
         """Plan a trial, or more seeds of it; return how many of them an interrupted sweep has trained."""

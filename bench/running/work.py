@@ -57,13 +57,13 @@ def planned_work(plan: Plan) -> Work:
 
 def _planned(plan: Plan) -> Iterator[Work]:
     for planned in plan.trials:
-        yield _of(planned.trial, len(planned.together), alone=False)
+        yield work_of(planned.trial, len(planned.together), alone=False)
     for timing in plan.timings:
-        yield _of(timing.trial, len(timing.seeds) * timing.rounds, alone=True)
+        yield work_of(timing.trial, len(timing.seeds) * timing.rounds, alone=True)
     for one in plan.maps:
-        yield _of(one.trial, one.points, alone=False)
+        yield work_of(one.trial, one.points, alone=False)
     if plan.search and not plan.proposals:
-        yield _of(plan.search.first_trial, plan.search.expected_trainings, alone=False)
+        yield work_of(plan.search.first_trial, plan.search.expected_trainings, alone=False)
 
 
 def done_work(records: Sequence[Record], samples: Sequence[Sample] = ()) -> Work:
@@ -72,15 +72,16 @@ def done_work(records: Sequence[Record], samples: Sequence[Sample] = ()) -> Work
     for record in records:
         if not record.alone:
             taken_s = None if record.outcome is None else float(record.outcome.seconds_TC.sum())
-            parts.append(_of(record.trial, len(record.seeds), alone=False, taken_s=taken_s))
+            parts.append(work_of(record.trial, len(record.seeds), alone=False, taken_s=taken_s))
     for sample in samples:
         if sample.round > 0:
             timing = sample.timing
-            parts.append(_of(timing.trial, len(timing.seeds), alone=True, taken_s=sample.wall_s))
+            parts.append(work_of(timing.trial, len(timing.seeds), alone=True, taken_s=sample.wall_s))
     return total(parts)
 
 
-def _of(trial: Trial, trainings: int, *, alone: bool, taken_s: float | None = None) -> Work:
+def work_of(trial: Trial, trainings: int, *, alone: bool, taken_s: float | None = None) -> Work:
+    """Return the work that trainings are, with how many seconds they took where that was measured."""
     if not trainings:
         return Work()
     kind, cost_s = Kind(trial.backend, alone), Job(trial, ()).training_s * trainings

@@ -99,14 +99,21 @@ class Store:
             self._locations[experiment_id] = str(self.client.get_experiment(experiment_id).artifact_location)
         return self._locations[experiment_id]
 
-    def runs(self, kind: str, experiment: str | None = None, parent: str | None = None) -> Iterator[Run]:
-        """Yield the runs of a kind, newest first, of one experiment or below one parent if given."""
+    def runs(
+        self,
+        kind: str,
+        experiment: str | None = None,
+        parent: str | None = None,
+        tag: tuple[str, str] | None = None,
+    ) -> Iterator[Run]:
+        """Yield the runs of a kind, newest first, of one experiment, below one parent or with a tag if given."""
         if experiment is None:
             ids = [item.experiment_id for item in self.client.search_experiments()]
         else:
             found = self.client.get_experiment_by_name(experiment)
             ids = [] if found is None else [found.experiment_id]
-        where = f"tags.`{KIND}` = '{kind}'" + (f" and tags.`{PARENT_TAG}` = '{parent}'" if parent else "")
+        tags = {KIND: kind, **({PARENT_TAG: parent} if parent else {}), **dict([tag] if tag else [])}
+        where = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
         newest_first = ["attributes.start_time DESC"]
         token: str | None = None
         while ids:

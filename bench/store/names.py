@@ -10,11 +10,14 @@ RUNNING, FINISHED = "RUNNING", "FINISHED"
 OWNER_TAG = "bench.owner"
 KIND, TRIAL_TAG, PLAN_TAG, COMMAND_TAG = "bench.kind", "bench.trial_id", "bench.plan_id", "bench.command"
 ANSWER_TAG = "bench.answer"  # what came of a sweep, in a sentence
+CODE_TAG = "bench.code"  # a fingerprint of the code and the processor that trained
 PARENT_TAG, NOTE_TAG, SOURCE_TAG = "mlflow.parentRunId", "mlflow.note.content", "mlflow.source.name"
 MAP_TAG = "bench.map_id"
 NUMBER_TAG, STATE_TAG = "optuna.number", "optuna.state"  # of a trial that a search proposed
 STUDY_TAG, STORAGE_TAG = "optuna.study", "optuna.storage"
 # artifacts of a sweep
+REUSED = "-reused"  # at the end of a shard's name: its rows are those of earlier sweeps
+REUSED_FILES = f"*{REUSED}.parquet"
 SHARDS, TIMINGS, COLD_STARTS, RUNS, SEARCH = "shards", "timings", "cold_starts.json", "runs.json", "search.json"
 BUDGET_CHECK = "budget_check.json"
 MAPS = "maps"  # a folder of shards for each

@@ -213,6 +213,14 @@ def read_plan(store: Store, sweep: str) -> Plan:
     return Plan.from_json(_json(store, sweep, "plan.json"))
 
 
+def planned_ids(store: Store, sweep: str) -> frozenset[str]:
+    """Return the ids of the trials that were planned; none where there is no readable plan."""
+    try:
+        return frozenset(row["trial_id"] for row in _json(store, sweep, "plan.json")["trials"])
+    except (RequestError, KeyError, TypeError):
+        return frozenset()
+
+
 @contextmanager
 def map_shards(store: Store, sweep: str, one: Map) -> Iterator[list[Path]]:
     """Yield the files of a map's shards."""

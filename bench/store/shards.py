@@ -62,13 +62,13 @@ def _whole(folder: Path, schema: pa.Schema, last_seeds: Mapping[str, int] | None
     yield from (table for table in tables if table is not None)
 
 
-def written_trainings(store: Store, sweep: str) -> int:
-    """Return how many rows the whole shards of a sweep have, those of its maps included."""
+def written_trainings(store: Store, sweep: str, files: str = "*.parquet") -> int:
+    """Return how many rows the whole shards of a sweep have, or some by their names, those of its maps included."""
     count = 0
     for folder in (names.SHARDS, names.MAPS):
         if store.has_artifact(sweep, folder):
             with store.artifact(sweep, folder) as path:
-                count += sum(map(count_rows, path.rglob("*.parquet")))
+                count += sum(map(count_rows, path.rglob(files)))
     return count
 
 
@@ -118,14 +118,20 @@ class _Part(NamedTuple):
 
     first: int
     last: int
-    low: int = 0
-    high: int = 2**SEED_BITS
+    low: int
+    high: int
 
 
 def in_order(
-    store: Store, sweep: str, plan: Plan, columns: Sequence[str], first: int | None = None, curves: int | None = None
+    store: Store,
+    sweep: str,
+    plan: Plan,
+    columns: Sequence[str],
+    first: int | None = None,
+    curves: int | None = None,
+    part: int | None = None,
 ) -> Iterator[pa.Table]:
-    """Yield each planned training once, in the plan's order and by seed, some hundred thousand at a time.
+    """Yield each planned training once, in the plan's order and by seed, ``part`` of them, or PART, at a time.
 
     Of each trial the ``first`` so many seeds, or all; of them some first ones have ``curves`` and weights, or all.
     ``columns`` must have the trial's id and the seed.
@@ -140,14 +146,14 @@ def in_order(
         files = sorted(folder.glob("*.parquet"))
         groups_G = np.array(list(_groups(files, trials)), dtype=np.int64).reshape(-1, len(_Group._fields))
         file_G, group_G, place_G, low_G, high_G = groups_G[groups_G[:, 3] <= last_P[groups_G[:, 2]]].T
-        for part in _parts([len(some) for some in seeds], seeds):
-            within_G = (place_G >= part.first) & (place_G <= part.last) & (low_G <= part.high) & (high_G >= part.low)
+        for one in _parts(seeds, part or PART):
+            within_G = (place_G >= one.first) & (place_G <= one.last) & (low_G <= one.high) & (high_G >= one.low)
             tables = [schema.empty_table()]
             for file in np.unique(file_G[within_G]):
                 wanted = np.unique(group_G[within_G & (file_G == file)]).tolist()
                 with pq.ParquetFile(files[file]) as shard:
                     tables.append(shard.read_row_groups(wanted, schema.names).select(schema.names).cast(schema))
-            yield _without_lists(_each_once(pa.concat_tables(tables), trials, last_P, part), trials, listed_P)
+            yield without_lists(_each_once(pa.concat_tables(tables), trials, last_P, one), trials, listed_P)
 
 
 def _each_once(table: pa.Table, trials: Sequence[str], last_P: Places, part: _Part) -> pa.Table:
@@ -161,7 +167,7 @@ def _each_once(table: pa.Table, trials: Sequence[str], last_P: Places, part: _Pa
     return table if isinstance(places_T, slice) else table.take(pa.array(places_T))
 
 
-def _without_lists(table: pa.Table, trials: Sequence[str], listed_P: Places) -> pa.Table:
+def without_lists(table: pa.Table, trials: Sequence[str], listed_P: Places) -> pa.Table:
     """Return trainings of which those up to a seed of each trial keep their lists."""
     beyond_T = table[c.SEED].to_numpy() > listed_P[places(table[c.TRIAL_ID], trials)]
     if beyond_T.any():
@@ -175,22 +181,27 @@ def _last(seeds: Sequence[Sequence[int]]) -> Places:
     return np.array([some[-1] if some else -1 for some in seeds], dtype=np.int64)
 
 
-def _parts(sizes: Sequence[int], seeds: Sequence[Sequence[int]]) -> Iterator[_Part]:
-    """Yield parts of a plan: several whole trials, or some seeds of one."""
+def _parts(seeds: Sequence[Sequence[int]], most: int) -> Iterator[_Part]:
+    """Yield parts of a plan of at most so many trainings: several whole trials, or some seeds of one."""
     begun, held = 0, 0
-    for place, size in enumerate(sizes):
-        if held and held + size > PART:
-            yield _Part(begun, place - 1)
+    for place, own in enumerate(seeds):
+        if held and held + len(own) > most:
+            yield _whole_trials(seeds, begun, place - 1)
             begun, held = place, 0
-        if size > PART:
-            for start in range(0, size, PART):
-                some = seeds[place][start : start + PART]
+        if len(own) > most:
+            for start in range(0, len(own), most):
+                some = own[start : start + most]
                 yield _Part(place, place, some[0], some[-1])
             begun = place + 1
         else:
-            held += size
+            held += len(own)
     if held:
-        yield _Part(begun, len(sizes) - 1)
+        yield _whole_trials(seeds, begun, len(seeds) - 1)
+
+
+def _whole_trials(seeds: Sequence[Sequence[int]], first: int, last: int) -> _Part:
+    some = [own for own in seeds[first : last + 1] if own]
+    return _Part(first, last, min(own[0] for own in some), max(own[-1] for own in some))
 
 
 def _groups(files: Sequence[Path], trials: Sequence[str]) -> Iterator[_Group]:

@@ -50,11 +50,11 @@ class SweepWriter:
 
     @classmethod
     def begin(
-        cls, store: Store, experiment: Experiment, plan: Plan, environment: Mapping[str, Any], name: str
+        cls, store: Store, experiment: Experiment, plan: Plan, environment: Mapping[str, Any], name: str, code: str
     ) -> "SweepWriter":
-        """Create the parent run with what will be needed to read or resume it."""
+        """Create the parent run with what will be needed to read or resume it, and its code's fingerprint."""
         experiment_id = store.experiment_id(experiment.name)
-        tags = {names.KIND: names.SWEEP, **_asked(experiment, plan)}
+        tags = {names.KIND: names.SWEEP, names.CODE_TAG: code, **_asked(experiment, plan)}
         run = store.client.create_run(experiment_id, tags=tags, run_name=name)
         writer = cls(store, experiment_id, run.info.run_id)
         sizes = {"trials": plan.expected_trials, "trainings": plan.expected_trainings + plan.points}
@@ -64,10 +64,10 @@ class SweepWriter:
         return writer
 
     @classmethod
-    def resume(cls, store: Store, run: Run, experiment: Experiment, plan: Plan) -> "SweepWriter":
+    def resume(cls, store: Store, run: Run, experiment: Experiment, plan: Plan, code: str) -> "SweepWriter":
         """Take up a sweep, from now on of this plan; child runs that were begun and not ended are removed.
 
-        They will be written anew.
+        They will be written anew. A sweep that several codes trained has no fingerprint.
 
         Raise RequestError if the process that began it is still at it, as far as this machine can tell.
         """
@@ -75,7 +75,8 @@ class SweepWriter:
         if is_running(run):
             by = run.data.tags[names.OWNER_TAG]
             raise RequestError(f"sweep {writer.run_id[:8]} is still running as {by}; allowed is one that has ended")
-        log_batch(store, writer.run_id, tags=_asked(experiment, plan))
+        mixed = {} if run.data.tags.get(names.CODE_TAG) == code else {names.CODE_TAG: ""}
+        log_batch(store, writer.run_id, tags={**_asked(experiment, plan), **mixed})
         for child in store.runs(names.TRIAL, parent=writer.run_id):
             if child.info.status != names.FINISHED:
                 for training in store.runs(names.TRAINING, parent=child.info.run_id):
@@ -106,9 +107,9 @@ class SweepWriter:
         """Return the samples of all timings that were written."""
         return read_timings(self.store, self.run_id)
 
-    def shard(self, table: pa.Table) -> None:
-        """Write finished trainings at once; from here on they are safe."""
-        self._table(table, names.SHARDS)
+    def shard(self, table: pa.Table, *, reused: bool = False) -> None:
+        """Write finished trainings, or those of an earlier sweep, at once; from here on they are safe."""
+        self._table(table, names.SHARDS, mark=names.REUSED if reused else "")
 
     def timings(self, samples: Sequence[Sample]) -> None:
         """Write what timings took at once; from here on they are not taken again."""
@@ -139,9 +140,11 @@ class SweepWriter:
         self.client.set_terminated(run)
         return run
 
-    def _table(self, table: pa.Table, folder: str, write: Callable[[pa.Table, Path], None] = write_table) -> None:
+    def _table(
+        self, table: pa.Table, folder: str, write: Callable[[pa.Table, Path], None] = write_table, mark: str = ""
+    ) -> None:
         with tempfile.TemporaryDirectory() as here:
-            path = Path(here) / f"{time.time_ns()}-{uuid.uuid4().hex[:8]}.parquet"
+            path = Path(here) / f"{time.time_ns()}-{uuid.uuid4().hex[:8]}{mark}.parquet"
             write(table, path)
             self.client.log_artifact(self.run_id, str(path), folder)
 

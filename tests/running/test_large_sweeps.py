@@ -64,9 +64,9 @@ def test_killed_anywhere_it_goes_on(bench, small, monkeypatch):
     """What was written is not trained again, nor counted twice."""
     write, calls = SweepWriter.shard, []
 
-    def fail(self, table):
+    def fail(self, table, **more):
         calls.append(1)
-        write(self, table)
+        write(self, table, **more)
         if len(calls) == 3:
             raise RuntimeError("the power went")
 

@@ -63,7 +63,7 @@ def sweep(folder):
     """Run strategies in a sweep of two trials, begun or resumed, and return who trained it."""
     experiment = adhoc(read_overrides(WORDS, Path.cwd()), WORDS)
     plan, store = make_plan(experiment), Store(names.DEFAULT_URI)
-    begun = SweepWriter.begin(store, experiment, plan, {"cpu": "a"}, "a sweep").run_id
+    begun = SweepWriter.begin(store, experiment, plan, {"cpu": "a"}, "a sweep", "code").run_id
 
     def of(*strategies, resume=False, last_step=None):
         writer = SweepWriter(store, store.experiment_id("adhoc"), begun)

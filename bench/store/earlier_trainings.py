@@ -1,0 +1,108 @@
+"""Trainings that earlier sweeps of a store hold: what was trained once by the same code is not trained again.
+
+A training is a function of its trial, its seed, and the code and processor that computed it. So its row is taken over
+where all of these are the same, with the timing that was measured then. What was timed alone, failed or ran on a GPU is
+always trained anew.
+
+Shapes: T trainings.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from bench.config.plan import Plan, PlannedTrial
+from bench.config.seeds import compact
+from bench.metrics import columns as c
+from bench.model.outcome import Result
+from bench.store import names
+from bench.store.mlflow_store import Store
+from bench.store.reader import planned_ids
+from bench.store.shards import in_order, places, without_lists
+from bench.store.tables import TRAINING_SCHEMA, by_trial, seeds_of
+
+MOST_SWEEPS = 100  # the newest, that are looked through
+PART = 50_000  # trainings in memory at a time, with their curves
+COMPUTED = [str(result) for result in Result if result not in (Result.FAILED, Result.UNSUPPORTED)]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A trial with the seeds that are missing, and the last seed whose curve and weights are kept."""
+
+    planned: PlannedTrial
+    last_curve_seed: int
+
+
+class EarlierTrainings:
+    """The trainings of a store's other sweeps that the same code computed on the same kind of processor."""
+
+    def __init__(self, store: Store, sweep: str, code: str) -> None:
+        """Look for what may be taken over by a sweep whose code and processor have this fingerprint."""
+        self.store, self.sweep, self.code = store, sweep, code
+
+    @cached_property
+    def _trials(self) -> dict[str, frozenset[str]]:
+        """The ids of the trials of each sweep that may be looked through, the newest first."""
+        found = (run.info.run_id for run in self.store.runs(names.SWEEP, tag=(names.CODE_TAG, self.code)))
+        others = islice((run_id for run_id in found if run_id != self.sweep), MOST_SWEEPS)
+        return {run_id: planned_ids(self.store, run_id) for run_id in others}
+
+    def rows(self, plan: Plan, wanted: Sequence[Wanted]) -> Iterator[pa.Table]:
+        """Yield rows of what is wanted, each training once, some ten thousand at a time."""
+        left = {one.planned.trial.trial_id: one for one in wanted if one.planned.trial.device == "cpu"}
+        for sweep, trials in self._trials.items() if left else ():
+            there = [one for trial_id, one in left.items() if trial_id in trials]
+            if not there:
+                continue
+            taken: dict[str, list[NDArray[np.int64]]] = {}
+            some = replace(plan, trials=tuple(one.planned for one in there))
+            for table in in_order(self.store, sweep, some, TRAINING_SCHEMA.names, part=PART):
+                rows = _usable(table, there)
+                if rows.num_rows:
+                    yield rows
+                    for trial_id, own in by_trial(rows.select([c.TRIAL_ID, c.SEED])).items():
+                        taken.setdefault(trial_id, []).append(seeds_of(own))
+            left = dict(_left(left, taken))
+
+
+def _usable(table: pa.Table, wanted: Sequence[Wanted]) -> pa.Table:
+    """Return the rows of wanted trainings that have all that a row needs, and of lists no more than that."""
+    trials = [one.planned.trial.trial_id for one in wanted]
+    last_P = np.array([one.last_curve_seed for one in wanted], np.int64)
+    place_T, seed_T = places(table[c.TRIAL_ID], trials), seeds_of(table)
+    wanted_T = np.zeros(len(place_T), np.bool_)
+    for place in np.unique(place_T):
+        own_T = place_T == place
+        wanted_T[own_T] = _are_among(seed_T[own_T], wanted[place].planned.together)
+    wanted_T &= pc.is_in(table[c.OUTCOME], value_set=pa.array(COMPUTED)).to_numpy()
+    wanted_T &= ~table[c.ALONE].to_numpy()
+    wanted_T &= (seed_T > last_P[place_T]) | pc.is_valid(table[c.WEIGHTS]).to_numpy()
+    return without_lists(table.filter(pa.array(wanted_T)), trials, last_P)
+
+
+def _are_among(seed_T: NDArray[np.int64], seeds: Sequence[int]) -> NDArray[np.bool_]:
+    """Return which seeds are among some, of which a range is not written out."""
+    if isinstance(seeds, range):
+        within: NDArray[np.bool_] = (seed_T >= seeds.start) & (seed_T < seeds.stop)
+        return within
+    return np.isin(seed_T, seeds)
+
+
+def _left(
+    wanted: Mapping[str, Wanted], taken: Mapping[str, Sequence[NDArray[np.int64]]]
+) -> Iterator[tuple[str, Wanted]]:
+    """Yield what is still wanted after some seeds of some trials were taken."""
+    for trial_id, one in wanted.items():
+        if trial_id in taken:
+            seeds = np.setdiff1d(np.asarray(one.planned.together), np.concatenate(taken[trial_id]))
+            if len(seeds):
+                yield trial_id, replace(one, planned=replace(one.planned, together=compact(seeds.tolist())))
+        else:
+            yield trial_id, one
