@@ -67,16 +67,17 @@ def plan_table(plan: Plan) -> None:
         for words in map_words(one):
             click.echo(words)
     some = "at most " if plan.search else ""
-    trials = f"{plan.expected_trials:,} trials, " if plan.expected_trials or not plan.maps else ""
-    work = f"{plan.expected_trainings + plan.points:,} trainings, {plan.expected_iterations:,} iterations"
+    trials = f"{plural(plan.expected_trials, 'trial')}, " if plan.expected_trials or not plan.maps else ""
+    trainings = plural(plan.expected_trainings + plan.points, "training")
+    work = f"{trainings}, {plural(plan.expected_iterations, 'iteration')}"
     click.echo(f"{some}{trials}{work}{twice}")
 
 
 def map_words(one: Map) -> Iterator[str]:
     """Yield lines on a map: what it is, its axes, and the names of the weights that axes may be."""
     size = f"{one.width:,} × {one.height:,} pixels"
-    pairs = f" and {one.pairs:,} pairs at {len(one.distances)} distances" if one.pairs else ""
-    yield f"map {one.map_id}{f' {one.title!r}' if one.title else ''}: {size}{pairs}, {one.points:,} trainings"
+    pairs = f" and {plural(one.pairs, 'pair')} at {plural(len(one.distances), 'distance')}" if one.pairs else ""
+    yield f"map {one.map_id}{f' {one.title!r}' if one.title else ''}: {size}{pairs}, {plural(one.points, 'training')}"
     yield f"  x = {write_axis(one.x)}, y = {write_axis(one.y)}"
     if one.is_raised:
         yield "  in float64: in float32, pixels so near could not be told apart"
@@ -100,11 +101,13 @@ def maps_table(maps: "Sequence[MapAnalysis]") -> None:
 def _search_words(search: Search) -> str:
     """Return what a search will do: its trials cannot be listed before they are proposed."""
     repeated = f", {len(search.studies):,} times" if len(search.studies) > 1 else ""
-    held_out = f"; then the best {search.best:,} with {search.validate:,} held-out seeds" if search.validate else ""
+    held_out = (
+        f"; then the best {search.best:,} with {plural(search.validate, 'held-out seed')}" if search.validate else ""
+    )
     limits = f" with {' and '.join(map(str, search.constraints))}" if search.constraints else ""
     return (
-        f"{search.trials:,} trials of a search over {', '.join(search.space)}, proposed by {search.sampler} for "
-        f"{' and '.join(search.objectives)}{limits}, {len(search.seeds):,} seeds each{repeated}{held_out}"
+        f"{plural(search.trials, 'trial')} of a search over {', '.join(search.space)}, proposed by {search.sampler} for "
+        f"{' and '.join(search.objectives)}{limits}, {plural(len(search.seeds), 'seed')} each{repeated}{held_out}"
     )
 
 
@@ -112,7 +115,9 @@ def repeats_words(search: Search) -> list[str]:
     """Return, where the space is smaller than the search, that trials will be proposed again."""
     if search.settings is None or search.settings >= search.trials:
         return []
-    return [f"the space has only {search.settings:,} settings: trials will repeat them, and are not trained again"]
+    return [
+        f"the space has only {plural(search.settings, 'setting')}: trials will repeat them, and are not trained again"
+    ]
 
 
 def trials_table(plan: Plan, counts: pd.DataFrame, sample: pd.DataFrame) -> None:
