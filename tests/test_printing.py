@@ -30,6 +30,70 @@ def terminal(monkeypatch):
     monkeypatch.setattr(io, "StringIO", Terminal)
 
 
+OBJECTIVES = "rmst,parameters,median_mse"
+
+
+@pytest.fixture
+def searched(made, monkeypatch):
+    """The folder of a search with three objectives, which several tests look at."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    asked = (*SEARCH, "learning_rate=0.5..10:log", f"search.objective={OBJECTIVES}", "search.trials=4")
+    return made("three-objectives", *(word for word in asked if word != "search.trials=2"), "--no-report")
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_the_table_of_a_search_has_every_objective(command, searched, terminal, monkeypatch, columns):
+    """Within the terminal; what has no room beside the others comes below, and nothing is cut."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    shown = command(searched, "show").out
+    assert max(map(len, shown.splitlines())) <= columns
+    assert "…" not in shown
+    table = shown.partition("•")[0]
+    words = " ".join(table.split())
+    for heading in (*OBJECTIVES.split(","), "solved"):
+        assert f"{heading}, " in words
+    assert table.count("the best, and") == {40: 5, 80: 3, 200: 1}[columns]
+    assert ("neurons · learning rate " in table) is (columns > 40)  # what is varied stays whole
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_findings_wrap_at_words(command, searched, terminal, monkeypatch, columns):
+    """Their words are those of a terminal without an end, and no sign stands alone at the beginning of a line."""
+    sentences = [one["sentence"] for one in json.loads(command(searched, "show", "--format", "json").out)["findings"]]
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    shown = "•" + command(searched, "show").out.partition("•")[2]
+    assert not [line for line in shown.splitlines() if line.lstrip().startswith("%")]
+    words = " ".join(shown.replace("\u00a0", " ").split())
+    for sentence in sentences:
+        assert " ".join(sentence.replace("\u00a0", " ").split()) in words
+
+
+ONE = (
+    (("sweep", "hidden=2", "seeds=0:1", "iterations=1", "--dry-run"), "1 trial, 1 training, 1 iteration\n"),
+    (
+        ("sweep", "hidden=2..3", "search.trials=1", "search.validate=1", "search.best=1", "seeds=0:1", "--dry-run"),
+        "1 trial of a search over hidden, proposed by tpe for rmst, 1 seed each; then the best 1 with 1 held-out seed",
+    ),
+)
+
+
+@pytest.mark.parametrize(("words", "said"), ONE)
+def test_one_is_no_plural(bench, words, said):
+    """Of trials, trainings, iterations and seeds."""
+    assert said in bench(*words).out
+
+
+def test_one_training_is_no_plural(bench):
+    """Where it is trained, shown, and exported."""
+    ran = bench("sweep", "hidden=2", "seeds=0:1", "iterations=20", "--no-report")
+    assert "1 training of 1 trial, " in ran.err
+    assert "; 1 seed each\n" in ran.out
+    assert bench("export", "-o", "x.csv").out.startswith("1 training of sweep ")
+    assert bench("export", "--summary", "-o", "x.csv").out.startswith("1 trial of sweep ")
+
+
 @pytest.mark.untraced
 def test_a_quiet_sweep_prints_the_path_of_its_report_alone(bench, folder):
     """Which exists; on stderr there is nothing at all."""
