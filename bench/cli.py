@@ -430,22 +430,35 @@ def gc_(tracking_uri: str | None) -> None:
     metavar="FILE.parquet|FILE.csv|FILE.npz",
 )  # fmt: skip
 @click.option("--summary", is_flag=True, help="One row per trial instead: counts, and estimates with their intervals.")
+@click.option(
+    "--with", "lists", metavar="curves,weights", default="",
+    help="Add what was kept of each training: its loss curve; its initial and final weights (in a .csv as JSON).",
+)  # fmt: skip
 @map_number
 @tracking
-def export(sweep: str | None, output: Path, map_number: int | None, tracking_uri: str | None, *, summary: bool) -> None:
+def export(
+    sweep: str | None, output: Path, map_number: int | None, lists: str, tracking_uri: str | None, *, summary: bool
+) -> None:
     """Write one row per training of a sweep (the newest by default), per trial, or per pixel of a map.
 
     An .npz file has a map as arrays.
     """
     from bench.api import load
+    from bench.console import say
+    from bench.model.parameter_fields import choice
     from bench.report.number_format import plural
     from bench.report_files import check_output
-    from bench.store.export import write_arrays, write_export
+    from bench.store.export import LISTS, write_arrays, write_export
 
     check_output(output, ".parquet", ".csv", ".npz")
+    named = [choice(*LISTS)("with", name.strip()) for name in lists.split(",")] if lists else []
+    if named and (summary or map_number is not None or output.suffix == ".npz"):
+        raise RequestError(f"with is {lists!r}, which are of trainings; allowed without --summary and of no map")
     if summary and (map_number is not None or output.suffix == ".npz"):
         raise RequestError("summary is of trials, and a map has none; allowed is one of the two")
     swept = load(sweep, tracking_uri)
+    if named and not swept.plan.trials:
+        raise RequestError(f"with is {lists!r}, and sweep {swept.id[:8]} has maps only; allowed are sweeps with trials")
     if map_number is not None or output.suffix == ".npz" or not (swept.plan.trials or summary):
         from bench.zoom import chosen
 
@@ -455,7 +468,7 @@ def export(sweep: str | None, output: Path, map_number: int | None, tracking_uri
         return
     if summary:
         write_export(swept.trials, output)
-    count = len(swept.trials) if summary else swept.export(output)
+    count = len(swept.trials) if summary else swept.export(output, named, say)
     click.echo(f"{plural(count, 'trial' if summary else 'training')} of sweep {swept.id[:8]}: {output}")
 
 

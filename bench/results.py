@@ -1,6 +1,6 @@
 """A sweep that is stored: its frames, its claims, its findings and its report, each read when it is asked for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ from bench.errors import RequestError
 from bench.metrics import columns as c
 from bench.model.display_labels import USUAL, bare, varying
 from bench.model.outcome import Result
+from bench.model.parameter_fields import choice
 from bench.notebook import sweep_html
 from bench.report.map_words import map_row
 from bench.report.number_format import interval, percent_interval, plural
@@ -31,7 +32,7 @@ from bench.stats import proportions, survival
 from bench.stats.claims import Verdict, check_claims, verdict_rows
 from bench.stats.grid_analysis import DIGITS, PLANNED, trial_table
 from bench.stats.proportions import Account, account
-from bench.store.export import exported, write_trainings
+from bench.store.export import LISTS, exported, write_trainings
 from bench.store.mlflow_store import Store, existing_store
 from bench.store.reader import StoredSweep, planned_trainings, read_map, read_plan
 from bench.store.writer import SweepWriter, is_running
@@ -209,15 +210,29 @@ class Sweep:
         """What its search found: ``held_out`` has the best on other seeds, a row each; None where it has no search."""
         return self.page.search_results if self.plan.search else None
 
-    def export(self, path: str | Path) -> int:
+    def export(self, path: str | Path, lists: Sequence[str] = (), say: Callable[[str], None] | None = None) -> int:
         """Write `trainings` to a .parquet or .csv file, some at a time, and return how many there are.
 
+        Args:
+            path: where to; in a .csv file lists are JSON
+            lists: what to add of each: ``"curves"``, the ``curve``, which is the loss before the iterations
+                ``k * iterations // curve_points``, each once; ``"weights"``, the ``initial_weights`` and the
+                ``weights`` at the end, layer after layer, each its weight ``[fan_in, fan_out]`` row by row and then its
+                bias
+            say: is told of how many trainings they were not kept, and why: these are null
+
         Raises:
-            RequestError: the file cannot be written there
+            RequestError: the file cannot be written there, or there are no such lists
 
         """
         check_output(Path(path), ".parquet", ".csv")
-        return write_trainings(self._store, self.id, self.plan, Path(path))
+        names = list(dict.fromkeys(column for name in lists for column in LISTS[choice(*LISTS)("with", name)]))
+        count, without = write_trainings(self._store, self.id, self.plan, Path(path), names)
+        kept = " and ".join(name for name in names if name != c.INITIAL_WEIGHTS)
+        for why, missing in without.items():
+            if say is not None:
+                say(f"{kept} of {missing:,} of {plural(count, 'training')} are null: {why}")
+        return count
 
     def rename(self, title: str) -> None:
         """Give it another title: on the page, when it is written again, and in MLflow."""

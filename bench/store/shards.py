@@ -123,12 +123,18 @@ class _Part(NamedTuple):
 
 
 def in_order(
-    store: Store, sweep: str, plan: Plan, columns: Sequence[str], first: int | None = None, curves: int | None = None
+    store: Store,
+    sweep: str,
+    plan: Plan,
+    columns: Sequence[str],
+    first: int | None = None,
+    curves: int | None = None,
+    part: int | None = None,
 ) -> Iterator[pa.Table]:
     """Yield each planned training once, in the plan's order and by seed, some hundred thousand at a time.
 
-    Of each trial the ``first`` so many seeds, or all; of them some first ones have ``curves`` and weights, or all.
-    ``columns`` must have the trial's id and the seed.
+    There are at most ``part`` of them at a time. Of each trial the ``first`` so many seeds, or all; of them some first
+    ones have ``curves`` and weights, or all. ``columns`` must have the trial's id and the seed.
     """
     if not store.has_artifact(sweep, names.SHARDS):
         return
@@ -140,14 +146,14 @@ def in_order(
         files = sorted(folder.glob("*.parquet"))
         groups_G = np.array(list(_groups(files, trials)), dtype=np.int64).reshape(-1, len(_Group._fields))
         file_G, group_G, place_G, low_G, high_G = groups_G[groups_G[:, 3] <= last_P[groups_G[:, 2]]].T
-        for part in _parts([len(some) for some in seeds], seeds):
-            within_G = (place_G >= part.first) & (place_G <= part.last) & (low_G <= part.high) & (high_G >= part.low)
+        for one in _parts([len(some) for some in seeds], seeds, part or PART):
+            within_G = (place_G >= one.first) & (place_G <= one.last) & (low_G <= one.high) & (high_G >= one.low)
             tables = [schema.empty_table()]
             for file in np.unique(file_G[within_G]):
                 wanted = np.unique(group_G[within_G & (file_G == file)]).tolist()
                 with pq.ParquetFile(files[file]) as shard:
                     tables.append(shard.read_row_groups(wanted, schema.names).select(schema.names).cast(schema))
-            yield _without_lists(_each_once(pa.concat_tables(tables), trials, last_P, part), trials, listed_P)
+            yield _without_lists(_each_once(pa.concat_tables(tables), trials, last_P, one), trials, listed_P)
 
 
 def _each_once(table: pa.Table, trials: Sequence[str], last_P: Places, part: _Part) -> pa.Table:
@@ -175,16 +181,16 @@ def _last(seeds: Sequence[Sequence[int]]) -> Places:
     return np.array([some[-1] if some else -1 for some in seeds], dtype=np.int64)
 
 
-def _parts(sizes: Sequence[int], seeds: Sequence[Sequence[int]]) -> Iterator[_Part]:
-    """Yield parts of a plan: several whole trials, or some seeds of one."""
+def _parts(sizes: Sequence[int], seeds: Sequence[Sequence[int]], most: int) -> Iterator[_Part]:
+    """Yield parts of a plan of at most so many trainings: several whole trials, or some seeds of one."""
     begun, held = 0, 0
     for place, size in enumerate(sizes):
-        if held and held + size > PART:
+        if held and held + size > most:
             yield _Part(begun, place - 1)
             begun, held = place, 0
-        if size > PART:
-            for start in range(0, size, PART):
-                some = seeds[place][start : start + PART]
+        if size > most:
+            for start in range(0, size, most):
+                some = seeds[place][start : start + most]
                 yield _Part(place, place, some[0], some[-1])
             begun = place + 1
         else:
