@@ -354,8 +354,12 @@ def _search_words(swept: "Sweep", seconds: dict[str, float]) -> str:
 @cli.command()
 @click.argument("sweeps", nargs=-1, metavar="[SWEEP]...", shell_complete=_completed_by("sweeps"))
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="PATH", help="Where it goes.")
+@click.option(
+    "--by", metavar="KEY", shell_complete=_completed_by("names"),
+    help="Compare the first value of a parameter with each other one, two to six in all: the same starts.",
+)  # fmt: skip
 @tracking
-def report(sweeps: tuple[str, ...], output: Path | None, tracking_uri: str | None) -> None:
+def report(sweeps: tuple[str, ...], output: Path | None, by: str | None, tracking_uri: str | None) -> None:
     """Write the report of a sweep again (the newest by default), or of several side by side."""
     from bench.api import load
     from bench.report_files import check_output
@@ -364,7 +368,7 @@ def report(sweeps: tuple[str, ...], output: Path | None, tracking_uri: str | Non
     if output is not None:
         check_output(output, ".html")
     found = {swept.id: swept for swept in (load(one, tracking_uri) for one in sweeps or [None])}
-    click.echo(f"Report: {write_report(list(found.values()), output)}")
+    click.echo(f"Report: {write_report(list(found.values()), output, by=by)}")
 
 
 @cli.command()

@@ -20,6 +20,7 @@ from bench.report.map_words import map_row
 from bench.report.number_format import interval, percent_interval, plural
 from bench.report_files import (
     account_of,
+    check_by,
     check_output,
     check_report,
     default_report,
@@ -260,17 +261,19 @@ class Sweep:
             raise RequestError(f"sweep {self.id[:8]} is still running; allowed is one that has ended")
         return SweepWriter(self._store, run.info.experiment_id, self.id)
 
-    def report(self, path: str | Path | None = None) -> Path:
+    def report(self, path: str | Path | None = None, by: str | None = None) -> Path:
         """Write its report, one HTML file that needs no network, and return where it is.
 
         Args:
             path: a file that ends in .html; by default ``reports/EXPERIMENT-ID.html`` in the working folder
+            by: a parameter of two to six values, of which the first is compared with each other one: the same starts,
+                all else the same, in solved rate and in time to solution
 
         Raises:
-            RequestError: the file cannot be written there
+            RequestError: the file cannot be written there, or the parameter has one value, or more than six
 
         """
-        return write_report([self], path)
+        return write_report([self], path, by=by)
 
     def __repr__(self) -> str:
         """Show its name, what became of its trainings, and its trials."""
@@ -305,17 +308,21 @@ class Sweep:
         return pd.DataFrame(rows), f"and {plural(more, 'more trial')}, in .trials" if more > 0 else ""
 
 
-def write_report(sweeps: Sequence[Sweep], path: str | Path | None = None, pictures: Path | None = None) -> Path:
-    """Write the report of one sweep, or of several side by side, and return where it is.
+def write_report(
+    sweeps: Sequence[Sweep], path: str | Path | None = None, pictures: Path | None = None, by: str | None = None
+) -> Path:
+    """Write the report of one sweep, or of several side by side, or ``by`` a parameter, and return where it is.
 
     The first one's main figures are written into a folder for ``pictures`` too, if there is one.
     """
     target = None if path is None else Path(path)
     check_report(target)
+    if by is not None:
+        check_by([one.plan for one in sweeps], by)
     pages = [one.part(key) if key > 1 else one.page for key, one in enumerate(sweeps, 1)]
     pages[0].pictures = pictures
-    target = target or default_report([(page.data.plan.question.experiment, page.data.sweep) for page in pages])
-    write_page(pages, target)
+    target = target or default_report([(page.data.plan.question.experiment, page.data.sweep) for page in pages], by)
+    write_page(pages, target, by)
     return target.resolve()
 
 
