@@ -7,7 +7,7 @@ import shlex
 import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,10 @@ import click
 from bench.errors import RequestError, before_any_work
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from click.shell_completion import CompletionItem
+
     from bench.config.experiment import Experiment
     from bench.lifecycle import Options
     from bench.results import Sweep
@@ -24,10 +28,34 @@ DOCUMENTS = "documents"  # the experiment that `reproduce` carries out
 CLOCKS = {"import": "imports", "train": "training", "optuna": "Optuna", "track": "MLflow", "report": "report"}
 
 REPRODUCED = ("id", "source", "what", "expected", "observed", "holds")
+TABLE, CSV, JSON = FORMATS = "table", "csv", "json"
 UNDECIDED = 3  # the exit status where all went well, but a claim is undecided
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 URI_HELP = "MLflow tracking URI.  [default: $MLFLOW_TRACKING_URI, else sqlite:///mlflow.db]"
 
+COMPLETE = "_BENCH_COMPLETE"  # the variable by which a shell asks what a word may become
+SHELLS = """Completion in a shell, for the command bench:
+
+\b
+bash  eval "$(_BENCH_COMPLETE=bash_source bench)"    in ~/.bashrc
+zsh   eval "$(_BENCH_COMPLETE=zsh_source bench)"     in ~/.zshrc
+fish  _BENCH_COMPLETE=fish_source bench | source     in ~/.config/fish/completions/bench.fish
+"""
+
+
+def _completed_by(name: str) -> "Callable[[click.Context, click.Parameter, str], list[CompletionItem]]":
+    """Return what completes words in a shell, imported when it is asked."""
+
+    def complete(context: click.Context, _parameter: click.Parameter, begun: str) -> "list[CompletionItem]":
+        from bench import completion
+
+        return completion.quietly(getattr(completion, name), context, begun)
+
+    return complete
+
+
+a_sweep = click.argument("sweep", shell_complete=_completed_by("sweeps"))
+newest_or = click.argument("sweep", required=False, shell_complete=_completed_by("sweeps"))
 tracking = click.option("--tracking-uri", metavar="URI", help=URI_HELP)
 workers = click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Workers.  [default: all cores]")
 executor = click.option(
@@ -52,22 +80,25 @@ report_path = click.option(
     metavar="REPORT.html",
     help="Where the report goes.",
 )
-results_as = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "csv", "json"]),
-    default="table",
-    show_default=True,
-    help="Tables and sentences, a row per trial, or all of it.",
-)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
+swept_as, shown_as, listed_as = (
+    click.option("--format", "form", type=click.Choice(FORMATS), help=f"{words}.  [default: table]")
+    for words in (
+        "Tables and sentences, a row per trial, or one object",
+        "Tables and sentences, a row per trial, or all of it",
+        "Tables, a row per sweep, or all of it",
+    )
+)
+quiet = click.option(
+    "-q", "--quiet", is_flag=True, help="Print errors and warnings only, and on stdout the path of the report alone."
+)
 
 
 def main() -> None:
     """Run the command line; a wrong request is one clear message and exit status 2."""
     gc.disable()  # imports make no garbage, and to look for it among them takes half a second
     try:
-        cli(prog_name="python -m bench")
+        cli(prog_name="bench" if COMPLETE in os.environ else "python -m bench")
     except RequestError as error:
         for problem in error.problems:
             click.echo(f"bench: {problem}", err=True)
@@ -89,7 +120,7 @@ class Interruptible(click.Group):
             ctx.exit(130)
 
 
-@click.group(cls=Interruptible, context_settings=CONTEXT)
+@click.group(cls=Interruptible, context_settings=CONTEXT, epilog=SHELLS)
 @click.version_option(package_name="bench", prog_name="bench")
 def cli() -> None:
     """Show how sensitive the training of small neural networks is to where it starts.
@@ -99,13 +130,17 @@ def cli() -> None:
 
 
 @cli.command()
-@click.argument("words", nargs=-1, metavar="[EXPERIMENT] [KEY=VALUE[,VALUE...]]...")
+@click.argument(
+    "words", nargs=-1, metavar="[EXPERIMENT] [KEY=VALUE[,VALUE...]]...", shell_complete=_completed_by("words")
+)
 @workers
 @executor
 @tracking
 @resume
 @dry_run
 @as_json
+@swept_as
+@quiet
 @no_report
 @click.option(
     "--reuse/--fresh", default=True, show_default=True,
@@ -133,6 +168,8 @@ def sweep(
     resume: bool,
     dry_run: bool,
     as_json: bool,
+    form: str | None,
+    quiet: bool,
     no_report: bool,
     reuse: bool,
     no_budget_check: bool,
@@ -155,8 +192,9 @@ def sweep(
       python -m bench sweep hidden=2..16 learning_rate=0.01..10:log search.trials=200
     """
     started = time.monotonic()
+    form = _form(form, as_json=as_json)
     with before_any_work():
-        with _importing():
+        with nullcontext() if quiet else _importing():
             from bench.console import say
             from bench.lifecycle import Options
             from bench.request import read_request, remarks
@@ -166,10 +204,17 @@ def sweep(
             say(said)
     options = Options(
         workers, executor, tracking_uri, resume, runs, not no_budget_check, output or not no_report,
-        whole=not as_json, reuse=reuse, started=started,
+        whole=form == TABLE and not quiet, quiet=quiet, reuse=reuse, started=started,
     )  # fmt: skip
-    status, _ = _run(experiment, options, dry_run=dry_run, as_json=as_json)
+    status, _ = _run(experiment, options, dry_run=dry_run, form=form)
     sys.exit(1 if strict and status == UNDECIDED else status)
+
+
+def _form(form: str | None, *, as_json: bool = False) -> str:
+    """Return the format in which results are printed; ``--json`` is another name of one."""
+    if as_json and form not in (None, JSON):
+        raise RequestError(f"format is {form!r}, and --json is given; allowed is one of the two")
+    return JSON if as_json else form or TABLE
 
 
 def _importing() -> AbstractContextManager[None]:
@@ -181,21 +226,24 @@ def _importing() -> AbstractContextManager[None]:
     return phase("importing")
 
 
-def _run(experiment: "Experiment", options: "Options", *, dry_run: bool, as_json: bool) -> "tuple[int, Sweep | None]":
+def _run(experiment: "Experiment", options: "Options", *, dry_run: bool, form: str) -> "tuple[int, Sweep | None]":
     """Carry an experiment out, or only list it, and print what came of it; return the exit status, and the sweep."""
     from bench.console import print_conclusions, print_results, say
 
     if dry_run:
-        _dry(experiment, as_json=as_json)
+        _dry(experiment, form, quiet=options.quiet)
         return 0, None
-    status, swept, summary = _carry_out(experiment, replace(options, show=None if as_json else print_results))
-    if swept is not None:
-        print_conclusions(swept, on_stderr=as_json)
-    if as_json:
+    in_words = form == TABLE and not options.quiet
+    status, swept, summary = _carry_out(experiment, replace(options, show=print_results if in_words else None))
+    if swept is not None and not (options.quiet and swept.claims["holds"].all()):
+        print_conclusions(swept, on_stderr=not in_words)
+    if form == JSON:
         click.echo(json.dumps(summary))
-    elif summary["report"]:
-        click.echo(f"Report: {summary['report']}")
-    if swept is not None and swept.search_results is not None:
+    elif form == CSV and swept is not None:
+        _print(swept, form)
+    if form != JSON and summary["report"] and not (options.quiet and form == CSV):
+        click.echo(summary["report"] if options.quiet else f"Report: {summary['report']}", err=form == CSV)
+    if swept is not None and not options.quiet and swept.search_results is not None:
         say(_search_words(swept, summary["seconds"]))
     return status, swept
 
@@ -204,9 +252,9 @@ def _print(swept: "Sweep", form: str) -> None:
     """Print what came of a stored sweep: as tables and sentences, its trials as CSV, or all of it as JSON."""
     from bench.console import print_conclusions, print_results
 
-    if form == "csv":
+    if form == CSV:
         click.echo(swept.trials.to_csv(index=False), nl=False)
-    elif form == "json":
+    elif form == JSON:
         found = {name: json.loads(frame.to_json(orient="records")) for name, frame in _frames(swept).items()}
         findings = [{"sentence": one.sentence, "evidence": one.evidence} for one in swept.findings]
         click.echo(json.dumps({"sweep": swept.id, "answer": swept.page.answer, "findings": findings, **found}))
@@ -219,22 +267,36 @@ def _frames(swept: "Sweep") -> dict[str, Any]:
     return {"trials": swept.trials, "claims": swept.claims}
 
 
-def _dry(experiment: "Experiment", *, as_json: bool) -> None:
-    """List the trials of a request and count its work."""
+def _dry(experiment: "Experiment", form: str, *, quiet: bool) -> None:
+    """List the trials of a request and count its work; a ``quiet`` one only says what is wrong with it."""
     from bench.config.seeds import until_row
     from bench.console import plan_table
     from bench.lifecycle import checked_plan
+    from bench.model.trial import PARAMETERS
 
     plan = checked_plan(experiment)
-    if not as_json:
-        plan_table(plan)
+    if form == TABLE:
+        if not quiet:
+            plan_table(plan)
         return
     counts: dict[str, Any] = {"trials": plan.expected_trials, "trainings": plan.expected_trainings + plan.points}
     counts |= {"maps": [{**one.to_json(), "trainings": one.points} for one in plan.maps]} if plan.maps else {}
     listed = [{"trial_id": p.trial.trial_id, "trainings": p.trainings, **p.trial.parameters} for p in plan.trials]
+    if form == CSV:
+        _print_rows(listed, ["trial_id", "trainings", *PARAMETERS])
+        return
     counts |= {"iterations": plan.expected_iterations, "duplicates": plan.duplicates}
     rest = {"until": until_row(plan.until), "search": plan.search.row if plan.search else None, "list": listed}
     click.echo(json.dumps({"experiment": experiment.name, **counts, **rest}))
+
+
+def _print_rows(rows: "Iterable[Mapping[str, Any]]", names: "Iterable[str]") -> None:
+    """Print rows as CSV."""
+    import csv
+
+    table = csv.DictWriter(sys.stdout, list(names), lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
 
 
 def _carry_out(experiment: "Experiment", options: "Options") -> "tuple[int, Sweep | None, dict[str, Any]]":
@@ -296,10 +358,14 @@ def _search_words(swept: "Sweep", seconds: dict[str, float]) -> str:
 
 
 @cli.command()
-@click.argument("sweeps", nargs=-1, metavar="[SWEEP]...")
+@click.argument("sweeps", nargs=-1, metavar="[SWEEP]...", shell_complete=_completed_by("sweeps"))
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="PATH", help="Where it goes.")
+@click.option(
+    "--by", metavar="KEY", shell_complete=_completed_by("names"),
+    help="Compare the first value of a parameter with each other one, two to six in all: the same starts.",
+)  # fmt: skip
 @tracking
-def report(sweeps: tuple[str, ...], output: Path | None, tracking_uri: str | None) -> None:
+def report(sweeps: tuple[str, ...], output: Path | None, by: str | None, tracking_uri: str | None) -> None:
     """Write the report of a sweep again (the newest by default), or of several side by side."""
     from bench.api import load
     from bench.report_files import check_output
@@ -308,22 +374,22 @@ def report(sweeps: tuple[str, ...], output: Path | None, tracking_uri: str | Non
     if output is not None:
         check_output(output, ".html")
     found = {swept.id: swept for swept in (load(one, tracking_uri) for one in sweeps or [None])}
-    click.echo(f"Report: {write_report(list(found.values()), output)}")
+    click.echo(f"Report: {write_report(list(found.values()), output, by=by)}")
 
 
 @cli.command()
-@click.argument("sweep", required=False)
-@results_as
+@newest_or
+@shown_as
 @tracking
-def show(sweep: str | None, tracking_uri: str | None, form: str) -> None:
+def show(sweep: str | None, tracking_uri: str | None, form: str | None) -> None:
     """Print the table, the findings and the claims of a sweep again (the newest by default)."""
     from bench.api import load
 
-    _print(load(sweep, tracking_uri), form)
+    _print(load(sweep, tracking_uri), _form(form))
 
 
 @cli.command()
-@click.argument("sweep")
+@a_sweep
 @click.argument("text")
 @tracking
 def title(sweep: str, text: str, tracking_uri: str | None) -> None:
@@ -334,7 +400,7 @@ def title(sweep: str, text: str, tracking_uri: str | None) -> None:
 
 
 @cli.command()
-@click.argument("sweep")
+@a_sweep
 @click.argument("text")
 @tracking
 def note(sweep: str, text: str, tracking_uri: str | None) -> None:
@@ -345,7 +411,7 @@ def note(sweep: str, text: str, tracking_uri: str | None) -> None:
 
 
 @cli.command()
-@click.argument("sweep")
+@a_sweep
 @tracking
 def delete(sweep: str, tracking_uri: str | None) -> None:
     """Delete a sweep as MLflow does: `mlflow runs restore` brings its runs back, until `gc` removes their files."""
@@ -368,42 +434,56 @@ def gc_(tracking_uri: str | None) -> None:
 
 
 @cli.command()
-@click.argument("sweep", required=False)
+@newest_or
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE.parquet|FILE.csv|FILE.npz",
 )  # fmt: skip
 @click.option("--summary", is_flag=True, help="One row per trial instead: counts, and estimates with their intervals.")
+@click.option(
+    "--with", "lists", metavar="curves,weights", default="",
+    help="Add what was kept of each training: its loss curve; its initial and final weights (in a .csv as JSON).",
+)  # fmt: skip
 @map_number
 @tracking
-def export(sweep: str | None, output: Path, map_number: int | None, tracking_uri: str | None, *, summary: bool) -> None:
+def export(
+    sweep: str | None, output: Path, map_number: int | None, lists: str, tracking_uri: str | None, *, summary: bool
+) -> None:
     """Write one row per training of a sweep (the newest by default), per trial, or per pixel of a map.
 
     An .npz file has a map as arrays.
     """
     from bench.api import load
+    from bench.console import say
+    from bench.model.parameter_fields import choice
+    from bench.report.number_format import plural
     from bench.report_files import check_output
-    from bench.store.export import write_arrays, write_export
+    from bench.store.export import LISTS, write_arrays, write_export
 
     check_output(output, ".parquet", ".csv", ".npz")
+    named = [choice(*LISTS)("with", name.strip()) for name in lists.split(",")] if lists else []
+    if named and (summary or map_number is not None or output.suffix == ".npz"):
+        raise RequestError(f"with is {lists!r}, which are of trainings; allowed without --summary and of no map")
     if summary and (map_number is not None or output.suffix == ".npz"):
         raise RequestError("summary is of trials, and a map has none; allowed is one of the two")
     swept = load(sweep, tracking_uri)
+    if named and not swept.plan.trials:
+        raise RequestError(f"with is {lists!r}, and sweep {swept.id[:8]} has maps only; allowed are sweeps with trials")
     if map_number is not None or output.suffix == ".npz" or not (swept.plan.trials or summary):
         from bench.zoom import chosen
 
         one = chosen(swept, map_number)
         write_arrays(one.arrays(), output) if output.suffix == ".npz" else write_export(one.frame(), output)
-        click.echo(f"{one.map.pixels:,} pixels of sweep {swept.id[:8]}: {output}")
+        click.echo(f"{plural(one.map.pixels, 'pixel')} of sweep {swept.id[:8]}: {output}")
         return
     if summary:
         write_export(swept.trials, output)
-    count = len(swept.trials) if summary else swept.export(output)
-    click.echo(f"{count:,} {'trials' if summary else 'trainings'} of sweep {swept.id[:8]}: {output}")
+    count = len(swept.trials) if summary else swept.export(output, named, say)
+    click.echo(f"{plural(count, 'trial' if summary else 'training')} of sweep {swept.id[:8]}: {output}")
 
 
 @cli.command()
-@click.argument("sweep")
+@a_sweep
 @map_number
 @click.option("--x", metavar="LOW:HIGH", help="The window along x.  [default: all of it]")
 @click.option("--y", metavar="LOW:HIGH", help="The window along y.  [default: all of it]")
@@ -463,7 +543,7 @@ def zoom(
     options = Options(
         workers, executor, tracking_uri, resume, report=output or not no_report, whole=not as_json, started=started
     )
-    status, swept = _run(experiment, options, dry_run=dry_run, as_json=as_json)
+    status, swept = _run(experiment, options, dry_run=dry_run, form=_form(None, as_json=as_json))
     if animation is not None and swept is not None:
         from bench.report.descent import write_animation
 
@@ -525,12 +605,14 @@ def doctor(*, speed: bool, rounds: int, as_json: bool) -> None:
 
 @cli.command("list")
 @as_json
+@listed_as
 @tracking
-def list_(tracking_uri: str | None, *, as_json: bool) -> None:
+def list_(tracking_uri: str | None, *, as_json: bool, form: str | None) -> None:
     """List the experiments and the sweeps."""
+    form = _form(form, as_json=as_json)
     from bench.config.files import experiments, title_of
     from bench.listings import experiments_table, sweeps_table
-    from bench.store.listing import read_list
+    from bench.store.listing import SweepInfo, read_list
     from bench.store.names import is_there
     from bench.store.names import tracking_uri as in_use
 
@@ -542,9 +624,12 @@ def list_(tracking_uri: str | None, *, as_json: bool) -> None:
         from bench.store.reader import sweeps
 
         found = sweeps(Store(uri))
-    if as_json:
+    if form != TABLE:
         listed = [{**vars(info), "started": info.started.isoformat()} for info in found]
-        click.echo(json.dumps({"experiments": titles, "sweeps": listed}))
+        if form == CSV:
+            _print_rows(listed, (field.name for field in fields(SweepInfo)))
+        else:
+            click.echo(json.dumps({"experiments": titles, "sweeps": listed}))
         return
     experiments_table(titles)
     if found:

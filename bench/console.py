@@ -22,10 +22,10 @@ from bench.model.display_labels import USUAL, bare, labels, name_words, short, v
 from bench.model.maps import Map, weight_names
 from bench.model.trial import PARAMETERS, Trial
 from bench.report.map_words import map_row
-from bench.report.number_format import NONE, about, bare_value, percent_interval, plural
+from bench.report.number_format import NONE, PER_CENT, about, bare_value, percent_interval, plural
 from bench.stats.claims import HOLDS, REFUTED, UNDECIDED, counted_verdicts
 from bench.stats.grid_analysis import DIGITS
-from bench.stats.holdout import HELD_OUT, SEARCH, TITLE, column, interval_of
+from bench.stats.holdout import HELD_OUT, KIND, SEARCH, TITLE, WINNER, column, interval_of
 from bench.stats.mlflow_summary import trial_medians
 from bench.stats.proportions import HIGH, LOW, RATE, counted_rates
 
@@ -67,16 +67,17 @@ def plan_table(plan: Plan) -> None:
         for words in map_words(one):
             click.echo(words)
     some = "at most " if plan.search else ""
-    trials = f"{plan.expected_trials:,} trials, " if plan.expected_trials or not plan.maps else ""
-    work = f"{plan.expected_trainings + plan.points:,} trainings, {plan.expected_iterations:,} iterations"
+    trials = f"{plural(plan.expected_trials, 'trial')}, " if plan.expected_trials or not plan.maps else ""
+    trainings = plural(plan.expected_trainings + plan.points, "training")
+    work = f"{trainings}, {plural(plan.expected_iterations, 'iteration')}"
     click.echo(f"{some}{trials}{work}{twice}")
 
 
 def map_words(one: Map) -> Iterator[str]:
     """Yield lines on a map: what it is, its axes, and the names of the weights that axes may be."""
     size = f"{one.width:,} × {one.height:,} pixels"
-    pairs = f" and {one.pairs:,} pairs at {len(one.distances)} distances" if one.pairs else ""
-    yield f"map {one.map_id}{f' {one.title!r}' if one.title else ''}: {size}{pairs}, {one.points:,} trainings"
+    pairs = f" and {plural(one.pairs, 'pair')} at {plural(len(one.distances), 'distance')}" if one.pairs else ""
+    yield f"map {one.map_id}{f' {one.title!r}' if one.title else ''}: {size}{pairs}, {plural(one.points, 'training')}"
     yield f"  x = {write_axis(one.x)}, y = {write_axis(one.y)}"
     if one.is_raised:
         yield "  in float64: in float32, pixels so near could not be told apart"
@@ -100,11 +101,13 @@ def maps_table(maps: "Sequence[MapAnalysis]") -> None:
 def _search_words(search: Search) -> str:
     """Return what a search will do: its trials cannot be listed before they are proposed."""
     repeated = f", {len(search.studies):,} times" if len(search.studies) > 1 else ""
-    held_out = f"; then the best {search.best:,} with {search.validate:,} held-out seeds" if search.validate else ""
+    held_out = (
+        f"; then the best {search.best:,} with {plural(search.validate, 'held-out seed')}" if search.validate else ""
+    )
     limits = f" with {' and '.join(map(str, search.constraints))}" if search.constraints else ""
     return (
-        f"{search.trials:,} trials of a search over {', '.join(search.space)}, proposed by {search.sampler} for "
-        f"{' and '.join(search.objectives)}{limits}, {len(search.seeds):,} seeds each{repeated}{held_out}"
+        f"{plural(search.trials, 'trial')} of a search over {', '.join(search.space)}, proposed by {search.sampler} "
+        f"for {' and '.join(search.objectives)}{limits}, {plural(len(search.seeds), 'seed')} each{repeated}{held_out}"
     )
 
 
@@ -112,7 +115,9 @@ def repeats_words(search: Search) -> list[str]:
     """Return, where the space is smaller than the search, that trials will be proposed again."""
     if search.settings is None or search.settings >= search.trials:
         return []
-    return [f"the space has only {search.settings:,} settings: trials will repeat them, and are not trained again"]
+    return [
+        f"the space has only {plural(search.settings, 'setting')}: trials will repeat them, and are not trained again"
+    ]
 
 
 def trials_table(plan: Plan, counts: pd.DataFrame, sample: pd.DataFrame) -> None:
@@ -175,20 +180,62 @@ def _say_dim(words: str, style: str = "dim") -> None:
 
 
 def best_table(found: "SearchResults") -> None:
-    """Print the best trials of a search and its references: what they seemed, and what they are on held-out seeds."""
+    """Print the best trials of a search and its references: what they seemed, and what they are on held-out seeds.
+
+    There is a column for every objective; those that the terminal has no room for come in a table of their own.
+    """
     if found.held_out.empty:
         return
-    name = found.primary
-    table = Table("the best, and references", box=None, header_style="bold")
-    for heading in (f"{name}, as searched", f"{name}, held out", "solved, held out"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in found.held_out.to_dict("records"):
-        searched, held_out = (
-            bare_value(name, row[column(side, name)], *interval_of(row, side, name)) for side in (SEARCH, HELD_OUT)
-        )
-        solved = bare_value(SOLVED_RATE, row[column(HELD_OUT, RATE)], *interval_of(row, HELD_OUT, SOLVED_RATE))
-        table.add_row(escape(str(row[TITLE])), searched.partition(" [")[0], held_out, solved)
-    print_table(table)
+    rows = found.held_out.to_dict("records")
+    titles = [str(row[TITLE]) for row in rows]
+    figures, width, of_titles = _best_figures(found, rows), output(Console()).width, max(map(len, titles))
+    room = _room(figures)
+    if of_titles + 2 + sum(room.values()) > width:  # references are sentences, and what is varied stays whole
+        figures = {name.replace(", ", ",\n"): values for name, values in figures.items()}
+        room = _room(figures)
+        varied = [len(title) for title, row in zip(titles, rows, strict=True) if row[KIND] == WINNER]
+        of_titles = max(min(max(varied, default=of_titles), width - 2 - max(room.values())), 1)
+    for names in _side_by_side(room, width - of_titles - 2):
+        table = Table(box=None, header_style="bold")
+        table.add_column("the best, and references", width=of_titles)
+        for name in names:
+            table.add_column(name, justify="right", no_wrap=True)
+        for place, title in enumerate(titles):
+            table.add_row(escape(title), *(figures[name][place] for name in names))
+        print_table(table)
+
+
+def _best_figures(found: "SearchResults", rows: Sequence[Mapping[Any, Any]]) -> dict[str, list[str]]:
+    """Return the columns of the best: the first objective as searched and held out, all others held out if they are."""
+    validated = found.search.validate > 0
+    sides = [(SEARCH, found.primary), *((HELD_OUT if validated else SEARCH, name) for name in found.objectives)]
+    sides += [(HELD_OUT if validated else SEARCH, SOLVED_RATE)]
+    said = {SEARCH: "as searched", HELD_OUT: "held out"}
+    figures = {}
+    for side, name in dict.fromkeys(sides):
+        words = [bare_value(name, row[column(side, name)], *interval_of(row, side, name)) for row in rows]
+        if side == SEARCH:  # by which they were chosen: no interval holds
+            words = [one.partition(" [")[0] for one in words]
+        figures[f"{'solved' if name == SOLVED_RATE else name}, {said[side]}"] = words
+    return figures
+
+
+def _room(figures: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Return how wide each column is, with what is left free beside it."""
+    return {name: max(map(len, (*name.split("\n"), *values))) + 2 for name, values in figures.items()}
+
+
+def _side_by_side(room: Mapping[str, int], width: int) -> Iterator[list[str]]:
+    """Yield the names of columns that fit beside each other, by the room that each takes; at least one at a time."""
+    names: list[str] = []
+    left = width
+    for name, taken in room.items():
+        if names and taken > left:
+            yield names
+            names, left = [], width
+        names.append(name)
+        left -= taken
+    yield names
 
 
 def findings_list(found: "Sequence[Finding]") -> None:
@@ -196,7 +243,10 @@ def findings_list(found: "Sequence[Finding]") -> None:
     console = output(Console())
     for finding in found:
         for words, style, first in ((finding.sentence, "", "• "), (finding.evidence, "dim", "  ")):
-            lines = textwrap.wrap(words, console.width, initial_indent=first, subsequent_indent="  ")
+            whole = words.replace(" %", PER_CENT)
+            lines = textwrap.wrap(
+                whole, console.width, initial_indent=first, subsequent_indent="  ", break_on_hyphens=False
+            )
             text = "\n".join(lines) if console.is_terminal else f"{first}{words}"
             console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 

@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -82,6 +83,7 @@ class Options:
     runs: str = "auto"
     budget_check: bool = True  # train some of what is stuck ten times as long
     report: bool | Path = False  # or where it goes
+    quiet: bool = False  # say what is wrong, or may be, and nothing else
     whole: bool = False  # findings will be asked for: all that they need is read at once
     reuse: bool = True  # take over what earlier sweeps of the store have trained
     again: str = "Go on with the same call and resume=True"  # what an interrupt says
@@ -135,14 +137,15 @@ def _carry_out(
     try:
         already = recorder.resume() if options.resume else 0
         on = kind if kind == "serial" else f"{kind} on {cores}"
-        options.say(f"sweep {writer.run_id[:8]}: {_work(plan, already)}, {on}")
-        for words in repeats_words(plan.search) if plan.search else ():
+        begun = f"sweep {writer.run_id[:8]}: {_work(plan, already)}, {on}"
+        for words in () if options.quiet else (begun, *(repeats_words(plan.search) if plan.search else ())):
             options.say(words)
         recorder.seconds["import"] = imported - options.started
         recorder.seconds["prepare"] = time.monotonic() - imported
         check = options.budget_check
         try:
-            done = _train(recorder, pool, already, journal, options.progress, store, check=check)
+            bar = partial(SweepProgress, quiet=True) if options.quiet else options.progress
+            done = _train(recorder, pool, already, journal, bar, store, check=check)
         except SchedulerLostError:  # here, so that a store that fails now is told like any other time
             recorder.flush()
             writer.finish(KILLED)
@@ -193,11 +196,13 @@ def _journal(store: Store, plan: Plan) -> "Journal | None":
 
 
 def _work(plan: Plan, already: int) -> str:
-    done = f" ({already:,} more are done)" if already else ""
+    done = f" ({already:,} more {'is' if already == 1 else 'are'} done)" if already else ""
     more = f", and more seeds until {plan.until}" if plan.until else ""
     left = max(plan.expected_trainings - already, 0)
-    parts = [f"{left:,} trainings of {plural(plan.expected_trials, 'trial')}{done}{more}"] * bool(plan.expected_trials)
-    parts += [f"{plural(len(plan.maps), 'map')} of {plan.points:,} trainings"] * bool(plan.maps)
+    parts = [f"{plural(left, 'training')} of {plural(plan.expected_trials, 'trial')}{done}{more}"] * bool(
+        plan.expected_trials
+    )
+    parts += [f"{plural(len(plan.maps), 'map')} of {plural(plan.points, 'training')}"] * bool(plan.maps)
     return " and ".join(parts)
 
 
@@ -250,7 +255,8 @@ def _conclude(recorder: Recorder, options: Options, store: Store) -> Sweep:
     for number, one in enumerate(swept.maps, 1):
         _write_map(writer, one, number)
     if options.report:
-        with phase("writing the report"), tempfile.TemporaryDirectory() as folder:
+        writing = nullcontext() if options.quiet else phase("writing the report")
+        with writing, tempfile.TemporaryDirectory() as folder:
             path = write_report([swept], options.report if isinstance(options.report, Path) else None, Path(folder))
             writer.file(path, REPORT)
             writer.folder(Path(folder), FIGURES)
@@ -284,9 +290,9 @@ def _tell_reasons(swept: Sweep, say: Callable[[str], None]) -> None:
     """Say why trainings failed or were refused, each reason once."""
     reasons = swept.account.reasons.to_dict("records")
     for row in reasons[:MOST_REASONS]:
-        say(f"{row[COUNT]:,} trainings {row[c.OUTCOME]}: {row[c.REASON]}")
+        say(f"{plural(row[COUNT], 'training')} {row[c.OUTCOME]}: {row[c.REASON]}")
     if len(reasons) > MOST_REASONS:
-        say(f"and {len(reasons) - MOST_REASONS:,} more reasons, in the report and the export")
+        say(f"and {plural(len(reasons) - MOST_REASONS, 'more reason')}, in the report and the export")
 
 
 def _kinds(plan: Plan, pool: executors.WorkerPool) -> str:

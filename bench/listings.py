@@ -16,7 +16,7 @@ WIDE = 200
 def phase(words: str) -> Iterator[None]:
     """Show on a terminal what is being done meanwhile; elsewhere nothing."""
     console = Console(stderr=True)
-    with console.status(words) if console.is_terminal else nullcontext():
+    with console.status(words) if console.is_terminal and not console.no_color else nullcontext():
         yield
 
 
@@ -50,5 +50,7 @@ def print_table(table: Table, *, on_stderr: bool = False) -> None:
 
 
 def output(console: Console) -> Console:
-    """Return a console, a wide one where it is no terminal."""
-    return console if console.is_terminal else Console(stderr=console.stderr, width=WIDE)
+    """Return a console: a wide one where it is no terminal, and one without any style where NO_COLOR is set."""
+    if not console.is_terminal:
+        return Console(stderr=console.stderr, width=WIDE)
+    return Console(stderr=console.stderr, color_system=None) if console.no_color else console

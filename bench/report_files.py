@@ -16,8 +16,10 @@ import pandas as pd
 
 from bench.config.claims import Printed
 from bench.config.plan import Plan, PlannedClaim
-from bench.errors import RequestError
+from bench.errors import RequestError, unknown
 from bench.metrics import columns as c
+from bench.model.trial import PARAMETERS
+from bench.report.number_format import plural
 from bench.stats.claims import Verdict
 from bench.stats.proportions import Account, account
 from bench.store.mlflow_store import Store
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 REPORTS = Path("reports")
 MOST_READ = 500_000  # trainings that a page is made of: more would make its figures no surer, and fill the memory
+MOST_VALUES = 6  # of a parameter that are compared, each with the first
 MOST_CURVES = 100_000  # in memory at a time: 80 MB with a hundred points each
 FEWEST_CURVES = 100  # of a trial, however many trials there are
 LOCAL_UI = "http://127.0.0.1:5000"
@@ -153,12 +156,12 @@ def _mlflow(store: Store) -> tuple[str, str]:
     return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", "")), ""
 
 
-def write_page(reports: "Sequence[Report]", path: Path) -> None:
-    """Write the page of one report or of several side by side."""
+def write_page(reports: "Sequence[Report]", path: Path, by: str | None = None) -> None:
+    """Write the page of one report or of several side by side, compared ``by`` a parameter if one is given."""
     from bench.report.page import render
 
     with garbage_later():
-        page = render(reports)
+        page = render(reports, by)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(page, encoding="utf-8")
@@ -169,10 +172,25 @@ def write_page(reports: "Sequence[Report]", path: Path) -> None:
 # ------------------------------------------------------------------ where they go
 
 
-def default_report(sweeps: Sequence[tuple[str, str]]) -> Path:
+def default_report(sweeps: Sequence[tuple[str, str]], by: str | None = None) -> Path:
     """Return where the report of sweeps, each with its experiment and its id, goes when nobody says."""
     names = "-".join(dict.fromkeys(experiment for experiment, _ in sweeps))
-    return REPORTS / f"{names}-{'-'.join(sweep[:8] for _, sweep in sweeps)}.html"
+    return REPORTS / f"{names}-{'-'.join(sweep[:8] for _, sweep in sweeps)}{f'-by-{by}' if by else ''}.html"
+
+
+def check_by(plans: Sequence[Plan], by: str) -> None:
+    """Raise RequestError for a parameter whose values cannot be compared in sweeps: it has one there, or many."""
+    if by not in PARAMETERS:
+        raise RequestError(unknown("by: parameter", by, PARAMETERS))
+    trials = [planned.trial.parameters for plan in plans for planned in plan.trials]
+    counts = {name: len({trial[name] for trial in trials}) for name in PARAMETERS}
+    allowed = [f"{name} ({count})" for name, count in counts.items() if 1 < count <= MOST_VALUES]
+    if not 1 < counts[by] <= MOST_VALUES:
+        where = "the sweep" if len(plans) == 1 else "the sweeps"
+        raise RequestError(
+            f"by is {by}, which has {plural(counts[by], 'value')} in {where}; allowed are parameters with 2 to "
+            f"{MOST_VALUES}: {', '.join(allowed) or 'there is none'}"
+        )
 
 
 def check_report(path: Path | None) -> None:

@@ -1,6 +1,6 @@
 """A sweep that is stored: its frames, its claims, its findings and its report, each read when it is asked for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
@@ -14,11 +14,13 @@ from bench.errors import RequestError
 from bench.metrics import columns as c
 from bench.model.display_labels import USUAL, bare, varying
 from bench.model.outcome import Result
+from bench.model.parameter_fields import choice
 from bench.notebook import sweep_html
 from bench.report.map_words import map_row
 from bench.report.number_format import interval, percent_interval, plural
 from bench.report_files import (
     account_of,
+    check_by,
     check_output,
     check_report,
     default_report,
@@ -31,7 +33,7 @@ from bench.stats import proportions, survival
 from bench.stats.claims import Verdict, check_claims, verdict_rows
 from bench.stats.grid_analysis import DIGITS, PLANNED, trial_table
 from bench.stats.proportions import Account, account
-from bench.store.export import exported, write_trainings
+from bench.store.export import LISTS, exported, write_trainings
 from bench.store.mlflow_store import Store, existing_store
 from bench.store.names import REUSED_FILES
 from bench.store.reader import StoredSweep, planned_trainings, read_map, read_plan
@@ -216,15 +218,29 @@ class Sweep:
         """What its search found: ``held_out`` has the best on other seeds, a row each; None where it has no search."""
         return self.page.search_results if self.plan.search else None
 
-    def export(self, path: str | Path) -> int:
+    def export(self, path: str | Path, lists: Sequence[str] = (), say: Callable[[str], None] | None = None) -> int:
         """Write `trainings` to a .parquet or .csv file, some at a time, and return how many there are.
 
+        Args:
+            path: where to; in a .csv file lists are JSON
+            lists: what to add of each: ``"curves"``, the ``curve``, which is the loss before the iterations
+                ``k * iterations // curve_points``, each once; ``"weights"``, the ``initial_weights`` and the
+                ``weights`` at the end, layer after layer, each its weight ``[fan_in, fan_out]`` row by row and then its
+                bias
+            say: is told of how many trainings they were not kept, and why: these are null
+
         Raises:
-            RequestError: the file cannot be written there
+            RequestError: the file cannot be written there, or there are no such lists
 
         """
         check_output(Path(path), ".parquet", ".csv")
-        return write_trainings(self._store, self.id, self.plan, Path(path))
+        names = list(dict.fromkeys(column for name in lists for column in LISTS[choice(*LISTS)("with", name)]))
+        count, without = write_trainings(self._store, self.id, self.plan, Path(path), names)
+        kept = " and ".join(name for name in names if name != c.INITIAL_WEIGHTS)
+        for why, missing in without.items():
+            if say is not None:
+                say(f"{kept} of {missing:,} of {plural(count, 'training')} are null: {why}")
+        return count
 
     def rename(self, title: str) -> None:
         """Give it another title: on the page, when it is written again, and in MLflow."""
@@ -252,17 +268,19 @@ class Sweep:
             raise RequestError(f"sweep {self.id[:8]} is still running; allowed is one that has ended")
         return SweepWriter(self._store, run.info.experiment_id, self.id)
 
-    def report(self, path: str | Path | None = None) -> Path:
+    def report(self, path: str | Path | None = None, by: str | None = None) -> Path:
         """Write its report, one HTML file that needs no network, and return where it is.
 
         Args:
             path: a file that ends in .html; by default ``reports/EXPERIMENT-ID.html`` in the working folder
+            by: a parameter of two to six values, of which the first is compared with each other one: the same starts,
+                all else the same, in solved rate and in time to solution
 
         Raises:
-            RequestError: the file cannot be written there
+            RequestError: the file cannot be written there, or the parameter has one value, or more than six
 
         """
-        return write_report([self], path)
+        return write_report([self], path, by=by)
 
     def __repr__(self) -> str:
         """Show its name, what became of its trainings, and its trials."""
@@ -297,17 +315,21 @@ class Sweep:
         return pd.DataFrame(rows), f"and {plural(more, 'more trial')}, in .trials" if more > 0 else ""
 
 
-def write_report(sweeps: Sequence[Sweep], path: str | Path | None = None, pictures: Path | None = None) -> Path:
-    """Write the report of one sweep, or of several side by side, and return where it is.
+def write_report(
+    sweeps: Sequence[Sweep], path: str | Path | None = None, pictures: Path | None = None, by: str | None = None
+) -> Path:
+    """Write the report of one sweep, or of several side by side, or ``by`` a parameter, and return where it is.
 
     The first one's main figures are written into a folder for ``pictures`` too, if there is one.
     """
     target = None if path is None else Path(path)
     check_report(target)
+    if by is not None:
+        check_by([one.plan for one in sweeps], by)
     pages = [one.part(key) if key > 1 else one.page for key, one in enumerate(sweeps, 1)]
     pages[0].pictures = pictures
-    target = target or default_report([(page.data.plan.question.experiment, page.data.sweep) for page in pages])
-    write_page(pages, target)
+    target = target or default_report([(page.data.plan.question.experiment, page.data.sweep) for page in pages], by)
+    write_page(pages, target, by)
     return target.resolve()
 
 

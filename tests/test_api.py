@@ -559,7 +559,7 @@ def test_it_is_silent_where_nobody_looks(folder, capfd):
     said = capfd.readouterr()
     assert said.out == ""
     assert "2 trainings of 2 trials, serial" in said.err
-    assert "1 trainings unsupported" in said.err
+    assert "1 training unsupported" in said.err
 
 
 def test_a_script_needs_no_guard(folder):

@@ -167,7 +167,7 @@ def test_all_mistakes_of_a_request_are_told_at_once(bench):
 def test_hundreds_of_seeds_can_be_listed(bench):
     """A long word is no file name."""
     ran = bench("sweep", "seeds=" + ",".join(str(2 * seed) for seed in range(300)), "--dry-run")
-    assert "1 trials, 300 trainings" in ran.out
+    assert "1 trial, 300 trainings" in ran.out
 
 
 def test_a_wrong_option_has_the_exit_status_of_a_wrong_request(bench):

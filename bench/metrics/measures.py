@@ -8,12 +8,16 @@ training is correct, and since when, is said in the same way.
 Shapes: T trainings.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from bench.metrics import columns as c
 from bench.model.outcome import Result
+
+if TYPE_CHECKING:  # frames come from elsewhere: what completes a word cannot wait for pandas
+    import pandas as pd
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -26,32 +30,32 @@ TIMES = {c.SOLVED_AT: c.SOLVED, c.CORRECT_AT: c.CORRECT}  # of each time: what m
 LEAST_ERROR, WORST_ERROR = 1e-12, 1.0  # float64 gets below; a sigmoid's squared error does not get above
 
 
-def begun(trainings: pd.DataFrame) -> pd.DataFrame:
+def begun(trainings: "pd.DataFrame") -> "pd.DataFrame":
     """Return the trainings that were begun: those that a backend refused count nowhere."""
     return trainings[trainings[c.OUTCOME] != Result.UNSUPPORTED]
 
 
-def never_trained(trainings: pd.DataFrame) -> Flags:
+def never_trained(trainings: "pd.DataFrame") -> Flags:
     """Return which trainings no backend came back from ``[T]``: those that failed, and those that were refused."""
     return np.asarray(trainings[c.OUTCOME].isin([Result.FAILED, Result.UNSUPPORTED]), dtype=np.bool_)
 
 
-def lost(trainings: pd.DataFrame) -> Flags:
+def lost(trainings: "pd.DataFrame") -> Flags:
     """Return which trainings have no result that is a number ``[T]``: those that diverged or were never trained."""
     return never_trained(trainings) | (trainings[c.OUTCOME] == Result.DIVERGED).to_numpy()
 
 
-def time_to_solution(trainings: pd.DataFrame) -> Floats:
+def time_to_solution(trainings: "pd.DataFrame") -> Floats:
     """Return the first iteration ``[T]`` at which each training was solved; infinite where it did not end solved."""
     return _first_time(trainings, c.SOLVED_AT)
 
 
-def left_solution(trainings: pd.DataFrame) -> Flags:
+def left_solution(trainings: "pd.DataFrame") -> Flags:
     """Return which trainings were within the tolerance and ended outside of it ``[T]``."""
     return np.isinf(time_to_solution(trainings)) & trainings[c.SOLVED_AT].notna().to_numpy()
 
 
-def measured(trainings: pd.DataFrame, measure: str) -> Floats:
+def measured(trainings: "pd.DataFrame", measure: str) -> Floats:
     """Return one number per training ``[T]``, the less the better but for ``solved``, 1 or 0.
 
     Errors and losses are infinite where the training diverged or failed. ``log10 final_mse`` is finite: there, it is
@@ -76,13 +80,13 @@ def measured(trainings: pd.DataFrame, measure: str) -> Floats:
     raise ValueError(f"measure {measure!r} is not known; choose from {', '.join(known)}")
 
 
-def _first_time(trainings: pd.DataFrame, name: str) -> Floats:
+def _first_time(trainings: "pd.DataFrame", name: str) -> Floats:
     """Return the time to the state that a column tells of; the budget where the last update brought it."""
     budget = trainings[c.ITERATIONS].to_numpy(dtype=np.float64)
     first = trainings[name].to_numpy(dtype=np.float64, na_value=np.nan)
     return np.where(trainings[TIMES[name]].to_numpy(dtype=bool), np.fmin(first, budget), np.inf)
 
 
-def _errors(trainings: pd.DataFrame, name: str, worst: float) -> Floats:
+def _errors(trainings: "pd.DataFrame", name: str, worst: float) -> Floats:
     errors = trainings[name].to_numpy(dtype=np.float64, na_value=np.nan)
     return np.where(lost(trainings) | ~np.isfinite(errors), worst, errors)

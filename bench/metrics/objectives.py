@@ -7,15 +7,18 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from bench.errors import RequestError
 from bench.metrics import columns as c
 from bench.metrics.measures import LOG_MSE, SOLVED, measured, time_to_solution
 from bench.model.parameter_fields import choice, number
+
+if TYPE_CHECKING:  # frames come from elsewhere: what completes a word cannot wait for pandas
+    import pandas as pd
 
 Floats = NDArray[np.float64]
 
@@ -43,20 +46,20 @@ class Objective:
     ends: tuple[float, float] = (0, math.inf)  # what it can be
     of_solving: bool = False
     censored: bool = False
-    value: Callable[[pd.DataFrame], float]
-    per_training: Callable[[pd.DataFrame], Floats] | None = None
+    value: "Callable[[pd.DataFrame], float]"
+    per_training: "Callable[[pd.DataFrame], Floats] | None" = None
 
 
-def _times(trainings: pd.DataFrame) -> Floats:
+def _times(trainings: "pd.DataFrame") -> Floats:
     """Return min(time to solution, budget) ``[T]`` in iterations."""
     return np.asarray(np.minimum(time_to_solution(trainings), trainings[c.ITERATIONS].to_numpy(dtype=np.float64)))
 
 
-def _log_errors(trainings: pd.DataFrame) -> Floats:
+def _log_errors(trainings: "pd.DataFrame") -> Floats:
     return measured(trainings, LOG_MSE)
 
 
-def _seconds(trainings: pd.DataFrame) -> float:
+def _seconds(trainings: "pd.DataFrame") -> float:
     each = trainings[c.ITERATION_US].astype(float) * trainings[c.ITERATIONS_DONE].astype(float) / 1e6
     timed = each[np.isfinite(each)]
     return math.fsum(timed) / len(timed) if len(timed) else math.inf  # fsum: the order of rows does not matter
@@ -117,18 +120,18 @@ CENSORED = tuple(one.name for one in _ALL if one.censored)
 OF_SOLVED = tuple(one.name for one in _ALL if one.of_solving)
 
 
-def objective(trainings: pd.DataFrame, name: str) -> float:
+def objective(trainings: "pd.DataFrame", name: str) -> float:
     """Return what the trainings of one trial come to; raise KeyError for a measure that is not known."""
     return OBJECTIVES[name].value(trainings)
 
 
-def per_training(trainings: pd.DataFrame, name: str) -> Floats | None:
+def per_training(trainings: "pd.DataFrame", name: str) -> Floats | None:
     """Return what each training adds to an objective ``[T]``, the higher the worse; None where they do not differ."""
     each = OBJECTIVES[name].per_training
     return each(trainings) if each else None
 
 
-def is_worse(trainings: pd.DataFrame, best: pd.DataFrame, name: str) -> bool:
+def is_worse(trainings: "pd.DataFrame", best: "pd.DataFrame", name: str) -> bool:
     """Return whether a trial's mean is worse than the best's, by the seeds that both have: Student's test of pairs.
 
     One-sided at 10 %, as Optuna's WilcoxonPruner, which tests ranks: a rare failure hardly moves those, and much the

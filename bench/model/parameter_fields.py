@@ -70,15 +70,22 @@ def whole(low: int, high: int) -> Number:
     return Number(low, high, whole=True)
 
 
-def choice(*names: str) -> Reader:
-    """Return a reader of one of the given names."""
+@dataclass(frozen=True)
+class Choice:
+    """Reader of one of some names."""
 
-    def read(what: str, value: object) -> str:
-        if value not in names:
-            raise RequestError(unknown(what, value, names))
+    names: tuple[str, ...]
+
+    def __call__(self, what: str, value: object) -> str:
+        """Return the name that was given."""
+        if value not in self.names:
+            raise RequestError(unknown(what, value, self.names))
         return str(value)
 
-    return read
+
+def choice(*names: str) -> Choice:
+    """Return a reader of one of the given names."""
+    return Choice(names)
 
 
 def flag(what: str, value: object) -> bool:

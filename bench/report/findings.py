@@ -143,7 +143,7 @@ def _counted(rows: pd.DataFrame) -> str:
 def _why_none(data: SweepData, gate: str, rows: pd.DataFrame) -> str:
     """Return why no perceptron can solve a gate, if so it is: every activation is monotone."""
     gates = {planned.trial.gate.name: planned.trial.gate for planned in data.plan.trials}
-    if (rows[c.HIDDEN].map(read_hidden).str.len() > 0).any():
+    if (rows[c.HIDDEN].astype(object).map(read_hidden).str.len() > 0).any():
         return ""
     table = gates[gate]
     if not np.isin(table.targets, (0, 1)).all() or is_linearly_separable(table):

@@ -12,6 +12,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined, select_autoescape
 
 from bench.metrics import columns as c
 from bench.metrics.objectives import OBJECTIVES
+from bench.model.display_labels import name_words
 from bench.report import colours, drawing
 from bench.report.backends import backends
 from bench.report.caveats import caveats
@@ -31,6 +32,7 @@ from bench.report.panel_layout import is_single
 from bench.report.restarts import restarts
 from bench.report.search import search
 from bench.report.shared_luck import shared_luck
+from bench.report.sides import values_compared
 from bench.report.solved_rates import rates
 from bench.report.sweep_data import SweepData, heading
 from bench.report.sweeps_compared import comparison
@@ -218,8 +220,11 @@ class Report:
                 write_picture(chart, self.pictures / f"{chart.name}.png", source)
 
 
-def render(reports: Sequence[Report]) -> str:
-    """Return the HTML of one sweep's report, or of several one after the other; its parts are made side by side."""
+def render(reports: Sequence[Report], by: str | None = None) -> str:
+    """Return the HTML of one sweep's report, or of several one after the other; its parts are made side by side.
+
+    It begins with what differs between sweeps, and with the values compared of the parameter that it is ``by``.
+    """
     texts, jinja = _templates()
     names = [section.name for section in SECTIONS]
     sweeps = []
@@ -230,7 +235,9 @@ def render(reports: Sequence[Report]) -> str:
         sweeps.append({"k": report.key, "data": report.data, "header": header, "sections": sections})
     of_maps = ["maps.js"] if any(report.data.maps for report in reports) else []
     with drawing.style():
-        compared = comparison([report.data for report in reports])
+        data = [report.data for report in reports]
+        compared = comparison(data)
+        values = {"name": name_words(by), "parts": values_compared(data, by)} if by else None
     return jinja.get_template("report.html").render(
         title=" · ".join(report.data.title for report in reports),
         colours=colours.css(),
@@ -238,6 +245,7 @@ def render(reports: Sequence[Report]) -> str:
         js="\n".join(texts[name] for name in (*SCRIPTS, *of_maps, "page.js")),
         sweeps=sweeps,
         comparison=compared,
+        by=values,
     )
 
 

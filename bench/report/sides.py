@@ -1,5 +1,7 @@
-"""Two sweeps compared by what differs between them: the same starts, and all else the same."""
+"""Two sweeps, or two values of a parameter, compared by what differs: the same starts, and all else the same."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bench.metrics import columns as c
-from bench.model.display_labels import phrase
+from bench.model.display_labels import name_words, phrase
 from bench.report.charts import Cell, Chart, Column, Content, Row, Table, number, tabulate, text
 from bench.report.colours import EFFECT
 from bench.report.drawing import log_axis, named_rows, panel, plain_number
@@ -21,6 +23,7 @@ from bench.stats.holdout import KIND, WINNER
 
 SETTING = "setting"
 MOST_DRAWN = 40
+NO_PAIR = "no two trials differ in nothing else."
 NOTHING = "They have no trial in common, and none that differ only in what differs between the sweeps."
 
 
@@ -34,13 +37,48 @@ def sides(first: SweepData, second: SweepData) -> Content:
     if rows.empty:
         return {"words": [NOTHING], "chart": None, "table": None}
     names = _names(found, (first.sweep[:8], second.sweep[:8]))
+    (pooled,) = paired.pooled_over(found.matched, rows).to_dict("records")
+    content = _content(rows, pooled, names)
+    return {**content, "words": [*content["words"], *_notes(found, first, second)]}
+
+
+def values_compared(sweeps: Sequence[SweepData], by: str) -> list[Content]:
+    """Return how the first value of a parameter compares with each other one, all else and the starts the same.
+
+    What holds of several of them holds at once: p is adjusted, and intervals are widened, for all together. Only words
+    of a value if no trial has a counterpart with it.
+    """
+    trainings = pd.concat([one.trainings for one in sweeps]).drop_duplicates([c.TRIAL_ID, c.SEED])
+    trials = {planned.trial.trial_id: planned.trial for one in sweeps for planned in one.plan.trials}
+    value_of = {trial_id: trial.parameters[by] for trial_id, trial in trials.items()}
+    values = list(dict.fromkeys(value_of.values()))
+    value_T = trainings[c.TRIAL_ID].astype(str).map(value_of)
+    first, *others = (trainings[value_T == value] for value in values)
+    found = [paired.match_sides(first, other, by) for other in others]
+    matched = [
+        [replace(one, levels=[0, place]) for one in some.matched] for place, some in enumerate(found, 1)
+    ]  # so that what is known of each is told apart
+    every = [one for some in matched for one in some]
+    rows = paired.compared(every)
+    pooled = {row[paired.OTHER]: row for row in paired.pooled_over(every, rows).to_dict("records")}
+    parts = []
+    for place, (value, some) in enumerate(zip(values[1:], found, strict=True), 1):
+        one, other = (phrase({by: side}, DIGITS) for side in (values[0], value))
+        own = rows[rows[paired.OTHER] == place]
+        if own.empty:
+            parts.append({"words": [f"{sentence(one)} and {other}: {NO_PAIR}"], "chart": None, "table": None})
+            continue
+        content = _content(own.reset_index(drop=True), pooled[place], (one, other), f"sides-{place}")
+        notes = [f"Everything but the {name_words(by)} is the same in each setting.", *_notes_on_pairs(some)]
+        parts.append({**content, "words": [*content["words"], *notes]})
+    return parts
+
+
+def _content(rows: pd.DataFrame, pooled: Row, names: tuple[str, str], key: str = "sides") -> Content:
+    """Return the words, the figure and the table of a comparison; ``key`` tells it from others on the page."""
     settings = [phrase(context, DIGITS) or "all else equal" for context in rows[paired.CONTEXT]]
     rows = rows.assign(**{SETTING: settings})
-    return {
-        "words": [*_words(found, rows, names), *_notes(found, first, second)],
-        "chart": _chart(rows, names),
-        "table": _table(rows, names),
-    }
+    return {"words": _words(pooled, rows, names), "chart": _chart(rows, names, key), "table": _table(rows, names, key)}
 
 
 def _compared_trainings(data: SweepData) -> pd.DataFrame:
@@ -63,9 +101,8 @@ def _names(found: paired.Sides, sweeps: tuple[str, str]) -> tuple[str, str]:
 # ------------------------------------------------------------------ in words
 
 
-def _words(found: paired.Sides, rows: pd.DataFrame, names: tuple[str, str]) -> list[str]:
+def _words(pooled: Row, rows: pd.DataFrame, names: tuple[str, str]) -> list[str]:
     """Say by how much the first side solves more, and how much sooner, with intervals."""
-    (pooled,) = paired.pooled_over(found.matched, rows).to_dict("records")
     one, other = names
     ends = (pooled[paired.DIFFERENCE], pooled[paired.DIFFERENCE_LOW], pooled[paired.DIFFERENCE_HIGH])
     size = f"over {plural(len(rows), 'setting')} and {pooled[paired.PAIRS]:,} pairs of trainings"
@@ -99,12 +136,20 @@ def _time_words(rows: pd.DataFrame, names: tuple[str, str]) -> list[str]:
 
 def _notes(found: paired.Sides, first: SweepData, second: SweepData) -> list[str]:
     said = [f"They differ in {_listed(found.differing)}; everything else is the same in each setting."]
+    said += _notes_on_pairs(found)
+    if any(one.search_results is not None for one in (first, second)):
+        said.append("Of a search, its best is compared, on held-out seeds.")
+    return said
+
+
+def _notes_on_pairs(found: paired.Sides) -> list[str]:
+    """Return what must be known of how trials were matched."""
+    said = []
     if set(found.differing) & set(DRAWN_BY):
         said.append("Their starts are not the same weights: pairs are of the same seed.")
     if found.unmatched:
-        said.append(f"{plural(found.unmatched, 'other setting')} of theirs has no counterpart, or several.")
-    if any(one.search_results is not None for one in (first, second)):
-        said.append("Of a search, its best is compared, on held-out seeds.")
+        has = "has" if found.unmatched == 1 else "have"
+        said.append(f"{plural(found.unmatched, 'other setting')} of theirs {has} no counterpart, or several.")
     return said
 
 
@@ -115,7 +160,7 @@ def _listed(names: list[str]) -> str:
 # ------------------------------------------------------------------ figure and table
 
 
-def _chart(rows: pd.DataFrame, names: tuple[str, str]) -> Chart:
+def _chart(rows: pd.DataFrame, names: tuple[str, str], key: str) -> Chart:
     """Return a panel of differences in solved rate and one of ratios of times, a row per setting in both."""
     shown = rows.reindex(rows[paired.DIFFERENCE].abs().sort_values(ascending=False, kind="stable").index)
     shown = shown.head(MOST_DRAWN).reset_index(drop=True)
@@ -123,7 +168,7 @@ def _chart(rows: pd.DataFrame, names: tuple[str, str]) -> Chart:
     if shown[paired.RATIO].notna().any():
         panels.append(panel("ratio of iterations to solution", ratios(shown)))
     return Chart(
-        name="sides",
+        name=key,
         title=f"{sentence(names[0])} against {names[1]}, from the same starts",
         subtitle=f"A row per setting, n = {from_to(rows[paired.PAIRS])} pairs each; lines: 95 % intervals (Bonett & "
         "Price 2012; of medians of ratios exact).",
@@ -164,7 +209,7 @@ def _intervals(axes: Any, rows: pd.DataFrame, middle: str, low: str, high: str) 
     axes.plot(rows[middle], places, "o", color=EFFECT, markersize=4, clip_on=False)
 
 
-def _table(rows: pd.DataFrame, names: tuple[str, str]) -> Table:
+def _table(rows: pd.DataFrame, names: tuple[str, str], key: str) -> Table:
     def counted(title: str, name: str) -> Column:
         return Column(title, lambda row: number(f"{row[name]:,}", row[name]), is_number=True)
 
@@ -177,7 +222,7 @@ def _table(rows: pd.DataFrame, names: tuple[str, str]) -> Table:
         Column("ratio of iterations [95 %]", _ratio, is_number=True),
         Column("p (Holm)", lambda row: number(p_value(row[paired.P_HOLM]), row[paired.P_HOLM]), is_number=True),
     ]
-    return tabulate("sides", "The same starts, setting by setting", rows.to_dict("records"), columns)
+    return tabulate(key, "The same starts, setting by setting", rows.to_dict("records"), columns)
 
 
 def _difference(row: Row) -> Cell:

@@ -52,7 +52,9 @@ def two_starts(data: SweepData, block: GridAnalysis, shown: str, title: str = ""
         alt=f"Two losses that part, and the decision surfaces they end at, of {name}.",
         note="All else is the same: only the initial weights differ.",
         panels=[panel("", losses_and_surfaces(trial, starts))],
-        data=pd.DataFrame({"iteration": trial.checkpoints, **{f"seed {one.seed}": one.curve for one in starts}}),
+        data=pd.DataFrame(
+            {"iteration": trial.recorded_iterations, **{f"seed {one.seed}": one.curve for one in starts}}
+        ),
     )
 
 
@@ -80,7 +82,7 @@ def losses_and_surfaces(trial: Trial, starts: list[Start]) -> Figure:
     for one in starts:
         loss = np.where(one.curve > 0, one.curve, np.nan)
         sns.lineplot(
-            x=np.add(trial.checkpoints, 1), y=loss, ax=axes, color=fate_colour(solved=one.solved), linewidth=1.8
+            x=np.add(trial.recorded_iterations, 1), y=loss, ax=axes, color=fate_colour(solved=one.solved), linewidth=1.8
         )
     axes.set(xlabel="iteration", ylabel="")
     for place, one in enumerate(starts if surfaces else ()):

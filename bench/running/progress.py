@@ -60,7 +60,7 @@ UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1, ""))
 
 
 class SweepProgress:
-    """A progress bar over iterations; silent where there is no terminal."""
+    """A progress bar over iterations; none where there is no terminal, or NO_COLOR asks for plain text."""
 
     def __init__(self, total: Work, already: float = 0.0, workers: int = 1, *, quiet: bool = False) -> None:
         """Prepare the bar; ``already`` is the share that was done before. A ``quiet`` one shows and says nothing."""
@@ -74,7 +74,7 @@ class SweepProgress:
             TextColumn("{task.fields[words]}", style="progress.download"),
             TimeElapsedColumn(),
             console=console,
-            disable=quiet or not console.is_terminal,
+            disable=quiet or not console.is_terminal or console.no_color,
         )
         self._task = self._bar.add_task("training", total=1.0, words=self.words)
         self._bar.update(self._task, completed=self.share)

@@ -138,8 +138,11 @@ class Sides:
     unmatched: int
 
 
-def match_sides(one: pd.DataFrame, other: pd.DataFrame) -> Sides:
-    """Match the trials of two frames of trainings; those that both have are left to neither, if something is left."""
+def match_sides(one: pd.DataFrame, other: pd.DataFrame, by: str | None = None) -> Sides:
+    """Match the trials of two frames of trainings; those that both have are left to neither, if something is left.
+
+    They differ in one parameter where it is said ``by`` which, else in all whose values are others in one frame.
+    """
     sides = [begun(some) for some in (one, other)]
     ids = [set(some[c.TRIAL_ID].astype(str)) for some in sides]
     for place in (1, 0):
@@ -149,7 +152,7 @@ def match_sides(one: pd.DataFrame, other: pd.DataFrame) -> Sides:
     both = pd.concat([some.assign(**{c.TRIAL_ID: some[c.TRIAL_ID].astype(str)}) for some in sides])
     table = trials(both, every)
     tables = [table[table[c.TRIAL_ID].isin(set(some[c.TRIAL_ID].astype(str)))] for some in sides]
-    differing = [name for name in every if set(tables[0][name]) != set(tables[1][name])]
+    differing = [by] if by else [name for name in every if set(tables[0][name]) != set(tables[1][name])]
     same = [name for name in every if name not in differing]
     varying = [name for name in same if len(set(table[name])) > 1]
     times = dict(zip(table[c.TRIAL_ID], _times_by_trial(both, table), strict=True))

@@ -1,8 +1,12 @@
-"""Exports: trainings, trials and maps as files for other programs."""
+"""Exports: trainings, trials and maps as files for other programs.
+
+Shapes: T trainings.
+"""
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,43 +14,62 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from bench.config.plan import Plan
 from bench.metrics import columns as c
+from bench.model.outcome import Result
 from bench.store.mlflow_store import Store
 from bench.store.reader import read_columns, trainings_frame
-from bench.store.shards import in_order, places
+from bench.store.shards import Places, in_order, places
 from bench.store.tables import LIST
 
+LISTS = {"curves": (c.CURVE,), "weights": (c.INITIAL_WEIGHTS, c.WEIGHTS)}  # what an export may have as well
+MOST_VALUES = 10_000_000  # of lists in memory at a time: 80 MB
+NO_TRAINING = pa.array([str(Result.FAILED), str(Result.UNSUPPORTED)])
 
-def exported(trainings: pd.DataFrame) -> pd.DataFrame:
+
+def exported(trainings: pd.DataFrame, columns: Sequence[str] = c.EXPORT) -> pd.DataFrame:
     """Return trainings with the columns of an export, a contract, and with text as text."""
-    data = trainings[list(c.EXPORT)]
+    data = trainings[list(columns)]
     return data.astype({name: str for name in data if isinstance(data[name].dtype, pd.CategoricalDtype)})
 
 
-def write_trainings(store: Store, sweep: str, plan: Plan, path: Path) -> int:
-    """Write all trainings of a sweep to a .parquet or .csv file, some at a time; return how many there are."""
-    tables = in_order(store, sweep, plan, read_columns(c.EXPORT))
-    empty = exported(trainings_frame([], plan, c.EXPORT))
-    count = 0
-    with _written(path) as file:
-        if path.suffix == ".csv":
-            _csv(empty).to_csv(file, index=False)
-            for table in tables:
-                _csv(exported(trainings_frame([table], plan, c.EXPORT))).to_csv(
-                    file, mode="a", index=False, header=False
-                )
-                count += table.num_rows
-            return count
-        schema = _schema(empty)
-        with pq.ParquetWriter(file, schema) as writer:
-            for table in tables:
-                writer.write_table(_with_parameters(table, plan, schema))
-                count += table.num_rows
-    return count
+def write_trainings(
+    store: Store, sweep: str, plan: Plan, path: Path, lists: Sequence[str] = ()
+) -> tuple[int, Counter[str]]:
+    """Write all trainings of a sweep to a .parquet or .csv file, some at a time.
+
+    The columns of ``lists`` come after those of every export. Return how many trainings there are, and of how many
+    these were not kept, by the reason why: they are null there. Initial weights that were not kept are drawn again.
+    """
+    columns = (*c.EXPORT, *lists)
+    empty = exported(trainings_frame([], plan, columns), columns)
+    count, without = 0, Counter[str]()
+    with _written(path) as file, _writer(file, path.suffix, empty, plan, columns) as write:
+        for table in in_order(store, sweep, plan, read_columns(columns), part=_part(plan, lists)):
+            write(_with_initial_weights(table, plan) if c.INITIAL_WEIGHTS in lists else table)
+            count += table.num_rows
+            without += _without(table, [name for name in lists if name != c.INITIAL_WEIGHTS])
+    return count, without
+
+
+@contextmanager
+def _writer(
+    file: Path, suffix: str, empty: pd.DataFrame, plan: Plan, columns: Sequence[str]
+) -> Iterator[Callable[[pa.Table], None]]:
+    """Yield what writes some trainings more to a file of this kind."""
+    if suffix == ".csv":
+        _csv(empty).to_csv(file, index=False)
+        yield lambda table: _csv(exported(trainings_frame([table], plan, columns), columns)).to_csv(
+            file, mode="a", index=False, header=False
+        )
+        return
+    schema = _schema(empty)
+    with pq.ParquetWriter(file, schema) as writer:
+        yield lambda table: writer.write_table(_with_parameters(table, plan, schema))
 
 
 def write_export(data: pd.DataFrame, path: Path) -> None:
@@ -75,23 +98,28 @@ def _written(path: Path) -> Iterator[Path]:
 
 
 def _csv(data: pd.DataFrame) -> pd.DataFrame:
-    if c.PREDICTIONS not in data:
-        return data
-    lists = data[c.PREDICTIONS].map(lambda found: json.dumps([float(p) for p in found]), na_action="ignore")
-    return data.assign(**{c.PREDICTIONS: lists})
+    lists = [name for name in (c.PREDICTIONS, *c.LISTS) if name in data]
+    return data.assign(
+        **{
+            name: data[name].map(lambda found: json.dumps([float(p) for p in found]), na_action="ignore")
+            for name in lists
+        }
+    )
 
 
 def _schema(empty: pd.DataFrame) -> pa.Schema:
     """Return the columns of a Parquet file, with what pandas notes of its own types in one."""
     found = pa.Schema.from_pandas(empty, preserve_index=False)
-    kinds = {c.PREDICTIONS: LIST, c.REASON: pa.large_string()}  # of which an empty frame knows nothing
+    kinds = {
+        **dict.fromkeys((c.PREDICTIONS, *c.LISTS), LIST),
+        c.REASON: pa.large_string(),
+    }  # of which an empty frame knows nothing
     return pa.schema([field.with_type(kinds.get(field.name, field.type)) for field in found], found.metadata)
 
 
 def _with_parameters(table: pa.Table, plan: Plan, schema: pa.Schema) -> pa.Table:
     """Return the columns of an export: results as they were written, what is the same for a trial from the plan."""
-    trials = [planned.trial for planned in plan.trials]
-    place_T = pa.array(places(table[c.TRIAL_ID], [trial.trial_id for trial in trials]))
+    trials, place_T = [planned.trial for planned in plan.trials], pa.array(_places(table, plan))
     columns = []
     for field in schema:
         if field.name in c.PARAMETERS:
@@ -101,3 +129,58 @@ def _with_parameters(table: pa.Table, plan: Plan, schema: pa.Schema) -> pa.Table
         else:
             columns.append(table[field.name].cast(field.type))
     return pa.table(columns, schema=schema)
+
+
+# ------------------------------------------------------------------ lists
+
+
+def _part(plan: Plan, lists: Sequence[str]) -> int | None:
+    """Return how many trainings with these lists are read at a time; None without lists, which leave it as it is."""
+    if not lists or not plan.trials:
+        return None
+    trials = [planned.trial for planned in plan.trials]
+    sizes = [
+        (len(one.recorded_iterations) if name == c.CURVE else one.network.parameters)
+        for one in trials
+        for name in lists
+    ]
+    return max(MOST_VALUES // (max(sizes) * len(lists)), 1)
+
+
+def _without(table: pa.Table, lists: Sequence[str]) -> Counter[str]:
+    """Return why, and how often, trainings have none of the lists that are kept of some."""
+    if not lists:
+        return Counter()
+    missing_T, failed_T = pc.is_null(table[lists[0]]), pc.is_in(table[c.OUTCOME], value_set=NO_TRAINING)
+    beyond, failed = (
+        int(pc.sum(pc.and_(missing_T, flags_T)).as_py() or 0) for flags_T in (pc.invert(failed_T), failed_T)
+    )
+    why = {
+        f"they are kept for the first {c.CURVES_PER_TRIAL:,} seeds of each trial": beyond,
+        "they failed, or their backend refused them": failed,
+    }
+    return +Counter(why)
+
+
+def _with_initial_weights(table: pa.Table, plan: Plan) -> pa.Table:
+    """Return trainings with the initial weights that were not kept drawn again: a trial and a seed give the same."""
+    kept = table[c.INITIAL_WEIGHTS].combine_chunks()
+    missing_T = kept.is_null().to_numpy(zero_copy_only=False)
+    if not missing_T.any():
+        return table
+    place_T, seed_T = _places(table, plan), table[c.SEED].to_numpy()
+    sizes_T, drawn = np.zeros(len(table), dtype=np.int64), []
+    for place in np.unique(place_T[missing_T]):  # rows are in the plan's order
+        trial, own_T = plan.trials[place].trial, missing_T & (place_T == place)
+        sizes_T[own_T] = trial.network.parameters
+        seeds, at_once = seed_T[own_T], max(MOST_VALUES // (trial.draws_before + trial.network.parameters), 1)
+        drawn += [trial.initial_weights(seeds[at : at + at_once]).ravel() for at in range(0, len(seeds), at_once)]
+    offsets = pa.array(np.concatenate([[0], np.cumsum(sizes_T)]).astype(np.int32))
+    again = pa.ListArray.from_arrays(offsets, pa.array(np.concatenate(drawn)), mask=pa.array(~missing_T))
+    column = pc.if_else(pa.array(missing_T), again, kept)
+    return table.set_column(table.column_names.index(c.INITIAL_WEIGHTS), c.INITIAL_WEIGHTS, column)
+
+
+def _places(table: pa.Table, plan: Plan) -> Places:
+    """Return the place ``[T]`` of each training's trial in the plan."""
+    return places(table[c.TRIAL_ID], [planned.trial.trial_id for planned in plan.trials])

@@ -133,8 +133,8 @@ def in_order(
 ) -> Iterator[pa.Table]:
     """Yield each planned training once, in the plan's order and by seed, ``part`` of them, or PART, at a time.
 
-    Of each trial the ``first`` so many seeds, or all; of them some first ones have ``curves`` and weights, or all.
-    ``columns`` must have the trial's id and the seed.
+    Of each trial the ``first`` so many seeds, or all; of them some first
+    ones have ``curves`` and weights, or all. ``columns`` must have the trial's id and the seed.
     """
     if not store.has_artifact(sweep, names.SHARDS):
         return
