@@ -18,6 +18,7 @@ from bench.config.seeds import Until
 from bench.config.values import Block, Overrides, block_readers, read_table
 from bench.errors import collecting, raising_all, unknown
 from bench.model.maps import Map
+from bench.model.trial import PARAMETERS
 
 ADHOC = "adhoc"
 
@@ -33,6 +34,7 @@ class Experiment:
     claims: tuple[tuple[Claim, range], ...]  # each with the places of the blocks that it speaks of: its file's own
     request: tuple[str, ...]
     claims_left_out: bool = False
+    parameter: str = ""  # that the question is about, where the file says so
     search: Search | None = None
     maps: tuple[Map, ...] = ()
     until: Until | None = None
@@ -53,6 +55,14 @@ class Experiment:
 # ------------------------------------------------------------------ files
 
 
+class Asked(BaseModel):
+    """What an experiment asks: what one parameter of its grid does."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    parameter: str = ""
+
+
 class File(BaseModel):
     """The keys of an experiment file; the values of its blocks and of its search are read key by key."""
 
@@ -60,6 +70,7 @@ class File(BaseModel):
 
     title: str = ""
     about: str = ""
+    question: Asked = Field(default_factory=Asked)
     include: list[str] = []
     defaults: dict[str, Any] = {}
     grid: list[dict[str, Any]] = Field(default_factory=list)
@@ -108,8 +119,10 @@ def _sentence(problem: Any, content: Mapping[str, Any]) -> str:
         del words[1]
     place = " ".join([top, *words[:1]]) + (f": {'.'.join(words[1:])}" if words[1:] else "")
     if problem["type"] == "extra_forbidden":
-        kind = content["claim"][rest[0]]
-        return f"claim {words[0]}: {unknown('key', words[-1], fields_of(kind))}"
+        where, fields = (
+            (f"claim {words[0]}", fields_of(content["claim"][rest[0]])) if top == "claim" else (top, Asked.model_fields)
+        )
+        return f"{where}: {unknown('key', words[-1], fields)}"
     if problem["type"] == "missing":
         return f"{place} is missing"
     message = problem["msg"].removeprefix("Value error, ")
@@ -189,6 +202,7 @@ def read_experiment(
         problems.extend(
             [] if problems else _misplaced_of_maps(found, search, path.name) or _misplaced(found, search, path.name)
         )
+        problems.extend(_unasked(file.question.parameter, found.blocks, path.name) if not overrides else [])
         ids = Counter(claim.id for claim, _ in found.claims)
         problems.extend(
             f"{path.name}: claim id {name!r} is used {count} times; allowed is once"
@@ -203,6 +217,7 @@ def read_experiment(
         claims=() if overrides else tuple(found.claims),
         request=tuple(request),
         claims_left_out=bool(overrides and found.claims),
+        parameter=file.question.parameter if _varies(file.question.parameter, found.blocks) else "",
         search=search,
         maps=tuple(found.maps),
     )
@@ -223,6 +238,20 @@ def adhoc(overrides: Overrides, request: Sequence[str]) -> Experiment:
         )
     blocks, maps = tuple(found.blocks), tuple(found.maps)
     return Experiment(ADHOC, " ".join(request), "", blocks, (), tuple(request), search=search, maps=maps)
+
+
+def _varies(name: str, blocks: Sequence[Block]) -> bool:
+    """Whether a parameter has several values in a grid."""
+    return len({repr(value) for block in blocks for value in block.axes.get(name, ())}) > 1
+
+
+def _unasked(name: str, blocks: Sequence[Block], where: str) -> list[str]:
+    """Return what is said of a question about a parameter that does not vary."""
+    if not name or _varies(name, blocks):
+        return []
+    varied = [other for other in PARAMETERS if _varies(other, blocks)]
+    given = f"{where}: question: parameter is {name!r}"
+    return [f"{given}; allowed are those that vary in the grid, {', '.join(varied) or 'of which there is none'}"]
 
 
 def _misplaced(found: _Collected, search: Search | None, where: str) -> list[str]:

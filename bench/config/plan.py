@@ -33,6 +33,7 @@ class Question:
     command: str = ""
     blocks: tuple[str, ...] = ("",)  # the titles of the grid's blocks
     claims_left_out: bool = False
+    parameter: str = ""  # that it is about, where its file says so
 
 
 @dataclass(frozen=True)
@@ -247,6 +248,7 @@ def make_plan(experiment: Experiment) -> Plan:
             experiment.command,
             tuple(block.title for block in grid),
             experiment.claims_left_out,
+            experiment.parameter,
         ),
     )
 
@@ -460,7 +462,7 @@ def _read(document: Mapping[str, Any]) -> Plan:
         proposals=Proposals.from_json(search) if search else None,
         maps=tuple(Map.from_json(row, named) for row in document.get("maps", ())),
         question=Question(
-            **{name: document[name] for name in vars(Question()) if name != "blocks"},
+            **{name: document[name] for name in vars(Question()) if name != "blocks" and name in document},
             blocks=tuple(document["blocks"][: -len(BLOCKS)] if search else document["blocks"]),
         ),
     )

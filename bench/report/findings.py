@@ -33,6 +33,7 @@ from bench.report.number_format import (
 )
 from bench.report.pairs import better, faster, greatest
 from bench.report.panel_layout import is_grid, is_single
+from bench.report.question import question_findings
 from bench.report.restarts import restart_findings
 from bench.report.search_findings import search_findings
 from bench.report.shared_luck import luck_findings
@@ -64,17 +65,23 @@ def block_findings(data: SweepData, section: str) -> list[tuple[int, Finding]]:
 
 
 def findings(data: SweepData, ledger: Content, of_block: Sequence[tuple[int, Finding]]) -> list[Finding]:
-    """Return five to ten findings of a sweep, those of its search first; fewer where there are not so many.
+    """Return five to ten findings of a sweep; fewer where there are not so many.
+
+    First what was claimed and what was asked, then what its search found.
 
     ``of_block`` has those of all sections, in any order.
     """
     blocks, main = _several(data), _main(data)
     leading = search_findings(data.search_results) if data.search_results else ()
-    first = [*leading, *map_findings(data), *_missing(ledger), *(_rates(blocks, data) if blocks else _few(data.blocks))]
-    last = [*_fastest_backend(data), *_claims(data.verdicts)]
+    rates = _rates(blocks, data) if blocks else _few(data.blocks)
+    asks = [*_claims(data.verdicts), *question_findings(data)]
+    first = [*asks, *leading, *map_findings(data), *_missing(ledger), *rates]
+    last = [*_fastest_backend(data)]
     if main and c.BACKEND in main.names:
         first, last = last + first, []
-    middle = [finding for _, finding in sorted(of_block, key=lambda one: one[0])]
+    said = {finding.anchor for finding in asks}
+    ranked = sorted(of_block, key=lambda one: one[0])
+    middle = [finding for _, finding in ranked if not (finding.anchor == "pairs" and "pairs" in said)]
     return [*first, *middle[: max(MOST - len(first) - len(last), 0)], *last][:MOST]
 
 
@@ -373,6 +380,15 @@ def _effects(block: GridAnalysis) -> Iterator[Finding]:
         f"{row_percent(one, sensitivity.MEAN)} with {phrase({name: one[sensitivity.VALUE]})}" for one in (low, high)
     ]
     changed = differences_by_setting(block, name, low[sensitivity.VALUE], high[sensitivity.VALUE])
+    if len(changed) > 1 and _interacts(block, name):
+        values = " to ".join(phrase({name: one[sensitivity.VALUE]}) for one in (low, high))
+        yield Finding(
+            f"what {name} does depends on what it is combined with: from {values} the solved rate changes by "
+            f"{points(changed.min())} to {points(changed.max())}, by setting.",
+            "Its interactions account for more of the variance than the parameter itself; an average would hide them.",
+            "matters",
+        )
+        return
     single = f", by {points(changed.min())} to {points(changed.max())} in single settings" if len(changed) > 1 else ""
     yield Finding(
         f"of all that was varied, {name} spans the widest range of mean solved rates: {ends[0]}, {ends[1]}{single}.",
@@ -382,12 +398,32 @@ def _effects(block: GridAnalysis) -> Iterator[Finding]:
     )
 
 
+def _interacts(block: GridAnalysis, name: str) -> bool:
+    """Whether the solved rate depends more on what a parameter is combined with than on the parameter itself."""
+    table = block.shares.get(measures.SOLVED)
+    if table is None or not table[sensitivity.SHARE].notna().any():
+        return False
+    part_of = np.array([name in of for of in table[sensitivity.OF]])
+    with_others = (table[sensitivity.KIND] == sensitivity.INTERACTION) & part_of
+    own = table[table[sensitivity.TERM] == name][sensitivity.SHARE].sum()
+    return bool(table[with_others][sensitivity.SHARE].sum() > own)
+
+
 def _pairs(block: GridAnalysis) -> Iterator[Finding]:
     compared = block.comparisons
     if compared.empty or not is_grid(block) or not (compared[paired.P_HOLM] <= paired.SIGNIFICANT).any():
         return
     first = greatest(block.pooled)
     one, other = (phrase({first[paired.PARAMETER]: first[side]}) for side in (paired.ONE, paired.OTHER))
+    if first[paired.BETTER] and first[paired.WORSE]:
+        yield Finding(
+            f"from the same starts, whether {one} or {other} solves more depends on the setting: {one} in "
+            f"{first[paired.BETTER]:,} of {plural(int(first[paired.CONTEXTS]), 'setting')}, {other} in "
+            f"{first[paired.WORSE]:,}.",
+            "Beyond chance in each of them (McNemar, Holm over all pairs of trials); an average would hide it.",
+            "pairs",
+        )
+        return
     yield Finding(
         f"{better(first)}.",
         f"The greatest of {plural(len(block.pooled), 'difference')}, whose 95 % intervals over seeds hold all at once; "

@@ -22,6 +22,7 @@ from bench.report.drawing import panel
 from bench.report.maps import map_answer
 from bench.report.number_format import from_to, gate_words, percent, percent_interval, plural, short
 from bench.report.pairs import faster
+from bench.report.question import question_answer
 from bench.report.sweep_data import SweepData
 from bench.report.time_to_solution import in_iterations
 from bench.report.two_starts import two_starts
@@ -67,7 +68,8 @@ def _lead(data: SweepData) -> tuple[str, Callable[[], list[Chart]]]:
         chart = _solved_by(main) if is_one else _curve(main, number) if number else None
         return [chart or _settings(grids, shown), *two_starts(data, main, shown)]
 
-    return _over_a_number(main, number) if number else _decided(main, shown), draw
+    said = question_answer(data)
+    return said or (_over_a_number(main, number) if number else _decided(main, shown)), draw
 
 
 # ------------------------------------------------------------------ the answer

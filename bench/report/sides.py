@@ -1,13 +1,14 @@
 """Two sweeps, or two values of a parameter, compared by what differs: the same starts, and all else the same."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 from bench.metrics import columns as c
 from bench.model.display_labels import name_words, phrase
@@ -33,7 +34,7 @@ def sides(first: SweepData, second: SweepData) -> Content:
     Only words if none of them can be compared.
     """
     found = paired.match_sides(_compared_trainings(first), _compared_trainings(second))
-    rows = paired.compared(found.matched)
+    rows = _named(paired.compared(found.matched))
     if rows.empty:
         return {"words": [NOTHING], "chart": None, "table": None}
     names = _names(found, (first.sweep[:8], second.sweep[:8]))
@@ -42,11 +43,25 @@ def sides(first: SweepData, second: SweepData) -> Content:
     return {**content, "words": [*content["words"], *_notes(found, first, second)]}
 
 
-def values_compared(sweeps: Sequence[SweepData], by: str) -> list[Content]:
-    """Return how the first value of a parameter compares with each other one, all else and the starts the same.
+def _named(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return comparisons with what their settings are called."""
+    return rows.assign(**{SETTING: [phrase(context, DIGITS) or "all else equal" for context in rows[paired.CONTEXT]]})
 
-    What holds of several of them holds at once: p is adjusted, and intervals are widened, for all together. Only words
-    of a value if no trial has a counterpart with it.
+
+class Value(NamedTuple):
+    """A value of a parameter beside the first one: ``rows`` by setting, and ``pooled`` over all, which may be none."""
+
+    first: Any
+    value: Any
+    found: paired.Sides
+    rows: pd.DataFrame
+    pooled: Row | None
+
+
+def compare_values(sweeps: Sequence[SweepData], by: str) -> Iterator[Value]:
+    """Yield how the first value of a parameter compares with each other one, all else and the starts the same.
+
+    What holds of several of them holds at once: p is adjusted, and intervals are widened, for all together.
     """
     trainings = pd.concat([one.trainings for one in sweeps]).drop_duplicates([c.TRIAL_ID, c.SEED])
     trials = {planned.trial.trial_id: planned.trial for one in sweeps for planned in one.plan.trials}
@@ -61,23 +76,33 @@ def values_compared(sweeps: Sequence[SweepData], by: str) -> list[Content]:
     every = [one for some in matched for one in some]
     rows = paired.compared(every)
     pooled = {row[paired.OTHER]: row for row in paired.pooled_over(every, rows).to_dict("records")}
-    parts = []
     for place, (value, some) in enumerate(zip(values[1:], found, strict=True), 1):
-        one, other = (phrase({by: side}, DIGITS) for side in (values[0], value))
-        own = rows[rows[paired.OTHER] == place]
-        if own.empty:
-            parts.append({"words": [f"{sentence(one)} and {other}: {NO_PAIR}"], "chart": None, "table": None})
+        own = _named(rows[rows[paired.OTHER] == place].reset_index(drop=True))
+        yield Value(values[0], value, some, own, pooled.get(place))
+
+
+def values_compared(sweeps: Sequence[SweepData], by: str) -> list[Content]:
+    """Return the content of `compare_values`; only words of a value if no trial has a counterpart with it."""
+    parts = []
+    for place, one in enumerate(compare_values(sweeps, by), 1):
+        names = two_values(one, by)
+        if one.pooled is None:
+            parts.append({"words": [f"{sentence(names[0])} and {names[1]}: {NO_PAIR}"], "chart": None, "table": None})
             continue
-        content = _content(own.reset_index(drop=True), pooled[place], (one, other), f"sides-{place}")
-        notes = [f"Everything but the {name_words(by)} is the same in each setting.", *_notes_on_pairs(some)]
+        content = _content(one.rows, one.pooled, names, f"sides-{place}")
+        notes = [f"Everything but the {name_words(by)} is the same in each setting.", *_notes_on_pairs(one.found)]
         parts.append({**content, "words": [*content["words"], *notes]})
     return parts
 
 
+def two_values(one: Value, by: str) -> tuple[str, str]:
+    """Return in words the two values that are compared."""
+    first, other = (phrase({by: side}, DIGITS) for side in (one.first, one.value))
+    return first, other
+
+
 def _content(rows: pd.DataFrame, pooled: Row, names: tuple[str, str], key: str = "sides") -> Content:
     """Return the words, the figure and the table of a comparison; ``key`` tells it from others on the page."""
-    settings = [phrase(context, DIGITS) or "all else equal" for context in rows[paired.CONTEXT]]
-    rows = rows.assign(**{SETTING: settings})
     return {"words": _words(pooled, rows, names), "chart": _chart(rows, names, key), "table": _table(rows, names, key)}
 
 
@@ -103,35 +128,70 @@ def _names(found: paired.Sides, sweeps: tuple[str, str]) -> tuple[str, str]:
 
 def _words(pooled: Row, rows: pd.DataFrame, names: tuple[str, str]) -> list[str]:
     """Say by how much the first side solves more, and how much sooner, with intervals."""
+    said, evidence = rate_words(pooled, rows, names)
+    times, of_times = time_words(rows, names)
+    return [f"{said}. {evidence}", f"{times}. {of_times}".strip()]
+
+
+def rate_words(pooled: Row, rows: pd.DataFrame, names: tuple[str, str]) -> tuple[str, str]:
+    """Say by how much the first side solves more, or that there is no difference beyond a bound, and the evidence.
+
+    There is no average over settings of which some speak for one side and others for the other, beyond chance.
+    """
     one, other = names
     ends = (pooled[paired.DIFFERENCE], pooled[paired.DIFFERENCE_LOW], pooled[paired.DIFFERENCE_HIGH])
-    size = f"over {plural(len(rows), 'setting')} and {pooled[paired.PAIRS]:,} pairs of trainings"
+    better, worse, settings = pooled[paired.BETTER], pooled[paired.WORSE], plural(len(rows), "setting")
+    single = rows[paired.DIFFERENCE].to_numpy(dtype=np.float64)
+    size = f"{plural(len(rows), 'setting')}, {pooled[paired.PAIRS]:,} pairs of trainings"
+    how = "McNemar, Holm over all settings" if len(rows) > 1 else f"McNemar's {p_value(rows[paired.P_HOLM].iloc[0])}"
+    if better and worse:
+        most, least = (f"up to {points(abs(single[at]))} with {rows[SETTING].iloc[at]}" for at in _ends(single))
+        said = (
+            f"whether more starts are solved with {one} or with {other} depends on the setting: {one} in {better:,} of {settings}, "
+            f"{most}; {other} in {worse:,}, {least}"
+        )
+        return sentence(said), f"Beyond chance in each of them ({how}); an average would hide it. {size}."
     if ends[1] <= 0 <= ends[2]:
         bound = max(abs(ends[1]), abs(ends[2]))
         said = f"{sentence(one)} and {other}: no difference in solved rate beyond ± {points(bound).lstrip('+')}"
     else:
         more = "more" if ends[0] > 0 else "fewer"
-        said = f"{sentence(one)} solves {more} starts than {other}: {points(*ends)}"
-    better, worse = pooled[paired.BETTER], pooled[paired.WORSE]
-    counted = f"Beyond chance {one} solves more in {better} and {other} in {worse} of {plural(len(rows), 'setting')}"
-    depends = ": which is better depends on the setting" if better and worse else ""
-    return [f"{said}, {size}. {counted}{depends}.", *_time_words(rows, names)]
+        average = " on average" if len(rows) > 1 else ""
+        said = f"With {one} {more} starts are solved than with {other}: {points(*ends)}{average}"
+    if len(rows) > 1:
+        said += f", {points(single.min())} to {points(single.max())} in single settings"
+        counted = (
+            f"Beyond chance {one} solves more in {better:,} and {other} in {worse:,} of {settings} ({how}). {size}"
+        )
+    else:
+        counted = f"{pooled[paired.PAIRS]:,} pairs of trainings; {how}"
+    return said, f"{counted}."
 
 
-def _time_words(rows: pd.DataFrame, names: tuple[str, str]) -> list[str]:
-    """Say how many times the iterations the first side takes, from the starts that both solve."""
+def _ends(differences: NDArray[np.float64]) -> tuple[int, int]:
+    """Return the places of the greatest and of the smallest difference."""
+    return int(differences.argmax()), int(differences.argmin())
+
+
+def time_words(rows: pd.DataFrame, names: tuple[str, str]) -> tuple[str, str]:
+    """Say how many times the iterations the first side takes, from the starts that both solve, and the evidence."""
     known = rows[rows[paired.RATIO_LEAST].notna()]
     if known.empty:
-        return ["Too few starts are solved by both to compare their times."]
+        return f"Too few starts are solved by both {names[0]} and {names[1]} to compare their times", ""
     ratios = np.sort(known[paired.RATIO].to_numpy(dtype=np.float64))
     low, high = known[paired.RATIO_LEAST].min(), known[paired.RATIO_MOST].max()
     span = short(ratios[0]) if len(ratios) == 1 else f"{short(ratios[0])} to {short(ratios[-1])}"
-    said = (
-        f"From the starts that both solve, {names[0]} takes in median {span} times the iterations of {names[1]}, in "
-        f"{plural(len(known), 'setting')} that {'has' if len(known) == 1 else 'have'} enough of them; exact 95 % "
-        f"intervals that hold for all of them at once lie between {short(low)} and {short(high)}."
+    said = f"From the starts that both solve, {names[0]} takes in median {span} times the iterations of {names[1]}"
+    if len(ratios) == 1:
+        return (
+            said,
+            f"Its exact 95 % interval is {short(low)} to {short(high)}; {int(known[paired.BOTH].iloc[0]):,} starts.",
+        )
+    evidence = (
+        f"In {len(known):,} of {plural(len(rows), 'setting')}, those with enough such starts; exact 95 % intervals "
+        f"that hold for all of them at once lie between {short(low)} and {short(high)}."
     )
-    return [said]
+    return said, evidence
 
 
 def _notes(found: paired.Sides, first: SweepData, second: SweepData) -> list[str]:
