@@ -19,6 +19,7 @@ from bench import plugins
 from bench.backends import load
 from bench.errors import RequestError
 from bench.running.code_version import code_version, differences
+from bench.running.environment import fingerprint
 from bench.store.writer import SweepWriter
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "plugin"
@@ -39,6 +40,7 @@ GATE = "PLUGINS = [Gate({!r}, np.array([[0.0], [1.0]]), np.array([0.0, 1.0]))]\n
 def none_yet(monkeypatch):
     """What a test takes up is gone after it."""
     monkeypatch.setenv(plugins.VARIABLE, "")
+    monkeypatch.setattr(plugins, "_LOADED", set())
 
 
 @pytest.fixture(scope="module")
@@ -297,3 +299,13 @@ def test_a_worker_without_the_plugin_of_a_backend_is_refused(written):
     )
     assert differences({**ours, key: "sha256 0"}, ours) == f"{key} sha256 0 (here {ours[key]})"
     assert differences({**ours, "plug-in more.py": "sha256 0"}, ours) == ""
+
+
+def test_what_another_version_of_a_backend_trained_is_not_taken_over():
+    """It is part of the fingerprint, where it is used."""
+    facts = {"cpu": "a", "system": "Linux 6.1 x86_64"}
+    without = fingerprint(facts)
+    plugins.use(FILE)
+    assert fingerprint(facts) == without
+    load("numpy-batched")
+    assert fingerprint(facts) != without
