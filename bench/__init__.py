@@ -8,18 +8,29 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bench.api import load, sweep, train
+    from bench.backends.base import Backend
     from bench.errors import RequestError
     from bench.lifecycle import SweepError
+    from bench.metrics.objectives import Objective
+    from bench.model.gate import Gate
     from bench.model.outcome import Batch, Outcome
     from bench.model.trial import Trial
+    from bench.report.section import Section
     from bench.results import Sweep
 
-__all__ = ["Batch", "Outcome", "RequestError", "Sweep", "SweepError", "Trial", "load", "sweep", "train"]
+__all__ = [
+    "Backend", "Batch", "Gate", "Objective", "Outcome", "RequestError", "Section", "Sweep", "SweepError", "Trial",
+    "load", "sweep", "train",
+]  # fmt: skip
 
 _HOMES = {
+    "Backend": "backends.base",
     "Batch": "model.outcome",
+    "Gate": "model.gate",
+    "Objective": "metrics.objectives",
     "Outcome": "model.outcome",
     "RequestError": "errors",
+    "Section": "report.section",
     "Sweep": "results",
     "SweepError": "lifecycle",
     "Trial": "model.trial",

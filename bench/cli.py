@@ -80,6 +80,25 @@ report_path = click.option(
     metavar="REPORT.html",
     help="Where the report goes.",
 )
+
+
+def _use_plugins(_context: click.Context, _option: click.Parameter, paths: tuple[Path, ...]) -> None:
+    """Take up plug-in files before anything is read that may name what they add."""
+    if paths:
+        from bench import plugins
+
+        plugins.use(*paths)
+
+
+plugin = click.option(
+    "--plugin",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    expose_value=False,
+    callback=_use_plugins,
+    metavar="FILE.py",
+    help="Take gates, backends, objectives and sections from a file, too; several, if given several times.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 swept_as, shown_as, listed_as = (
     click.option("--format", "form", type=click.Choice(FORMATS), help=f"{words}.  [default: table]")
@@ -133,6 +152,7 @@ def cli() -> None:
 @click.argument(
     "words", nargs=-1, metavar="[EXPERIMENT] [KEY=VALUE[,VALUE...]]...", shell_complete=_completed_by("words")
 )
+@plugin
 @workers
 @executor
 @tracking
@@ -364,6 +384,7 @@ def _search_words(swept: "Sweep", seconds: dict[str, float]) -> str:
     "--by", metavar="KEY", shell_complete=_completed_by("names"),
     help="Compare the first value of a parameter with each other one, two to six in all: the same starts.",
 )  # fmt: skip
+@plugin
 @tracking
 def report(sweeps: tuple[str, ...], output: Path | None, by: str | None, tracking_uri: str | None) -> None:
     """Write the report of a sweep again (the newest by default), or of several side by side."""
@@ -380,6 +401,7 @@ def report(sweeps: tuple[str, ...], output: Path | None, by: str | None, trackin
 @cli.command()
 @newest_or
 @shown_as
+@plugin
 @tracking
 def show(sweep: str | None, tracking_uri: str | None, form: str | None) -> None:
     """Print the table, the findings and the claims of a sweep again (the newest by default)."""
@@ -445,6 +467,7 @@ def gc_(tracking_uri: str | None) -> None:
     help="Add what was kept of each training: its loss curve; its initial and final weights (in a .csv as JSON).",
 )  # fmt: skip
 @map_number
+@plugin
 @tracking
 def export(
     sweep: str | None, output: Path, map_number: int | None, lists: str, tracking_uri: str | None, *, summary: bool
@@ -499,6 +522,7 @@ def export(
     "--animation", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.webp|FILE.png",
     help="With --depth: write the way down as a moving picture.",
 )  # fmt: skip
+@plugin
 @workers
 @executor
 @tracking

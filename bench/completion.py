@@ -82,15 +82,16 @@ def _known(key: str) -> Sequence[str]:
     from bench.config.overrides import SEARCH
     from bench.config.search_config import SAMPLERS
     from bench.config.search_parsing import NONE
-    from bench.metrics.objectives import DIRECTIONS
-    from bench.model.gate import BUILT_IN
+    from bench.metrics.objectives import objective_names
+    from bench.model.gate import gate_names
     from bench.model.parameter_fields import Choice, flag
-    from bench.model.trial import PARAMETERS, Trial
+    from bench.model.trial import PARAMETERS, Trial, backend_names
 
     known: dict[str, Sequence[str]] = {
-        "gate": [*BUILT_IN, *sorted(map(str, Path().glob("*.csv")))],
+        "gate": [*gate_names(), *sorted(map(str, Path().glob("*.csv")))],
+        "backend": backend_names(),
         "alone": ("true", "false"),
-        f"{SEARCH}objective": list(DIRECTIONS),
+        f"{SEARCH}objective": objective_names(),
         f"{SEARCH}sampler": list(SAMPLERS),
         f"{SEARCH}baseline": [*SAMPLERS, NONE],
         **dict.fromkeys((f"{SEARCH}timeout", f"{SEARCH}constraints", f"{SEARCH}prune"), (NONE,)),

@@ -10,15 +10,21 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench import plugins
 from bench.config.experiment import ADHOC, Experiment
 from bench.config.plan import Plan, make_plan
+from bench.config.search_space import Choices
 from bench.console import repeats_words, say
-from bench.errors import RequestError, before_any_work
+from bench.errors import RequestError, before_any_work, collecting, raising_all
 from bench.listings import phase
 from bench.metrics import columns as c
+from bench.metrics.objectives import objective_names
 from bench.model.display_labels import asked
+from bench.model.gate import gate_names
+from bench.model.trial import Trial, backend_names
 from bench.report.map_words import map_title
 from bench.report.number_format import plural
+from bench.report.section import added_sections
 from bench.report_files import check_report, read_for_claims, read_for_report, seeds_read
 from bench.results import Sweep, write_report
 from bench.running import executors, loop
@@ -38,7 +44,7 @@ from bench.store.earlier_trainings import EarlierTrainings
 from bench.store.finished_runs import Summary
 from bench.store.mlflow_store import Store, StoreError
 from bench.store.names import BUDGET_CHECK, COMMAND_TAG, PLAN_TAG, tracking_uri
-from bench.store.reader import begun_sweeps, planned_trainings, read_plan
+from bench.store.reader import begun_sweeps, planned_trainings, read_environment, read_plan
 from bench.store.shards import written_trainings
 from bench.store.writer import SweepWriter, is_running
 
@@ -95,7 +101,11 @@ class Options:
 
 
 def checked_plan(experiment: Experiment) -> Plan:
-    """Return the plan of a request; raise RequestError for all that is wrong with it."""
+    """Return the plan of a request; raise RequestError for all that is wrong with it, or with the plug-ins here."""
+    with raising_all() as problems:
+        for check in (gate_names, backend_names, objective_names, added_sections):
+            with collecting(problems):
+                check()
     plan = make_plan(experiment)
     check_until(plan, STATISTICS)
     return plan
@@ -121,10 +131,12 @@ def _carry_out(
     kind, cores = _kinds(plan, pool), pool.workers
     store = Store(tracking_uri(options.tracking_uri))
     journal = _journal(store, plan)
-    facts = environment(kind, cores)
+    facts = environment(kind, cores, _plugins(plan))
     code = fingerprint(facts)
     if options.resume:
         writer = _resumed(store, experiment, plan, code)
+        if other := _other_plugins(store, writer.run_id, plan):
+            options.say(other)
     else:
         for said in _unfinished_ones(store, experiment, plan, options):
             options.say(said)
@@ -308,6 +320,30 @@ def _name(experiment: Experiment, plan: Plan) -> str:
     """Return what a sweep is called in MLflow: what it asks, and when it began."""
     what = _asked(plan) if experiment.name == ADHOC else experiment.name
     return f"{what} {datetime.now().astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def _plugins(plan: Plan) -> dict[str, str]:
+    """Return which plug-ins take part in a plan, and where each is from."""
+    used = [(plugins.SECTION, one.name) for one in added_sections()]
+    trials: list[Trial] = [planned.trial for planned in plan.trials] + [one.trial for one in plan.maps]
+    if plan.search:
+        trials.append(plan.search.first_trial)
+        if (searched := plan.search.space.get(c.BACKEND)) and isinstance(searched.over, Choices):
+            used += [(plugins.BACKEND, name) for name in searched.over.values]
+        measures = [*plan.search.objectives, *(limit.measure for limit in plan.search.constraints)]
+        used += [(plugins.OBJECTIVE, name) for name in measures]
+    for trial in trials:
+        used += [(plugins.GATE, trial.gate.name), (plugins.BACKEND, trial.backend)]
+    return plugins.origins(dict.fromkeys(used))
+
+
+def _other_plugins(store: Store, sweep: str, plan: Plan) -> str:
+    """Say where a sweep that goes on has been given other plug-ins than it was begun with; nothing where it has not."""
+    before, now = read_environment(store, sweep).get(plugins.RECORDED, {}), _plugins(plan)
+    other = [
+        f"{one} was of {before[one]}, and is of {now[one]}" for one in now if before.get(one, now[one]) != now[one]
+    ]
+    return f"{'; '.join(other)}: what is trained now may differ from what was trained before" if other else ""
 
 
 def _asked(plan: Plan) -> str:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 import numpy as np
 import pandas as pd
 
+from bench import plugins
 from bench.config.claims import Printed
 from bench.config.plan import Plan, PlannedClaim
 from bench.errors import RequestError, unknown
@@ -51,10 +52,15 @@ def garbage_later() -> Iterator[None]:
 
 
 def read_for_report(store: Store, sweep: str) -> StoredSweep:
-    """Read what a report needs, and no more: weights only where a claim is about them, curves of the first seeds."""
+    """Read what a report needs, and no more: weights only where a claim is about them, curves of the first seeds.
+
+    Raise RequestError where an objective of its search is not here: what it is worth is computed anew.
+    """
     plan = read_plan(store, sweep)
     with garbage_later():
-        return read_sweep(store, sweep, _columns(plan.claims), curves_read(plan), seeds_read(plan))
+        found = read_sweep(store, sweep, _columns(plan.claims), curves_read(plan), seeds_read(plan))
+    plugins.require(plugins.OBJECTIVE, found.environment.get(plugins.RECORDED, {}))
+    return found
 
 
 def read_for_claims(store: Store, sweep: str, plan: Plan) -> pd.DataFrame:

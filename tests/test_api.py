@@ -88,7 +88,7 @@ def test_what_is_public_is_what_is_exported():
     own = {name for name, value in vars(api).items() if not name.startswith("_") and inspect.ismodule(value) is False}
     assert own - {"TYPE_CHECKING"} == set(api.__all__)
     assert dir(api) == sorted(api.__all__)
-    with pytest.raises(AttributeError, match="has no attribute 'sweeps'; it has Batch"):
+    with pytest.raises(AttributeError, match="has no attribute 'sweeps'; it has Backend, Batch"):
         _ = api.sweeps
 
 

@@ -13,7 +13,7 @@ from bench import completion
 from bench.cli import main
 from bench.config.overrides import BLOCK_KEYS, MAP_KEYS, SEARCH_KEYS, read_overrides
 from bench.config.search_config import SAMPLERS
-from bench.metrics.objectives import DIRECTIONS
+from bench.metrics.objectives import OBJECTIVES
 from bench.model.network import ACTIVATIONS
 from bench.model.trial import BACKENDS, PARAMETERS
 
@@ -73,7 +73,7 @@ FEW = {
     "activation": ACTIVATIONS,
     "hidden_bias": ("true", "false"),
     "alone": ("true", "false"),
-    "search.objective": DIRECTIONS,
+    "search.objective": OBJECTIVES,
     "search.baseline": (*SAMPLERS, "none"),
     "search.prune": ("none",),
 }

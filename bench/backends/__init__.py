@@ -2,6 +2,7 @@
 
 from pkgutil import resolve_name
 
+from bench import plugins
 from bench.backends.base import Backend, Unavailable
 
 CLASSES = {
@@ -15,7 +16,15 @@ OPTIONAL = {"jax": ("JAX", "jax")}  # backends whose package may be missing: wha
 
 
 def load(name: str) -> Backend:
-    """Import and return the backend of that name, or one that refuses every trial where its package is missing."""
+    """Import and return the backend of that name, or one that refuses every trial where its package is missing.
+
+    Raise RequestError for a plug-in's that is not here.
+    """
+    if name not in CLASSES:
+        added: type[Backend] | None = plugins.find(plugins.BACKEND, name)
+        if added is None:
+            raise plugins.missing(plugins.BACKEND, name)
+        return added()
     try:
         backend: Backend = resolve_name(f"{__name__}.{CLASSES[name]}")()
     except ModuleNotFoundError as error:

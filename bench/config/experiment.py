@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from bench import plugins
 from bench.config.claims import BEST, AnyClaim, Claim, TrainingClaim, fields_of
 from bench.config.map_config import read_map
 from bench.config.search_config import Search
@@ -48,7 +49,7 @@ class Experiment:
         """The command line that asks this again."""
         if self.script:
             return shlex.join(["python", "-c", self.script])
-        more = self.until.request if self.until else []
+        more = [*(self.until.request if self.until else ()), *plugins.words()]
         return shlex.join(["python", "-m", "bench", self.verb, *self.request, *more])
 
 

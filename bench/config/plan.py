@@ -469,7 +469,7 @@ def _read(document: Mapping[str, Any]) -> Plan:
 
 
 def _planned_trial(row: Mapping[str, Any], gates: Mapping[str, Gate]) -> PlannedTrial:
-    trial = Trial(**{**row["parameters"], "gate": gates[row["parameters"]["gate"]]})
+    trial = Trial.stored(row["parameters"], gates[row["parameters"]["gate"]])
     trial.__dict__["trial_id"] = row["trial_id"]  # as it was named then, with the parameters that there were
     alone = read_seeds(row["alone"]) if row.get("alone") else ()
     return PlannedTrial(trial, tuple(row["blocks"]), _minus(read_seeds(row["seeds"]), alone), alone)

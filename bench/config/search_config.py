@@ -9,7 +9,7 @@ from typing import Any
 from bench.config.search_space import Choices, Dimension, in_order
 from bench.config.seeds import read_seeds, write_seeds
 from bench.config.values import parse_value, write_value
-from bench.metrics.objectives import DIRECTIONS, RMST, Constraint, read_constraints
+from bench.metrics.objectives import OBJECTIVES, RMST, Constraint, stored_constraint
 from bench.model.gate import Gate
 from bench.model.trial import PARAMETERS, Trial
 
@@ -115,7 +115,7 @@ class Search:
     @property
     def directions(self) -> tuple[str, ...]:
         """Return the better end of each objective."""
-        return tuple(DIRECTIONS[name] for name in self.objectives)
+        return tuple(OBJECTIVES[name].direction for name in self.objectives)
 
     @property
     def held_out(self) -> range:
@@ -204,7 +204,7 @@ class Search:
             fixed={name: gates[text] if name == "gate" else parse_value(name, text) for name, text in fixed.items()},
             seeds=read_seeds(row["seeds"]),
             objectives=tuple(row["objectives"]),
-            constraints=read_constraints("constraints", row["constraints"]),
+            constraints=tuple(map(stored_constraint, row["constraints"])),
             prune=tuple(row["prune"]),
             references=tuple(
                 Reference(one["title"], trials[one["trial_id"]])

@@ -23,7 +23,7 @@ from bench.config.search_space import (
 from bench.config.seeds import read_seeds
 from bench.config.values import KEYS, Overrides, read_list, read_table
 from bench.errors import RequestError, collecting
-from bench.metrics.objectives import CENSORED, OBJECTIVES, OF_SOLVED, read_constraints, read_objectives
+from bench.metrics.objectives import OBJECTIVES, read_constraints, read_objectives
 from bench.model.gate import Gate, built_in
 from bench.model.initialization import MAX_SEED
 from bench.model.parameter_fields import Reader, Role, choice, number, whole
@@ -306,12 +306,12 @@ def _mismatched_space(search: Search) -> Iterator[Mismatch]:
         allowed = "one gate: trials of different gates cannot be compared"
         yield (SPACE,), f"gate is searched among {search.space['gate'].over}; allowed is {allowed}"
     used = dict.fromkeys([*search.objectives, *(constraint.measure for constraint in search.constraints)])
-    for name, measures, why in (
-        ("iterations", CENSORED, "counts what is not solved at the budget"),
-        ("tolerance", OF_SOLVED, "depends on what counts as solved"),
+    for name, depends, why in (
+        ("iterations", "censored", "counts what is not solved at the budget"),
+        ("tolerance", "of_solving", "depends on what counts as solved"),
     ):
         for measure in used:
-            if name in search.space and measure in measures:
+            if name in search.space and getattr(OBJECTIVES[measure], depends):
                 yield ("objective", "constraints", SPACE), f"{measure} {why}, and needs {name} fixed"
     for one in search.references:
         yield from _mismatched_reference(search, one)

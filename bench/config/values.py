@@ -12,7 +12,7 @@ from bench.errors import RequestError, collecting, raising_all, unknown
 from bench.model.gate import Gate, read_gate
 from bench.model.network import write_hidden
 from bench.model.parameter_fields import Reader, flag, whole
-from bench.model.trial import PARAMETERS
+from bench.model.trial import PARAMETERS, StoredName
 
 if TYPE_CHECKING:
     from bench.config.search_space import Range
@@ -87,6 +87,8 @@ def write_value(value: Any) -> str:
 def parse_value(name: str, text: str) -> Any:
     """Return the value of a parameter that `write_value` wrote; of gates, those that are built in."""
     default = PARAMETERS[name].default
+    if name == "backend":
+        return StoredName(text)
     if isinstance(default, bool):
         return text == str(True)
     return PARAMETERS[name].read(float(text) if isinstance(default, int | float) else text)

@@ -5,13 +5,14 @@ Failures count as worst, and none is missing. Shapes: T trainings.
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench import plugins
 from bench.errors import RequestError
 from bench.metrics import columns as c
 from bench.metrics.measures import LOG_MSE, SOLVED, measured, time_to_solution
@@ -114,14 +115,28 @@ _ALL = (
         name=TRAIN_SECONDS, measures="time of a training", heading="time", value=_seconds
     ),
 )
-OBJECTIVES = {one.name: one for one in _ALL}
-DIRECTIONS = {one.name: one.direction for one in _ALL}
-CENSORED = tuple(one.name for one in _ALL if one.censored)
-OF_SOLVED = tuple(one.name for one in _ALL if one.of_solving)
+
+
+class _Objectives(dict[str, Objective]):
+    """The built-in objectives by name; one of a plug-in is found where it is asked for."""
+
+    def __missing__(self, name: str) -> Objective:
+        found: Objective | None = plugins.find(plugins.OBJECTIVE, name)
+        if found is None:
+            raise plugins.missing(plugins.OBJECTIVE, name)
+        return found
+
+
+OBJECTIVES: Mapping[str, Objective] = _Objectives({one.name: one for one in _ALL})
+
+
+def objective_names() -> tuple[str, ...]:
+    """Return the names of all objectives, those of plug-ins after those that are built in."""
+    return (*OBJECTIVES, *plugins.names(plugins.OBJECTIVE, OBJECTIVES))
 
 
 def objective(trainings: "pd.DataFrame", name: str) -> float:
-    """Return what the trainings of one trial come to; raise KeyError for a measure that is not known."""
+    """Return what the trainings of one trial come to; raise RequestError for an objective that is not known."""
     return OBJECTIVES[name].value(trainings)
 
 
@@ -177,8 +192,8 @@ def read_objectives(what: str, value: object) -> tuple[str, ...]:
     """Read a measure's name or a list of them; raise RequestError for those that are not known or come twice."""
     names = value if isinstance(value, list) else [value]
     if not names:
-        raise RequestError(f"{what} is an empty list; allowed is at least one of {', '.join(DIRECTIONS)}")
-    found = tuple(str(choice(*DIRECTIONS)(what, name)) for name in names)
+        raise RequestError(f"{what} is an empty list; allowed is at least one of {', '.join(objective_names())}")
+    found = tuple(str(choice(*objective_names())(what, name)) for name in names)
     if len(set(found)) < len(found):
         raise RequestError(f"{what} is {', '.join(found)}; allowed is each measure once")
     return found
@@ -187,6 +202,13 @@ def read_objectives(what: str, value: object) -> tuple[str, ...]:
 def read_constraints(what: str, value: object) -> tuple[Constraint, ...]:
     """Read one limit or a list of them; raise RequestError for the first that is wrong."""
     return tuple(_read_constraint(what, text) for text in (value if isinstance(value, list) else [value]))
+
+
+def stored_constraint(text: str) -> Constraint:
+    """Return the limit that `Constraint` wrote as text; its objective need not be here."""
+    found = _CONSTRAINT.fullmatch(text)
+    assert found is not None
+    return Constraint(found[1], found[2], float(found[3]))
 
 
 def _read_constraint(what: str, value: object) -> Constraint:
@@ -201,7 +223,7 @@ def _read_constraint(what: str, value: object) -> Constraint:
         limit = math.nan
     if found is None or not math.isfinite(limit):
         raise RequestError(f"{what} has {value!r}; allowed are limits such as 'solved_rate >= 0.95', with >= or <=")
-    measure = str(choice(*DIRECTIONS)(f"{what}: measure", found[1]))
+    measure = str(choice(*objective_names())(f"{what}: measure", found[1]))
     # solved_rate >= 0 and <= 1 hold for every trial: one end of the two is no limit
     number(*OBJECTIVES[measure].ends, above=found[2] == AT_LEAST, below=found[2] == AT_MOST)(
         f"{what}: limit of {value!r}", limit

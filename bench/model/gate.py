@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bench import plugins
 from bench.errors import RequestError, unknown
 
 Floats = NDArray[np.float64]
@@ -84,13 +85,19 @@ def built_in(name: str) -> Gate:
     if name in BUILT_IN:
         inputs = _all_rows(int(name.removeprefix("parity")))
         return Gate(name, inputs, inputs.sum(axis=1) % 2)
-    raise RequestError(unknown("gate", name, BUILT_IN) + ", or a path to a .csv file")
+    raise RequestError(unknown("gate", name, gate_names()) + ", a plug-in's, or a path to a .csv file")
+
+
+def gate_names() -> tuple[str, ...]:
+    """Return the names of all gates, those of plug-ins after those that are built in."""
+    return (*BUILT_IN, *plugins.names(plugins.GATE, BUILT_IN))
 
 
 def read_gate(name: str, folder: Path = Path()) -> Gate:
-    """Return the built-in gate of that name, or a .csv file's: of one in the folder, or where its path says."""
+    """Return the gate of that name, a plug-in's too, or a .csv file's: in the folder, or where its path says."""
     if not name.lower().endswith(".csv"):
-        return built_in(name)
+        found: Gate | None = None if name in BUILT_IN else plugins.find(plugins.GATE, name)
+        return built_in(name) if found is None else found
     beside = folder / name
     return read_csv(beside if beside.is_file() else Path(name))
 
@@ -101,7 +108,7 @@ def read_csv(path: Path) -> Gate:
 
     what = f"gate {str(path)!r}"
     if not path.is_file():
-        raise RequestError(f"{what} is not a file; allowed are {', '.join(BUILT_IN)}, or a .csv file")
+        raise RequestError(f"{what} is not a file; allowed are {', '.join(gate_names())}, or a .csv file")
     try:
         # no header for pandas: with one, it takes a row that is too long for a row with an index
         cells = pd.read_csv(path, dtype=str, header=None, keep_default_na=False, encoding="utf-8-sig")

@@ -251,10 +251,9 @@ class Map:
     @classmethod
     def from_json(cls, document: dict[str, Any], gates: Any) -> "Map":
         """Return the map of such a document, given the gates by their names."""
-        parameters = {**document["parameters"], "gate": gates[document["parameters"]["gate"]]}
         width, height = document["size"]
         found = cls(
-            trial=Trial(**parameters),
+            trial=Trial.stored(document["parameters"], gates[document["parameters"]["gate"]]),
             x=Axis(**document["x"]),
             y=Axis(**document["y"]),
             width=width,

@@ -5,11 +5,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import RequestError, collecting, raising_all
+from bench import plugins
+from bench.errors import RequestError, collecting, raising_all, unknown
 from bench.model import initialization
 from bench.model.gate import BUILT_IN, Gate, built_in, read_gate
 from bench.model.loss import LOSSES, REDUCTIONS
@@ -31,6 +33,30 @@ def _read_hidden(what: str, value: object) -> tuple[int, ...]:
     except ValueError:
         allowed = f'0 to {MAX_NEURONS}, or several layers such as "4-4"'
         raise RequestError(f"{what} is {value!r}; allowed are {allowed}") from None
+
+
+class StoredName(str):
+    """A backend's name as a stored sweep has it: it may be of a plug-in that is not here."""
+
+    __slots__ = ()
+
+
+def _read_backend(what: str, value: object) -> str:
+    if isinstance(value, StoredName) or (isinstance(value, str) and value in BACKENDS):
+        return value
+    if isinstance(value, str) and plugins.find(plugins.BACKEND, value) is not None:
+        return value
+    raise RequestError(unknown(what, value, backend_names()) + ", or a plug-in's")
+
+
+def backend_names() -> tuple[str, ...]:
+    """Return the names of all backends, those of plug-ins after those that are built in."""
+    return (*BACKENDS, *plugins.names(plugins.BACKEND, BACKENDS))
+
+
+def backend_place(name: str) -> int:
+    """Return a backend's place among those that are built in; others come after them."""
+    return BACKENDS.index(name) if name in BACKENDS else len(BACKENDS)
 
 
 MOST_ITERATIONS = 10**9
@@ -101,7 +127,7 @@ class Trial:
         "dot products: as the library's BLAS does, or in order with fused multiply-add",
         COMPUTATION,
     )
-    backend: str = parameter("numba", choice(*BACKENDS), "what trains", COMPUTATION, bare=True)
+    backend: str = parameter("numba", _read_backend, "what trains", COMPUTATION, bare=True)
     device: str = parameter("cpu", choice("cpu", "cuda"), "where it trains", COMPUTATION)
 
     def __post_init__(self) -> None:
@@ -113,6 +139,11 @@ class Trial:
             if not problems and self.init_low >= self.init_high:
                 high = f"{self.init_high:g}"
                 problems.append(f"init_low is {self.init_low:g}; allowed are numbers below init_high, {high}")
+
+    @classmethod
+    def stored(cls, parameters: Mapping[str, Any], gate: Gate) -> "Trial":
+        """Return the trial with the parameters that a sweep keeps; what trained it need not be here."""
+        return cls(**{**parameters, "gate": gate, "backend": StoredName(parameters["backend"])})
 
     @staticmethod
     def names(*roles: Role) -> tuple[str, ...]:

@@ -12,10 +12,10 @@ from matplotlib.ticker import NullLocator
 
 from bench.metrics import columns as c
 from bench.model.display_labels import USUAL, phrase, varying
-from bench.model.trial import BACKENDS
+from bench.model.trial import backend_place
 from bench.report import drawing
 from bench.report.charts import Cell, Chart, Column, Content, Row, Table, numbers, tabulate, text
-from bench.report.colours import BACKEND
+from bench.report.colours import backend_colour
 from bench.report.drawing import panel
 from bench.report.number_format import from_to, interval, plural, sentence, short
 from bench.report.panel_layout import grouped, sort_by
@@ -131,14 +131,14 @@ def _compared(data: SweepData) -> tuple[pd.DataFrame, list[str]]:
     table, names = data.timed, _distinguishing(data.timed)
     if table.empty:
         return table, names
-    as_listed = table[c.BACKEND].astype(str).map(BACKENDS.index)
+    as_listed = table[c.BACKEND].astype(str).map(backend_place)
     by_side = table.assign(place=as_listed).sort_values(["place", timings.SIDE], kind="stable").drop(columns="place")
     return sort_by(by_side, [*names, c.TOGETHER]).reset_index(drop=True), names
 
 
 def _backend(heading: str, what: str) -> Column:
     """Return a column of text in the colour of the row's backend."""
-    return text(heading, what, colour=lambda row: BACKEND[row[c.BACKEND]])
+    return text(heading, what, colour=lambda row: backend_colour(row[c.BACKEND]))
 
 
 # ------------------------------------------------------------------ agreement
@@ -259,7 +259,7 @@ def throughput(table: pd.DataFrame, sizes: Sequence[int], ends: tuple[float, flo
 def _line(axes: Axes, side: str, rows: pd.DataFrame) -> dict[str, Any]:
     """Draw one side's line; return its name, its colour and where it ends."""
     rows = rows.sort_values(c.TOGETHER)
-    colour = BACKEND[str(rows[c.BACKEND].iloc[0])]
+    colour = backend_colour(str(rows[c.BACKEND].iloc[0]))
     disagrees = (rows[timings.VERDICT] == timings.DISAGREES).any()
     per_s = rows[timings.PER_S]
     errors = [(per_s - rows[timings.PER_S_LOW]).clip(lower=0), (rows[timings.PER_S_HIGH] - per_s).clip(lower=0)]
@@ -300,7 +300,7 @@ def _beside(data: SweepData) -> Content | None:
         alt="Microseconds per iteration by trial, coloured by backend.",
         panels=[panel("", iteration_times(shown), wide=True)],
         data=shown,
-        legend=[(name, colour) for name, colour in BACKEND.items() if (shown[c.BACKEND] == name).any()],
+        legend=[(name, backend_colour(name)) for name in sorted(set(shown[c.BACKEND].astype(str)), key=backend_place)],
     )
     columns = [
         text("trial", "label"),
@@ -329,7 +329,7 @@ def iteration_times(times: pd.DataFrame) -> Figure:
     )
     drawing.log_axis(axes, "x", *drawing.log_range(times[timings.LOW], times[timings.HIGH]))
     for place, row in enumerate(times.to_dict("records")):
-        colour = BACKEND[str(row[c.BACKEND])]
+        colour = backend_colour(str(row[c.BACKEND]))
         axes.plot([row[timings.LOW], row[timings.HIGH]], [place, place], color=colour, linewidth=3, alpha=0.5)
         axes.plot(row[timings.MEDIAN], place, "o", color=colour, markersize=4)
     return figure

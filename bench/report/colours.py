@@ -58,6 +58,11 @@ def order(size: int) -> list[str]:
     return [RAMP[f"order-{round(place * (STEPS - 1) / max(size - 1, 1))}"][0] for place in range(size)]
 
 
+def backend_colour(name: str) -> str:
+    """Return the colour of a backend; those of plug-ins share one."""
+    return BACKEND.get(name, DIM)
+
+
 def fate_colour(*, solved: bool) -> str:
     """Return the colour of what solved its gate, or of what did not."""
     return OUTCOMES[Result.SOLVED if solved else Result.STUCK]

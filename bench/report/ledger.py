@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench import plugins
 from bench.metrics import columns as c
 from bench.model.display_labels import bare, varying
 from bench.model.outcome import Result
@@ -156,4 +157,4 @@ def command_of(parameters: Mapping[Any, Any], seeds: str, rounds: int | None) ->
     if not any(word.startswith("gate=") for word in words):
         words.insert(0, f"gate={written(c.GATE, parameters[c.GATE])}")  # a command names its question
     alone = [] if rounds is None else ["alone=true", f"rounds={rounds}"]
-    return shlex.join(["python", "-m", "bench", "sweep", *words, f"seeds={seeds}", *alone])
+    return shlex.join(["python", "-m", "bench", "sweep", *words, f"seeds={seeds}", *alone, *plugins.words()])

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterator, Mapping
 
+from bench import plugins
 from bench.config.map_config import write_axis
 from bench.metrics import columns as c
 from bench.model.display_labels import gate_word, name_words, phrase
@@ -152,4 +153,4 @@ def again(one: Map) -> str:
     axes = [f"map.x={write_axis(one.x)}", f"map.y={write_axis(one.y)}"]
     size = [f"map.size={one.width}x{one.height}", f"map.pairs={one.pairs}"]
     more = [f"map.{name}={text}" for name, text in (("title", one.title), ("border", one.border)) if text]
-    return shlex.join(["python", "-m", "bench", "sweep", *words, start, *axes, *size, *more])
+    return shlex.join(["python", "-m", "bench", "sweep", *words, start, *axes, *size, *more, *plugins.words()])

@@ -10,7 +10,7 @@ import pandas as pd
 from bench.metrics import columns as c
 from bench.metrics.objectives import OBJECTIVES, SOLVED_RATE, TRAIN_SECONDS
 from bench.model.display_labels import gate_word
-from bench.model.gate import BUILT_IN
+from bench.model.gate import gate_names
 
 SECONDS_UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
 PER_CENT = "\u00a0%"  # no line ends between a number and its sign
@@ -171,6 +171,6 @@ def _signed(value: float) -> str:
 
 def written(name: str, value: Any) -> str:
     """Return a value as the command line takes it; a gate of one's own is a file, in the folder where one is."""
-    if name == "gate" and value not in BUILT_IN:
+    if name == "gate" and value not in gate_names():
         return f"{value}.csv"
     return str(value).lower() if isinstance(value, bool) else repr(value) if isinstance(value, float) else str(value)

@@ -1,9 +1,8 @@
 """The page: what a sweep asked, what became of every training, and what that shows, in one HTML file."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache, cached_property, partial
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from bench.report.pairs import pairs
 from bench.report.panel_layout import is_single
 from bench.report.restarts import restarts
 from bench.report.search import search
+from bench.report.section import ADDED, TEMPLATES, Section, added_sections, filled
 from bench.report.shared_luck import shared_luck
 from bench.report.sides import values_compared
 from bench.report.solved_rates import rates
@@ -41,21 +41,6 @@ from bench.stats.grid_analysis import NAME, GridAnalysis, most_undecided
 from bench.stats.proportions import COUNT
 from bench.stats.search_results import SearchResults
 from bench.stats.survival import MEDIAN
-
-
-@dataclass(frozen=True)
-class Section:
-    """A section of the page: its anchor, its name in the contents, its question, its heading, and what it shows.
-
-    The template of the same name shows the content, or each of several; there is no section where that is empty. A
-    heading that depends on the content is part of it.
-    """
-
-    name: str
-    contents: str
-    question: str
-    heading: str
-    content: Callable[[SweepData], Any]
 
 
 def _by_block(
@@ -115,6 +100,30 @@ SECTIONS = (
     Section("ledger", "Every training", "Is everything here?", "What became of every training", ledger),
     Section("again", "Again", "Can I check it?", "The same again, and where this ran", commands),
 )  # fmt: skip
+LAST = 3  # of them that come after those of plug-ins: claims, and how everything can be checked
+
+
+def sections() -> tuple[Section, ...]:
+    """Return all sections, those of plug-ins among them; raise RequestError where one has a name that is taken."""
+    added = (replace(one, content=_added(one)) for one in added_sections())
+    return (*SECTIONS[:-LAST], *added, *SECTIONS[-LAST:])
+
+
+def _added(section: Section) -> Callable[[SweepData], Any]:
+    """Return what makes the content of a plug-in's section: where that fails, the page says so."""
+
+    def content(data: SweepData) -> Any:
+        try:
+            return filled(section.content(data))
+        except Exception as error:  # noqa: BLE001 - whatever a plug-in raises must cost one section, not the page
+            return filled({"text": [f"This section failed: {type(error).__name__}: {error}"]})
+
+    return content
+
+
+def _named(name: str) -> Section:
+    (found,) = (section for section in sections() if section.name == name)
+    return found
 
 
 SCRIPTS = ("engine.js", "stages.js", "explorer.js")  # that each page has, before those of what it shows
@@ -137,15 +146,14 @@ class Report:
     def __getitem__(self, name: str) -> Any:
         """Return the content of a section."""
         if name not in self.contents:
-            (section,) = (section for section in SECTIONS if section.name == name)
-            self.contents[name] = section.content(self.data)
+            self.contents[name] = _named(name).content(self.data)
         return self.contents[name]
 
     @cached_property
     def findings(self) -> list[Finding]:
         """The sentences of the first screen."""
         known = self.block_findings
-        parts = [known[one.name] if one.name in known else block_findings(self.data, one.name) for one in SECTIONS]
+        parts = [known[one.name] if one.name in known else block_findings(self.data, one.name) for one in sections()]
         return findings(self.data, self["ledger"], [finding for part in parts for finding in part])
 
     @property
@@ -163,15 +171,10 @@ class Report:
         """All that is known of its search; None where it has none."""
         return self.data.search_results
 
-    @property
-    def _shown(self) -> dict[str, Any]:
-        """Return what every template may show."""
-        return {"data": self.data, "plan": self.data.plan, "question": self.data.plan.question}
-
     def header(self) -> dict[str, Any]:
         """Return what the template of the first screen shows."""
         return {
-            **self._shown,
+            **_shown(self.data),
             "ledger": self["ledger"],
             "first": self.first_screen,
             "findings": self.findings,
@@ -191,16 +194,14 @@ class Report:
 
     def html(self, name: str) -> str:
         """Return the HTML of a section; nothing where it has nothing to show."""
-        _, jinja = _templates()
-        (section,) = (section for section in SECTIONS if section.name == name)
+        section = _named(name)
         with drawing.style():
             content = self[name]
             if not content:
                 return ""
             self._write_pictures(content)
-            return jinja.get_template("section.html").render(
-                section=section, content=content, s=self._shown, k=self.key
-            )
+            template = f"{name}.html" if section in SECTIONS else ADDED
+            return _section_html(section, template, content, self.data, self.key)
 
     def header_html(self) -> str:
         """Return the HTML of the first screen."""
@@ -220,19 +221,38 @@ class Report:
                 write_picture(chart, self.pictures / f"{chart.name}.png", source)
 
 
+def added_html(section: Section, data: SweepData) -> str:
+    """Return the HTML of a plug-in's section, "" where it has nothing to show; raise whatever it raises."""
+    with drawing.style():
+        content = filled(section.content(data))
+        return _section_html(section, ADDED, content, data, 1) if content else ""
+
+
+def _section_html(section: Section, template: str, content: Any, data: SweepData, key: int) -> str:
+    _, jinja = _templates()
+    whole_section = jinja.get_template("section.html")
+    return whole_section.render(section=section, template=template, content=content, s=_shown(data), k=key)
+
+
+def _shown(data: SweepData) -> dict[str, Any]:
+    """Return what every template may show."""
+    return {"data": data, "plan": data.plan, "question": data.plan.question}
+
+
 def render(reports: Sequence[Report], by: str | None = None) -> str:
     """Return the HTML of one sweep's report, or of several one after the other; its parts are made side by side.
 
     It begins with what differs between sweeps, and with the values compared of the parameter that it is ``by``.
     """
     texts, jinja = _templates()
-    names = [section.name for section in SECTIONS]
+    all_sections = sections()
+    names = [section.name for section in all_sections]
     sweeps = []
     for report, parts in zip(reports, made_side_by_side(reports, names), strict=True):
         report.block_findings |= {name: said for name, (_, said) in zip(names, parts, strict=True)}
-        sections = [(section, html) for section, (html, _) in zip(SECTIONS, parts, strict=True)]
+        shown = [(section, html) for section, (html, _) in zip(all_sections, parts, strict=True)]
         header = report.header_html()
-        sweeps.append({"k": report.key, "data": report.data, "header": header, "sections": sections})
+        sweeps.append({"k": report.key, "data": report.data, "header": header, "sections": shown})
     of_maps = ["maps.js"] if any(report.data.maps for report in reports) else []
     with drawing.style():
         data = [report.data for report in reports]
@@ -265,8 +285,7 @@ def _told(data: SweepData) -> dict[str, tuple[str, str]]:
 @cache
 def _templates() -> tuple[dict[str, str], Environment]:
     """Return the templates' texts by name, and what compiles each of them once for all reports of a process."""
-    folder = files("bench.report").joinpath("templates")
-    texts = {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir()}
+    texts = {file.name: file.read_text(encoding="utf-8") for file in TEMPLATES.iterdir()}
     jinja = Environment(
         loader=DictLoader(texts),
         autoescape=select_autoescape(default=True),

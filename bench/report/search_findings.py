@@ -10,7 +10,7 @@ from bench.config.search_space import Choices, Range
 from bench.errors import RequestError
 from bench.metrics import columns as c
 from bench.metrics.measures import never_trained
-from bench.metrics.objectives import CENSORED, MAXIMIZE, MEDIAN_MSE, OBJECTIVES, PARAMETER_COUNT, SOLVED_RATE
+from bench.metrics.objectives import MAXIMIZE, MEDIAN_MSE, OBJECTIVES, PARAMETER_COUNT, SOLVED_RATE
 from bench.model.display_labels import bare, gate_word, name_words
 from bench.model.trial import PARAMETERS
 from bench.report.charts import Finding, Row
@@ -267,7 +267,8 @@ def _nothing_found(found: SearchResults) -> Iterator[Finding]:
             ANCHOR,
         )
     elif found.is_unsolved:
-        flat = [OBJECTIVES[name].measures for name in found.objectives if name in (*CENSORED, SOLVED_RATE)]
+        asked = [OBJECTIVES[name] for name in found.objectives]
+        flat = [one.measures for one in asked if one.censored or one.name == SOLVED_RATE]
         blind = f", so {WORTHLESS} {' and '.join(flat)}" if flat else ""
         yield Finding(
             f"No training of the {trials} solves {_gate(found, near)}{blind}.",

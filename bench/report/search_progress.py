@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from bench.metrics import columns as c
-from bench.metrics.objectives import DIRECTIONS, MAXIMIZE, OBJECTIVES, SOLVED_RATE
+from bench.metrics.objectives import MAXIMIZE, OBJECTIVES, SOLVED_RATE
 from bench.report.charts import Chart
 from bench.report.colours import DIM, EFFECT, INK
 from bench.report.drawing import Floats, area, blank, end_margin, line, mark, name_ends, panel, plain, write
@@ -40,7 +40,7 @@ def history_chart(found: SearchResults, name: str) -> Chart:
     """Return the chart of all proposals in their order; of this objective where they are alike in all of the search."""
     history, objectives = found.history, found.objectives
     flat = all(is_flat(found, one) for one in objectives)
-    shown = {name: DIRECTIONS[name]} if flat else objectives
+    shown = {name: OBJECTIVES[name].direction} if flat else objectives
     several = len(shown) > 1
     data = history.drop(columns=BEST, errors="ignore") if flat else history
     title = _history_title(found, flat=flat)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bench.config.search_space import Choices, Dimension
 from bench.metrics import columns as c
-from bench.metrics.objectives import DIRECTIONS, MAXIMIZE
+from bench.metrics.objectives import MAXIMIZE, OBJECTIVES
 from bench.report.drawing import Floats, folded, log_axis, log_range, log_ticks, plain, plain_number, write
 from bench.stats.holdout import FEASIBLE, NUMBER, PRUNED, STATE
 
@@ -87,7 +87,7 @@ class Trials:
     @property
     def is_maximized(self) -> bool:
         """Whether more of the objective is better."""
-        return DIRECTIONS.get(self.objective) == MAXIMIZE
+        return OBJECTIVES[self.objective].direction == MAXIMIZE
 
 
 # ------------------------------------------------------------------ axes of values

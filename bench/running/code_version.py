@@ -10,13 +10,24 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from bench import plugins
+
 CODE = Path(__file__).parents[1]  # the package
 PACKAGES = ("numpy", "numba", "llvmlite", "torch", "jax")
+PLUGIN = "plug-in "
+
+
+def code_version(*, loaded: bool = False) -> dict[str, str]:
+    """Return the versions of bench, of Python, of the libraries that are installed, and of plug-ins with backends.
+
+    Of bench it has a hash of its sources too; of plug-ins that were not ``loaded`` it may say nothing.
+    """
+    found = plugins.versions(plugins.BACKEND, loaded=loaded)
+    return {**_installed(), **{PLUGIN + source: version for source, version in found.items()}}
 
 
 @cache
-def code_version() -> dict[str, str]:
-    """Return the version of bench with a hash of its sources, of Python, and of the libraries that are installed."""
+def _installed() -> dict[str, str]:
     sources = hashlib.sha256()
     for file in sorted(CODE.rglob("*.py")):
         sources.update(file.relative_to(CODE).as_posix().encode() + b"\0" + file.read_bytes())
@@ -26,9 +37,15 @@ def code_version() -> dict[str, str]:
 
 
 def differences(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
-    """Say what they have and what we have, of that which both have and which is not the same; nothing if all is."""
-    other = [name for name in ours if name in theirs and theirs[name] != ours[name]]
-    return ", ".join(f"{name} {theirs[name]} (here {ours[name]})" for name in other)
+    """Say what they have and what we have, of that which both have and which is not the same; nothing if all is.
+
+    Plug-ins must be the same, and there: nothing else trains what they train.
+    """
+    other = [
+        f"{name} {theirs[name]} (here {ours[name]})" for name in ours if theirs.get(name, ours[name]) != ours[name]
+    ]
+    lacking = [name for name in ours if name.startswith(PLUGIN) and name not in theirs]
+    return ", ".join([*other, *(f"no {name} (here {ours[name]})" for name in lacking)])
 
 
 def _version(package: str) -> str | None:

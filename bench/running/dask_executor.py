@@ -119,7 +119,7 @@ class DaskExecutor(Executor):
             problem = f"executor {name!r} needs Dask; install it with: pip install 'bench[cluster]'"
             raise RequestError(problem) from error
         self._dask, self._say = distributed, say
-        self._code = code_version()
+        self._code = code_version(loaded=True)
         self._group, self._numbers = f"bench-{uuid4().hex}", count()  # what shares a group may wait in the scheduler
         self._threads: dict[str, int] = {}  # of the workers that may train
         self._asked: dict[str, asyncio.Task[None]] = {}  # every worker, and what asks it for its code

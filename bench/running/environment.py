@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from bench.plugins import RECORDED
 from bench.running.chunks import THREADS
 from bench.running.code_version import code_version
 from bench.running.executors import cpu_count
@@ -22,8 +23,8 @@ PACKAGES = (
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
-def environment(executor: str, workers: int) -> dict[str, Any]:
-    """Return the machine, the versions, the threads and the commit of the working folder."""
+def environment(executor: str, workers: int, plugins: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return the machine, the versions, the threads, the commit of the working folder, and the plug-ins if any."""
     return {
         "cpu": _cpu(),
         "cores": cpu_count(),
@@ -38,12 +39,13 @@ def environment(executor: str, workers: int) -> dict[str, Any]:
             **{name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
         },
         "commit": _commit(),
+        **({RECORDED: dict(plugins)} if plugins else {}),
     }
 
 
 def fingerprint(facts: Mapping[str, Any]) -> str:
     """Return 16 hexadecimal digits for the code and the processor that train here: others may round otherwise."""
-    known = {**code_version(), "cpu": facts["cpu"], "system": facts["system"].rpartition(" ")[2]}
+    known = {**code_version(loaded=True), "cpu": facts["cpu"], "system": facts["system"].rpartition(" ")[2]}
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -15,7 +15,7 @@ from bench.metrics import columns as c
 from bench.metrics.measures import never_trained
 from bench.model.outcome import Result
 from bench.model.parameter_fields import Role
-from bench.model.trial import BACKENDS, Trial, recorded_iterations
+from bench.model.trial import Trial, backend_place, recorded_iterations
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -87,7 +87,7 @@ def agreements(trainings: pd.DataFrame) -> pd.DataFrame:
 
 
 def _in_order(side: str) -> tuple[int, str]:
-    return BACKENDS.index(side.split(maxsplit=1)[0]), side
+    return backend_place(side.split(maxsplit=1)[0]), side
 
 
 def pair_summary(agreed: pd.DataFrame) -> pd.DataFrame:

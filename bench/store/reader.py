@@ -180,7 +180,7 @@ def read_sweep(
     return StoredSweep(
         info=_info(run, experiment),
         plan=plan,
-        environment=_json(store, sweep, "environment.json"),
+        environment=read_environment(store, sweep),
         trainings=trainings_frame(tables, plan, columns),
         figures=dict(run.data.metrics),
         timings=read_timings(store, sweep),
@@ -219,6 +219,12 @@ def planned_ids(store: Store, sweep: str) -> frozenset[str]:
         return frozenset(row["trial_id"] for row in _json(store, sweep, "plan.json")["trials"])
     except (RequestError, KeyError, TypeError):
         return frozenset()
+
+
+def read_environment(store: Store, sweep: str) -> dict[str, Any]:
+    """Return where a sweep was begun."""
+    found: dict[str, Any] = _json(store, sweep, "environment.json")
+    return found
 
 
 @contextmanager

@@ -189,7 +189,7 @@ def test_the_fingerprint_is_of_all_that_may_change_a_number(monkeypatch):
     known = fingerprint(facts)
     assert known == fingerprint({**facts, "system": "Linux 6.2 x86_64", "cores": 4})
     assert len({known, fingerprint({**facts, "cpu": "b"}), fingerprint({**facts, "system": "Linux 6.1 arm64"})}) == 3
-    monkeypatch.setattr("bench.running.environment.code_version", lambda: {**code_version(), "numpy": "0"})
+    monkeypatch.setattr("bench.running.environment.code_version", lambda **_: {**code_version(), "numpy": "0"})
     assert fingerprint(facts) != known
 
 

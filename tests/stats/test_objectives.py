@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_rel
 
 from bench.metrics import columns as c
-from bench.metrics.objectives import DIRECTIONS, is_worse, objective, per_training
+from bench.metrics.objectives import OBJECTIVES, is_worse, objective, per_training
 from bench.stats.survival import RMST, times_to_solution
 
 BUDGET = 100
@@ -49,7 +49,7 @@ def test_the_restricted_mean_is_that_of_survival_analysis(times):
 def test_no_objective_depends_on_the_order_of_rows(times):
     """Bit for bit: a search must not depend on which worker was first."""
     data = rows(times, error=[0.1 / (n + 1) for n in range(len(times))], us=[1 / (n + 3) for n in range(len(times))])
-    for name in DIRECTIONS:
+    for name in OBJECTIVES:
         assert objective(data, name) == objective(data.iloc[::-1], name)
 
 
