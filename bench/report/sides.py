@@ -147,8 +147,8 @@ def rate_words(pooled: Row, rows: pd.DataFrame, names: tuple[str, str]) -> tuple
     if better and worse:
         most, least = (f"up to {points(abs(single[at]))} with {rows[SETTING].iloc[at]}" for at in _ends(single))
         said = (
-            f"whether more starts are solved with {one} or with {other} depends on the setting: {one} in {better:,} of {settings}, "
-            f"{most}; {other} in {worse:,}, {least}"
+            f"whether more starts are solved with {one} or with {other} depends on the setting: "
+            f"{one} in {better:,} of {settings}, {most}; {other} in {worse:,}, {least}"
         )
         return sentence(said), f"Beyond chance in each of them ({how}); an average would hide it. {size}."
     if ends[1] <= 0 <= ends[2]:

@@ -73,7 +73,7 @@ def experiment():
 
 
 def begin(store, plan):
-    return SweepWriter.begin(store, experiment(), plan, {"cpu": "a", "versions": {"numpy": "2"}}, "a sweep")
+    return SweepWriter.begin(store, experiment(), plan, {"cpu": "a", "versions": {"numpy": "2"}}, "a sweep", "code")
 
 
 def record(planned, seeds):
@@ -164,7 +164,7 @@ def test_the_trials_runs_are_found_whether_they_were_kept_or_not(store, plan):
     assert {
         trial_id: store.client.get_run(run).data.tags[names.TRIAL_TAG] for trial_id, run in searched.runs.items()
     } == {planned.trial.trial_id: planned.trial.trial_id for planned in plan.trials}
-    resumed = SweepWriter.resume(store, store.client.get_run(writer.run_id), experiment(), plan)
+    resumed = SweepWriter.resume(store, store.client.get_run(writer.run_id), experiment(), plan, "code")
     resumed.finished_trials()
     resumed.keep_runs()
     kept = read_sweep(store, writer.run_id)
@@ -198,7 +198,7 @@ def test_a_begun_and_unended_trial_is_written_anew_on_resume(store, plan):
     with pytest.raises(KeyboardInterrupt):
         write(writer, plan.trials[1], "half", Summary(), cut_off())
     before = {run.info.run_name: run for run in store.runs(names.TRIAL, parent=writer.run_id)}
-    resumed = SweepWriter.resume(store, store.client.get_run(writer.run_id), experiment(), plan)
+    resumed = SweepWriter.resume(store, store.client.get_run(writer.run_id), experiment(), plan, "code")
     assert resumed.finished_trials() == {plan.trials[0].trial.trial_id}
     assert [run.info.run_name for run in store.runs(names.TRIAL, parent=writer.run_id)] == ["whole"]
     assert list(store.runs(names.TRAINING, parent=before["half"].info.run_id)) == []
