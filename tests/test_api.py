@@ -379,10 +379,12 @@ def test_claims_are_rows_with_their_verdicts(done):
 
 @pytest.mark.untraced
 def test_findings_have_a_sentence_and_its_evidence(done):
-    """The first says what became of the claims, the second from how many starts it is solved."""
-    assert done.findings[0].sentence == "1 of 2 claims hold, 1 refuted."
-    assert "networks solve OR from 100" in done.findings[1].sentence
-    assert "12 trainings" in done.findings[1].evidence
+    """What became of the claims, of the parameter that varies, and from how many starts it is solved."""
+    claims, question, rates = done.findings[:3]
+    assert claims.sentence == "1 of 2 claims hold, 1 refuted."
+    assert "no difference in solved rate beyond" in question.sentence
+    assert "networks solve OR from 100" in rates.sentence
+    assert "12 trainings" in rates.evidence
 
 
 def test_its_report_goes_where_it_is_said_or_into_reports(done):

@@ -57,7 +57,8 @@ def test_where_the_settings_disagree_there_is_no_average(made_report, cells):
     said = report.findings[0].sentence
     assert said.startswith(
         "Whether more starts are solved with momentum 0 or with momentum 0.9 depends on the setting: "
-        "momentum 0 in 1 of 2 settings, up to +40.0 points with cross-entropy; momentum 0.9 in 1, up to +30.0 points with squared error;"
+        "momentum 0 in 1 of 2 settings, up to +40.0 points with cross-entropy; "
+        "momentum 0.9 in 1, up to +30.0 points with squared error;"
     )
     assert "on average" not in said
     assert "an average would hide it" in report.findings[0].evidence
