@@ -258,6 +258,8 @@ def _conclude(recorder: Recorder, options: Options, store: Store) -> Sweep:
     sizes = {"trials": len(plan.trials), "trainings": plan.trainings + plan.points, "reused": reused}
     if reused:
         options.say(f"{reused:,} of {plan.trainings:,} trainings were taken over from earlier sweeps")
+    if recorder.went_on:
+        options.say(f"{recorder.went_on:,} trainings went on from where one with a smaller budget had ended")
     figures = {**swept.outcomes, **sizes, "total_seconds": time.monotonic() - options.started}
     writer.figures(figures)
     if read:

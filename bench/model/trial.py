@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -181,6 +181,18 @@ class Trial:
     def checkpoints(self) -> NDArray[np.int64]:
         """Where a backend must measure the loss ``[C]``: the recorded iterations and the late one, in order."""
         return np.union1d(self.recorded_iterations, [self.late_iteration])
+
+    def shorter(self, iterations: int, curve_points: int) -> "Trial | None":
+        """Return the trial with another budget from whose final weights one of this goes on; None where it cannot.
+
+        It must have no memory but its weights, not end early, and be measured wherever this one is until then.
+        """
+        if self.momentum or self.stop != "never" or self.device != "cpu" or iterations >= self.iterations:
+            return None
+        before = self.checkpoints[self.checkpoints < iterations]
+        if not np.isin(before, recorded_iterations(iterations, curve_points)).all():
+            return None
+        return replace(self, iterations=iterations, curve_points=curve_points)
 
     def initial_weights(self, seeds: Sequence[int]) -> NDArray[np.float64]:
         """Return the weights ``[T, P]`` that each seed starts from."""

@@ -10,8 +10,9 @@ from threadpoolctl import threadpool_limits
 from bench.backends import load
 from bench.backends.base import Backend
 from bench.model.maps import Map
-from bench.model.outcome import Batch, Record, Result
+from bench.model.outcome import Batch, Outcome, Record, Result
 from bench.model.trial import Trial
+from bench.running.continuation import Start, go_on
 
 CHUNK_S = 0.5
 CHUNK_NUMBERS = 4_000_000  # that a chunk's trainings return, at most: a few chunks are in memory at a time
@@ -25,6 +26,16 @@ class Job:
     seeds: Sequence[int]
     alone: bool = False
     of: Map | None = None
+    after: Start | None = None  # where these trainings go on
+
+    def sliced(self) -> "Job":
+        """Return the job with no more of the start than its own trainings'."""
+        return replace(self, after=self.after.of(self.seeds)) if self.after else self
+
+    def train(self) -> Outcome:
+        """Train it here."""
+        backend = loaded_backend(self.trial.backend)
+        return go_on(backend, self.trial, self.after.of(self.seeds)) if self.after else backend.train(self.batch())
 
     def batch(self) -> Batch:
         """Return the trainings with the weights and rates that they begin with."""
@@ -111,7 +122,7 @@ def cut(jobs: Iterable[Job], pace: Pace) -> Iterator[Chunk]:
     So no worker ends late. A chunk is made when it is asked for: by then it may be known how long the others took.
     """
     longest_first = sorted(jobs, key=lambda job: -_unit_s(job) if _unit_s(job) > 2 * CHUNK_S else 0.0)
-    yield from (Chunk(tuple(parts)) for parts in _fill(longest_first, pace))
+    yield from (Chunk(tuple(part.sliced() for part in parts)) for parts in _fill(longest_first, pace))
 
 
 def _unit_s(job: Job) -> float:
@@ -165,7 +176,7 @@ def train_chunk(chunk: Chunk) -> list[Record]:
 def train_job(job: Job) -> list[Record]:
     """Train one job; where it raises, halve it until the training at fault is alone."""
     try:
-        outcome = loaded_backend(job.trial.backend).train(job.batch())
+        outcome = job.train()
     except Exception as error:  # noqa: BLE001 - whatever a backend raises must cost one training, not the sweep
         if job.trainings == 1:
             return [failed_record(job, f"{type(error).__name__}: {error}")]

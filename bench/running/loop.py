@@ -79,4 +79,4 @@ def _train(
     if step.alone:
         yield from measure(recorder.plan, missing, recorder.writer, progress, stop)
     else:
-        yield from ((records, []) for records in pool.train(missing, stop))
+        yield from ((records, []) for records in pool.train(recorder.continued(missing), stop))

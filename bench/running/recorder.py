@@ -24,6 +24,7 @@ from bench.model.display_labels import labels
 from bench.model.outcome import Record
 from bench.model.timing import Sample
 from bench.running.chunks import Job
+from bench.running.continuation import Start, start_of
 from bench.running.work import Work, work_of
 from bench.store.earlier_trainings import EarlierTrainings, Wanted
 from bench.store.finished_runs import MOST_RUNS, Summary
@@ -150,6 +151,8 @@ class Recorder:
         """
         self.experiment, self.plan, self.writer, self._earlier = experiment, plan, writer, earlier
         self.reused = Work()  # of the last step, what earlier sweeps had
+        self.went_on = 0  # trainings that go on from where an earlier sweep with a smaller budget ended
+        self._starts: dict[str, Start] = {}  # by trial
         self.seconds = dict.fromkeys((*WAITED, *WORKED), 0.0)
         self.statistics, self._training_runs = statistics, training_runs
         self._columns = c.SCORED if plan.search else (c.SEED, c.SOLVED)  # what strategies ask of trainings
@@ -216,19 +219,46 @@ class Recorder:
         """Take what is missing from earlier sweeps, where they have it; return how much work it was."""
         reused = Work()
         if self._earlier:
-            jobs = self.missing(alone=False)
-            trials = [self._trials[job.trial.trial_id] for job in jobs]
-            wanted = [
-                Wanted(replace(trial.planned, together=job.seeds, alone=()), trial.last_curve_seed)
-                for job, trial in zip(jobs, trials, strict=True)
-            ]
-            for table in self._earlier.rows(self.plan, wanted):
+            for table in self._earlier.rows(self.plan, self._wanted(self.missing(alone=False))):
                 self.writer.shard(table, reused=True)
                 for trial_id, own in by_trial(table).items():
                     trial = self._trials[trial_id]
                     self._add(trial, own)
                     reused += work_of(trial.planned.trial, own.num_rows, alone=False)
+            self._starts = self._shorter()
         return reused
+
+    def _shorter(self) -> dict[str, Start]:
+        """Return where trainings that are missing go on, by trial; of no more than the memory should hold."""
+        found: dict[str, Start] = {}
+        small = [job for job in self.missing(alone=False) if not self._trials[job.trial.trial_id].large]
+        for trial, shorter, table in self._earlier.shorter(self.plan, self._wanted(small)) if self._earlier else ():
+            found[trial.trial_id] = start_of(trial, shorter, table)
+            if sum(len(start.seeds_T) for start in found.values()) > MOST_CURVES:
+                break
+        return found
+
+    def continued(self, jobs: Sequence[Job]) -> list[Job]:
+        """Return jobs of which what can go on from a smaller budget does."""
+        found = []
+        for job in jobs:
+            start = self._starts.get(job.trial.trial_id)
+            if start is None:
+                found.append(job)
+                continue
+            known = set(start.seeds_T.tolist())
+            some, others = ([seed for seed in job.seeds if (seed in known) == there] for there in (True, False))
+            found += [replace(job, seeds=compact(some), after=start)] if some else []
+            found += [replace(job, seeds=compact(others))] if others else []
+            self.went_on += len(some)
+        return found
+
+    def _wanted(self, jobs: Sequence[Job]) -> list[Wanted]:
+        trials = [self._trials[job.trial.trial_id] for job in jobs]
+        return [
+            Wanted(replace(trial.planned, together=job.seeds, alone=()), trial.last_curve_seed)
+            for job, trial in zip(jobs, trials, strict=True)
+        ]
 
     def _extend(self, planned: PlannedTrial) -> int:
         """Plan a trial, or more seeds of it; return how many of them an interrupted sweep has trained."""

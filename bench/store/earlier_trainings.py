@@ -21,9 +21,10 @@ from bench.config.plan import Plan, PlannedTrial
 from bench.config.seeds import compact
 from bench.metrics import columns as c
 from bench.model.outcome import Result
+from bench.model.trial import Trial
 from bench.store import names
 from bench.store.mlflow_store import Store
-from bench.store.reader import planned_ids
+from bench.store.reader import planned_budgets
 from bench.store.shards import in_order, places, without_lists
 from bench.store.tables import TRAINING_SCHEMA, by_trial, seeds_of
 
@@ -48,11 +49,11 @@ class EarlierTrainings:
         self.store, self.sweep, self.code = store, sweep, code
 
     @cached_property
-    def _trials(self) -> dict[str, frozenset[str]]:
-        """The ids of the trials of each sweep that may be looked through, the newest first."""
+    def _trials(self) -> dict[str, dict[str, tuple[int, int]]]:
+        """The trials of each sweep that may be looked through, the newest first, each with its budget."""
         found = (run.info.run_id for run in self.store.runs(names.SWEEP, tag=(names.CODE_TAG, self.code)))
         others = islice((run_id for run_id in found if run_id != self.sweep), MOST_SWEEPS)
-        return {run_id: planned_ids(self.store, run_id) for run_id in others}
+        return {run_id: planned_budgets(self.store, run_id) for run_id in others}
 
     def rows(self, plan: Plan, wanted: Sequence[Wanted]) -> Iterator[pa.Table]:
         """Yield rows of what is wanted, each training once, some ten thousand at a time."""
@@ -70,6 +71,27 @@ class EarlierTrainings:
                     for trial_id, own in by_trial(rows.select([c.TRIAL_ID, c.SEED])).items():
                         taken.setdefault(trial_id, []).append(seeds_of(own))
             left = dict(_left(left, taken))
+
+    def shorter(self, plan: Plan, wanted: Sequence[Wanted]) -> Iterator[tuple[Trial, Trial, pa.Table]]:
+        """Yield trials and those with a smaller budget from whose rows, in order of seeds, some of their seeds go on.
+
+        Of each trial the largest budget; rows have weights and curves, and are some ten thousand at most.
+        """
+        budgets = sorted({budget for trials in self._trials.values() for budget in trials.values()}, reverse=True)
+        for one in wanted:
+            trial = one.planned.trial
+            earlier = [found for budget in budgets if (found := trial.shorter(*budget))]
+            places = ((sweep, e) for e in earlier for sweep, known in self._trials.items() if e.trial_id in known)
+            for sweep, shorter in places:
+                planned = replace(one.planned, trial=shorter)
+                some = replace(plan, trials=(planned,))
+                table = next(in_order(self.store, sweep, some, TRAINING_SCHEMA.names, part=PART), None)
+                if table is not None:
+                    rows = _usable(table, [Wanted(planned, one.last_curve_seed)])
+                    finite = pc.and_(rows[c.WEIGHTS].is_valid(), pc.not_equal(rows[c.OUTCOME], str(Result.DIVERGED)))
+                    if (rows := rows.filter(finite)).num_rows:
+                        yield trial, shorter, rows
+                        break
 
 
 def _usable(table: pa.Table, wanted: Sequence[Wanted]) -> pa.Table:

@@ -213,12 +213,13 @@ def read_plan(store: Store, sweep: str) -> Plan:
     return Plan.from_json(_json(store, sweep, "plan.json"))
 
 
-def planned_ids(store: Store, sweep: str) -> frozenset[str]:
-    """Return the ids of the trials that were planned; none where there is no readable plan."""
+def planned_budgets(store: Store, sweep: str) -> dict[str, tuple[int, int]]:
+    """Return iterations and points of the curve of each trial that was planned; none where no plan can be read."""
     try:
-        return frozenset(row["trial_id"] for row in _json(store, sweep, "plan.json")["trials"])
+        rows = [(row["trial_id"], row["parameters"]) for row in _json(store, sweep, "plan.json")["trials"]]
+        return {str(name): (int(own[c.ITERATIONS]), int(own[c.CURVE_POINTS])) for name, own in rows}
     except (RequestError, KeyError, TypeError):
-        return frozenset()
+        return {}
 
 
 def read_environment(store: Store, sweep: str) -> dict[str, Any]:

@@ -213,3 +213,57 @@ def test_rows_of_two_sweeps_are_joined(bench, trained):
     assert trained == [1]
     found = everything().set_index(c.SEED)
     np.testing.assert_array_equal(found[c.ITERATION_US][[6, 9]], newer.set_index(c.SEED)[c.ITERATION_US][[6, 9]])
+
+
+@pytest.mark.parametrize(
+    ("before", "words"),
+    [
+        (400, ""),
+        (401, "dtype=float64 loss=bce"),  # which is no checkpoint of the larger one
+        (400, "update=online activation=tanh"),
+        (400, "backend=numpy"),
+        (400, "backend=torch-batched"),
+        (400, "backend=jax"),
+    ],
+)
+def test_a_larger_budget_goes_on_from_the_weights_of_a_smaller(bench, before, words):
+    """And comes to all that it would have come to in one go: curves, weights, and when it was solved."""
+    asked = ("learning_rate=0.5,5", "hidden=2", "seeds=0:6", *GRID[3:], *words.split())
+    bench("sweep", *asked, f"iterations={before}")
+    ran = bench("sweep", *asked, "iterations=1200", "--reuse")
+    assert "trainings went on from where one with a smaller budget had ended" in ran.err
+    found = everything()
+    bench("sweep", *asked, "iterations=1200")
+    same_but_times(found, everything())
+    assert (found[c.ITERATION_US] > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("iterations=400 momentum=0.5", "momentum=0.5"),
+        ("iterations=400 stop=solved", "stop=solved"),
+        ("iterations=400 curve_points=7", "curve_points=8"),
+        ("iterations=399", ""),
+        ("iterations=1100", ""),
+    ],
+)
+def test_what_would_not_be_the_same_is_trained_from_the_start(bench, before, after):
+    """With momentum, where it ends early, and where the curve, or the late loss, was measured elsewhere."""
+    asked = ("hidden=2", "seeds=0:5", *GRID[3:])
+    bench("sweep", *asked, *before.split())
+    ran = bench("sweep", *asked, *after.split(), "iterations=1200", "--reuse")
+    assert ran.status == 0, ran.err
+    assert "went on" not in ran.err
+
+
+def test_those_beside_them_are_trained_from_the_start(bench, monkeypatch):
+    """Seeds that are new, and those of which no weights are kept."""
+    monkeypatch.setattr(c, "CURVES_PER_TRIAL", 10)
+    asked = ("hidden=2", "learning_rate=5", *GRID[3:])
+    bench("sweep", *asked, "iterations=400", "seeds=0:20")
+    ran = bench("sweep", *asked, "iterations=1200", "seeds=5:30", "--reuse", "--executor", "processes")
+    assert "5 trainings went on" in ran.err
+    found = everything()
+    bench("sweep", *asked, "iterations=1200", "seeds=5:30")
+    same_but_times(found, everything())
