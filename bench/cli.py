@@ -675,7 +675,8 @@ def ui(port: int, tracking_uri: str | None) -> None:
         return
     if not is_there(uri):
         raise RequestError(f"there is no store at {uri}; run a sweep first: python -m bench sweep")
-    click.echo(f"MLflow UI: http://127.0.0.1:{port} (end it with Ctrl-C)", err=True)
+    page = f"http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning"  # on runs, not on chats
+    click.echo(f"MLflow UI: {page} (end it with Ctrl-C)", err=True)
     where = ["--backend-store-uri", uri, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command = [sys.executable, "-m", "mlflow", "ui", *where]
     os.execv(sys.executable, command)  # noqa: S606 - every word of the command is written here

@@ -14,12 +14,12 @@ from bench import plugins
 from bench.config.experiment import ADHOC, Experiment
 from bench.config.plan import Plan, make_plan
 from bench.config.search_space import Choices
+from bench.config.swept import sweep_name
 from bench.console import repeats_words, say
 from bench.errors import RequestError, before_any_work, collecting, raising_all
 from bench.listings import phase
 from bench.metrics import columns as c
 from bench.metrics.objectives import objective_names
-from bench.model.display_labels import asked
 from bench.model.gate import gate_names
 from bench.model.trial import Trial, backend_names
 from bench.report.map_words import map_title
@@ -320,7 +320,7 @@ def _kinds(plan: Plan, pool: executors.WorkerPool) -> str:
 
 def _name(experiment: Experiment, plan: Plan) -> str:
     """Return what a sweep is called in MLflow: what it asks, and when it began."""
-    what = _asked(plan) if experiment.name == ADHOC else experiment.name
+    what = experiment.name if experiment.name != ADHOC else sweep_name(plan) or ADHOC
     return f"{what} {datetime.now().astimezone():%Y-%m-%d %H:%M:%S}"
 
 
@@ -346,14 +346,6 @@ def _other_plugins(store: Store, sweep: str, plan: Plan) -> str:
         f"{one} was of {before[one]}, and is of {now[one]}" for one in now if before.get(one, now[one]) != now[one]
     ]
     return f"{'; '.join(other)}: what is trained now may differ from what was trained before" if other else ""
-
-
-def _asked(plan: Plan) -> str:
-    """Return what a sweep of words asks, in few."""
-    grid = asked([planned.trial.parameters for planned in plan.trials])
-    search = f"{plan.search.gate.name}: a search over {', '.join(plan.search.space)}" if plan.search else ""
-    maps = [f"{one.x.of} × {one.y.of}" for one in plan.maps]
-    return "; ".join(filter(None, [grid, search, *maps])) or ADHOC
 
 
 def _unfinished_ones(store: Store, experiment: Experiment, plan: Plan, options: Options) -> Iterator[str]:

@@ -45,7 +45,7 @@ def test_a_list_without_mlflow_says_what_mlflow_says(bench, paged):
     bench("sweep", "hidden=2..4", "search.trials=2", "search.validate=0", "seeds=0:3", "iterations=20", "--no-report")
     listed = read_list(DEFAULT_URI)
     assert listed == sweeps(Store(DEFAULT_URI))
-    assert [info.name for info in listed] == ["xor: a search over hidden", "xor: hidden 2, 3"]
+    assert [info.name for info in listed] == ["xor: a search over hidden 2–4", "xor: hidden 2, 3"]
     assert listed[1].answer.startswith("No start solves XOR, in 2 settings")
 
 
@@ -103,10 +103,15 @@ def test_a_title_is_the_pages_and_the_runs(bench, folder, swept):
 
 
 def test_a_note_is_added_to_what_mlflow_shows(bench, paged):
-    """After the question, the answer and the findings."""
+    """After the answer, the question and the findings."""
     bench("note", paged, "Ask *again*.")
     note = Store(DEFAULT_URI).client.get_run(paged).data.tags[NOTE_TAG]
-    assert note.index("### No start") < note.index("* Within 30 iterations") < note.index("Ask *again*.")
+    assert (
+        note.index("### No start")
+        < note.index("`python -m")
+        < note.index("* Within 30 iterations")
+        < note.index("Ask *again*.")
+    )
 
 
 def test_a_deleted_sweep_is_gone_with_all_its_runs(bench, swept):

@@ -1,12 +1,16 @@
 """Short names for trials, made of the parameters that distinguish each from the others."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 from bench.model.gate import BUILT_IN
-from bench.model.trial import PARAMETERS, PROMINENT, Scalar
+from bench.model.trial import PARAMETERS, PROMINENT, Scalar, Trial
 
 BARE = frozenset(name for name, known in PARAMETERS.items() if known.bare)
-MOST_ASKED = 5  # parameters, and words of one, in a name
+DEFAULTS = Trial().parameters
+MOST_ASKED, FEWER_ASKED = 5, 2  # words of a parameter in a name
+LONGEST_NAME = 80
+NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e[-+]\d+)?)")
 USUAL = PROMINENT[:3]  # gate, hidden layers and loss
 SPOKEN = {  # values that have a name of their own
     ("loss", "mse"): "squared error",
@@ -24,23 +28,36 @@ def varying(trials: Sequence[Mapping[str, Scalar]]) -> list[str]:
 
 
 def asked(trials: Sequence[Mapping[str, Scalar]]) -> str:
-    """Return what is varied among trials, and how far, in one line: xor: hidden 2–8 × mse, bce."""
+    """Return what is varied among trials, and how far, in at most 80 characters: xor: hidden 2–8 × loss mse, bce.
+
+    Where nothing is, what they have that is not the default. What is too long has fewer values, then fewer parameters.
+    """
     if not trials:
         return ""
-    parts = [_spanned(name, list(dict.fromkeys(trial[name] for trial in trials))) for name in varying(trials)]
-    gate = f"{trials[0]['gate']}: " if len({trial["gate"] for trial in trials}) == 1 else ""
-    return gate + (" × ".join(parts[:MOST_ASKED] + ["…"] * (len(parts) > MOST_ASKED)) or short(dict(trials[0]), 4))
+    first = trials[0]
+    gate = f"{first['gate']}: " if len({trial["gate"] for trial in trials}) == 1 else ""
+    names, sign = varying(trials), " × "
+    if not names:
+        others = [name for name in PARAMETERS if name != "gate" and first[name] != DEFAULTS[name]]
+        names, sign = others or list(USUAL[1:]), ", "
+    values = {name: list(dict.fromkeys(trial[name] for trial in trials)) for name in names}
+    named = gate
+    for most, count in ((MOST_ASKED, len(names)), *((FEWER_ASKED, count) for count in range(len(names), 0, -1))):
+        parts = [_spanned(name, values[name], most) for name in names[:count]] + ["…"] * (count < len(names))
+        named = gate + sign.join(parts)
+        if len(named) <= LONGEST_NAME:
+            return named
+    return f"{named[: LONGEST_NAME - 1]}…"
 
 
-def _spanned(name: str, values: Sequence[Scalar]) -> str:
+def _spanned(name: str, values: Sequence[Scalar], most: int) -> str:
     """Return a parameter's values: of more than two numbers the least and the greatest, of many words some."""
     words = [bare(name, value, 4) for value in values]
     if len(words) > 2 and all(word.lstrip("-")[:1].isdigit() and "-" not in word[1:] for word in words):
-        low, high = (min(words, key=float), max(words, key=float))
-        said = f"{low}–{high}"
+        said = f"{min(words, key=float)}–{max(words, key=float)}"
     else:
-        said = ", ".join(words[:MOST_ASKED] + ["…"] * (len(words) > MOST_ASKED))
-    return said if name in BARE or name == "gate" else f"{name_words(name)} {said}"
+        said = ", ".join(words[:most] + ["…"] * (len(words) > most))
+    return said if name == "gate" else f"{name_words(name)} {said}"
 
 
 def short(values: Mapping[str, Scalar], digits: int | None = None) -> str:
@@ -103,6 +120,23 @@ def labels(
         for index, label in zip(members, rounded if len(set(rounded)) == len(set(exact)) else exact, strict=True):
             found[index] = label
     return found
+
+
+def sortable(names: Sequence[str]) -> list[str]:
+    """Return names that a list sorts by their text as a person would: 10 after 9.
+
+    Where their numbers are not in order as text, each name has its place before it, with leading zeros: 07 hidden=8.
+    """
+    if sorted(names) == sorted(names, key=_by_numbers):
+        return list(names)
+    width = len(str(len(names)))
+    return [f"{place:0{width}} {name}" for place, name in enumerate(names, 1)]
+
+
+def _by_numbers(name: str) -> list[tuple[int, float, str]]:
+    """Return what sorts a name by its words, and those that are numbers by their size."""
+    parts = NUMBER.split(name)
+    return [(0, float(part), "") if place % 2 else (1, 0.0, part) for place, part in enumerate(parts)]
 
 
 def word(name: str, value: Scalar, digits: int | None = None) -> str:

@@ -16,10 +16,6 @@ from bench.search.optuna_study import importances
 from bench.store.finished_runs import Summary
 from bench.store.names import SEARCH, STORAGE_TAG, STUDY_TAG
 
-REQUEST = (  # what a search was asked for, as params of the sweep's run
-    *("sampler", "seed", "batch", "objectives", "constraints", "seeds", "held_out", "prune", "best"),
-    *("baseline", "repeats"),
-)
 SECONDS = ("optuna", "train", "track")  # that are told apart
 
 
@@ -71,7 +67,6 @@ class HeldOutValidation:
         seconds = {name: round(recorder.seconds[name], 3) for name in SECONDS}
         leaders = best(first.candidates, spec.directions, 1)
         metrics = {f"importance.{row['evaluator']}.{row['parameter']}": row["importance"] for row in ranked}
-        params = {f"search.{name}": value for name, value in spec.row.items() if name in REQUEST}
         found = {"search.trials": str(spec.trials)}  # tags: params are for ever, and a search may be extended
         if leaders and len(spec.objectives) == 1:  # of several, no trial of the front is the best
             metrics |= held_out.get(leaders[0].trial_id, {})
@@ -81,7 +76,7 @@ class HeldOutValidation:
         with recorder.clock("track"):
             recorder.writer.json(SEARCH, {"importance": ranked, "seconds": seconds})
             tags = {STUDY_TAG: first.record.name, STORAGE_TAG: self.search.state.storage}
-            recorder.writer.sum_up(params, Summary(metrics, self._history()), tags | found)
+            recorder.writer.sum_up(Summary(metrics, self._history()), tags | found)
 
     def _parameters(self, trial_id: str, recorder: Recorder) -> dict[str, str]:
         """Return what a trial has of the space, as the sweep's tags."""

@@ -20,7 +20,7 @@ from bench.config.experiment import Experiment
 from bench.config.plan import Plan, PlannedTrial
 from bench.config.seeds import compact, places, runs
 from bench.metrics import columns as c
-from bench.model.display_labels import labels
+from bench.model.display_labels import labels, sortable
 from bench.model.outcome import Record
 from bench.model.timing import Sample
 from bench.running.chunks import Job
@@ -426,7 +426,7 @@ def _labels(plan: Plan, named: Collection[str]) -> dict[str, str]:
     """Return names for the runs of all trials that have none: what distinguishes each within its block."""
     trials = [planned for planned in plan.trials if planned.trial.trial_id not in named]
     found = labels([planned.trial.parameters for planned in trials], [planned.blocks[0] for planned in trials])
-    return {planned.trial.trial_id: name for planned, name in zip(trials, found, strict=True)}
+    return {planned.trial.trial_id: name for planned, name in zip(trials, sortable(found), strict=True)}
 
 
 def _parts(trials: Sequence[_Trial]) -> list[list[_Trial]]:

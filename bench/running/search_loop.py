@@ -121,11 +121,12 @@ class OptunaSearch:
 
     def _propose(self, study: RunningStudy, size: int) -> Iterator[Proposal]:
         prefix = f"{study.record.sampler} {study.record.seed} " if study.place else ""
+        width = len(str(self.spec.trials - 1))  # so that a list of names is in the order of the numbers
         for number, proposed in study.study.ask(size).items():
             trial = self.spec.trial(proposed)
             values = " ".join(word(name, trial.parameters[name], DIGITS) for name in proposed)
             study.record = replace(study.record, trials=(*study.record.trials, trial.trial_id))
-            yield Proposal(study, number, trial, f"{prefix}#{number} {values}")
+            yield Proposal(study, number, trial, f"{prefix}#{number:0{width}} {values}")
 
     def _step(self, batch: Sequence[Proposal], left: Sequence[Proposal], count: int, recorder: Recorder) -> Step:
         """Return the step that trains what is left of a batch with its first seeds."""

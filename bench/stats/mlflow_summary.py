@@ -4,17 +4,20 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bench.metrics import columns as c
 from bench.metrics.measures import ERRORS, TIMES, begun, measured
+from bench.metrics.objectives import RMST, SOLVED_RATE, objective
 from bench.model.outcome import Result
 from bench.stats.curves import ITERATION, curve_quantiles
 from bench.stats.proportions import exact_interval
 
+Floats = NDArray[np.float64]
 Metrics = dict[str, float]
 Steps = dict[str, list[tuple[int, float]]]
 MAX_STEPS = 25
-QUARTILES = {"q25": 0.25, "median": 0.5, "q75": 0.75}
+QUARTILES = {"median": 0.5, "q25": 0.25, "q75": 0.75}
 
 
 def trial_medians(trainings: pd.DataFrame) -> pd.DataFrame:
@@ -34,38 +37,44 @@ def trial_medians(trainings: pd.DataFrame) -> pd.DataFrame:
 
 
 def describe_trial(trainings: pd.DataFrame, counts: Mapping[str, int] | None = None) -> tuple[Metrics, Steps]:
-    """Return at most 40 figures of one trial over its seeds, and series at up to 25 recorded iterations.
+    """Return the figures of one trial over its seeds, the most telling first, and series at up to 25 iterations.
 
-    Medians and quartiles are over all trainings that were begun, each `measured` in one of them: what diverged or
-    failed has infinite errors, what did not end solved (or correct) an infinite time. MLflow has no place for what
-    comes out infinite, which is left out. With the ``counts`` of all trainings of the trial, by outcome and of those
-    that are correct, ``trainings`` are some of them: shares are of all, and ``described`` says how many the rest is of.
+    They are few, because MLflow draws each, and its comparisons open with the first. Medians and quartiles are over
+    all trainings that were begun, each `measured` in one of them: what diverged or failed has infinite errors, what did
+    not end solved an infinite time. MLflow has no place for what comes out infinite, which is left out; so is the count
+    of an outcome that no training had. With the ``counts`` of all trainings of the trial, by outcome, ``trainings`` are
+    some of them: shares are of all, and ``described`` says how many the rest is of.
     """
     started = begun(trainings)
-    found = counts or {**trainings[c.OUTCOME].value_counts(), c.CORRECT: int(started[c.CORRECT].sum())}
-    metrics: Metrics = {str(result): float(found.get(result, 0)) for result in Result}
-    metrics = {"trainings": sum(metrics.values()), **metrics, **({"described": len(trainings)} if counts else {})}
-    size = metrics["trainings"] - metrics[Result.UNSUPPORTED]
+    found = counts or trainings[c.OUTCOME].value_counts()
+    outcomes = {str(result): float(found.get(result, 0)) for result in Result}
+    size = sum(outcomes.values()) - outcomes[Result.UNSUPPORTED]
+    metrics: Metrics = {}
     if size:
-        for name, count in ((c.SOLVED, found.get(Result.SOLVED, 0)), (c.CORRECT, found[c.CORRECT])):
-            low, high = exact_interval(count, size)
-            metrics |= {f"{name}_rate": count / size, f"{name}_rate_low": low, f"{name}_rate_high": high}
+        low, high = exact_interval(int(outcomes[Result.SOLVED]), int(size))
+        rate = outcomes[Result.SOLVED] / size
+        metrics |= {SOLVED_RATE: rate, f"{SOLVED_RATE}_low": low, f"{SOLVED_RATE}_high": high}
     if len(started):
-        for name in (*ERRORS, *TIMES):
-            quartiles = np.quantile(measured(started, name), list(QUARTILES.values()), method="inverted_cdf")
-            named = zip(QUARTILES, quartiles, strict=True)
-            metrics |= {f"{name}_{label}": float(value) for label, value in named if np.isfinite(value)}
-    return metrics | _chunk_times(started), _trial_steps(started)
+        metrics |= _quartiles(c.SOLVED_AT, measured(started, c.SOLVED_AT))
+        metrics[RMST] = objective(started, RMST)
+        metrics |= _quartiles(c.FINAL_MSE, measured(started, c.FINAL_MSE))
+    if len(times := _chunk_times(started)):
+        metrics[f"{c.ITERATION_US}_median"] = float(np.median(times))
+    metrics |= {"trainings": sum(outcomes.values()), **({"described": len(trainings)} if counts else {})}
+    return metrics | {name: count for name, count in outcomes.items() if count}, _trial_steps(started)
 
 
-def _chunk_times(started: pd.DataFrame) -> Metrics:
-    """Return median, quartiles and 99th percentile of iteration_us over the recorded chunks of all trainings."""
+def _quartiles(name: str, values: Floats) -> Metrics:
+    """Return those of the median and the quartiles that are finite."""
+    found = np.quantile(values, list(QUARTILES.values()), method="inverted_cdf").tolist()
+    return {f"{name}_{label}": value for label, value in zip(QUARTILES, found, strict=True) if np.isfinite(value)}
+
+
+def _chunk_times(started: pd.DataFrame) -> Floats:
+    """Return iteration_us of the recorded chunks of all trainings or, where they were not kept, of the trainings."""
     kept = started[c.CURVE_US].dropna()
     chunks = np.concatenate(kept.to_list()) if len(kept) else started[c.ITERATION_US].to_numpy(dtype=np.float64)
-    chunks = chunks[np.isfinite(chunks)]
-    quantiles = {**QUARTILES, "p99": 0.99}
-    found = np.quantile(chunks, list(quantiles.values())) if len(chunks) else []
-    return {f"{c.ITERATION_US}_{label}": float(value) for label, value in zip(quantiles, found, strict=False)}
+    return np.asarray(chunks[np.isfinite(chunks)])
 
 
 def _trial_steps(started: pd.DataFrame) -> Steps:

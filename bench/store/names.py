@@ -12,6 +12,7 @@ KIND, TRIAL_TAG, PLAN_TAG, COMMAND_TAG = "bench.kind", "bench.trial_id", "bench.
 ANSWER_TAG = "bench.answer"  # what came of a sweep, in a sentence
 CODE_TAG = "bench.code"  # a fingerprint of the code and the processor that trained
 PARENT_TAG, NOTE_TAG, SOURCE_TAG = "mlflow.parentRunId", "mlflow.note.content", "mlflow.source.name"
+COMMIT_TAG, ENVIRONMENT_TAGS = "mlflow.source.git.commit", "bench.env."  # before what is known of a machine
 MAP_TAG = "bench.map_id"
 NUMBER_TAG, STATE_TAG = "optuna.number", "optuna.state"  # of a trial that a search proposed
 STUDY_TAG, STORAGE_TAG = "optuna.study", "optuna.storage"

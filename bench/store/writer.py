@@ -16,9 +16,10 @@ import pyarrow as pa
 from mlflow.entities import Run
 from numpy.typing import NDArray
 
-from bench.config.experiment import Experiment
+from bench.config.experiment import ADHOC, Experiment
 from bench.config.plan import Plan, PlannedTrial
 from bench.config.seeds import write_seeds
+from bench.config.swept import sweep_name, swept_params
 from bench.errors import RequestError
 from bench.metrics import columns as c
 from bench.model.maps import Map
@@ -54,11 +55,11 @@ class SweepWriter:
     ) -> "SweepWriter":
         """Create the parent run with what will be needed to read or resume it, and its code's fingerprint."""
         experiment_id = store.experiment_id(experiment.name)
-        tags = {names.KIND: names.SWEEP, names.CODE_TAG: code, **_asked(experiment, plan)}
+        tags = {names.KIND: names.SWEEP, names.CODE_TAG: code, **_asked(experiment, plan), **_tags_of(environment)}
         run = store.client.create_run(experiment_id, tags=tags, run_name=name)
         writer = cls(store, experiment_id, run.info.run_id)
         sizes = {"trials": plan.expected_trials, "trainings": plan.expected_trainings + plan.points}
-        log_batch(store, writer.run_id, params=_flat(environment), summary=Summary(sizes))
+        log_batch(store, writer.run_id, params=swept_params(plan), summary=Summary(sizes))
         writer.plan(plan)
         writer.json("environment.json", environment)
         return writer
@@ -169,7 +170,8 @@ class SweepWriter:
         """Note with the sweep's own run what came of it: a sentence, and findings each with its evidence."""
         listed = "\n".join(f"* {sentence}\n\n  _{evidence}_" for sentence, evidence in findings)
         question = self.client.get_run(self.run_id).data.tags.get(names.NOTE_TAG, "").partition(ANSWER_BEGINS)[0]
-        note = f"{question}{ANSWER_BEGINS}{answer}\n\n{listed}"
+        title, _, rest = question.partition("\n\n")  # the answer comes first: MLflow folds a long note
+        note = f"{title}{ANSWER_BEGINS}{answer}\n\n{rest}\n\n{listed}"
         log_batch(self.store, self.run_id, tags={names.ANSWER_TAG: answer, names.NOTE_TAG: note[:LONGEST_TAG]})
 
     def rename(self, plan: Plan, title: str) -> None:
@@ -191,9 +193,9 @@ class SweepWriter:
                 self.client.delete_run(child.info.run_id)
         self.client.delete_run(self.run_id)
 
-    def sum_up(self, params: Mapping[str, Any], summary: Summary, tags: Mapping[str, str]) -> None:
+    def sum_up(self, summary: Summary, tags: Mapping[str, str]) -> None:
         """Note with the sweep's own run what came of a search."""
-        log_batch(self.store, self.run_id, params, summary, tags)
+        log_batch(self.store, self.run_id, summary=summary, tags=tags)
 
     def keep_runs(self) -> None:
         """Keep the ids of the trials' runs: reading them is quicker than searching for hundreds."""
@@ -229,12 +231,13 @@ class SweepWriter:
 
 def _asked(experiment: Experiment, plan: Plan) -> dict[str, str]:
     """Return the tags that say what a sweep was asked for, and who is at it."""
+    title = experiment.title if experiment.name != ADHOC else sweep_name(plan) or ADHOC
     return {
         names.PLAN_TAG: plan.plan_id,
         names.COMMAND_TAG: experiment.command,
         names.SOURCE_TAG: experiment.command,
         names.OWNER_TAG: owner(),
-        names.NOTE_TAG: f"**{experiment.title}**\n\n{experiment.about}\n\n`{experiment.command}`",
+        names.NOTE_TAG: "\n\n".join(filter(None, [f"**{title}**", experiment.about, f"`{experiment.command}`"])),
     }
 
 
@@ -273,12 +276,14 @@ def _seeds(planned: PlannedTrial) -> str:
     return text if len(text) <= LONGEST_PARAM else f"{planned.trainings} from {planned.seeds[0]} to {planned.seeds[-1]}"
 
 
-def _flat(environment: Mapping[str, Any]) -> dict[str, str]:
-    """Return the environment as MLflow params, one level deep."""
-    flat: dict[str, str] = {}
+def _tags_of(environment: Mapping[str, Any]) -> dict[str, str]:
+    """Return the environment as tags, one for each of its keys: params are for what is asked."""
+    tags = {}
     for name, value in environment.items():
-        if isinstance(value, Mapping):
-            flat |= {f"{name}.{key}": str(item) for key, item in value.items()}
-        else:
-            flat[name] = str(value)
-    return flat
+        if value is None or value == {}:
+            continue
+        several = [f"{key} {item}" for key, item in value.items()] if isinstance(value, Mapping) else [str(value)]
+        tags[f"{names.ENVIRONMENT_TAGS}{name}"] = ", ".join(several)
+    if commit := environment.get("commit"):
+        tags[names.COMMIT_TAG] = str(commit).split()[0]
+    return tags

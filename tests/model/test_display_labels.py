@@ -1,6 +1,6 @@
 import pytest
 
-from bench.model.display_labels import labels, phrase, varying, word
+from bench.model.display_labels import labels, phrase, sortable, varying, word
 from bench.model.trial import Trial
 
 
@@ -111,3 +111,12 @@ def test_labels_may_be_phrases_with_as_many_digits_as_tell_them_apart():
     assert labels(trials, write=phrase) == ["learning rate 0.123456", "learning rate 0.123457"]
     trials = [parameters(learning_rate=rate) for rate in (0.123456, 0.2)]
     assert labels(trials, write=phrase) == ["learning rate 0.1235", "learning rate 0.2"]
+
+
+def test_names_sort_as_a_person_expects():
+    """As they are where their text does, else by their places."""
+    assert sortable(["hidden=2 mse", "hidden=4 bce"]) == ["hidden=2 mse", "hidden=4 bce"]
+    assert sortable(["hidden=8", "hidden=16"]) == ["1 hidden=8", "2 hidden=16"]
+    names = sortable([f"hidden={hidden}" for hidden in range(1, 13)])
+    assert names == sorted(names)
+    assert names[8:10] == ["09 hidden=9", "10 hidden=10"]

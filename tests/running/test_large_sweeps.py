@@ -44,8 +44,8 @@ def test_every_training_is_counted_and_exported(bench, small, monkeypatch):
     expected = trial_metrics(whole)
     pd.testing.assert_frame_equal(rows(bench, sweep), rows(bench, whole))
     for hidden, metrics in counted.items():
-        same = ("trainings", "solved", "stuck", "slow", "solved_rate", "solved_rate_low", "correct_rate_high")
-        assert {name: metrics[name] for name in same} == {name: expected[hidden][name] for name in same}
+        same = ("trainings", "solved", "stuck", "slow", "solved_rate", "solved_rate_low", "solved_rate_high")
+        assert {name: metrics.get(name) for name in same} == {name: expected[hidden].get(name) for name in same}
         assert metrics["described"] == 25
         assert f" {percent(metrics['solved_rate'])} [" in ran.out
     assert "described" not in expected["2"]
@@ -79,7 +79,7 @@ def test_killed_anywhere_it_goes_on(bench, small, monkeypatch):
     sweep = resumed.json["sweep"]
     whole = bench("sweep", *REQUEST, "--json", "--no-report").json["sweep"]
     pd.testing.assert_frame_equal(rows(bench, sweep), rows(bench, whole))
-    times = ("iteration_us_median", "iteration_us_q25", "iteration_us_q75", "iteration_us_p99", c.ITERATION_US)
+    times = ("iteration_us_median", c.ITERATION_US)
     for hidden, metrics in trial_metrics(sweep).items():
         kept = {name: value for name, value in metrics.items() if name not in times}
         assert kept == {name: value for name, value in trial_metrics(whole)[hidden].items() if name not in times}

@@ -34,10 +34,10 @@ def trainings(request, trial, ended, table):
 
 
 @pytest.mark.untraced
-def test_a_trial_has_at_most_40_figures(trainings):
-    """A figure costs time in MLflow, whatever became of the trainings."""
+def test_a_trial_has_few_figures(trainings):
+    """MLflow draws each, and it costs time, whatever became of the trainings."""
     metrics, _ = describe_trial(trainings)
-    assert 7 <= len(metrics) <= 40
+    assert 2 <= len(metrics) <= 20
 
 
 @pytest.mark.untraced
@@ -62,7 +62,7 @@ def test_every_figure_of_a_trial_is_finite(trainings):
 def test_every_training_of_a_trial_is_in_one_outcome(trainings):
     """The counts of outcomes add up to the trainings."""
     metrics, _ = describe_trial(trainings)
-    assert sum(metrics[result] for result in Result) == metrics["trainings"] == len(trainings)
+    assert sum(metrics.get(result, 0) for result in Result) == metrics["trainings"] == len(trainings)
 
 
 @pytest.mark.untraced
@@ -94,34 +94,29 @@ def test_a_trial_is_summed_up_over_its_seeds(trial, ended, table):
     expected = {
         "trainings": 6,
         "solved": 3,
-        "slow": 0,
         "stuck": 1,
-        "diverged": 0,
         "failed": 1,
         "unsupported": 1,
         "solved_rate": 0.6,
         "solved_rate_low": float(low),
         "solved_rate_high": float(high),
-        "correct_rate": 0.6,
         "solved_at_median": 30,
         "solved_at_q25": 20,
-        "correct_at_median": 3,
+        "rmst": (30 + 10 + 20 + 2 * one.iterations) / 5,
         "iteration_us_median": 6.5,
-        "iteration_us_p99": np.quantile(np.repeat([5, 6, 7, 8], 10), 0.99),
     }
     assert {name: float(metrics[name]) for name in expected} == pytest.approx(expected)
-    assert not {"solved_at_q75", "correct_at_q75"} & set(metrics)
+    assert not {"solved_at_q75", "slow", "diverged"} & set(metrics)
+    assert next(iter(metrics)) == "solved_rate"  # MLflow's comparisons open with the first
 
 
 def test_times_are_summed_up_over_the_recorded_chunks(trial, trained, table):
-    """A training that was slow for a tenth of its time has a p99 that says so, and a median that does not."""
+    """A training that was slow for a tenth of its time has a median that does not say so."""
     data = table(trained(trial(), [0, 1]))
     data[c.CURVE_US] = [np.array([1.0] * 9 + [50.0]), np.array([2.0] * 9 + [np.nan])]
     metrics, _ = describe_trial(data)
     chunks = [1.0] * 9 + [50.0] + [2.0] * 9
-    names = ("q25", "median", "q75", "p99")
-    expected = np.quantile(chunks, [0.25, 0.5, 0.75, 0.99])
-    assert [metrics[f"iteration_us_{name}"] for name in names] == pytest.approx(expected)
+    assert metrics["iteration_us_median"] == pytest.approx(np.median(chunks))
 
 
 def test_trainings_without_chunks_are_summed_up_by_their_means(trial, ended, table):
@@ -135,7 +130,7 @@ def test_trainings_without_chunks_are_summed_up_by_their_means(trial, ended, tab
 def test_the_median_of_an_odd_number_of_seeds_is_the_middle_one(trial, ended, table, size):
     """As many seeds are below it as above."""
     data = table(ended(trial(), [[error] * 4 for error in np.linspace(0.2, 0.4, size)]))
-    assert describe_trial(data)[0]["max_abs_error_median"] == data[c.MAX_ABS_ERROR].median()
+    assert describe_trial(data)[0]["final_mse_median"] == data[c.FINAL_MSE].median()
 
 
 def test_spreads_lie_between_the_smallest_and_the_largest(trial, ended, table):
@@ -143,10 +138,9 @@ def test_spreads_lie_between_the_smallest_and_the_largest(trial, ended, table):
     errors = np.linspace(0.2, 0.4, 11)
     data = table(ended(trial(), [[error] * 4 for error in errors]))
     metrics, _ = describe_trial(data)
-    for name in (c.FINAL_LOSS, c.FINAL_MSE, c.MAX_ABS_ERROR):
-        found = [metrics[f"{name}_{label}"] for label in ("q25", "median", "q75")]
-        assert data[name].min() < found[0] < found[1] < found[2] < data[name].max()
-        assert found[1] == pytest.approx(data[name].median())
+    found = [metrics[f"final_mse_{label}"] for label in ("q25", "median", "q75")]
+    assert data[c.FINAL_MSE].min() < found[0] < found[1] < found[2] < data[c.FINAL_MSE].max()
+    assert found[1] == pytest.approx(data[c.FINAL_MSE].median())
 
 
 def test_steps_are_the_quantiles_of_the_loss(trial, ended, table):
