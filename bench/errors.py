@@ -41,7 +41,7 @@ def nearest(got: str, names: Iterable[str]) -> str | None:
         for part in dict.fromkeys((_plain(name), _plain(name).rpartition(".")[2])):
             wrong = _distance(asked, part)
             if 3 * wrong <= max(len(asked), len(part)):
-                found.append((wrong, place, name))
+                found.append((wrong, -place, name))
             elif len(asked) >= 3 and part.startswith(asked):
                 found.append((len(part), place, name))
     return min(found)[2] if found else None
