@@ -27,6 +27,7 @@ from bench.stats.claims import HOLDS, REFUTED, UNDECIDED, counted_verdicts
 from bench.stats.grid_analysis import DIGITS
 from bench.stats.holdout import HELD_OUT, KIND, SEARCH, TITLE, WINNER, column, interval_of
 from bench.stats.mlflow_summary import trial_medians
+from bench.stats.numeric_axis import thinned
 from bench.stats.proportions import HIGH, LOW, RATE, counted_rates
 
 if TYPE_CHECKING:
@@ -134,14 +135,20 @@ def trials_table(plan: Plan, counts: pd.DataFrame, sample: pd.DataFrame) -> None
             continue
         if title:
             _say_dim(title, "bold")
-        _print_block(listed[:left], rates, medians)
-        if len(listed) > left:
+        parameters = [planned.trial.parameters for planned in listed]
+        places, words = thinned(parameters, varying(parameters))
+        shown = [listed[place] for place in places]
+        _print_block(shown[:left], rates, medians, f"{words} in the report" if words else "")
+        if len(shown) > left:
             click.echo(f"... and {plural(len(listed) - left, 'more trial')} in the report")
-        left = max(left - len(listed), 0)
+        left = max(left - len(shown), 0)
 
 
-def _print_block(listed: Sequence[PlannedTrial], rates: pd.DataFrame, medians: pd.DataFrame) -> None:
-    """Print trials of one block, the less the narrower the terminal is: never is cut what tells them apart."""
+def _print_block(listed: Sequence[PlannedTrial], rates: pd.DataFrame, medians: pd.DataFrame, words: str = "") -> None:
+    """Print trials of one block, the less the narrower the terminal is: never is cut what tells them apart.
+
+    Above them stand what they have in common, and some ``words``.
+    """
     if not listed:
         return
     parameters = [planned.trial.parameters for planned in listed]
@@ -150,6 +157,8 @@ def _print_block(listed: Sequence[PlannedTrial], rates: pd.DataFrame, medians: p
     same |= {name: parameters[0][name] for name in USUAL if name not in varied}
     seeds = dict.fromkeys(plural(planned.trainings, "seed") for planned in listed)
     _say_dim(f"{short({name: same[name] for name in PARAMETERS if name in same}, DIGITS)}; {' or '.join(seeds)} each")
+    if words:
+        _say_dim(words)
     columns = {name_words(name): [bare(name, row[name], DIGITS) for row in parameters] for name in varied}
     found = [_figures(rates, medians, planned.trial.trial_id) for planned in listed]
     figures = {name: list(values) for name, values in zip(FIGURES, zip(*found, strict=True), strict=True)}

@@ -21,13 +21,48 @@ def unknown(what: str, got: object, allowed: Iterable[str], before: str = "") ->
 
     ``before`` is written before all names, and says nothing of how near they are.
     """
-    import difflib  # here: the command line imports this file for --help
-
     names = sorted(allowed)
-    near = difflib.get_close_matches(str(got), names, n=1, cutoff=0.62)  # bayes is no cmaes
-    hint = f"did you mean {before + near[0]!r}? " if near else ""
+    near = nearest(str(got), names)
+    hint = f"did you mean {before + near!r}? " if near else ""
     choices = ", ".join(f"{before}{name}" for name in names)
     return f"{what} {before + str(got)!r} is not known; {hint}choose from {choices}"
+
+
+def nearest(got: str, names: Iterable[str]) -> str | None:
+    """Return the name that was meant by another if one is close: a letter wrong in three, or cut off after three.
+
+    Letters are left out, added, replaced or swapped with their neighbour (restricted Damerau-Levenshtein distance, as
+    in Boytsov 2011), whatever their case, and - and a blank are an underscore. A name may have a part before its last
+    point that is left out.
+    """
+    asked = _plain(got)
+    found = []
+    for place, name in enumerate(names):
+        for part in dict.fromkeys((_plain(name), _plain(name).rpartition(".")[2])):
+            wrong = _distance(asked, part)
+            if 3 * wrong <= max(len(asked), len(part)):
+                found.append((wrong, -place, name))
+            elif len(asked) >= 3 and part.startswith(asked):
+                found.append((len(part), place, name))
+    return min(found)[2] if found else None
+
+
+def _plain(name: str) -> str:
+    return name.casefold().replace("-", "_").replace(" ", "_")
+
+
+def _distance(one: str, other: str) -> int:
+    """Return how many letters are left out, added, replaced or swapped between two words."""
+    before, last = list[int](), list(range(len(other) + 1))
+    for row, letter in enumerate(one, 1):
+        this = [row]
+        for column, its in enumerate(other, 1):
+            least = min(last[column] + 1, this[-1] + 1, last[column - 1] + (letter != its))
+            if row > 1 < column and letter == other[column - 2] and one[row - 2] == its:
+                least = min(least, before[column - 2] + 1)
+            this.append(least)
+        before, last = last, this
+    return last[-1]
 
 
 @contextmanager

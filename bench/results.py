@@ -32,6 +32,7 @@ from bench.report_files import (
 from bench.stats import proportions, survival
 from bench.stats.claims import Verdict, check_claims, verdict_rows
 from bench.stats.grid_analysis import DIGITS, PLANNED, trial_table
+from bench.stats.numeric_axis import thinned
 from bench.stats.proportions import Account, account
 from bench.store.export import LISTS, exported, write_trainings
 from bench.store.mlflow_store import Store, existing_store
@@ -303,14 +304,17 @@ class Sweep:
             return pd.DataFrame([map_row(one) for one in self.maps]), ""
         listed = self.trials.to_dict("records")
         names = varying(listed) or list(USUAL)  # type: ignore[arg-type]  # columns are named by text
+        places, words = thinned(listed, names, MOST_ROWS)
         rows = [
             {
                 **{name: bare(name, trial[name], DIGITS) for name in names},
                 "solved [95 % interval]": _rate(trial),
                 "median iterations": _median(trial),
             }
-            for trial in listed[:MOST_ROWS]
+            for trial in (listed[place] for place in places[:MOST_ROWS])
         ]
+        if words:
+            return pd.DataFrame(rows), f"{words} in .trials"
         more = len(listed) - MOST_ROWS
         return pd.DataFrame(rows), f"and {plural(more, 'more trial')}, in .trials" if more > 0 else ""
 

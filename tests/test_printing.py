@@ -70,6 +70,17 @@ def test_findings_wrap_at_words(command, searched, terminal, monkeypatch, column
         assert " ".join(sentence.replace("\u00a0", " ").split()) in words
 
 
+def test_of_many_values_of_a_number_some_are_rows(bench, terminal, monkeypatch):
+    """As many as a screen has, within its width, and it says which; nothing is cut."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    asked = ("hidden=2,3", "learning_rate=0.01..100:log:40", "seeds=0:2", "iterations=2", "--no-report")
+    shown = bench("sweep", *asked).out.partition("•")[0].splitlines()
+    assert "12 of 40 values of learning rate; all 80 trials are in the report" in shown
+    assert len(shown) < 30
+    assert max(map(len, shown)) <= 80
+    assert not [line for line in shown if line.startswith("...")]
+
+
 ONE = (
     (("sweep", "hidden=2", "seeds=0:1", "iterations=1", "--dry-run"), "1 trial, 1 training, 1 iteration\n"),
     (

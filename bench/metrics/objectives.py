@@ -5,7 +5,7 @@ Failures count as worst, and none is missing. Shapes: T trainings.
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,8 @@ from bench import plugins
 from bench.errors import RequestError
 from bench.metrics import columns as c
 from bench.metrics.measures import LOG_MSE, SOLVED, measured, time_to_solution
-from bench.model.parameter_fields import choice, number
+from bench.model.parameter_fields import Role, choice, number
+from bench.model.trial import PARAMETERS, Trial
 
 if TYPE_CHECKING:  # frames come from elsewhere: what completes a word cannot wait for pandas
     import pandas as pd
@@ -36,7 +37,8 @@ class Objective:
     It ``measures`` something, in words, and is called by its ``heading`` where there is little room. It is
     ``of_solving`` where it asks what is solved, which must then mean the same for all trials, and ``censored`` where
     what is not solved counts at the budget, which must then be the same for all. ``per_training`` gives what each
-    training adds ``[T]``, the higher the worse; None where a trial's trainings do not differ.
+    training adds ``[T]``, the higher the worse; None where a trial's trainings do not differ. It can depend on the
+    parameters ``depends_on``, and on all others ``if_stopped``, where trainings end early.
     """
 
     name: str
@@ -49,6 +51,23 @@ class Objective:
     censored: bool = False
     value: "Callable[[pd.DataFrame], float]"
     per_training: "Callable[[pd.DataFrame], Floats] | None" = None
+    depends_on: tuple[str, ...] = tuple(PARAMETERS)
+    if_stopped: bool = False
+
+    def can_depend_on(self, names: Iterable[str], *, stopped: bool) -> list[str]:
+        """Return those of some parameters that it can depend on; ``stopped`` says whether trainings end early."""
+        return [name for name in names if name in self.depends_on or (stopped and self.if_stopped)]
+
+
+KEPT = "curve_points"  # says what is kept of a training, which changes nothing else of it
+# whoever computes them, the numbers are the same: a contract of backends
+OF_RESULTS = tuple(name for name in PARAMETERS if name not in (*Trial.names(Role.COMPUTATION), KEPT))
+OF_SIZE = ("gate", "hidden", "hidden_bias", "output_bias")
+# where all iterations are done, how long one takes has nothing to do with the numbers that it works on
+OF_WORK = (
+    *OF_SIZE, "activation", "loss", "reduction", "momentum", "update", "iterations", "stop", KEPT,
+    *Trial.names(Role.PRECISION, Role.COMPUTATION),
+)  # fmt: skip
 
 
 def _times(trainings: "pd.DataFrame") -> Floats:
@@ -75,6 +94,7 @@ _ALL = (
         of_solving=True,
         censored=True,
         value=lambda trainings: float(_times(trainings).mean()),
+        depends_on=OF_RESULTS,
         per_training=_times,
     ),
     Objective(
@@ -85,6 +105,7 @@ _ALL = (
         ends=(0, 1),
         of_solving=True,
         value=lambda trainings: float(measured(trainings, SOLVED).mean()),
+        depends_on=OF_RESULTS,
         per_training=lambda trainings: 1.0 - measured(trainings, SOLVED),
     ),
     Objective(  # when half of all had solved; the budget where fewer did
@@ -95,6 +116,7 @@ _ALL = (
         of_solving=True,
         censored=True,
         value=lambda trainings: float(np.sort(_times(trainings))[(len(trainings) + 1) // 2 - 1]),
+        depends_on=OF_RESULTS,
         per_training=_times,
     ),
     Objective(  # 1 where it diverged or failed
@@ -102,6 +124,7 @@ _ALL = (
         measures="median final error",
         heading="median error",
         value=lambda trainings: float(10 ** np.median(_log_errors(trainings))),
+        depends_on=OF_RESULTS,
         per_training=_log_errors,
     ),
     Objective(
@@ -110,9 +133,15 @@ _ALL = (
         heading="weights",
         ends=(1, math.inf),
         value=lambda trainings: float(trainings[c.WEIGHTS_COUNT].iloc[0]),
+        depends_on=OF_SIZE,
     ),
     Objective(  # the mean, of one core; infinite where none was timed
-        name=TRAIN_SECONDS, measures="time of a training", heading="time", value=_seconds
+        name=TRAIN_SECONDS,
+        measures="time of a training",
+        heading="time",
+        value=_seconds,
+        depends_on=OF_WORK,
+        if_stopped=True,
     ),
 )
 

@@ -13,9 +13,11 @@ from bench.report.charts import Chart, Content, row_percent
 from bench.report.colours import DIM, EFFECT, SEED
 from bench.report.drawing import interval_rows, named_rows, panel, percent_axis, write
 from bench.report.number_format import from_to, percent, plural, sentence
+from bench.report.numeric_axis import means_over_number
 from bench.report.panel_layout import is_grid
 from bench.stats import sensitivity
 from bench.stats.grid_analysis import BUDGET, NAME, GridAnalysis, highest, lowest
+from bench.stats.numeric_axis import MANY, as_numbers
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE
 
 MEASURES = {
@@ -47,7 +49,7 @@ def effects(block: GridAnalysis, key: str) -> Content | None:
             else f"{UNEVEN}, and trials are too few to rank parameters."
         )
     means = block.effects
-    if len(means) and is_grid(block) and means.groupby(sensitivity.PARAMETER).size().max() <= MOST_VALUES:
+    if len(means) and is_grid(block) and _most_names(means) <= MOST_VALUES:
         charts.append(_means(means, key))
     return {"charts": charts, "note": note} if charts or note else None
 
@@ -180,6 +182,10 @@ def _importances_title(ranked: pd.DataFrame) -> str:
 def _means(means: pd.DataFrame, key: str) -> Chart:
     panels = []
     for name, rows in means.groupby(sensitivity.PARAMETER, sort=False):
+        numbers = as_numbers(str(name), rows[sensitivity.VALUE].tolist()) if len(rows) >= MANY else None
+        if numbers:
+            panels.append(panel(str(name), means_over_number(rows.assign(**{sensitivity.VALUE: numbers}), str(name))))
+            continue
         values = [spoken(str(name), value) for value in rows[sensitivity.VALUE]]
         table = rows.rename(columns={sensitivity.MEAN: RATE}).assign(**{NAME: values})
         panels.append(panel(str(name), interval_rows(table, NAME, xlabel="solved", width=3.2)))
@@ -192,6 +198,12 @@ def _means(means: pd.DataFrame, key: str) -> Chart:
         panels=panels,
         data=means.assign(**{sensitivity.VALUE: means[sensitivity.VALUE].astype(str)}),
     )
+
+
+def _most_names(means: pd.DataFrame) -> int:
+    """Return how many values the parameter has that has the most, of those that are no numeric axis."""
+    groups = [(str(name), rows[sensitivity.VALUE].tolist()) for name, rows in means.groupby(sensitivity.PARAMETER)]
+    return max((len(some) for name, some in groups if len(some) < MANY or not as_numbers(name, some)), default=0)
 
 
 def _means_title(means: pd.DataFrame) -> str:

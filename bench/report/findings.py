@@ -31,6 +31,7 @@ from bench.report.number_format import (
     sentence,
     short,
 )
+from bench.report.numeric_axis import number_findings
 from bench.report.pairs import better, faster, greatest
 from bench.report.panel_layout import is_grid, is_single
 from bench.report.question import question_findings
@@ -75,7 +76,8 @@ def findings(data: SweepData, ledger: Content, of_block: Sequence[tuple[int, Fin
     leading = search_findings(data.search_results) if data.search_results else ()
     rates = _rates(blocks, data) if blocks else _few(data.blocks)
     asks = [*_claims(data.verdicts), *question_findings(data)]
-    first = [*asks, *leading, *map_findings(data), *_missing(ledger), *rates]
+    over = [finding for block in blocks for finding in number_findings(block)][:MOST_RATES]
+    first = [*asks, *leading, *map_findings(data), *_missing(ledger), *over, *rates]
     last = [*_fastest_backend(data)]
     if main and c.BACKEND in main.names:
         first, last = last + first, []

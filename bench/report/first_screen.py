@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
@@ -21,6 +20,7 @@ from bench.report.colours import EFFECT, INK
 from bench.report.drawing import panel
 from bench.report.maps import map_answer
 from bench.report.number_format import from_to, gate_words, percent, percent_interval, plural, short
+from bench.report.numeric_axis import range_words, rates_over_number
 from bench.report.pairs import faster
 from bench.report.question import question_answer
 from bench.report.sweep_data import SweepData
@@ -29,9 +29,9 @@ from bench.report.two_starts import two_starts
 from bench.stats.claims import counted_verdicts
 from bench.stats.grid_analysis import DECIDES, NAME, GridAnalysis, highest, most_undecided
 from bench.stats.holdout import HELD_OUT, KIND, REFERENCE, TITLE, WINNER, column
+from bench.stats.numeric_axis import as_numbers, ranges_reaching
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE
 
-MANY = 5  # values of a number that make a curve
 MOST_SWARMED = 300  # dots: a swarm of more takes seconds
 FEW_BLOCKS = 8
 BLOCK = "block"
@@ -60,12 +60,12 @@ def _lead(data: SweepData) -> tuple[str, Callable[[], list[Chart]]]:
         return speed_answer(data), lambda: list(speed_charts(data))
     if main is None:
         return map_answer(data) if data.maps else _few(data), list
-    number = _number(main)
+    number = main.number if len(main.names) == 1 else ""
     shown = example(main)
     is_one = len(main.rates) == len(grids) == 1
 
     def draw() -> list[Chart]:
-        chart = _solved_by(main) if is_one else _curve(main, number) if number else None
+        chart = _solved_by(main) if is_one else rates_over_number(main, "settings")
         return [chart or _settings(grids, shown), *two_starts(data, main, shown)]
 
     said = question_answer(data)
@@ -119,26 +119,16 @@ def _decided(block: GridAnalysis, shown: str) -> str:
 
 def _over_a_number(block: GridAnalysis, name: str) -> str:
     """Say between which values of a number at least half of the starts solve it, and which is the best."""
-    rates = block.rates_at_once.sort_values(name, kind="stable")
-    gates = gate_words(block.trials[c.GATE])
-    words, half = name_words(name), rates[rates[RATE] >= 0.5]
+    rates = block.rates_at_once
+    numbers = as_numbers(name, rates[name].tolist()) or []
+    gates, words, half = gate_words(block.trials[c.GATE]), name_words(name), ranges_reaching(rates, name, 0.5)
     best = highest(rates, RATE)
     others = int((rates[RATE] == best[RATE]).sum()) - 1
-    top = f"{row_percent(best)} at {short(best[name])}{f' and {others:,} other values' if others else ''}"
-    low, high = (short(some) for some in (rates[name].min(), rates[name].max()))
-    if half.empty:
+    top = f"{row_percent(best)} at {short(float(best[name]))}{f' and {others:,} other values' if others else ''}"
+    if not half:
+        low, high = short(min(numbers)), short(max(numbers))
         return f"No {words} from {low} to {high} solves {gates} from half of its starts: at most {top}."
-    low, high = (short(some) for some in (half[name].min(), half[name].max()))
-    return f"Half of the starts or more solve {gates} with a {words} from {low} to {high}; {top}."
-
-
-def _number(block: GridAnalysis) -> str:
-    """Return the only varied parameter, if it is a number with many values; else nothing."""
-    if len(block.names) != 1 or len(block.trials) < MANY:
-        return ""
-    (name,) = block.names
-    values = block.trials[name]
-    return name if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values) else ""
+    return f"Half of the starts or more solve {gates} with a {words} {range_words(half)}; {top}."
 
 
 def example(block: GridAnalysis) -> str:
@@ -214,31 +204,6 @@ def _solved_by(block: GridAnalysis) -> Chart | None:
     """Return the share of a single trial's starts that have solved it by when; None where none ever did."""
     chart = in_iterations(block, "0")
     return chart and replace(chart, note="Where the line ends is the share of starts that solve it within the budget.")
-
-
-def _curve(block: GridAnalysis, name: str) -> Chart:
-    table = block.rates.sort_values(name, kind="stable")
-    figure, axes = drawing.blank(4.5, 2.1)
-    values = table[name].to_numpy(dtype=np.float64)
-    wide = bool(values.min() > 0 and values.max() / values.min() > 20)
-    if wide:
-        drawing.log_axis(axes, "x", *drawing.log_range(values))
-    drawing.area(axes, values, table[LOW], table[HIGH], EFFECT, 0.25)
-    sns.lineplot(table, x=name, y=RATE, ax=axes, color=EFFECT, marker="o", markersize=4, markeredgewidth=0)
-    drawing.mark(axes.lines[0], table[c.TRIAL_ID])
-    if not wide:
-        axes.set_xlim(values.min(), values.max())
-    drawing.percent_axis(axes, "y")
-    axes.set(xlabel=name_words(name), ylabel="")
-    return Chart(
-        name="settings",
-        title=f"Starts that solve it, by {name_words(name)}",
-        subtitle=f"Share with its exact 95 % interval; n = {from_to(table[COUNT])} starts each.",
-        note="A dot is a setting. The interval in the sentence above holds for all of them at once.",
-        alt=f"Solved rate against {name}.",
-        panels=[panel("", figure)],
-        data=table[[name, RATE, LOW, HIGH, COUNT]],
-    )
 
 
 def _references(data: SweepData) -> Iterator[Chart]:

@@ -16,7 +16,7 @@ from bench.report.ledger import command_of
 from bench.report.number_format import NONE, bare_value, change_words, plural, unit, value_words
 from bench.report.parallel_coordinates import parallel_chart
 from bench.report.search_findings import ENDS, against_baseline, best_findings, charted, is_flat, is_untrained
-from bench.report.search_parameters import contour_chart, importance_chart, slices_chart
+from bench.report.search_parameters import contour_chart, importance_chart, importance_words, slices_chart
 from bench.report.search_progress import front_chart, history_chart, repeated_chart
 from bench.report.sweep_data import SweepData
 from bench.stats.grid_analysis import DIGITS
@@ -55,6 +55,7 @@ def search(data: SweepData) -> Content | None:
         "edges": "" if found.is_unsolved else _edges(found),
         "chart": chart,
         "more": more,
+        "importance": importance_words(found),
         "conditional": [name for name, over in found.space.items() if over.only_if] if len(found.importances) else [],
         "compared": against_baseline(found, found.difference) if found.difference else None,
         "studies": _studies(found) if len(found.studies) > 1 else None,
@@ -75,7 +76,7 @@ def _charts(found: SearchResults) -> tuple[Chart | None, list[Chart]]:
         *over_one,
         *([contour_chart(found, name)] if over_one and len(found.space) > 1 else []),
         *([front_chart(found)] if len(found.objectives) > 1 else []),
-        *([importance_chart(found, name)] if len(found.importances) else []),
+        *filter(None, [importance_chart(found, name)]),
         *([repeated_chart(found)] if len(found.studies) > 1 and len(found.running) else []),
     ]
 

@@ -17,8 +17,8 @@ from bench.metrics.objectives import OBJECTIVES
 from bench.report.charts import Chart
 from bench.report.colours import DIM, EFFECT, INK, PAPER, QUALITY, SHADES, STEPS
 from bench.report.drawing import Floats, blank, mark, named_rows, panel, percent_axis, plain, row_margin, write
-from bench.report.number_format import percent, short
-from bench.report.search_findings import measured_words
+from bench.report.number_format import percent, sentence, short
+from bench.report.search_findings import is_flat, measured_words
 from bench.report.search_scales import (
     ENDLESS,
     Flags,
@@ -260,27 +260,49 @@ def _key(axes: Axes, levels: Scale, shades: Sequence[str], trials: Trials) -> No
 EVALUATOR_COLOURS = (EFFECT, DIM)
 
 
-def importance_chart(found: SearchResults, name: str) -> Chart:
-    """Return the chart of how much parameters matter, above all to the objective that is charted."""
-    groups = found.importances.groupby(OBJECTIVE, sort=False)
+def importance_words(found: SearchResults) -> list[str]:
+    """Return, once a search has ended, of which objectives there is nothing to rank, and why."""
+    said = []
+    for name in found.objectives if found.saved else ():
+        what, causes = f"the {OBJECTIVES[name].measures}", found.causes(name)
+        if not causes:
+            said.append(f"{sentence(what)} depends on nothing that was searched.")
+        elif is_flat(found, name):
+            said.append(f"{sentence(what)} is the same for all trials: nothing is seen to matter to it.")
+        elif len(causes) == 1:
+            said.append(f"Of what was searched, {what} depends on {causes[0]} alone.")
+        elif not (found.importances[OBJECTIVE] == name).any():
+            said.append(f"Of too few trials it is not told what matters to {what}.")
+    return said
+
+
+def importance_chart(found: SearchResults, name: str) -> Chart | None:
+    """Return the chart of how much parameters matter, above all to the objective that is charted.
+
+    None where there are no two parameters that could matter to an objective.
+    """
+    ranked = found.importances[[len(found.causes(str(one))) > 1 for one in found.importances[OBJECTIVE]]]
+    if ranked.empty:
+        return None
+    groups = ranked.groupby(OBJECTIVE, sort=False)
     return Chart(
         name="search-importance-1",
-        title=_importance_title(found, name),
+        title=_importance_title(found, ranked, name),
         subtitle="Share of what matters to an objective, by each of Optuna's evaluators; complete trials only.",
         alt="Bars of the importance of each parameter.",
         panels=[panel(OBJECTIVES[str(name)].measures.capitalize(), draw_importance(rows)) for name, rows in groups],
-        data=found.importances,
+        data=ranked,
     )
 
 
-def _importance_title(found: SearchResults, name: str) -> str:
+def _importance_title(found: SearchResults, ranked: pd.DataFrame, name: str) -> str:
     """Return what matters most, and to whom where evaluators do not agree."""
-    known = found.importances[OBJECTIVE]
+    known = ranked[OBJECTIVE]
     name = name if (known == name).any() else str(known.iloc[0])
     if name in found.disagreement:
         tops = found.disagreement[name]
         return f"What matters most: {', '.join(f'{first} by {evaluator}' for evaluator, first in tops.items())}"
-    rows = found.importances[known == name].sort_values(IMPORTANCE, ascending=False, kind="stable")
+    rows = ranked[known == name].sort_values(IMPORTANCE, ascending=False, kind="stable")
     to = f" to the {OBJECTIVES[name].measures}" if len(found.objectives) > 1 else ""
     return f"{rows[PARAMETER].iloc[0]} matters most{to}"
 

@@ -12,6 +12,7 @@ from bench.report.charts import Chart, Content, csv_uri
 from bench.report.colours import rate_colours
 from bench.report.drawing import interval_rows, panel, short_id
 from bench.report.number_format import PER_CENT, counted, percent, plural
+from bench.report.numeric_axis import rates_over_number
 from bench.report.panel_layout import MOST_PANELS, grouped, is_grid, layout, only_shown, sort_by
 from bench.stats.grid_analysis import NAME, GridAnalysis, highest, in_order, lowest
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE, half_width
@@ -24,10 +25,11 @@ REACH = "reach"
 
 
 def rates(block: GridAnalysis, key: str, until: Until | None) -> Content:
-    """Return the heatmap, if two parameters were varied, and the chart of intervals."""
+    """Return the chart over a number, if that is an axis, the heatmap, if two parameters were varied, and intervals."""
     table, target = _reach(block, until)
     has_heat = _has_heat(block)
     return {
+        "number": rates_over_number(block, f"rates-number-{key}"),
         "heat": _heatmap(block, table, target, key) if has_heat else None,
         "chart": _intervals(block, table, key, "The same rates with their intervals" if has_heat else _title(table)),
         "folded": len(table) > MOST_OPEN,

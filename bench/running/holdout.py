@@ -63,10 +63,17 @@ class HeldOutValidation:
         """Keep importances and seconds with the sweep, and log with its run what came of the search."""
         spec, first = self.spec, self.search.studies[0]
         with recorder.clock("optuna"):
-            ranked = importances(first.study.optuna, spec.objectives, spec.directions)
+            stopped = any(planned.trial.stop == "solved" for planned in recorder.plan.trials)
+            ranked = importances(first.study.optuna, spec.objectives, spec.directions, stopped=stopped)
         seconds = {name: round(recorder.seconds[name], 3) for name in SECONDS}
         leaders = best(first.candidates, spec.directions, 1)
-        metrics = {f"importance.{row['evaluator']}.{row['parameter']}": row["importance"] for row in ranked}
+        several = len(spec.objectives) > 1  # whose importances have names of their own
+        metrics = {
+            ".".join(["importance", *[row["objective"]] * several, row["evaluator"], row["parameter"]]): row[
+                "importance"
+            ]
+            for row in ranked
+        }
         found = {"search.trials": str(spec.trials)}  # tags: params are for ever, and a search may be extended
         if leaders and len(spec.objectives) == 1:  # of several, no trial of the front is the best
             metrics |= held_out.get(leaders[0].trial_id, {})

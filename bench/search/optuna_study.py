@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from bench.config.search_config import Search
 from bench.config.search_space import Choices, Dimension
-from bench.metrics.objectives import MINIMIZE
+from bench.metrics.objectives import MINIMIZE, OBJECTIVES
 
 FEWEST = 8  # trials
 EVALUATORS: dict[str, Callable[[], BaseImportanceEvaluator]] = {
@@ -25,11 +25,15 @@ EVALUATORS: dict[str, Callable[[], BaseImportanceEvaluator]] = {
 }
 
 
-def importances(study: optuna.Study, objectives: Sequence[str], directions: Sequence[str]) -> list[dict[str, Any]]:
+def importances(
+    study: optuna.Study, objectives: Sequence[str], directions: Sequence[str], *, stopped: bool = False
+) -> list[dict[str, Any]]:
     """Return rows of objective, evaluator, parameter and importance, which sum to 1 for each evaluator.
 
-    Of the complete trials; fANOVA leaves out parameters that not all of them have. No rows for fewer than eight trials,
-    nor for an objective that is the same for all.
+    Of the complete trials; fANOVA leaves out parameters that not all of them have. What an evaluator finds in a
+    parameter that the objective cannot depend on is noise, and left out before shares are taken; ``stopped`` says
+    whether trainings end early. No rows for fewer than eight trials, nor for an objective that is the same for all, or
+    depends on nothing that was searched.
     """
     rows = []
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
@@ -38,9 +42,17 @@ def importances(study: optuna.Study, objectives: Sequence[str], directions: Sequ
             continue
         for name, make in EVALUATORS.items():
             found = _evaluate(study, make(), place, direction)
+            causes = OBJECTIVES[objective].can_depend_on(found, stopped=stopped)
+            total = sum(found[parameter] for parameter in causes)
             rows += [
-                {"objective": objective, "evaluator": name, "parameter": parameter, "importance": float(value)}
-                for parameter, value in found.items()
+                {
+                    "objective": objective,
+                    "evaluator": name,
+                    "parameter": parameter,
+                    "importance": float(found[parameter] / total),
+                }
+                for parameter in causes
+                if total > 0
             ]
     return rows
 

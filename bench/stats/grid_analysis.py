@@ -22,6 +22,7 @@ from bench.model.trial import PARAMETERS, PROMINENT, Trial
 from bench.stats import attractors, final_patterns, proportions, restarts, sensitivity, shared_luck, survival
 from bench.stats import paired_comparisons as paired
 from bench.stats.budget_checks import budget_checks
+from bench.stats.numeric_axis import numeric_axes
 from bench.stats.proportions import HIGH, LOW, RATE
 
 NAME, BLOCK, PLANNED, SEEDS = "name", "block", "planned", "seeds"
@@ -54,6 +55,12 @@ class GridAnalysis:
         first = [name for name in FIRST if name in varied]
         rest = sorted((n for n in varied if n not in first), key=lambda n: -self.trials[n].nunique())
         return [*first, *rest]
+
+    @cached_property
+    def number(self) -> str:
+        """The parameter that is the numeric axis of a grid; nothing where there is none, or a search proposed."""
+        columns = {name: self.trials[name].tolist() for name in self.names}
+        return "" if self.proposed else next(iter(numeric_axes(columns)), "")
 
     @property
     def _causes(self) -> list[str]:

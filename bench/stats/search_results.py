@@ -18,7 +18,7 @@ from bench.config.plan import Plan
 from bench.config.search_config import Reference
 from bench.config.search_space import Dimension, Range
 from bench.metrics import columns as c
-from bench.metrics.objectives import MAXIMIZE, MEDIAN_MSE, SOLVED_RATE, objective
+from bench.metrics.objectives import MAXIMIZE, MEDIAN_MSE, OBJECTIVES, SOLVED_RATE, objective
 from bench.model.display_labels import phrase
 from bench.stats.grid_analysis import DIGITS
 from bench.stats.holdout import (
@@ -147,6 +147,11 @@ class SearchResults(TrialScores):
         """How much each parameter mattered to each objective, by each of Optuna's evaluators; empty until it ended."""
         rows = (self.saved or {}).get(IMPORTANCE) or []
         return pd.DataFrame(rows, columns=[OBJECTIVE, EVALUATOR, PARAMETER, IMPORTANCE])
+
+    def causes(self, name: str) -> list[str]:
+        """Return what was searched that an objective can depend on."""
+        stopped = any(parameters["stop"] == "solved" for parameters in self.parameters.values())
+        return OBJECTIVES[name].can_depend_on(self.space, stopped=stopped)
 
     @property
     def disagreement(self) -> dict[str, dict[str, str]]:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from bench.metrics.objectives import OBJECTIVES
+from bench.model.trial import PARAMETERS
 from bench.search.optuna_study import EVALUATORS, FEWEST, importances
 
 from .conftest import CONDITIONAL, played
@@ -19,12 +21,33 @@ def test_both_evaluators_rank_the_parameters(searched):
         assert sum(own.values()) == pytest.approx(1)
 
 
-def test_each_objective_has_its_importances(searched):
-    """Parameters depend on hidden alone."""
+def test_each_objective_has_the_importances_of_what_it_can_depend_on(searched):
+    """The number of parameters depends on hidden alone, whatever an evaluator finds in noise; shares sum to 1."""
     study, _ = played(searched(objectives=("rmst", "parameters")), "random", batches=10, size=10)
     rows = importances(study.optuna, ["rmst", "parameters"], ["minimize", "minimize"])
-    count = {row["parameter"]: row["importance"] for row in rows if row["objective"] == "parameters"}
-    assert count["hidden"] > 0.8
+    assert [(row["parameter"], row["importance"]) for row in rows if row["objective"] == "parameters"] == [
+        ("hidden", 1),
+        ("hidden", 1),
+    ]
+    assert {row["parameter"] for row in rows if row["objective"] == "rmst"} > {"hidden"}
+
+
+@pytest.mark.parametrize(
+    ("objective", "stopped", "depends", "never"),
+    [
+        ("parameters", False, ["gate", "hidden", "hidden_bias"], ["learning_rate", "init", "iterations", "backend"]),
+        ("rmst", False, ["learning_rate", "init", "iterations", "dtype"], ["backend", "summation", "curve_points"]),
+        ("solved_rate", True, ["learning_rate", "hidden", "tolerance"], ["backend", "device"]),
+        ("median_mse", False, ["momentum", "loss"], ["summation"]),
+        ("train_seconds", False, ["backend", "hidden", "iterations"], ["init", "learning_rate", "draws_before"]),
+        ("train_seconds", True, ["backend", "hidden", "init", "learning_rate"], []),
+    ],
+)
+def test_an_objective_says_what_it_can_depend_on(objective, stopped, depends, never):
+    """The time of a training has to do with its numbers only where it ends as soon as it has solved it."""
+    known = OBJECTIVES[objective].can_depend_on(PARAMETERS, stopped=stopped)
+    assert set(depends) <= set(known)
+    assert not set(never) & set(known)
 
 
 @pytest.mark.untraced
