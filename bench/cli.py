@@ -389,13 +389,17 @@ def _search_words(swept: "Sweep", seconds: dict[str, float]) -> str:
 def report(sweeps: tuple[str, ...], output: Path | None, by: str | None, tracking_uri: str | None) -> None:
     """Write the report of a sweep again (the newest by default), or of several side by side."""
     from bench.api import load
+    from bench.console import tell
     from bench.report_files import check_output
-    from bench.results import write_report
+    from bench.results import comparison_words, write_report
 
     if output is not None:
         check_output(output, ".html")
     found = {swept.id: swept for swept in (load(one, tracking_uri) for one in sweeps or [None])}
-    click.echo(f"Report: {write_report(list(found.values()), output, by=by)}")
+    chosen = list(found.values())
+    path = write_report(chosen, output, by=by)
+    tell(comparison_words(chosen, by))
+    click.echo(f"Report: {path}")
 
 
 @cli.command()

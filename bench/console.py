@@ -251,13 +251,26 @@ def findings_list(found: "Sequence[Finding]") -> None:
     """Print the findings, each with its evidence below, in lines that end between words."""
     console = output(Console())
     for finding in found:
-        for words, style, first in ((finding.sentence, "", "• "), (finding.evidence, "dim", "  ")):
-            whole = words.replace(" %", PER_CENT)
-            lines = textwrap.wrap(
-                whole, console.width, initial_indent=first, subsequent_indent="  ", break_on_hyphens=False
-            )
-            text = "\n".join(lines) if console.is_terminal else f"{first}{words}"
-            console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+        _paragraph(console, "• ", finding.sentence)
+        _paragraph(console, "  ", finding.evidence, "dim")
+
+
+def tell(sentences: Sequence[str]) -> None:
+    """Print sentences on stderr, in lines that end between words."""
+    for words in sentences:
+        _paragraph(output(Console(stderr=True)), "• ", words)
+
+
+def _paragraph(console: Console, first: str, words: str, style: str = "") -> None:
+    lines = textwrap.wrap(
+        words.replace(" %", PER_CENT),
+        console.width,
+        initial_indent=first,
+        subsequent_indent="  ",
+        break_on_hyphens=False,
+    )
+    text = "\n".join(lines) if console.is_terminal else f"{first}{words}"
+    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def _figures(rates: pd.DataFrame, medians: pd.DataFrame, trial_id: str) -> list[str]:

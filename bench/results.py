@@ -337,6 +337,15 @@ def write_report(
     return target.resolve()
 
 
+def comparison_words(sweeps: Sequence[Sweep], by: str | None = None) -> list[str]:
+    """Return what differs between two sweeps, or the values of a parameter, in sentences; none of more sweeps."""
+    from bench.report.sides import sides, values_compared  # Matplotlib takes a second
+
+    data = [one.page.data for one in sweeps]
+    parts = values_compared(data, by) if by else [sides(*data)] if len(data) == 2 else []
+    return [words for part in parts for words in part["words"]]
+
+
 def _rate(trial: Mapping[Any, Any]) -> str:
     values = [trial[f"{SOLVED_RATE}{end}"] for end in ("", "_low", "_high")]
     return "–" if pd.isna(values[0]) else percent_interval(*values)

@@ -174,14 +174,14 @@ def _ends(differences: NDArray[np.float64]) -> tuple[int, int]:
 
 
 def time_words(rows: pd.DataFrame, names: tuple[str, str]) -> tuple[str, str]:
-    """Say how many times the iterations the first side takes, from the starts that both solve, and the evidence."""
+    """Say how many times the iterations the first side takes, from what both solve, and the evidence."""
     known = rows[rows[paired.RATIO_LEAST].notna()]
     if known.empty:
         return f"Too few starts are solved by both {names[0]} and {names[1]} to compare their times", ""
     ratios = np.sort(known[paired.RATIO].to_numpy(dtype=np.float64))
     low, high = known[paired.RATIO_LEAST].min(), known[paired.RATIO_MOST].max()
     span = short(ratios[0]) if len(ratios) == 1 else f"{short(ratios[0])} to {short(ratios[-1])}"
-    said = f"From the starts that both solve, {names[0]} takes in median {span} times the iterations of {names[1]}"
+    said = f"A start that both solve takes in median {span} times as many iterations with {names[0]} as with {names[1]}"
     if len(ratios) == 1:
         return (
             said,

@@ -485,7 +485,7 @@ def test_sweeps_that_differ_in_one_thing_are_compared_by_it(trained_report):
     said = " ".join(found["words"])
     assert "They differ in activation; everything else is the same in each setting." in said
     assert "With tanh more starts are solved than with sigmoid: +" in said
-    assert "From the starts that both solve, tanh takes in median" in said
+    assert "A start that both solve takes in median" in said
     shown = [[cell.text for cell in row[:2]] for row in found["table"].rows]
     assert shown == [["2 neurons", "30"], ["3 neurons", "30"]]
     assert len(found["chart"].panels) == 2
