@@ -121,6 +121,7 @@ def test_what_took_part_is_kept_with_the_sweep(swept):
     assert all(value.startswith("bench_majority.py sha256 ") for value in kept.values())
 
 
+@pytest.mark.slow
 @pytest.mark.untraced
 def test_an_installed_package_adds_an_objective(folder, child, command):
     """By its entry points: a search by it, in processes; without the package its rows are there, its report is not."""

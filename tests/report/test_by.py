@@ -80,6 +80,7 @@ def test_starts_that_are_drawn_otherwise_are_told(swept, monkeypatch):
     assert "Their starts are not the same weights: pairs are of the same seed." in part["words"]
 
 
+@pytest.mark.slow
 @pytest.mark.untraced
 def test_a_report_begins_with_the_comparison(command, swept):
     """On the command line and in Python, beside the report that it has anyway."""

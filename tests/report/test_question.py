@@ -1,4 +1,4 @@
-"""The question of a sweep: what one parameter does is said first, null results with their bounds."""
+"""The question of a sweep: what one parameter does is said first, null results with their bounds; and its ledger."""
 
 import numpy as np
 import pytest
@@ -121,3 +121,10 @@ def test_a_file_says_what_it_asks(bench, folder):
     assert package.load().plan.question.parameter == "loss"
     assert bench("sweep", "q.toml", "loss=mse", "--no-report").status == 0
     assert package.load().plan.question.parameter == ""
+
+
+@pytest.mark.untraced
+def test_the_ledger_says_what_was_taken_over(made_report, cells, html):
+    """From earlier sweeps."""
+    page = html(made_report(*cells((60, 80, {})), figures={"reused": 20}))
+    assert "20 trainings were taken over from earlier sweeps" in page
