@@ -101,9 +101,11 @@ def _wait(lock: FileLock, stop: Event, report: Callable[[str], None], show: Call
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            words = f"waiting for {owner(lock_path()) or 'another sweep that is timing on this machine'}"
-            if words != shown:
-                show(shown := words)
+            whose = owner(lock_path())
+            words = f"waiting for {whose or 'another sweep that is timing on this machine'}"
+            briefly = f"waiting for process {whose.process} ({whose.user})" if whose else "waiting for another sweep"
+            if briefly != shown:
+                show(shown := briefly)
             if not reported and time.monotonic() - began >= SAID_AFTER_S:
                 report(words)
                 reported = True

@@ -300,7 +300,7 @@ def test_what_is_waited_for_is_named_with_whose_it_is(lock, soon):
     whose = rf"waiting for the sweep of process {os.getpid()} \(.+, python -m bench sweep speed\[31m\) that is timing "
     assert len(said) == 1
     assert re.match(whose, said[0])
-    assert shown[0] == said[0]
+    assert re.match(rf"waiting for process {os.getpid()} \(.+\)$", shown[0])
     assert owner(timing_rounds.lock_path()) is None
 
 
@@ -327,7 +327,7 @@ def test_waiting_is_told_after_two_seconds(lock):
     Timer(0.4, stop.set).start()
     with lock, machine_lock(stop, pytest.fail, shown.append) as free:
         assert not free
-    assert shown == ["waiting for another sweep that is timing on this machine"]
+    assert shown == ["waiting for another sweep"]
 
 
 def test_waiting_for_another_sweep_can_be_interrupted(lock, soon):
