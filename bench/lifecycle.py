@@ -3,7 +3,7 @@
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -118,7 +118,7 @@ def carry_out(experiment: Experiment, options: Options) -> Sweep:
     a cluster failed on the way.
     """
     imported = time.monotonic()
-    with before_any_work():
+    with before_any_work(), _phase(options, "planning"):
         plan = checked_plan(experiment)
     with _checked(options) as pool:
         return _carry_out(experiment, plan, options, pool, imported)
@@ -129,10 +129,11 @@ def _carry_out(
 ) -> Sweep:
     """Carry a plan out with these workers; ``imported`` is when all imports were done."""
     kind, cores = _kinds(plan, pool), pool.workers
-    store = Store(tracking_uri(options.tracking_uri))
-    journal = _journal(store, plan)
-    facts = environment(kind, cores, _plugins(plan))
-    code = fingerprint(facts)
+    with _phase(options, "opening the store"):
+        store = Store(tracking_uri(options.tracking_uri))
+        journal = _journal(store, plan)
+        facts = environment(kind, cores, _plugins(plan))
+        code = fingerprint(facts)
     if options.resume:
         writer = _resumed(store, experiment, plan, code)
         if other := _other_plugins(store, writer.run_id, plan):
@@ -147,7 +148,8 @@ def _carry_out(
     earlier = EarlierTrainings(store, writer.run_id, code) if options.reuse else None
     recorder = Recorder(experiment, plan, writer, statistics, training_runs=training_runs, earlier=earlier)
     try:
-        already = recorder.resume() if options.resume else 0
+        with _phase(options, "reading what was finished") if options.resume else nullcontext():
+            already = recorder.resume() if options.resume else 0
         on = kind if kind == "serial" else f"{kind} on {cores}"
         begun = f"sweep {writer.run_id[:8]}: {_work(plan, already)}, {on}"
         for words in () if options.quiet else (begun, *(repeats_words(plan.search) if plan.search else ())):
@@ -250,11 +252,13 @@ def _conclude(recorder: Recorder, options: Options, store: Store) -> Sweep:
     """Check the claims, write the report, and end the sweep, in this order: FINISHED says that all is there."""
     reporting = time.monotonic()
     writer, plan = recorder.writer, recorder.plan
-    recorder.finish()
-    read = read_for_report(store, writer.run_id) if options.whole or options.report or plan.claims else None
-    swept = Sweep(store, writer.run_id, read, plan=plan, seconds=recorder.seconds)
-    writer.json("claims.json", swept.claims.to_dict("records"))
-    reused = swept.reused
+    with _phase(options, "writing the runs"):
+        recorder.finish()
+    with _phase(options, "reading the results"):
+        read = read_for_report(store, writer.run_id) if options.whole or options.report or plan.claims else None
+        swept = Sweep(store, writer.run_id, read, plan=plan, seconds=recorder.seconds)
+        writer.json("claims.json", swept.claims.to_dict("records"))
+        reused = swept.reused
     sizes = {"trials": len(plan.trials), "trainings": plan.trainings + plan.points, "reused": reused}
     if reused:
         options.say(f"{reused:,} of {plan.trainings:,} trainings were taken over from earlier sweeps")
@@ -269,8 +273,7 @@ def _conclude(recorder: Recorder, options: Options, store: Store) -> Sweep:
     for number, one in enumerate(swept.maps, 1):
         _write_map(writer, one, number)
     if options.report:
-        writing = nullcontext() if options.quiet else phase("writing the report")
-        with writing, tempfile.TemporaryDirectory() as folder:
+        with _phase(options, "writing the report"), tempfile.TemporaryDirectory() as folder:
             path = write_report([swept], options.report if isinstance(options.report, Path) else None, Path(folder))
             writer.file(path, REPORT)
             writer.folder(Path(folder), FIGURES)
@@ -284,6 +287,11 @@ def _conclude(recorder: Recorder, options: Options, store: Store) -> Sweep:
         raise SweepError(f"only {back} trainings could be read back; {options.resuming} does the rest", swept)
     writer.finish()
     return swept
+
+
+def _phase(options: Options, words: str) -> AbstractContextManager[None]:
+    """Show what is being done meanwhile, unless nothing is to be said."""
+    return nullcontext() if options.quiet else phase(words)
 
 
 def _write_map(writer: SweepWriter, one: "MapAnalysis", number: int) -> None:

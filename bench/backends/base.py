@@ -5,7 +5,7 @@ Shapes: T trainings (of a batch, or of a group), N observations, C checkpoints, 
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
@@ -41,6 +41,11 @@ def compiles() -> Iterator[None]:
 def compiling() -> int:
     """Return the number, from 1, of the kernel that is being compiled in this process; 0 where none is."""
     return 0 if all(_COMPILING) else _COMPILING.index(False) + 1
+
+
+def compiled_kernels() -> int:
+    """Return how many kernels this process has begun to compile."""
+    return len(_COMPILING)
 
 
 def loss_factor(trial: Trial) -> float:
@@ -103,6 +108,10 @@ class Backend(ABC):
     def group_size(self, trial: Trial) -> int:  # noqa: ARG002 - of any trial, unless a backend says otherwise
         """Return how many trainings advance together at most."""
         return 1
+
+    def kernel(self, trial: Trial) -> Hashable | None:  # noqa: ARG002 - of any trial, unless a backend says otherwise
+        """Return the name of the kernel that still has to be compiled for a trial; None where there is none."""
+        return None
 
     def groups(self, batch: Batch) -> Iterator[Ints]:
         """Yield the indices in the batch of trainings that advance together."""

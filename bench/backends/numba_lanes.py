@@ -4,7 +4,7 @@ Shapes: T trainings, B blocks of L lanes each (B * L >= T; the lanes left over a
 the network with every bias.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from threading import Lock
 from time import perf_counter
@@ -43,6 +43,12 @@ def has_one_hidden_kernel(trial: Trial) -> bool:
     observations, inputs = trial.gate.inputs.shape
     small = inputs <= MAX_INPUTS and observations <= MAX_OBSERVATIONS
     return small and len(trial.hidden) == 1 and trial.update == "full"
+
+
+def kernel_of(trial: Trial, *, moving: bool) -> tuple[Any, ...]:
+    """Return the constants and the precision that a kernel is compiled for; ``moving`` is one with momentum."""
+    constants = (trial.gate.inputs.shape, trial.activation, moving) if has_one_hidden_kernel(trial) else ()
+    return (*constants, trial.dtype)
 
 
 class LaneGroup(Group):
@@ -134,9 +140,7 @@ class LaneGroup(Group):
 
     def _compile(self) -> float:
         """Have the kernel compiled, or loaded if it was before; return the seconds that this took, waiting apart."""
-        trial = self.trial
-        constants = (trial.gate.inputs.shape, trial.activation, self.moving) if has_one_hidden_kernel(trial) else ()
-        kernel = (*constants, trial.dtype)
+        kernel = kernel_of(self.trial, moving=self.moving)
         if kernel in COMPILED:
             return 0.0
         with COMPILING, compiles():  # Numba compiles one thing at a time anyway
@@ -277,6 +281,11 @@ class NumbaLanes(Backend):
         neuron_us, weight_us = (2e-4, 2e-5) if has_one_hidden_kernel(trial) else (2.5e-4, 4e-5)
         neurons, weights = sum(trial.hidden) + 1, trial.network.parameters
         return passes * width * len(trial.gate.targets) * (neurons * neuron_us + weights * weight_us)
+
+    def kernel(self, trial: Trial) -> Hashable | None:
+        """Return the constants and the precision of the trial's kernel, unless this process has it."""
+        found = kernel_of(trial, moving=trial.momentum > 0)
+        return None if found in COMPILED else found
 
     def group_size(self, trial: Trial) -> int:
         """Return how many trainings' weights, velocities, gradients and outputs per observation fit the memory."""

@@ -8,7 +8,7 @@ from bench.config.plan import Plan
 from bench.model.outcome import Record
 from bench.model.timing import Sample
 from bench.running.adaptive_seeds import AdaptiveSeeds
-from bench.running.chunks import refusals
+from bench.running.chunks import loaded_backend, refusals
 from bench.running.executors import WorkerPool
 from bench.running.progress import SweepProgress
 from bench.running.recorder import Recorder, Statistics, Step
@@ -79,4 +79,6 @@ def _train(
     if step.alone:
         yield from measure(recorder.plan, missing, recorder.writer, progress, stop)
     else:
+        kernels = {loaded_backend(job.trial.backend).kernel(job.trial) for job in missing}
+        progress.compiles(len(kernels - {None}))
         yield from ((records, []) for records in pool.train(recorder.continued(missing), stop))

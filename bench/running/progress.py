@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from bench.backends.base import compiling
+from bench.backends.base import compiled_kernels, compiling
 from bench.running.work import TimeLeft, Work
 
 
@@ -49,11 +49,17 @@ def interrupts() -> Iterator[threading.Event]:
 
 
 class _Activity(ProgressColumn):
-    """What is being done: what is compiled, or else what the task says."""
+    """What is being done: what is compiled, or else what the task says.
+
+    Of how many ``kernels`` there are to compile since ``begun`` were, if that is known.
+    """
+
+    kernels = begun = 0
 
     def render(self, task: Task) -> Text:
-        number = compiling()
-        return Text(f"compiling kernel {number}" if number else task.description)
+        number = compiling() - self.begun
+        of = f" of {self.kernels:,}" if self.kernels >= number else ""
+        return Text(f"compiling kernel {number:,}{of}" if number > 0 else task.description)
 
 
 UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1, ""))
@@ -69,13 +75,14 @@ class SweepProgress:
         self._left = TimeLeft(workers)
         self._bar = Progress(
             SpinnerColumn(),
-            _Activity(),
+            activity := _Activity(),
             BarColumn(bar_width=None),
             TextColumn("{task.fields[words]}", style="progress.download"),
             TimeElapsedColumn(),
             console=console,
             disable=quiet or not console.is_terminal or console.no_color,
         )
+        self._activity = activity
         self._task = self._bar.add_task("training", total=1.0, words=self.words)
         self._bar.update(self._task, completed=self.share)
 
@@ -114,6 +121,10 @@ class SweepProgress:
         self.total = total or self.total
         self._bar.update(self._task, description=activity)
         self.advance(Work())
+
+    def compiles(self, kernels: int) -> None:
+        """Note how many kernels will be compiled in this process from now on."""
+        self._activity.kernels, self._activity.begun = kernels, compiled_kernels()
 
     def advance(self, more: Work) -> None:
         """Show that more work is done."""

@@ -26,6 +26,7 @@ from bench.running.cold_start import cold_starts, smallest
 from bench.running.process_setup import pinned
 from bench.running.progress import SweepProgress
 from bench.running.recorder import Recorder, Step
+from bench.running.timing_owner import named_owner, owner
 from bench.store.writer import SweepWriter
 
 
@@ -43,11 +44,16 @@ def measure(
 ) -> Iterator[tuple[list[Record], list[Sample]]]:
     """Take the timings that have no sample yet, and yield what each turn gave; ``missing`` have no row yet."""
     waiting = turns(plan, writer.timed(), {job.trial.trial_id: job.seeds for job in missing})
-    with machine_lock(stop, progress.print) if waiting else nullcontext():
+    lock = machine_lock(stop, progress.print, progress.update, plan.question.command) if waiting else nullcontext()
+    with lock:
         if waiting and not stop.is_set() and not writer.cold_starts():
+            progress.update("timing cold starts of backends")
             _start_cold([turn.timing.trial for turn in waiting], writer, stop)
+        progress.update("warming up")
+        most = max((timing.rounds for timing in plan.timings), default=0)
         for records, samples in take_turns(waiting, stop):
-            progress.update(f"timing, round {samples[0].round}" if samples else "timing")
+            number = samples[0].round if samples else WARM_UP
+            progress.update(f"timing, round {number} of {most}" if number != WARM_UP else "warming up")
             yield records, samples
 
 
@@ -62,7 +68,7 @@ def _start_cold(trials: Sequence[Trial], writer: SweepWriter, stop: Event) -> No
 # ------------------------------------------------------------------ one sweep at a time
 
 
-POLL_S = 0.2
+POLL_S, SAID_AFTER_S = 0.2, 2.0
 SHARED = 0o666  # whoever runs the other sweep may lock the file too
 
 
@@ -72,25 +78,37 @@ def lock_path() -> Path:
 
 
 @contextmanager
-def machine_lock(stop: Event, report: Callable[[str], None]) -> Iterator[bool]:
-    """Yield once no other sweep of anybody's measures on this machine; False if ``stop`` was set before that."""
+def machine_lock(
+    stop: Event, report: Callable[[str], None], show: Callable[[str], None] = lambda _: None, command: str = ""
+) -> Iterator[bool]:
+    """Yield once no other sweep of anybody's measures on this machine; False if ``stop`` was set before that.
+
+    What is waited for is shown at once, and after two seconds it is reported, once. Whoever waits for this is told the
+    ``command``.
+    """
     lock = FileLock(lock_path(), mode=SHARED)
-    free = _wait(lock, stop, report)
+    free = _wait(lock, stop, report, show)
     try:
-        yield free
+        with named_owner(lock_path(), command) if lock.is_locked else nullcontext():
+            yield free
     finally:
         lock.release()  # nothing, if it is not held
 
 
-def _wait(lock: FileLock, stop: Event, report: Callable[[str], None]) -> bool:
-    waiting = False
+def _wait(lock: FileLock, stop: Event, report: Callable[[str], None], show: Callable[[str], None]) -> bool:
+    began, shown, reported = time.monotonic(), "", False
     while not stop.is_set():
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            if not waiting:
-                report("waiting: another sweep takes its timings on this machine")
-            waiting = True
+            whose = owner(lock_path())
+            words = f"waiting for {whose or 'another sweep that is timing on this machine'}"
+            briefly = f"waiting for process {whose.process} ({whose.user})" if whose else "waiting for another sweep"
+            if briefly != shown:
+                show(shown := briefly)
+            if not reported and time.monotonic() - began >= SAID_AFTER_S:
+                report(words)
+                reported = True
             time.sleep(POLL_S)  # not stop.wait: a signal's handler must not meet the event's lock held
         except OSError as error:  # somebody else's file that may not be opened
             report(f"timings of other sweeps on this machine cannot be waited for: {error}")

@@ -153,6 +153,22 @@ def test_disagreeing_evaluators_and_the_time_that_it_took_are_named(found, five,
     assert "optuna-dashboard optuna.journal" in words
 
 
+@pytest.mark.untraced
+def test_what_an_objective_cannot_depend_on_has_no_bar(found, five, brief):
+    """Nor has what all trials have in common, or what depends on one parameter alone: a sentence says so."""
+    report = found(five, winners=[five[3]], kept=KEPT, objectives=["rmst", "parameters"])
+    words = text(section(brief(report)))
+    assert "Of what was searched, the number of weights and biases depends on hidden alone." in words
+    (chart,) = [chart for chart in report["search"]["more"] if chart.name == "search-importance-1"]
+    assert set(chart.data["objective"]) == {"rmst"}
+    alike = found(five[:1], kept={"importance": [], "seconds": {}}, objectives=["solved_rate", "train_seconds"],
+                  space={"learning_rate": SPACE["learning_rate"]})  # fmt: skip
+    assert alike["search"]["importance"] == [
+        "The solved rate is the same for all trials: nothing is seen to matter to it.",
+        "The time of a training depends on nothing that was searched.",
+    ]
+
+
 def test_conditional_parameters_are_said_to_be_left_out_of_fanova(found, five, brief):
     """It compares what every trial has."""
     space = SPACE | {"momentum": {**SPACE["learning_rate"], "low": 0.0, "log": False, "only_if": {"hidden": ["7"]}}}

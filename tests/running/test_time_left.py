@@ -5,9 +5,13 @@ import io
 import pytest
 from rich.console import Console
 
+from bench.backends.base import compiles
 from bench.config.experiment import adhoc
 from bench.config.overrides import read_overrides
 from bench.config.plan import make_plan
+from bench.model.outcome import Batch
+from bench.model.trial import Trial
+from bench.running.chunks import loaded_backend
 from bench.running.progress import SweepProgress, units
 from bench.running.work import Kind, TimeLeft, Work, planned_work, total
 
@@ -91,3 +95,34 @@ def test_the_bar_counts_iterations_and_what_was_done_before(monkeypatch):
     progress.update("timing", Work(20_000, {LANES: 20.0}))
     assert progress.share == pytest.approx(0.375)
     assert SweepProgress(Work()).share == 1.0
+
+
+def test_the_kernel_that_is_compiled_is_named_with_how_many_there_are():
+    """As many as are to come; of a number that is not known, or was too small, nothing is said."""
+    progress = SweepProgress(Work())
+    (task,) = progress._bar.tasks
+
+    def shown():
+        return str(progress._activity.render(task))
+
+    progress.compiles(2)
+    assert shown() == "training"
+    for words in ("compiling kernel 1 of 2", "compiling kernel 2 of 2", "compiling kernel 3"):
+        with compiles():
+            assert shown() == words
+    progress.compiles(0)
+    with compiles():
+        assert shown() == "compiling kernel 1"
+
+
+def test_a_kernel_is_to_be_compiled_until_a_process_has_it(monkeypatch):
+    """Trials that differ in what no kernel is compiled for share one."""
+    monkeypatch.setattr("bench.backends.numba_lanes.COMPILED", set())
+    backend = loaded_backend("numba")
+    one, same, other = (
+        backend.kernel(trial) for trial in (Trial(hidden=2), Trial(hidden=3, loss="bce"), Trial(momentum=0.9))
+    )
+    assert one == same != other
+    backend.train(Batch.of(Trial(hidden=2, iterations=1), [0]))
+    assert backend.kernel(Trial(hidden=2)) is None
+    assert loaded_backend("numpy").kernel(Trial()) is None

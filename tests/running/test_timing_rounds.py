@@ -1,10 +1,13 @@
 """Rounds of timings: whose turn it is, what it gives, and what an interruption leaves."""
 
+import json
 import os
+import re
 import subprocess
 import sys
 import time
-from threading import Event, Timer
+from contextlib import ExitStack
+from threading import Event, Thread, Timer
 
 import pandas as pd
 import pytest
@@ -22,6 +25,7 @@ from bench.running import timing_rounds
 from bench.running.cold_start import cold_starts, smallest
 from bench.running.process_setup import pinned
 from bench.running.progress import SweepProgress
+from bench.running.timing_owner import Owner, named_owner, owner
 from bench.running.timing_rounds import WARM_S, machine_lock, shuffled, take_turns, turns, warm_up
 from bench.store.mlflow_store import Store
 from bench.store.names import DEFAULT_URI
@@ -256,7 +260,13 @@ def lock(tmp_path, monkeypatch):
     return FileLock(tmp_path / "lock", thread_local=False)
 
 
-def test_only_one_sweep_measures_at_a_time(lock):
+@pytest.fixture
+def soon(monkeypatch):
+    """What is waited for is told at once."""
+    monkeypatch.setattr(timing_rounds, "SAID_AFTER_S", 0)
+
+
+def test_only_one_sweep_measures_at_a_time(lock, soon):
     """The second says once what it waits for, and goes on when the first is done."""
     said = []
 
@@ -269,11 +279,58 @@ def test_only_one_sweep_measures_at_a_time(lock):
         with machine_lock(Event(), say) as free:
             assert free
             assert time.perf_counter() - started > 0.4
+    assert said == ["waiting for another sweep that is timing on this machine"]
+
+
+def test_what_is_waited_for_is_named_with_whose_it_is(lock, soon):
+    """Its process, its user and its command, which are gone with it; shown at once, and told once."""
+    shown, said = [], []
+
+    def release():
+        time.sleep(0.5)
+        holder.close()
+
+    holder = ExitStack()
+    with lock, holder:
+        holder.callback(lock.release)
+        holder.enter_context(named_owner(timing_rounds.lock_path(), "python -m bench sweep speed\x1b[31m"))
+        Thread(target=release).start()
+        with machine_lock(Event(), said.append, shown.append) as free:
+            assert free
+    whose = rf"waiting for the sweep of process {os.getpid()} \(.+, python -m bench sweep speed\[31m\) that is timing "
     assert len(said) == 1
-    assert "another sweep" in said[0]
+    assert re.match(whose, said[0])
+    assert re.match(rf"waiting for process {os.getpid()} \(.+\)$", shown[0])
+    assert owner(timing_rounds.lock_path()) is None
 
 
-def test_waiting_for_another_sweep_can_be_interrupted(lock):
+def test_what_a_killed_process_left_is_not_shown(tmp_path):
+    """Nor what is taken for it: another process with its number, or a file that says nothing."""
+    lock, own = tmp_path / "lock", os.getpid()
+    with named_owner(lock, "a"):
+        (path,) = tmp_path.glob("lock.*")
+        told = json.loads(path.read_text())
+        assert owner(lock) == Owner(**told)
+        path.write_text(json.dumps(told | {"began": "1"}))
+        assert owner(lock) is None
+        path.write_text("[")
+        assert owner(lock) is None
+    gone = int(subprocess.check_output([sys.executable, "-c", "import os; print(os.getpid())"]))
+    (tmp_path / f"lock.{gone}").write_text(json.dumps(told | {"process": gone, "began": ""}))
+    (tmp_path / f"lock.{gone + 1}").write_text(json.dumps(told | {"process": own}))
+    assert owner(lock) is None
+
+
+def test_waiting_is_told_after_two_seconds(lock):
+    """It is shown before that: a sweep that waits for less needs no line of its own."""
+    stop, shown = Event(), []
+    Timer(0.4, stop.set).start()
+    with lock, machine_lock(stop, pytest.fail, shown.append) as free:
+        assert not free
+    assert shown == ["waiting for another sweep"]
+
+
+def test_waiting_for_another_sweep_can_be_interrupted(lock, soon):
     """Nothing is measured then."""
     stop = Event()
     with lock, machine_lock(stop, lambda _: stop.set()) as free:
@@ -299,7 +356,7 @@ def test_a_lock_that_may_not_be_opened_is_no_end_of_a_sweep(tmp_path, monkeypatc
     assert len(said) == 1
 
 
-def test_timings_of_a_sweep_wait_for_those_of_another(bench, folder, lock, monkeypatch):
+def test_timings_of_a_sweep_wait_for_those_of_another(bench, folder, lock, soon, monkeypatch):
     """One line on stderr says so."""
     show = SweepProgress.print
 
@@ -311,7 +368,7 @@ def test_timings_of_a_sweep_wait_for_those_of_another(bench, folder, lock, monke
     with lock:
         ran = bench("sweep", "alone=true", "backend=numpy", "seeds=0:2", "rounds=1", "iterations=20", "--no-report")
     assert ran.status == 0
-    assert ran.err.count("waiting: another sweep") == 1
+    assert ran.err.count("waiting for another sweep") == 1
 
 
 # ------------------------------------------------------------------ through the whole program
