@@ -467,14 +467,20 @@ def gc_(tracking_uri: str | None) -> None:
 )  # fmt: skip
 @click.option("--summary", is_flag=True, help="One row per trial instead: counts, and estimates with their intervals.")
 @click.option(
-    "--with", "lists", metavar="curves,weights", default="",
+    "--with", "lists", metavar="curves,weights", default=None,
     help="Add what was kept of each training: its loss curve; its initial and final weights (in a .csv as JSON).",
 )  # fmt: skip
 @map_number
 @plugin
 @tracking
 def export(
-    sweep: str | None, output: Path, map_number: int | None, lists: str, tracking_uri: str | None, *, summary: bool
+    sweep: str | None,
+    output: Path,
+    map_number: int | None,
+    lists: str | None,
+    tracking_uri: str | None,
+    *,
+    summary: bool,
 ) -> None:
     """Write one row per training of a sweep (the newest by default), per trial, or per pixel of a map.
 
@@ -488,7 +494,7 @@ def export(
     from bench.store.export import LISTS, write_arrays, write_export
 
     check_output(output, ".parquet", ".csv", ".npz")
-    named = [choice(*LISTS)("with", name.strip()) for name in lists.split(",")] if lists else []
+    named = [choice(*LISTS)("with", name.strip()) for name in lists.split(",")] if lists is not None else []
     if named and (summary or map_number is not None or output.suffix == ".npz"):
         raise RequestError(f"with is {lists!r}, which are of trainings; allowed without --summary and of no map")
     if summary and (map_number is not None or output.suffix == ".npz"):

@@ -136,7 +136,9 @@ def trials_table(plan: Plan, counts: pd.DataFrame, sample: pd.DataFrame) -> None
         if title:
             _say_dim(title, "bold")
         parameters = [planned.trial.parameters for planned in listed]
-        places, words = thinned(parameters, varying(parameters))
+        known = [one for one in listed if one.trial.trial_id in rates.index]
+        best = max(known, key=lambda one: rates[RATE][one.trial.trial_id]).trial.parameters if known else None
+        places, words = thinned(parameters, varying(parameters), best=best)
         shown = [listed[place] for place in places]
         _print_block(shown[:left], rates, medians, f"{words} in the report" if words else "")
         if len(shown) > left:

@@ -145,7 +145,7 @@ def _carry_out(
     few = plan.expected_trainings <= FEW_TRAININGS and plan.until is None
     training_runs = few if options.runs == "auto" else options.runs == "training"
     statistics = replace(STATISTICS, undecided=partial(_undecided, store, writer.run_id))
-    earlier = EarlierTrainings(store, writer.run_id, code) if options.reuse else None
+    earlier = EarlierTrainings(store, writer.run_id, code, options.say) if options.reuse else None
     recorder = Recorder(experiment, plan, writer, statistics, training_runs=training_runs, earlier=earlier)
     try:
         with _phase(options, "reading what was finished") if options.resume else nullcontext():
@@ -260,9 +260,9 @@ def _conclude(recorder: Recorder, options: Options, store: Store) -> Sweep:
         writer.json("claims.json", swept.claims.to_dict("records"))
         reused = swept.reused
     sizes = {"trials": len(plan.trials), "trainings": plan.trainings + plan.points, "reused": reused}
-    if reused:
+    if reused and not options.quiet:
         options.say(f"{reused:,} of {plan.trainings:,} trainings were taken over from earlier sweeps")
-    if recorder.went_on:
+    if recorder.went_on and not options.quiet:
         options.say(f"{recorder.went_on:,} trainings went on from where one with a smaller budget had ended")
     figures = {**swept.outcomes, **sizes, "total_seconds": time.monotonic() - options.started}
     writer.figures(figures)

@@ -101,6 +101,8 @@ def _read_file(path: Path, problems: list[str], content: Mapping[str, Any] | Non
 
 def _brackets(top: str, given: Any) -> str:
     """Say how many brackets a table has."""
+    if top == "question":
+        return f'question is {given!r}; allowed is a table such as {{ parameter = "momentum" }}'
     if top == "search":
         got = "a list, as [[search]] makes it" if isinstance(given, list) else repr(given)
         return f"search is {got}; allowed is one table, [search]"
@@ -112,7 +114,7 @@ def _sentence(problem: Any, content: Mapping[str, Any]) -> str:
     top, *rest = problem["loc"]
     if problem["type"] == "extra_forbidden" and not rest:
         return unknown("key", top, File.model_fields)
-    if top == "search" or (not rest and isinstance(problem["input"], dict)):
+    if top == "search" or (not rest and (top == "question" or isinstance(problem["input"], dict))):
         return _brackets(top, problem["input"])
     # pydantic names the kind of claim after its number, and dictionary keys after their values
     words = [str(part + 1) if isinstance(part, int) else part for part in rest if part != "[key]"]

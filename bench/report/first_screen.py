@@ -20,7 +20,7 @@ from bench.report.colours import EFFECT, INK
 from bench.report.drawing import panel
 from bench.report.maps import map_answer
 from bench.report.number_format import from_to, gate_words, percent, percent_interval, plural, short
-from bench.report.numeric_axis import range_words, rates_over_number
+from bench.report.numeric_axis import number_findings, range_words, rates_over_number
 from bench.report.pairs import faster
 from bench.report.question import question_answer
 from bench.report.sweep_data import SweepData
@@ -69,7 +69,8 @@ def _lead(data: SweepData) -> tuple[str, Callable[[], list[Chart]]]:
         return [chart or _settings(grids, shown), *two_starts(data, main, shown)]
 
     said = question_answer(data)
-    return said or (_over_a_number(main, number) if number else _decided(main, shown)), draw
+    over = next((finding.sentence for finding in number_findings(main)), "")
+    return said or (_over_a_number(main, number) if number else over or _decided(main, shown)), draw
 
 
 # ------------------------------------------------------------------ the answer

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
 from bench.model.display_labels import name_words, phrase
 from bench.report.charts import Cell, Chart, Column, Content, Row, Table, number, tabulate, text
@@ -25,7 +26,7 @@ from bench.stats.holdout import KIND, WINNER
 SETTING = "setting"
 MOST_DRAWN = 40
 NO_PAIR = "no two trials differ in nothing else."
-NOTHING = "They have no trial in common, and none that differ only in what differs between the sweeps."
+NOTHING = "No two of their trials differ only in what differs between the sweeps."
 
 
 def sides(first: SweepData, second: SweepData) -> Content:
@@ -33,14 +34,34 @@ def sides(first: SweepData, second: SweepData) -> Content:
 
     Only words if none of them can be compared.
     """
-    found = paired.match_sides(_compared_trainings(first), _compared_trainings(second))
+    found = _matched(_compared_trainings(first), _compared_trainings(second))
     rows = _named(paired.compared(found.matched))
     if rows.empty:
-        return {"words": [NOTHING], "chart": None, "table": None}
+        return {"words": [*_shared(first, second), NOTHING], "chart": None, "table": None}
     names = _names(found, (first.sweep[:8], second.sweep[:8]))
     (pooled,) = paired.pooled_over(found.matched, rows).to_dict("records")
     content = _content(rows, pooled, names)
-    return {**content, "words": [*content["words"], *_notes(found, first, second)]}
+    return {**content, "words": [*content["words"], *_notes(found, first, second), *_shared(first, second)]}
+
+
+def _matched(one: pd.DataFrame, other: pd.DataFrame) -> paired.Sides:
+    """Return the trials of two sweeps matched by all that does not differ, or else by all but one of what does."""
+    found = paired.match_sides(one, other)
+    if found.matched or len(found.differing) < 2:
+        return found
+    return max((paired.match_sides(one, other, name) for name in found.differing), key=lambda some: len(some.matched))
+
+
+def _shared(first: SweepData, second: SweepData) -> list[str]:
+    """Say how many trials both sweeps have, and whether from other seeds."""
+    seeds = [{planned.trial.trial_id: planned.seeds for planned in one.plan.trials} for one in (first, second)]
+    both = [name for name in seeds[0] if name in seeds[1]]
+    if not both:
+        return []
+    others = sum(write_seeds(seeds[0][name]) != write_seeds(seeds[1][name]) for name in both)
+    of = f"not all from the same seeds ({others:,} of them)" if others else "from the same seeds"
+    said = f"{plural(len(both), 'trial')} {'is' if len(both) == 1 else 'are'} in both, {of}"
+    return [f"{said}: a seed that both have gave the same training."]
 
 
 def _named(rows: pd.DataFrame) -> pd.DataFrame:
@@ -144,6 +165,9 @@ def rate_words(pooled: Row, rows: pd.DataFrame, names: tuple[str, str]) -> tuple
     single = rows[paired.DIFFERENCE].to_numpy(dtype=np.float64)
     size = f"{plural(len(rows), 'setting')}, {pooled[paired.PAIRS]:,} pairs of trainings"
     how = "McNemar, Holm over all settings" if len(rows) > 1 else f"McNemar's {p_value(rows[paired.P_HOLM].iloc[0])}"
+    if not rows[[paired.ONLY_ONE, paired.ONLY_OTHER]].to_numpy().any():
+        said = f"{sentence(one)} and {other} solve the same starts, {pooled[paired.PAIRS]:,} pairs of trainings"
+        return said, f"No difference in solved rate beyond ± {points(max(abs(ends[1]), abs(ends[2]))).lstrip('+')}."
     if better and worse:
         most, least = (f"up to {points(abs(single[at]))} with {rows[SETTING].iloc[at]}" for at in _ends(single))
         said = (
@@ -159,7 +183,8 @@ def rate_words(pooled: Row, rows: pd.DataFrame, names: tuple[str, str]) -> tuple
         average = " on average" if len(rows) > 1 else ""
         said = f"With {one} {more} starts are solved than with {other}: {points(*ends)}{average}"
     if len(rows) > 1:
-        said += f", {points(single.min())} to {points(single.max())} in single settings"
+        least, most = (f"{points(single[at])} with {rows[SETTING].iloc[at]}" for at in _ends(single)[::-1])
+        said += f", from {least} to {most}"
         counted = (
             f"Beyond chance {one} solves more in {better:,} and {other} in {worse:,} of {settings} ({how}). {size}"
         )
@@ -181,6 +206,8 @@ def time_words(rows: pd.DataFrame, names: tuple[str, str]) -> tuple[str, str]:
     ratios = np.sort(known[paired.RATIO].to_numpy(dtype=np.float64))
     low, high = known[paired.RATIO_LEAST].min(), known[paired.RATIO_MOST].max()
     span = short(ratios[0]) if len(ratios) == 1 else f"{short(ratios[0])} to {short(ratios[-1])}"
+    if low == high == 1:
+        return f"A start that both solve takes as many iterations with {names[0]} as with {names[1]}", ""
     said = f"A start that both solve takes in median {span} times as many iterations with {names[0]} as with {names[1]}"
     if len(ratios) == 1:
         return (
@@ -229,7 +256,7 @@ def _chart(rows: pd.DataFrame, names: tuple[str, str], key: str) -> Chart:
         panels.append(panel("ratio of iterations to solution", ratios(shown)))
     return Chart(
         name=key,
-        title=f"{sentence(names[0])} against {names[1]}, from the same starts",
+        title=f"{sentence(names[0])} against {names[1]}, seed by seed",
         subtitle=f"A row per setting, n = {from_to(rows[paired.PAIRS])} pairs each; lines: 95 % intervals (Bonett & "
         "Price 2012; of medians of ratios exact).",
         note=f"The {len(shown)} of {plural(len(rows), 'setting')} that differ most." if len(shown) < len(rows) else "",

@@ -49,11 +49,16 @@ def numeric_axes(columns: Mapping[str, Sequence[Any]]) -> list[str]:
     return sorted(many, key=lambda name: -len(distinct[name]))
 
 
-def thinned(table: Sequence[Mapping[Any, Any]], names: Sequence[str], most: int = MOST_ROWS) -> tuple[list[int], str]:
+def thinned(
+    table: Sequence[Mapping[Any, Any]],
+    names: Sequence[str],
+    most: int = MOST_ROWS,
+    best: Mapping[Any, Any] | None = None,
+) -> tuple[list[int], str]:
     """Return the places of the rows to list, and which they are in words if they are not all; ``names`` are varied.
 
     Of a grid over numbers with more than ``most`` rows there are the rows at some values of these, which lie evenly
-    between the first and the last, three at least: as many as make about so many rows.
+    between the first and the last, three at least: as many as make about so many rows; and those of the ``best`` row.
     """
     rows, columns = len(table), {name: [row[name] for row in table] for name in names}
     values = {name: sorted(set(columns[name]), key=float) for name in numeric_axes(columns) if rows > most}
@@ -65,6 +70,7 @@ def thinned(table: Sequence[Mapping[Any, Any]], names: Sequence[str], most: int 
     for name, some in values.items():
         count = min(size, len(some))
         kept[name] = {some[round(place * (len(some) - 1) / (count - 1))] for place in range(count)}
+        kept[name] |= {best[name]} if best else set()
         words.append(f"{len(kept[name]):,} of {len(some):,} values of {name_words(name)}")
     chosen = [place for place in range(rows) if all(columns[name][place] in kept[name] for name in kept)]
     return chosen, f"{' and '.join(words)}; all {rows:,} trials are"

@@ -7,7 +7,7 @@ always trained anew.
 Shapes: T trainings.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
@@ -15,6 +15,7 @@ from itertools import islice
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from mlflow.exceptions import MlflowException
 from numpy.typing import NDArray
 
 from bench.config.plan import Plan, PlannedTrial
@@ -26,7 +27,7 @@ from bench.store import names
 from bench.store.mlflow_store import Store
 from bench.store.reader import planned_budgets
 from bench.store.shards import in_order, places, without_lists
-from bench.store.tables import TRAINING_SCHEMA, by_trial, seeds_of
+from bench.store.tables import NOT_WHOLE, TRAINING_SCHEMA, by_trial, seeds_of
 
 MOST_SWEEPS = 100  # the newest, that are looked through
 PART = 50_000  # trainings in memory at a time, with their curves
@@ -44,9 +45,9 @@ class Wanted:
 class EarlierTrainings:
     """The trainings of a store's other sweeps that the same code computed on the same kind of processor."""
 
-    def __init__(self, store: Store, sweep: str, code: str) -> None:
+    def __init__(self, store: Store, sweep: str, code: str, say: Callable[[str], None] = lambda _: None) -> None:
         """Look for what may be taken over by a sweep whose code and processor have this fingerprint."""
-        self.store, self.sweep, self.code = store, sweep, code
+        self.store, self.sweep, self.code, self._say = store, sweep, code, say
 
     @cached_property
     def _trials(self) -> dict[str, dict[str, tuple[int, int]]]:
@@ -58,19 +59,28 @@ class EarlierTrainings:
     def rows(self, plan: Plan, wanted: Sequence[Wanted]) -> Iterator[pa.Table]:
         """Yield rows of what is wanted, each training once, some ten thousand at a time."""
         left = {one.planned.trial.trial_id: one for one in wanted if one.planned.trial.device == "cpu"}
-        for sweep, trials in self._trials.items() if left else ():
+        for sweep, trials in list(self._trials.items()) if left else ():
             there = [one for trial_id, one in left.items() if trial_id in trials]
             if not there:
                 continue
             taken: dict[str, list[NDArray[np.int64]]] = {}
             some = replace(plan, trials=tuple(one.planned for one in there))
-            for table in in_order(self.store, sweep, some, TRAINING_SCHEMA.names, part=PART):
+            for table in self._read(sweep, some):
                 rows = _usable(table, there)
                 if rows.num_rows:
                     yield rows
                     for trial_id, own in by_trial(rows.select([c.TRIAL_ID, c.SEED])).items():
                         taken.setdefault(trial_id, []).append(seeds_of(own))
             left = dict(_left(left, taken))
+
+    def _read(self, sweep: str, plan: Plan) -> Iterator[pa.Table]:
+        """Yield a sweep's trainings, as far as they can be read."""
+        try:
+            yield from in_order(self.store, sweep, plan, TRAINING_SCHEMA.names, part=PART)
+        except (*NOT_WHOLE, MlflowException) as error:
+            why = str(error).splitlines()[0]
+            self._say(f"sweep {sweep[:8]} cannot be read, and nothing more is taken over from it: {why}")
+            self._trials.pop(sweep, None)
 
     def shorter(self, plan: Plan, wanted: Sequence[Wanted]) -> Iterator[tuple[Trial, Trial, pa.Table]]:
         """Yield trials and those with a smaller budget from whose rows, in order of seeds, some of their seeds go on.
@@ -81,11 +91,11 @@ class EarlierTrainings:
         for one in wanted:
             trial = one.planned.trial
             earlier = [found for budget in budgets if (found := trial.shorter(*budget))]
-            places = ((sweep, e) for e in earlier for sweep, known in self._trials.items() if e.trial_id in known)
+            places = ((sweep, e) for e in earlier for sweep, known in list(self._trials.items()) if e.trial_id in known)
             for sweep, shorter in places:
                 planned = replace(one.planned, trial=shorter)
                 some = replace(plan, trials=(planned,))
-                table = next(in_order(self.store, sweep, some, TRAINING_SCHEMA.names, part=PART), None)
+                table = next(self._read(sweep, some), None)
                 if table is not None:
                     rows = _usable(table, [Wanted(planned, one.last_curve_seed)])
                     finite = pc.and_(rows[c.WEIGHTS].is_valid(), pc.not_equal(rows[c.OUTCOME], str(Result.DIVERGED)))

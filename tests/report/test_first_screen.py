@@ -86,8 +86,8 @@ def test_where_all_settings_solve_it_the_faster_is_the_answer(made_report, some)
     """Which the rates do not tell."""
     cells = [some(100, 0, at=at, momentum=value) for value, at in ((0.0, 80), (0.9, 8))]
     assert first(made_report(*cells))[0] == (
-        "Momentum 0 and momentum 0.9: no difference in solved rate beyond ± 2.7 points; a start that both solve "
-        "takes in median 10 times as many iterations with momentum 0 as with momentum 0.9."
+        "Momentum 0 and momentum 0.9 solve the same starts, 100 pairs of trainings; a start that both solve takes in "
+        "median 10 times as many iterations with momentum 0 as with momentum 0.9."
     )
 
 

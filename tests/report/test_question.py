@@ -38,11 +38,27 @@ def test_the_only_parameter_that_varies_is_asked_about(made_report, cells):
 
 
 def test_a_null_result_has_its_bound(made_report, cells):
-    """Bonett and Price (2012): with a pair added to either side of 100 ties, 1.96 of their standard errors."""
-    report = made_report(*cells((60, 80, {"momentum": 0.0}), (60, 80, {"momentum": 0.9})))
-    each = 1 / 102
-    bound = 100 * 1.959964 * np.sqrt(2 * each / 102)
+    """Bonett and Price (2012): with a pair added to either side, 2 of 102 against 1."""
+    report = made_report(*cells((61, 80, {"momentum": 0.0}), (60, 80, {"momentum": 0.9})))
+    bound = 100 * (1 / 102 + 1.959964 * np.sqrt((3 / 102 - (1 / 102) ** 2) / 102))
     assert f"no difference in solved rate beyond ± {bound:.1f} points" in report.findings[0].sentence
+
+
+def test_trainings_that_come_out_alike_are_said_to(made_report, cells):
+    """As those of two backends do."""
+    report = made_report(*cells((60, 80, {"backend": "numba"}), (60, 80, {"backend": "numpy"})))
+    assert "Numba and numpy solve the same starts, 100 pairs of trainings; a start that both solve takes as many" in (
+        report.findings[0].sentence
+    )
+    assert "beyond ± 2.7 points" in report.findings[0].evidence
+
+
+def test_a_question_that_cannot_be_answered_is_not_dropped(made_report, cells):
+    """Where the file asks it."""
+    two = cells((0, 80, {"momentum": 0.0}), (0, 8, {"momentum": 0.9}))
+    assert (
+        "What the momentum does is not known" in made_report(*two, plan={"parameter": "momentum"}).findings[0].sentence
+    )
 
 
 def test_where_the_settings_disagree_there_is_no_average(made_report, cells):

@@ -1,6 +1,7 @@
 """Trainings of earlier sweeps are taken over: the rows are those that training them again would give."""
 
 from itertools import count
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -268,3 +269,17 @@ def test_those_beside_them_are_trained_from_the_start(bench, monkeypatch):
     found = everything()
     bench("sweep", *asked, "iterations=1200", "seeds=5:30")
     same_but_times(found, everything())
+
+
+def test_an_earlier_sweep_that_is_damaged_is_passed_over(bench, trained):
+    """With a sentence; whatever of it could be read is taken over."""
+    asked = ("hidden=2", "learning_rate=5", "iterations=400", *GRID[3:])
+    bench("sweep", *asked, "seeds=0:8")
+    (shard,) = Path("mlruns").rglob("shards/*.parquet")
+    content = bytearray(shard.read_bytes())
+    content[200:3000] = bytes(byte ^ 0x5A for byte in content[200:3000])
+    shard.write_bytes(content)
+    ran = bench("sweep", *asked, "seeds=0:9", "--reuse")
+    assert ran.status == 0, ran.err
+    assert "cannot be read, and nothing more is taken over from it: " in ran.err
+    assert sum(trained) == 8 + 9
