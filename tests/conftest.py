@@ -44,7 +44,7 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(__file__).parent.parent / ".pytest_cache" / "jax")
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # nine processes beside a server, for nothing here
-settings.register_profile("quick", deadline=None, max_examples=20)  # other tests may hold the cores
+settings.register_profile("quick", deadline=None, max_examples=12)  # other tests may hold the cores
 settings.register_profile("thorough", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
@@ -79,7 +79,7 @@ def untraced() -> contextlib.AbstractContextManager[None]:
 
 
 def is_traced(item: pytest.Item) -> bool:
-    """All but what is marked untraced, fixtures included; and properties: each goes the same way 20 times."""
+    """All but what is marked untraced, fixtures included; and properties: each goes the same way again and again."""
     return not (item.get_closest_marker("untraced") or getattr(getattr(item, "obj", None), "is_hypothesis_test", False))
 
 

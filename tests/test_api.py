@@ -382,7 +382,7 @@ def test_findings_have_a_sentence_and_its_evidence(done):
     """What became of the claims, of the parameter that varies, and from how many starts it is solved."""
     claims, question, rates = done.findings[:3]
     assert claims.sentence == "1 of 2 claims hold, 1 refuted."
-    assert "no difference in solved rate beyond" in question.sentence
+    assert "solve the same starts, 6 pairs of trainings" in question.sentence
     assert "networks solve OR from 100" in rates.sentence
     assert "12 trainings" in rates.evidence
 

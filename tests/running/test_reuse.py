@@ -17,6 +17,8 @@ from bench.store.mlflow_store import Store
 from bench.store.reader import find_sweep, read_sweep
 from bench.store.writer import SweepWriter
 
+pytestmark = pytest.mark.untraced  # whole sweeps: cheaper tests go the same way
+
 GRID = ("hidden=2,3", "learning_rate=0.5,5", "iterations=400", "--no-report", "--no-budget-check")
 SEARCH = (
     *("hidden=2..5", "learning_rate=0.5..20:log", "iterations=200", "seeds=0:30"),
@@ -79,6 +81,7 @@ def test_nothing_is_taken_over_afresh_or_the_first_time(bench):
         assert ("taken over" in ran.err) == (more == ["--reuse"])
 
 
+@pytest.mark.slow
 def test_a_longer_search_goes_on_from_a_shorter_one(bench, trained):
     """It proposes the same first, of which all is there, and comes to what it would have come to by itself."""
     bench("sweep", *SEARCH, "search.trials=6")
@@ -220,9 +223,9 @@ def test_rows_of_two_sweeps_are_joined(bench, trained):
 @pytest.mark.parametrize(
     ("before", "words"),
     [
-        (400, ""),
+        pytest.param(400, "", marks=pytest.mark.slow),
         (401, "dtype=float64 loss=bce"),  # which is no checkpoint of the larger one
-        (400, "update=online activation=tanh"),
+        pytest.param(400, "update=online activation=tanh", marks=pytest.mark.slow),
         pytest.param(400, "backend=numpy", marks=pytest.mark.slow),
         pytest.param(400, "backend=torch-batched", marks=pytest.mark.slow),
         pytest.param(400, "backend=jax", marks=pytest.mark.slow),
@@ -244,10 +247,10 @@ def test_a_larger_budget_goes_on_from_the_weights_of_a_smaller(bench, before, wo
     ("before", "after"),
     [
         ("iterations=400 momentum=0.5", "momentum=0.5"),
-        ("iterations=400 stop=solved", "stop=solved"),
+        pytest.param("iterations=400 stop=solved", "stop=solved", marks=pytest.mark.slow),
         ("iterations=400 curve_points=7", "curve_points=8"),
-        ("iterations=399", ""),
-        ("iterations=1100", ""),
+        pytest.param("iterations=399", "", marks=pytest.mark.slow),
+        pytest.param("iterations=1100", "", marks=pytest.mark.slow),
     ],
 )
 def test_what_would_not_be_the_same_is_trained_from_the_start(bench, before, after):
@@ -259,6 +262,7 @@ def test_what_would_not_be_the_same_is_trained_from_the_start(bench, before, aft
     assert "went on" not in ran.err
 
 
+@pytest.mark.slow
 def test_those_beside_them_are_trained_from_the_start(bench, monkeypatch):
     """Seeds that are new, and those of which no weights are kept."""
     monkeypatch.setattr(c, "CURVES_PER_TRIAL", 10)

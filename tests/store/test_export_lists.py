@@ -14,6 +14,8 @@ from bench.metrics import columns as c
 from bench.model.loss import loss_value
 from bench.store import export
 
+pytestmark = pytest.mark.untraced  # whole sweeps: cheaper tests go the same way
+
 REQUEST = ("hidden=0,2-3", "hidden_bias=true,false", "dtype=float64", "iterations=40", "curve_points=5", "seeds=0:4")
 WITH = ("--with", "curves,weights")
 ADDED = [c.CURVE, c.INITIAL_WEIGHTS, c.WEIGHTS]
