@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from uuid import uuid4
 
 import matplotlib as mpl
@@ -55,22 +55,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Tracing:
-    """Coverage traces fixtures and tests, and nothing of pytest's own between them: that took a third of the time."""
+    """Coverage traces fixtures and tests, and nothing of pytest's own between them: that took a third of the time.
 
-    coverage: Coverage | None = None
+    In a worker there are two that trace, the process's own below pytest-cov's: both are stopped and started.
+    """
+
+    stopped: ClassVar[list[Coverage]] = []
+
+    @classmethod
+    def switch(cls, *, on: bool) -> None:
+        """Trace from here on, or not; where nothing is traced at all, it stays so."""
+        while on and cls.stopped:
+            cls.stopped.pop().start()
+        while not on and (current := Coverage.current()) is not None:
+            current.stop()
+            cls.stopped.append(current)
 
     @classmethod
     @contextlib.contextmanager
     def switched(cls, *, on: bool) -> Iterator[None]:
-        """Trace meanwhile, or not; where nothing is traced at all, it stays so."""
+        """Trace meanwhile, or not."""
         before = Coverage.current() is not None
-        if cls.coverage and before != on:
-            (cls.coverage.start if on else cls.coverage.stop)()
+        cls.switch(on=on)
         try:
             yield
         finally:
-            if cls.coverage and before != on:
-                (cls.coverage.start if before else cls.coverage.stop)()
+            cls.switch(on=before)
 
 
 def untraced() -> contextlib.AbstractContextManager[None]:
@@ -83,11 +93,11 @@ def is_traced(item: pytest.Item) -> bool:
     return not (item.get_closest_marker("untraced") or getattr(getattr(item, "obj", None), "is_hypothesis_test", False))
 
 
-def pytest_collection_finish() -> None:
-    """What is imported before was traced."""
-    Tracing.coverage = Coverage.current()
-    if Tracing.coverage:
-        Tracing.coverage.stop()
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Iterator[Any]:
+    """Trace nothing of pytest's own."""
+    with untraced():
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -17,8 +17,6 @@ from bench.store.mlflow_store import Store
 from bench.store.names import DEFAULT_URI, NOTE_TAG, OWNER_TAG
 from bench.store.reader import sweeps
 
-pytestmark = pytest.mark.untraced  # whole sweeps: cheaper tests go the same way
-
 ASKED = ("gate=xor", "hidden=2,3", "seeds=0:6", "iterations=30")
 
 

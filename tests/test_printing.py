@@ -10,8 +10,6 @@ import pytest
 
 from bench.metrics import columns as c
 
-pytestmark = pytest.mark.untraced  # whole sweeps: cheaper tests go the same way
-
 TINY = ("sweep", "gate=xor", "hidden=0,2", "seeds=0:3", "iterations=30", "backend=numpy")
 SEARCH = ("sweep", "hidden=2..4", "search.trials=2", "search.validate=2", "seeds=0:3", "iterations=20")
 ESCAPE = "\x1b"

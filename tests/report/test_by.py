@@ -9,8 +9,6 @@ from bench.metrics import columns as c
 from bench.report.sides import sides, values_compared
 from bench.stats import paired_comparisons as paired
 
-pytestmark = pytest.mark.untraced  # whole sweeps: cheaper tests go the same way
-
 ASKED = ("hidden=2,3", "learning_rate=4", "iterations=600", "curve_points=5", "seeds=0:40", "--no-report")
 LOSSES = "loss=mse,bce,l1"
 

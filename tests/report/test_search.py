@@ -23,7 +23,7 @@ IMPORTANCE = [
 ]
 KEPT = {"importance": IMPORTANCE, "seconds": {"optuna": 1.94, "train": 3.4, "track": 8.1}}
 
-pytestmark = [pytest.mark.usefixtures("undrawn"), pytest.mark.untraced]
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 @pytest.fixture(scope="module")

@@ -26,8 +26,6 @@ from bench.store.names import DEFAULT_URI
 from bench.store.reader import read_sweep
 from bench.store.writer import SweepWriter
 
-pytestmark = pytest.mark.untraced  # whole sweeps: cheaper tests go the same way
-
 QUICK = ("gate=xor", "hidden=2,3", "iterations=300", "learning_rate=5", "seeds=0:8", "--no-report")
 TIMING = [c.ITERATION_US]
 

@@ -17,8 +17,6 @@ from bench.store.mlflow_store import Store
 from bench.store.reader import find_sweep, read_sweep
 from bench.store.writer import SweepWriter
 
-pytestmark = pytest.mark.untraced  # whole sweeps: cheaper tests go the same way
-
 GRID = ("hidden=2,3", "learning_rate=0.5,5", "iterations=400", "--no-report", "--no-budget-check")
 SEARCH = (
     *("hidden=2..5", "learning_rate=0.5..20:log", "iterations=200", "seeds=0:30"),

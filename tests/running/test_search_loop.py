@@ -15,8 +15,6 @@ from bench.metrics import columns as c
 from bench.store.mlflow_store import Store
 from bench.store.reader import find_sweep, read_plan, read_sweep
 
-pytestmark = pytest.mark.untraced  # whole searches: their parts' own tests are traced
-
 FILE = """
 title = "Which setting solves XOR?"
 [defaults]
