@@ -339,11 +339,9 @@ def write_report(
 
 def comparison_words(sweeps: Sequence[Sweep], by: str | None = None) -> list[str]:
     """Return what differs between two sweeps, or the values of a parameter, in sentences; none of more sweeps."""
-    from bench.report.sides import sides, values_compared  # Matplotlib takes a second
+    from bench.report.sides import compared_words  # Matplotlib takes a second
 
-    data = [one.page.data for one in sweeps]
-    parts = values_compared(data, by) if by else [sides(*data)] if len(data) == 2 else []
-    return [words for part in parts for words in part["words"]]
+    return compared_words([one.page.data for one in sweeps], by)
 
 
 def _rate(trial: Mapping[Any, Any]) -> str:

@@ -1,7 +1,7 @@
 """Numbers in words: as many digits as they carry, with their intervals, units and what they count."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -108,6 +108,11 @@ def counted(begun: pd.DataFrame) -> str:
 def gate_words(gates: Iterable[object]) -> str:
     """Write gates, each once, as one speaks of them."""
     return " and ".join(dict.fromkeys(gate_word(str(gate)) for gate in gates))
+
+
+def listed(words: Sequence[str]) -> str:
+    """Write words one after the other, with "and" before the last."""
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
 
 
 def sentence(words: str) -> str:

@@ -15,7 +15,7 @@ from bench.model.display_labels import name_words
 from bench.report import drawing
 from bench.report.charts import Chart, Finding, row_percent
 from bench.report.colours import DIM, EFFECT, EVEN, order
-from bench.report.number_format import from_to, gate_words, percent, plural, sentence, short
+from bench.report.number_format import from_to, gate_words, listed, percent, plural, sentence, short
 from bench.report.panel_layout import grouped
 from bench.stats.grid_analysis import GridAnalysis, highest
 from bench.stats.numeric_axis import ENOUGH, MANY, Reach, as_numbers, is_log_spaced, ranges_reaching
@@ -48,23 +48,19 @@ def rates_over_number(block: GridAnalysis, name: str) -> Chart | None:
         return None
     is_map = len(lines) > MOST_LINES
     draw = _map if is_map else _lines
-    others = _listed([name_words(other) for other in _others(block)])
+    others = listed([name_words(other) for other in _others(block)])
     each = f"{'row' if is_map else 'line'} is a setting of {others}" if others else "dot is a setting"
     shown = "Share of starts that solve it" if is_map else "Share with its exact 95 % interval"
     read = " The interval in the sentence above holds for all of them at once." if not others else ""
     return Chart(
         name=name,
-        title=f"Starts that solve it, by {_listed([words, *map(name_words, _others(block))])}",
+        title=f"Starts that solve it, by {listed([words, *map(name_words, _others(block))])}",
         subtitle=f"{shown}; n = {from_to(block.rates[COUNT])} starts each.",
         note=f"A {each}.{read}",
         alt=f"Solved rates by {words}, from {percent(block.rates[RATE].min())} to {percent(block.rates[RATE].max())}.",
         panels=[drawing.panel("", draw(block, lines))],
         data=block.rates[[*block.names, RATE, LOW, HIGH, COUNT]],
     )
-
-
-def _listed(words: list[str]) -> str:
-    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
 
 
 def _others(block: GridAnalysis) -> list[str]:

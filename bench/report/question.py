@@ -8,14 +8,14 @@ from bench.metrics import columns as c
 from bench.model.display_labels import name_words, varying
 from bench.report.charts import Finding
 from bench.report.number_format import plural
-from bench.report.sides import Value, compare_values, rate_words, time_words, two_values
+from bench.report.sides import OTHER_WEIGHTS, Value, compare_values, rate_words, time_words, two_values
 from bench.report.sweep_data import SweepData
 from bench.stats import paired_comparisons as paired
 from bench.stats.factor_levels import DRAWN_BY
 
 MOST_VALUES = 4  # that are compared with the first; of more, what is known is a curve
 INTERVALS = "95 % interval over the seeds, which settings share."
-SEEDS = "95 % interval over the seeds; their starts are not the same weights: pairs are of the same seed."
+SEEDS = f"95 % interval over the seeds. {OTHER_WEIGHTS}"
 
 
 def asked(data: SweepData) -> str:
@@ -33,7 +33,7 @@ def asked(data: SweepData) -> str:
         if isinstance(planned.claim, Comparison)
     ]
     claimed = {names[0] for names in sides if len(names) == 1}
-    varied = [name for name in varying(list(trials.values())) if name != c.GATE]
+    varied = _varied(data)
     chosen = [name for name in varied if name not in DRAWN_BY]
     found = claimed or set(varied if len(varied) == 1 else chosen)
     return found.pop() if len(found) == 1 else ""
@@ -58,6 +58,11 @@ def question_findings(data: SweepData) -> Iterator[Finding]:
         )
 
 
+def _varied(data: SweepData) -> list[str]:
+    """Return what varies beside the gate."""
+    return [name for name in varying([planned.trial.parameters for planned in data.plan.trials]) if name != c.GATE]
+
+
 def _values(data: SweepData, name: str) -> set[Any]:
     return {planned.trial.parameters[name] for planned in data.plan.trials} if name else set()
 
@@ -76,7 +81,6 @@ def _compared(one: Value, name: str) -> Finding:
 def question_answer(data: SweepData) -> str:
     """Return the answer where the file asks, or the only parameter that varies has two values; nothing otherwise."""
     name = asked(data)
-    only = [one for one in varying([planned.trial.parameters for planned in data.plan.trials]) if one != c.GATE]
-    if not (data.plan.question.parameter or (only == [name] and len(_values(data, name)) == 2)):
+    if not (data.plan.question.parameter or (_varied(data) == [name] and len(_values(data, name)) == 2)):
         return ""
     return next((finding.sentence for finding in question_findings(data) if finding.anchor != "ledger"), "")

@@ -16,7 +16,7 @@ from bench.model.display_labels import name_words, phrase
 from bench.report.charts import Cell, Chart, Column, Content, Row, Table, number, tabulate, text
 from bench.report.colours import EFFECT
 from bench.report.drawing import log_axis, named_rows, panel, plain_number
-from bench.report.number_format import NONE, from_to, interval, p_value, plural, points, sentence, short, signed
+from bench.report.number_format import NONE, from_to, interval, listed, p_value, plural, points, sentence, short, signed
 from bench.report.sweep_data import SweepData
 from bench.stats import paired_comparisons as paired
 from bench.stats.factor_levels import DRAWN_BY
@@ -26,7 +26,9 @@ from bench.stats.holdout import KIND, WINNER
 SETTING = "setting"
 MOST_DRAWN = 40
 NO_PAIR = "no two trials differ in nothing else."
-NOTHING = "No two of their trials differ only in what differs between the sweeps."
+NOTHING = "They have no trial in common, and none that differ only in what differs between the sweeps."
+OTHERWISE = "No others differ only in what differs between the sweeps."
+OTHER_WEIGHTS = "Their starts are not the same weights: pairs are of the same seed."
 
 
 def sides(first: SweepData, second: SweepData) -> Content:
@@ -34,14 +36,19 @@ def sides(first: SweepData, second: SweepData) -> Content:
 
     Only words if none of them can be compared.
     """
+    words, rows, names = _two_sweeps(first, second)
+    return {"words": words, **_drawn(rows, names)}
+
+
+def _two_sweeps(first: SweepData, second: SweepData) -> tuple[list[str], pd.DataFrame, tuple[str, str]]:
+    """Return what there is to say of two sweeps, their comparisons by setting, and what the sides are called."""
     found = _matched(_compared_trainings(first), _compared_trainings(second))
     rows = _named(paired.compared(found.matched))
+    names, shared = _names(found, (first.sweep[:8], second.sweep[:8])), _shared(first, second)
     if rows.empty:
-        return {"words": [*_shared(first, second), NOTHING], "chart": None, "table": None}
-    names = _names(found, (first.sweep[:8], second.sweep[:8]))
+        return [*shared, OTHERWISE] if shared else [NOTHING], rows, names
     (pooled,) = paired.pooled_over(found.matched, rows).to_dict("records")
-    content = _content(rows, pooled, names)
-    return {**content, "words": [*content["words"], *_notes(found, first, second), *_shared(first, second)]}
+    return [*_words(pooled, rows, names), *_notes(found, first, second), *shared], rows, names
 
 
 def _matched(one: pd.DataFrame, other: pd.DataFrame) -> paired.Sides:
@@ -104,16 +111,26 @@ def compare_values(sweeps: Sequence[SweepData], by: str) -> Iterator[Value]:
 
 def values_compared(sweeps: Sequence[SweepData], by: str) -> list[Content]:
     """Return the content of `compare_values`; only words of a value if no trial has a counterpart with it."""
-    parts = []
-    for place, one in enumerate(compare_values(sweeps, by), 1):
-        names = two_values(one, by)
-        if one.pooled is None:
-            parts.append({"words": [f"{sentence(names[0])} and {names[1]}: {NO_PAIR}"], "chart": None, "table": None})
-            continue
-        content = _content(one.rows, one.pooled, names, f"sides-{place}")
-        notes = [f"Everything but the {name_words(by)} is the same in each setting.", *_notes_on_pairs(one.found)]
-        parts.append({**content, "words": [*content["words"], *notes]})
-    return parts
+    return [
+        {"words": _value_words(one, by), **_drawn(one.rows, two_values(one, by), f"sides-{place}")}
+        for place, one in enumerate(compare_values(sweeps, by), 1)
+    ]
+
+
+def _value_words(one: Value, by: str) -> list[str]:
+    """Return what there is to say of a value beside the first."""
+    names = two_values(one, by)
+    if one.pooled is None:
+        return [f"{sentence(names[0])} and {names[1]}: {NO_PAIR}"]
+    everything = f"Everything but the {name_words(by)} is the same in each setting."
+    return [*_words(one.pooled, one.rows, names), everything, *_notes_on_pairs(one.found)]
+
+
+def compared_words(sweeps: Sequence[SweepData], by: str | None = None) -> list[str]:
+    """Return what differs between the values of a parameter, or between two sweeps, in sentences; none of more."""
+    if by:
+        return [words for one in compare_values(sweeps, by) for words in _value_words(one, by)]
+    return _two_sweeps(*sweeps)[0] if len(sweeps) == 2 else []
 
 
 def two_values(one: Value, by: str) -> tuple[str, str]:
@@ -122,9 +139,11 @@ def two_values(one: Value, by: str) -> tuple[str, str]:
     return first, other
 
 
-def _content(rows: pd.DataFrame, pooled: Row, names: tuple[str, str], key: str = "sides") -> Content:
-    """Return the words, the figure and the table of a comparison; ``key`` tells it from others on the page."""
-    return {"words": _words(pooled, rows, names), "chart": _chart(rows, names, key), "table": _table(rows, names, key)}
+def _drawn(rows: pd.DataFrame, names: tuple[str, str], key: str = "sides") -> Content:
+    """Return the figure and the table of comparisons, if there are any; ``key`` tells them from others on the page."""
+    if rows.empty:
+        return {"chart": None, "table": None}
+    return {"chart": _chart(rows, names, key), "table": _table(rows, names, key)}
 
 
 def _compared_trainings(data: SweepData) -> pd.DataFrame:
@@ -222,7 +241,7 @@ def time_words(rows: pd.DataFrame, names: tuple[str, str]) -> tuple[str, str]:
 
 
 def _notes(found: paired.Sides, first: SweepData, second: SweepData) -> list[str]:
-    said = [f"They differ in {_listed(found.differing)}; everything else is the same in each setting."]
+    said = [f"They differ in {listed(found.differing)}; everything else is the same in each setting."]
     said += _notes_on_pairs(found)
     if any(one.search_results is not None for one in (first, second)):
         said.append("Of a search, its best is compared, on held-out seeds.")
@@ -233,15 +252,11 @@ def _notes_on_pairs(found: paired.Sides) -> list[str]:
     """Return what must be known of how trials were matched."""
     said = []
     if set(found.differing) & set(DRAWN_BY):
-        said.append("Their starts are not the same weights: pairs are of the same seed.")
+        said.append(OTHER_WEIGHTS)
     if found.unmatched:
         has = "has" if found.unmatched == 1 else "have"
         said.append(f"{plural(found.unmatched, 'other setting')} of theirs {has} no counterpart, or several.")
     return said
-
-
-def _listed(names: list[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 # ------------------------------------------------------------------ figure and table

@@ -13,7 +13,7 @@ from bench.config.plan import Plan
 from bench.metrics import columns as c
 from bench.model.display_labels import name_words, varying
 from bench.report.map_words import map_title
-from bench.report.number_format import gate_words
+from bench.report.number_format import gate_words, listed
 from bench.report.panel_layout import is_single
 from bench.stats.agreement import agreements, pair_summary
 from bench.stats.claims import Verdict
@@ -75,11 +75,7 @@ class SweepData:
         if self.plan.search is not None:
             return f"A search for networks that learn {gates}"
         varied = [name_words(name) for name in varying([t.parameters for t in trials]) if name != c.GATE]
-        return (
-            f"{gates} by {' and '.join([', '.join(varied[:-1]), varied[-1]] if varied[1:] else varied)}"
-            if varied
-            else gates
-        )
+        return f"{gates} by {listed(varied)}" if varied else gates
 
     @cached_property
     def trials(self) -> pd.DataFrame:
