@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench.errors import RequestError, before_any_work
+from bench.outputs import CSV, FORMATS, JSON, TABLE, print_plan, print_rows, print_sweep, search_words, summed_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable
 
     from click.shell_completion import CompletionItem
 
@@ -25,10 +26,7 @@ if TYPE_CHECKING:
     from bench.results import Sweep
 
 DOCUMENTS = "documents"  # the experiment that `reproduce` carries out
-CLOCKS = {"import": "imports", "train": "training", "optuna": "Optuna", "track": "MLflow", "report": "report"}
-
 REPRODUCED = ("id", "source", "what", "expected", "observed", "holds")
-TABLE, CSV, JSON = FORMATS = "table", "csv", "json"
 UNDECIDED = 3  # the exit status where all went well, but a claim is undecided
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 URI_HELP = "MLflow tracking URI.  [default: $MLFLOW_TRACKING_URI, else sqlite:///mlflow.db]"
@@ -251,7 +249,7 @@ def _run(experiment: "Experiment", options: "Options", *, dry_run: bool, form: s
     from bench.console import print_conclusions, print_results, say
 
     if dry_run:
-        _dry(experiment, form, quiet=options.quiet)
+        print_plan(experiment, form, quiet=options.quiet)
         return 0, None
     in_words = form == TABLE and not options.quiet
     status, swept, summary = _carry_out(experiment, replace(options, show=print_results if in_words else None))
@@ -260,63 +258,12 @@ def _run(experiment: "Experiment", options: "Options", *, dry_run: bool, form: s
     if form == JSON:
         click.echo(json.dumps(summary))
     elif form == CSV and swept is not None:
-        _print(swept, form)
+        print_sweep(swept, form)
     if form != JSON and summary["report"] and not (options.quiet and form == CSV):
         click.echo(summary["report"] if options.quiet else f"Report: {summary['report']}", err=form == CSV)
     if swept is not None and not options.quiet and swept.search_results is not None:
-        say(_search_words(swept, summary["seconds"]))
+        say(search_words(swept, summary["seconds"]))
     return status, swept
-
-
-def _print(swept: "Sweep", form: str) -> None:
-    """Print what came of a stored sweep: as tables and sentences, its trials as CSV, or all of it as JSON."""
-    from bench.console import print_conclusions, print_results
-
-    if form == CSV:
-        click.echo(swept.trials.to_csv(index=False), nl=False)
-    elif form == JSON:
-        found = {name: json.loads(frame.to_json(orient="records")) for name, frame in _frames(swept).items()}
-        findings = [{"sentence": one.sentence, "evidence": one.evidence} for one in swept.findings]
-        click.echo(json.dumps({"sweep": swept.id, "answer": swept.page.answer, "findings": findings, **found}))
-    else:
-        print_results(swept)
-        print_conclusions(swept)
-
-
-def _frames(swept: "Sweep") -> dict[str, Any]:
-    return {"trials": swept.trials, "claims": swept.claims}
-
-
-def _dry(experiment: "Experiment", form: str, *, quiet: bool) -> None:
-    """List the trials of a request and count its work; a ``quiet`` one only says what is wrong with it."""
-    from bench.config.seeds import until_row
-    from bench.console import plan_table
-    from bench.lifecycle import checked_plan
-    from bench.model.trial import PARAMETERS
-
-    plan = checked_plan(experiment)
-    if form == TABLE:
-        if not quiet:
-            plan_table(plan)
-        return
-    counts: dict[str, Any] = {"trials": plan.expected_trials, "trainings": plan.expected_trainings + plan.points}
-    counts |= {"maps": [{**one.to_json(), "trainings": one.points} for one in plan.maps]} if plan.maps else {}
-    listed = [{"trial_id": p.trial.trial_id, "trainings": p.trainings, **p.trial.parameters} for p in plan.trials]
-    if form == CSV:
-        _print_rows(listed, ["trial_id", "trainings", *PARAMETERS])
-        return
-    counts |= {"iterations": plan.expected_iterations, "duplicates": plan.duplicates}
-    rest = {"until": until_row(plan.until), "search": plan.search.row if plan.search else None, "list": listed}
-    click.echo(json.dumps({"experiment": experiment.name, **counts, **rest}))
-
-
-def _print_rows(rows: "Iterable[Mapping[str, Any]]", names: "Iterable[str]") -> None:
-    """Print rows as CSV."""
-    import csv
-
-    table = csv.DictWriter(sys.stdout, list(names), lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
 
 
 def _carry_out(experiment: "Experiment", options: "Options") -> "tuple[int, Sweep | None, dict[str, Any]]":
@@ -337,44 +284,19 @@ def _carry_out(experiment: "Experiment", options: "Options") -> "tuple[int, Swee
         swept = carry_out(experiment, replace(options, again=again, resuming="--resume"))
     except Interrupted as stopped:
         say(str(stopped))
-        return 130, None, _summary(stopped.sweep, stopped.sweep.outcomes)
+        return 130, None, summed_up(stopped.sweep, stopped.sweep.outcomes)
     except SweepError as failed:
         say(str(failed))
         if failed.__cause__ is not None:  # the store's own error: nothing more is asked of it
-            return 1, None, _summary(failed.sweep, {})
-        return 1, failed.sweep, _summary(failed.sweep, failed.sweep.outcomes, report=options.report)
+            return 1, None, summed_up(failed.sweep, {})
+        return 1, failed.sweep, summed_up(failed.sweep, failed.sweep.outcomes, report=options.report)
     except KeyboardInterrupt as at_once:
         for words in getattr(at_once, "__notes__", ()):
             say(words)
         raise
     verdicts = set(swept.claims["verdict"])
     status = 1 if swept.outcomes["failed"] or "refuted" in verdicts else UNDECIDED if "undecided" in verdicts else 0
-    return status, swept, _summary(swept, swept.outcomes, report=options.report)
-
-
-def _summary(swept: "Sweep", outcomes: dict[str, int], *, report: bool | Path = False) -> dict[str, Any]:
-    from bench.report_files import default_report
-
-    name, trials = swept.plan.question.experiment, swept.plan.trials
-    path = report if isinstance(report, Path) else default_report([(name, swept.id)])
-    return {
-        "sweep": swept.id,
-        "experiment": name,
-        "trials": len(trials),
-        "trainings": swept.plan.trainings + swept.plan.points,
-        **({"reused": swept.reused} if swept.reused else {}),
-        "outcomes": outcomes,
-        **({"maps": [one.metrics for one in swept.maps]} if swept.plan.maps and outcomes else {}),
-        "seconds": swept.seconds,
-        "report": str(path.resolve()) if report else None,
-    }
-
-
-def _search_words(swept: "Sweep", seconds: dict[str, float]) -> str:
-    """Return where a search's time went, and where its study can be looked at."""
-    parts = ", ".join(f"{words} {seconds[name]:.1f}" for name, words in CLOCKS.items())
-    storage = shlex.quote(swept.plan.proposals.storage if swept.plan.proposals else "")
-    return f"{seconds['total']:.1f} s in all: {parts}. Optuna's study: optuna-dashboard {storage}"
+    return status, swept, summed_up(swept, swept.outcomes, report=options.report)
 
 
 @cli.command()
@@ -411,7 +333,7 @@ def show(sweep: str | None, tracking_uri: str | None, form: str | None) -> None:
     """Print the table, the findings and the claims of a sweep again (the newest by default)."""
     from bench.api import load
 
-    _print(load(sweep, tracking_uri), _form(form))
+    print_sweep(load(sweep, tracking_uri), _form(form))
 
 
 @cli.command()
@@ -661,7 +583,7 @@ def list_(tracking_uri: str | None, *, as_json: bool, form: str | None) -> None:
     if form != TABLE:
         listed = [{**vars(info), "started": info.started.isoformat()} for info in found]
         if form == CSV:
-            _print_rows(listed, (field.name for field in fields(SweepInfo)))
+            print_rows(listed, (field.name for field in fields(SweepInfo)))
         else:
             click.echo(json.dumps({"experiments": titles, "sweeps": listed}))
         return
