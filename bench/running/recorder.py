@@ -218,21 +218,22 @@ class Recorder:
     def _take_over(self) -> Work:
         """Take what is missing from earlier sweeps, where they have it; return how much work it was."""
         reused = Work()
-        if self._earlier:
-            for table in self._earlier.rows(self.plan, self._wanted(self.missing(alone=False))):
-                self.writer.shard(table, reused=True)
-                for trial_id, own in by_trial(table).items():
-                    trial = self._trials[trial_id]
-                    self._add(trial, own)
-                    reused += work_of(trial.planned.trial, own.num_rows, alone=False)
-            self._starts = self._shorter()
+        if self._earlier is None:
+            return reused
+        for table in self._earlier.rows(self.plan, self._wanted(self.missing(alone=False))):
+            self.writer.shard(table, reused=True)
+            for trial_id, own in by_trial(table).items():
+                trial = self._trials[trial_id]
+                self._add(trial, own)
+                reused += work_of(trial.planned.trial, own.num_rows, alone=False)
+        self._starts = self._shorter(self._earlier)
         return reused
 
-    def _shorter(self) -> dict[str, Start]:
+    def _shorter(self, earlier: EarlierTrainings) -> dict[str, Start]:
         """Return where trainings that are missing go on, by trial; of no more than the memory should hold."""
         found: dict[str, Start] = {}
         small = [job for job in self.missing(alone=False) if not self._trials[job.trial.trial_id].large]
-        for trial, shorter, table in self._earlier.shorter(self.plan, self._wanted(small)) if self._earlier else ():
+        for trial, shorter, table in earlier.shorter(self.plan, self._wanted(small)):
             found[trial.trial_id] = start_of(trial, shorter, table)
             if sum(len(start.seeds_T) for start in found.values()) > MOST_CURVES:
                 break
