@@ -25,6 +25,7 @@ from bench.stats.holdout import KIND, WINNER
 
 SETTING = "setting"
 MOST_DRAWN = 40
+ROOM = 1.08  # of an axis, so that what lies at its end is seen
 NO_PAIR = "no two trials differ in nothing else."
 NOTHING = "They have no trial in common, and none that differ only in what differs between the sweeps."
 OTHERWISE = "No others differ only in what differs between the sweeps."
@@ -287,7 +288,7 @@ def differences(rows: pd.DataFrame) -> Figure:
     _intervals(axes, rows, paired.DIFFERENCE, paired.DIFFERENCE_LOW, paired.DIFFERENCE_HIGH)
     axes.axvline(0, color="0.5", linewidth=0.8)
     reach = float(np.clip(rows[[paired.DIFFERENCE_LOW, paired.DIFFERENCE_HIGH]].abs().to_numpy().max(), 0.02, 1))
-    axes.set_xlim(-reach, reach)
+    axes.set_xlim(-ROOM * reach, ROOM * reach)
     axes.xaxis.set_major_locator(MaxNLocator(5, symmetric=True))
     axes.xaxis.set_major_formatter(lambda value, _: signed(100 * value).removesuffix(".0"))
     return figure
@@ -300,7 +301,7 @@ def ratios(rows: pd.DataFrame) -> Figure:
     axes.axvline(1, color="0.5", linewidth=0.8)
     ends = rows[[paired.RATIO, paired.RATIO_LOW, paired.RATIO_HIGH]].to_numpy(dtype=np.float64)
     low, high = min(float(np.nanmin(ends)), 0.8), max(float(np.nanmax(ends)), 1.25)
-    log_axis(axes, "x", low, high)
+    log_axis(axes, "x", low / ROOM, high * ROOM)
     axes.xaxis.set_major_formatter(lambda value, _: plain_number(value))
     return figure
 
@@ -318,11 +319,11 @@ def _table(rows: pd.DataFrame, names: tuple[str, str], key: str) -> Table:
     columns = [
         text("setting", SETTING),
         counted("pairs", paired.PAIRS),
-        counted(f"{names[0]} only", paired.ONLY_ONE),
-        counted(f"{names[1]} only", paired.ONLY_OTHER),
         Column("difference [95 %]", _difference, is_number=True),
         Column("ratio of iterations [95 %]", _ratio, is_number=True),
         Column("p (Holm)", lambda row: number(p_value(row[paired.P_HOLM]), row[paired.P_HOLM]), is_number=True),
+        counted(f"{names[0]} only", paired.ONLY_ONE),
+        counted(f"{names[1]} only", paired.ONLY_OTHER),
     ]
     return tabulate(key, "The same starts, setting by setting", rows.to_dict("records"), columns)
 

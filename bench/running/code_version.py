@@ -1,6 +1,7 @@
 """Which code trains here: all of bench, Python, and the libraries whose versions can change a number.
 
-Neither this nor `bench.plugins` imports more than the standard library, so that a worker that lacks the rest can be asked as well.
+Neither this nor `bench.plugins` imports more than the standard library, so that a worker that lacks the rest can be
+asked as well.
 """
 
 import hashlib
