@@ -52,6 +52,40 @@ class Parameters(TypedDict, total=False):
     summation: Many[str]
     backend: Many[str]
     device: Many[str]
+    encoding: Many[str]
+    target_low: Numbers
+    target_high: Numbers
+    output: Many[str]
+    shortcuts: Many[bool]
+    optimizer: Many[str]
+    beta1: Numbers
+    beta2: Numbers
+    alpha: Numbers
+    epsilon: Numbers
+    eta_minus: Numbers
+    eta_plus: Numbers
+    step_min: Numbers
+    step_max: Numbers
+    growth: Numbers
+    kappa: Numbers
+    phi: Numbers
+    theta: Numbers
+    learning_rate_output: Numbers
+    weight_decay: Numbers
+    clip: Numbers
+    noise: Numbers
+    label_flips: Numbers
+    dropout: Numbers
+    slope_offset: Numbers
+    frozen: Many[str]
+    schedule: Many[str]
+    schedule_length: Numbers
+    schedule_factor: Numbers
+    batch_size: Numbers
+    shuffle: Many[str]
+    success: Many[str]
+    success_loss: Numbers
+    success_for: Numbers
     seeds: Seeds
     alone: bool
     rounds: int

@@ -44,7 +44,6 @@ def print_plan(experiment: "Experiment", form: str, *, quiet: bool) -> None:
     from bench.config.seeds import until_row
     from bench.console import plan_table
     from bench.lifecycle import checked_plan
-    from bench.model.trial import PARAMETERS
 
     plan = checked_plan(experiment)
     if form == TABLE:
@@ -53,9 +52,9 @@ def print_plan(experiment: "Experiment", form: str, *, quiet: bool) -> None:
         return
     counts: dict[str, Any] = {"trials": plan.expected_trials, "trainings": plan.expected_trainings + plan.points}
     counts |= {"maps": [{**one.to_json(), "trainings": one.points} for one in plan.maps]} if plan.maps else {}
-    listed = [{"trial_id": p.trial.trial_id, "trainings": p.trainings, **p.trial.parameters} for p in plan.trials]
+    listed = [{"trial_id": p.trial.trial_id, "trainings": p.trainings, **p.trial.content} for p in plan.trials]
     if form == CSV:
-        print_rows(listed, ["trial_id", "trainings", *PARAMETERS])
+        print_rows(listed, ["trial_id", "trainings", *plan.parameters])
         return
     counts |= {"iterations": plan.expected_iterations, "duplicates": plan.duplicates}
     rest = {"until": until_row(plan.until), "search": plan.search.row if plan.search else None, "list": listed}

@@ -16,7 +16,7 @@ import pandas as pd
 
 from bench import plugins
 from bench.config.claims import Printed
-from bench.config.plan import Plan, PlannedClaim
+from bench.config.plan import Plan
 from bench.errors import RequestError, unknown
 from bench.metrics import columns as c
 from bench.model.trial import PARAMETERS
@@ -58,20 +58,20 @@ def read_for_report(store: Store, sweep: str) -> StoredSweep:
     """
     plan = read_plan(store, sweep)
     with garbage_later():
-        found = read_sweep(store, sweep, _columns(plan.claims), curves_read(plan), seeds_read(plan))
+        found = read_sweep(store, sweep, _columns(plan), curves_read(plan), seeds_read(plan))
     plugins.require(plugins.OBJECTIVE, found.environment.get(plugins.RECORDED, {}))
     return found
 
 
 def read_for_claims(store: Store, sweep: str, plan: Plan) -> pd.DataFrame:
     """Return what claims about a plan's trainings are checked by."""
-    return planned_trainings(store, sweep, plan, _columns(plan.claims))
+    return planned_trainings(store, sweep, plan, _columns(plan))
 
 
-def _columns(claims: Sequence[PlannedClaim]) -> list[str]:
-    printed = {planned.claim.of for planned in claims if isinstance(planned.claim, Printed)}
+def _columns(plan: Plan) -> list[str]:
+    printed = {planned.claim.of for planned in plan.claims if isinstance(planned.claim, Printed)}
     weights = [name for name in (c.INITIAL_WEIGHTS, c.WEIGHTS) if name in printed]
-    return [*c.PARAMETERS, *c.SCALARS, c.PREDICTIONS, c.CURVE, *weights]
+    return [*plan.parameters, *c.SCALARS, c.PREDICTIONS, c.CURVE, *weights]
 
 
 def seeds_read(plan: Plan) -> int | None:

@@ -123,7 +123,8 @@ class Sweep:
         ``solved_at`` and ``correct_at`` are iterations, missing where that never happened; ``iteration_us`` are
         microseconds, to be compared only where ``alone``.
         """
-        return exported(self._all(c.EXPORT))
+        columns = c.exported(self.plan.parameters)
+        return exported(self._all(columns), columns)
 
     @cached_property
     def account(self) -> Account:
@@ -162,7 +163,7 @@ class Sweep:
         """
         rows = self._all([c.OUTCOME, c.SOLVED, c.SOLVED_AT, c.ITERATIONS, c.ITERATION_US])
         table = trial_table(self.plan)
-        planned = table[list(c.PARAMETERS)].reset_index()
+        planned = table[list(self.plan.parameters)].reset_index()
         if planned[c.HIDDEN].astype(str).str.isdigit().all():
             planned[c.HIDDEN] = planned[c.HIDDEN].astype(np.int64)
         counts = proportions.ledger(self.account.counts, table[PLANNED]).rename(

@@ -14,7 +14,7 @@ from bench.cli import main
 from bench.config.overrides import BLOCK_KEYS, MAP_KEYS, SEARCH_KEYS, read_overrides
 from bench.config.search_config import SAMPLERS
 from bench.metrics.objectives import OBJECTIVES
-from bench.model.network import ACTIVATIONS
+from bench.model.network import HIDDEN_ACTIVATIONS
 from bench.model.trial import BACKENDS, PARAMETERS
 
 
@@ -70,7 +70,7 @@ def test_every_key_that_a_sweep_takes_is_completed(complete):
 
 FEW = {
     "backend": BACKENDS,
-    "activation": ACTIVATIONS,
+    "activation": HIDDEN_ACTIVATIONS,
     "hidden_bias": ("true", "false"),
     "alone": ("true", "false"),
     "search.objective": OBJECTIVES,
@@ -90,7 +90,7 @@ def test_values_are_completed_where_there_are_few(complete, key):
 
 def test_what_follows_a_comma_is_another_value(complete, folder):
     """None comes twice, and gates are files of the working folder too."""
-    assert complete("sweep", "loss=mse,l1,") == ["loss=mse,l1,bce", "loss=mse,l1,huber"]
+    assert complete("sweep", "loss=mse,l1,") == ["loss=mse,l1,bce", "loss=mse,l1,huber", "loss=mse,l1,arctanh"]
     (folder / "mine.csv").touch()
     assert complete("sweep", "gate=xor,m") == ["gate=xor,mine.csv"]
 

@@ -38,7 +38,7 @@ TYPOS = [
     ("parameter", "lr", None),
     ("parameter", "units", None),
     ("parameter", "neurons", None),
-    ("parameter", "batch_size", None),
+    ("parameter", "batchsize", "batch_size"),
     ("sampler", "TPE", "tpe"),
     ("sampler", "tep", "tpe"),
     ("sampler", "tp", "tpe"),

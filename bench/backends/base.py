@@ -5,7 +5,7 @@ Shapes: T trainings (of a batch, or of a group), N observations, C checkpoints, 
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.model.outcome import NEVER, Batch, Outcome
-from bench.model.trial import Trial
+from bench.model.trial import PARAMETERS, Trial
 
 Array = NDArray[np.floating[Any]]
 Ints = NDArray[np.int64]
 Results = tuple[Array, Array, Ints, Ints]  # final predictions [T, N] and weights [T, P], solved_at [T], correct_at [T]
+LATER = {"activation": ("symmetric",), "loss": ("arctanh",), "update": ("minibatch",)}  # values like extra parameters
 MULTIPLY_ADD_US = 0.002  # microseconds for one of a loop's multiply-adds: only chunk sizes depend on it
 
 
@@ -50,7 +51,8 @@ def compiled_kernels() -> int:
 
 def loss_factor(trial: Trial) -> float:
     """Return the factor of the losses that a step sums up: 1, or for a mean one over their number."""
-    return 1.0 if trial.reduction == "sum" or trial.update == "online" else 1 / len(trial.gate.targets)
+    observations = {"online": 1, "minibatch": trial.batch_size}.get(trial.update, len(trial.inputs))
+    return 1.0 if trial.reduction == "sum" else 1 / (observations * trial.gate.outputs)
 
 
 def padded(values: Array, size: int, dtype: str, axis: int = 0) -> Array:
@@ -90,6 +92,7 @@ class Backend(ABC):
     releases_gil = True
     least = 1  # as many trainings take about as long as one: fewer are not worth a batch of their own
     summations: tuple[str, ...] = ("library",)
+    takes: Mapping[str, Collection[Any] | None] = {}  # values of extra parameters, or None for all; the default always
     has_gpu: Callable[[], bool] | None = None  # whether there is a GPU here; None for a backend that never uses one
 
     def unsupported(self, trial: Trial) -> str | None:
@@ -99,6 +102,18 @@ class Backend(ABC):
             return f"backend {self.name} has no device {trial.device!r}{where}; it has cpu"
         if trial.summation not in self.summations:
             return f"backend {self.name} has no summation {trial.summation!r}; it has library"
+        return self._untaken(trial)
+
+    def _untaken(self, trial: Trial) -> str | None:
+        """Return what of a trial's extra parameters, and of later values of others, this backend does not know."""
+        if trial.gate.outputs > 1 and "outputs" not in self.takes:
+            return f"backend {self.name} has no networks with {trial.gate.outputs} outputs"
+        for name, value in trial.content.items():
+            is_extra = PARAMETERS[name].extra and value != PARAMETERS[name].default
+            if is_extra or value in LATER.get(name, ()):
+                known = self.takes.get(name, ())
+                if known is not None and value not in known:
+                    return f"backend {self.name} has no {name}" + (f" {value!r}" if isinstance(value, str) else "")
         return None
 
     @abstractmethod
@@ -124,7 +139,7 @@ class Backend(ABC):
         trial, size, checkpoints = batch.trial, len(batch), len(batch.trial.checkpoints)
         outcome = Outcome(
             loss_TC=np.full((size, checkpoints), np.nan),
-            predictions_TN=np.empty((size, len(trial.gate.targets))),
+            predictions_TN=np.empty((size, len(trial.targets))),
             weights_TP=np.empty((size, trial.network.parameters)),
             solved_at_T=np.full(size, NEVER),
             correct_at_T=np.full(size, NEVER),
@@ -184,29 +199,30 @@ class LoopBackend(Backend):
 
     def cost_us(self, trial: Trial) -> float:
         """Return the interpreter's overhead plus the arithmetic, in microseconds."""
-        observations = len(trial.gate.targets)
-        steps = observations if trial.update == "online" else 1
         layers = len(trial.network.layers)
-        return steps * layers * self.overhead_us + observations * trial.network.parameters * MULTIPLY_ADD_US
+        return trial.steps * layers * self.overhead_us + len(trial.inputs) * trial.network.parameters * MULTIPLY_ADD_US
 
 
 class LoopTraining(Group):
     """One network in a loop that checks for convergence before every update; subclasses predict and step."""
 
     def __init__(self, batch: Batch) -> None:
-        """Prepare the targets and the tolerance in the trial's dtype, as `within` and `right_side` have them."""
+        """Prepare the targets and the tolerance in the trial's dtype, as `succeeds` and `right_side` have them."""
         self.trial = trial = batch.trial
         dtype = np.dtype(trial.dtype)
-        self.targets_N = trial.gate.targets.astype(dtype)
-        self.side_N = self.targets_N > 0.5
-        self.tolerance = dtype.type(trial.tolerance)
+        self.targets_N = trial.targets.astype(dtype)
+        self.middle = dtype.type(trial.middle)
+        self.side_N = trial.targets > trial.middle
+        self.tolerance, self.loss_bound = dtype.type(trial.tolerance), dtype.type(trial.success_loss)
         self.solved_at = self.correct_at = NEVER
+        self.iteration = self.in_a_row = 0
         # for targets of 0 and 1, and a tolerance below 0.5, solved implies correct: the cheaper test comes first
-        self.solved_is_correct = bool(np.isin(self.targets_N, (0, 1)).all() and self.tolerance < 0.5)
+        usual = trial.success == "tolerance" and trial.success_for == 1
+        self.solved_is_correct = usual and bool(np.isin(self.targets_N, (0, 1)).all() and self.tolerance < 0.5)
 
     @abstractmethod
     def predict(self) -> Array:
-        """Return the current predictions ``[N]``."""
+        """Return the current predictions ``[N]``, or of several outputs ``[N * O]``."""
 
     @abstractmethod
     def loss(self) -> float:
@@ -214,7 +230,7 @@ class LoopTraining(Group):
 
     @abstractmethod
     def step(self) -> None:
-        """Do one iteration's update: one full-batch step, or one step per observation."""
+        """Do the update of ``self.iteration``: one full-batch step, or one after the other."""
 
     @abstractmethod
     def weights(self) -> Array:
@@ -224,6 +240,7 @@ class LoopTraining(Group):
         """Do the iterations from start to end, unless it stops; return the loss ``[1]`` before the first."""
         stops, loss = self.trial.stop == "solved", math.nan
         for iteration in range(start, end):
+            self.iteration = iteration
             self._check(self.predict(), iteration)
             if iteration == start:
                 loss = self.loss()
@@ -248,9 +265,19 @@ class LoopTraining(Group):
         if NEVER not in (self.solved_at, self.correct_at):
             return
         if self.correct_at == NEVER:
-            if ((predictions_N > 0.5) == self.side_N).all() and not np.isnan(predictions_N).any():
+            if ((predictions_N > self.middle) == self.side_N).all() and not np.isnan(predictions_N).any():
                 self.correct_at = iteration
             elif self.solved_is_correct:
                 return
-        if self.solved_at == NEVER and (np.abs(predictions_N - self.targets_N) <= self.tolerance).all():
-            self.solved_at = iteration
+        if self.solved_at == NEVER:
+            self.in_a_row = self.in_a_row + 1 if self._succeeds(predictions_N) else 0
+            if self.in_a_row == self.trial.success_for:
+                self.solved_at = iteration
+
+    def _succeeds(self, predictions_N: Array) -> bool:
+        """Whether predictions meet the trial's ``success``."""
+        if self.trial.success == "correct":
+            return bool(((predictions_N > self.middle) == self.side_N).all() and not np.isnan(predictions_N).any())
+        if self.trial.success == "loss":
+            return bool(self.loss() <= self.loss_bound)
+        return bool((np.abs(predictions_N - self.targets_N) <= self.tolerance).all())

@@ -80,7 +80,7 @@ class StaticSettings:
     @classmethod
     def of(cls, trial: Trial) -> "StaticSettings":
         """Return the trial's settings; without hidden neurons there is no activation to tell apart."""
-        widest = max(len(trial.gate.targets) * layer.fan_out for layer in trial.network.layers)
+        widest = max(len(trial.inputs) * layer.fan_out for layer in trial.network.layers)
         activation = trial.activation if trial.hidden else "sigmoid"
         lanes = max(1, min(LANES, MAX_OUTPUTS // widest))
         return cls(trial.network, activation, trial.loss, trial.update == "online", lanes, trial.device)
@@ -183,7 +183,7 @@ class ProgramGroup(Group):
         """Put the trainings at their initial weights, and have the program compiled."""
         self.trial = trial = batch.trial
         self.static, self.size = StaticSettings.of(trial), len(batch)
-        numbers = (trial.gate.inputs, trial.gate.targets, loss_factor(trial), trial.tolerance)
+        numbers = (trial.inputs, trial.targets, loss_factor(trial), trial.tolerance)
         inputs, targets, factor, tolerance = (jnp.asarray(number, dtype=trial.dtype) for number in numbers)
         self.task = Task(inputs, targets, factor, tolerance, jnp.asarray(trial.stop == "solved"))
         self.rates = Rates(self._padded(batch.learning_rate_T), self._padded(batch.momentum_T))
@@ -192,14 +192,14 @@ class ProgramGroup(Group):
             weight = self._padded(batch.weights_TP[:, layer.weight].reshape(-1, layer.fan_in, layer.fan_out))
             parameters.append((weight, None if layer.bias is None else self._padded(batch.weights_TP[:, layer.bias])))
         never = jnp.full(self.static.lanes, NEVER, dtype=jnp.int32)
-        predictions = jnp.zeros((self.static.lanes, len(trial.gate.targets)), dtype=trial.dtype)
+        predictions = jnp.zeros((self.static.lanes, len(trial.inputs)), dtype=trial.dtype)
         self.state = State(parameters, jax.tree.map(jnp.zeros_like, parameters), never, never, predictions)
         self.program, self.compile_seconds = self._compile()
 
     def advance(self, start: int, end: int) -> HostArray:
         """Do the iterations from start to end; return the losses ``[T]`` before the first."""
         self.state = self._run(start, end)
-        targets = self.trial.gate.targets.astype(self.trial.dtype)
+        targets = self.trial.targets.astype(self.trial.dtype)
         return loss_value(self.trial.loss, self.trial.reduction, self._take(self.state.predictions), targets)
 
     def all_solved(self) -> bool:
@@ -261,7 +261,7 @@ class JaxBatched(Backend):
 
     def cost_us(self, trial: Trial) -> float:
         """Return what an iteration of one training costs in a full program, in microseconds, compilation apart."""
-        observations = len(trial.gate.targets)
+        observations = len(trial.inputs)
         steps = observations if trial.update == "online" else 1
         starts = STEP_US * len(trial.network.layers) / StaticSettings.of(trial).lanes
         return steps * starts + PRODUCT_US * observations * trial.network.parameters

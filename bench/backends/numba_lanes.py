@@ -40,14 +40,14 @@ LOSSES = {"mse": rows.MSE, "l1": rows.L1, "bce": rows.BCE, "huber": rows.HUBER}
 
 def has_one_hidden_kernel(trial: Trial) -> bool:
     """Whether the kernel for one hidden layer and few observations trains this."""
-    observations, inputs = trial.gate.inputs.shape
+    observations, inputs = trial.inputs.shape
     small = inputs <= MAX_INPUTS and observations <= MAX_OBSERVATIONS
     return small and len(trial.hidden) == 1 and trial.update == "full"
 
 
 def kernel_of(trial: Trial, *, moving: bool) -> tuple[Any, ...]:
     """Return the constants and the precision that a kernel is compiled for; ``moving`` is one with momentum."""
-    constants = (trial.gate.inputs.shape, trial.activation, moving) if has_one_hidden_kernel(trial) else ()
+    constants = (trial.inputs.shape, trial.activation, moving) if has_one_hidden_kernel(trial) else ()
     return (*constants, trial.dtype)
 
 
@@ -74,7 +74,7 @@ class LaneGroup(Group):
         self.lanes = self._lanes(batch)
         self.passed: Sequence[NDArray[Any]] = ()
         self.kernel = self._kernel()
-        observations = len(trial.gate.targets)
+        observations = len(trial.inputs)
         self.ends = (
             np.empty((self.size, observations), self.dtype),
             np.empty((self.size, len(self.rows)), self.dtype),
@@ -89,7 +89,7 @@ class LaneGroup(Group):
             self.kernel(-1, 0)
         predictions_TN = self.ends[0]
         predictions_TN[self.which] = self._gather(self.lanes.predictions)
-        targets_N1 = self.trial.gate.targets.astype(self.dtype)[:, None]
+        targets_N1 = self.trial.targets.astype(self.dtype)[:, None]
         by_row_NT = np.ascontiguousarray(predictions_TN.T)  # observation after observation, whatever their number
         losses_T: Array = loss_value(self.trial.loss, self.trial.reduction, by_row_NT, targets_N1, axis=0)
         if self.trial.stop != "solved":
@@ -164,7 +164,7 @@ class LaneGroup(Group):
             velocities=_aligned((self.blocks, len(weights_FT) if self.moving else 0, self.width), self.dtype),
             rate=self._spread(batch.learning_rate_T),
             momentum=self._spread(batch.momentum_T),
-            predictions=_aligned((self.blocks, len(self.trial.gate.targets), self.width), self.dtype),
+            predictions=_aligned((self.blocks, len(self.trial.targets), self.width), self.dtype),
             solved_at=self._spread(never_T, "int32"),
             correct_at=self._spread(never_T, "int32"),
         )
@@ -191,7 +191,7 @@ class LaneGroup(Group):
     def _one_hidden(self, passed: Sequence[NDArray[Any]]) -> Callable[[int, int], None]:
         """Return the kernel for one hidden layer."""
         trial = self.trial
-        observations, inputs = trial.gate.inputs.shape
+        observations, inputs = trial.inputs.shape
         kernel = one_hidden_kernel(inputs, observations, ACTIVATIONS[trial.activation], self.moving)
         rows = (trial.hidden[0] * observations, observations)
         self.passed = passed or [_aligned((self.blocks, size, self.width), self.dtype) for size in rows]
@@ -209,7 +209,7 @@ class LaneGroup(Group):
             before += inputs
         neurons = before + 1
         row_bytes = 2 * neurons * ROW_BYTES
-        tile = min(max(TILE_BYTES // row_bytes // TILE_STEP, 1) * TILE_STEP, len(self.trial.gate.targets))
+        tile = min(max(TILE_BYTES // row_bytes // TILE_STEP, 1) * TILE_STEP, len(self.trial.targets))
         outputs, slopes = (_aligned((neurons * tile, self.width), self.dtype) for _ in range(2))
         for *_, neuron in layers:
             outputs[(neuron - 1) * tile : neuron * tile] = 1
@@ -221,10 +221,10 @@ class LaneGroup(Group):
     def _task(self) -> Task:
         """Return what all trainings share, in the trial's dtype; a half is on the side of a 0."""
         trial, real = self.trial, self.dtype.type
-        targets, half = trial.gate.targets.astype(self.dtype), real(0.5)
+        targets, half = trial.targets.astype(self.dtype), real(0.5)
         above = targets > half
         return Task(
-            inputs=trial.gate.inputs.astype(self.dtype),
+            inputs=trial.inputs.astype(self.dtype),
             targets=targets,
             lowest=np.where(above, np.nextafter(half, real(1)), -np.inf).astype(self.dtype),
             highest=np.where(above, np.inf, half).astype(self.dtype),
@@ -280,7 +280,7 @@ class NumbaLanes(Backend):
         width = 1.0 if trial.dtype == "float32" else 2.5
         neuron_us, weight_us = (2e-4, 2e-5) if has_one_hidden_kernel(trial) else (2.5e-4, 4e-5)
         neurons, weights = sum(trial.hidden) + 1, trial.network.parameters
-        return passes * width * len(trial.gate.targets) * (neurons * neuron_us + weights * weight_us)
+        return passes * width * len(trial.inputs) * (neurons * neuron_us + weights * weight_us)
 
     def kernel(self, trial: Trial) -> Hashable | None:
         """Return the constants and the precision of the trial's kernel, unless this process has it."""
@@ -290,6 +290,6 @@ class NumbaLanes(Backend):
     def group_size(self, trial: Trial) -> int:
         """Return how many trainings' weights, velocities, gradients and outputs per observation fit the memory."""
         outputs = 3 + (trial.hidden[0] if has_one_hidden_kernel(trial) else 0)
-        numbers = 3 * trial.network.parameters + len(trial.gate.targets) * outputs
+        numbers = 3 * trial.network.parameters + len(trial.inputs) * outputs
         training_bytes = numbers * np.dtype(trial.dtype).itemsize
         return max(GROUP_BYTES // training_bytes // LANES, 1) * LANES

@@ -4,12 +4,21 @@ Shapes: N observations, I inputs of a layer, O outputs of a layer, P parameters 
 operations is that of the usual textbook loop, so that its float64 digits are the textbook's.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.backends.base import Array, LoopBackend, LoopTraining
+from bench.backends.numpy_steps import STEPS
 from bench.model.loss import loss_slope, loss_value
-from bench.model.network import ACTIVATIONS, sigmoid
+from bench.model.network import ACTIVATIONS, Activation
+from bench.model.optimizer import OPTIMIZERS
 from bench.model.outcome import Batch
+from bench.model.threefry import DROPOUT, LABELS, NEURON, normals, permutations, uniforms
+from bench.model.trial import PARAMETERS
+
+CLIP_GUARD = 1e-6  # as in torch.nn.utils.clip_grad_norm_
 
 
 class NumpyTraining(LoopTraining):
@@ -20,14 +29,18 @@ class NumpyTraining(LoopTraining):
         super().__init__(batch)
         trial = batch.trial
         dtype = np.dtype(trial.dtype)
-        self.inputs = trial.gate.inputs.astype(dtype)
-        self.targets = trial.gate.targets.astype(dtype)[:, None]
-        self.learning_rate = dtype.type(batch.learning_rate_T[0])
+        self.inputs = trial.inputs.astype(dtype)
+        self.targets = trial.targets.astype(dtype).reshape(len(self.inputs), -1)
         self.momentum = dtype.type(batch.momentum_T[0])
-        self.activation = ACTIVATIONS[trial.activation]
+        self.seed = batch.seed_T[:1]
+        self.activation, self.output = ACTIVATIONS[trial.activation], ACTIVATIONS[trial.output]
         self.flat_P: Array = batch.weights_TP[0].astype(dtype)
         self.gradient_P = np.zeros_like(self.flat_P)
-        self.velocity_P = np.zeros_like(self.flat_P)
+        self.rate_P = np.full_like(self.flat_P, batch.learning_rate_T[0])
+        self.rate_P[trial.network.layers[-1].weight.start :] = batch.output_rates[0]
+        self.trained_P = slice(None) if trial.frozen == "nothing" else trial.trained
+        self.memory_MP = np.zeros((OPTIMIZERS[trial.optimizer].memory, len(self.flat_P[self.trained_P])), dtype)
+        self.steps_done = 0
         self.layers = trial.network.unflatten(self.flat_P)
         self.gradients = trial.network.unflatten(self.gradient_P)
         self.outputs: list[Array] = []
@@ -35,42 +48,73 @@ class NumpyTraining(LoopTraining):
     def predict(self) -> Array:
         """Run the forward pass over the whole table, keeping every layer's output for the update."""
         self.outputs = self._forward(self.inputs)
-        predictions: Array = self.outputs[-1][:, 0]
-        return predictions
+        return self.outputs[-1].ravel()
 
     def loss(self) -> float:
         """Return the loss of the last forward pass."""
-        return float(loss_value(self.trial.loss, self.trial.reduction, self.outputs[-1][:, 0], self.targets[:, 0]))
+        return float(loss_value(self.trial.loss, self.trial.reduction, self.outputs[-1].ravel(), self.targets.ravel()))
 
     def step(self) -> None:
-        """Update the weights from the last forward pass, or observation by observation in the table's order."""
-        if self.trial.update == "full":
-            self._descend(self.outputs, self.targets)
+        """Update the weights from the last forward pass, or from one batch of observations after the other."""
+        trial, now = self.trial, self.iteration
+        if trial.optimizer == "none":
             return
-        for row in range(len(self.inputs)):
-            observation = slice(row, row + 1)
-            self._descend(self._forward(self.inputs[observation]), self.targets[observation])
+        if trial.update == "full" and not trial.dropout:
+            self._descend(self.outputs, self._labels(now))
+            return
+        size = {"full": len(self.inputs), "online": 1}.get(trial.update, trial.batch_size)
+        order = np.arange(len(self.inputs))
+        if trial.shuffle != "never":
+            order = permutations(self.seed, now if trial.shuffle == "always" else 0, len(order))[0]
+        for place, start in enumerate(range(0, len(order), size)):
+            rows, number = order[start : start + size], now * trial.steps + place
+            self._descend(self._forward(self.inputs[rows], self._masks(number, rows)), self._labels(number)[rows])
 
     def weights(self) -> Array:
         """Return a copy of the weights."""
         return self.flat_P.copy()
 
-    def _forward(self, inputs_NI: Array) -> list[Array]:
-        """Return the inputs and every layer's output, ``[N, O]`` each."""
+    def _labels(self, number: int) -> Array:
+        """Return the targets ``[N, O]`` of a step, some of them the other one."""
+        if not self.trial.label_flips:
+            return self.targets
+        drawn = uniforms(self.seed, LABELS, number, np.arange(self.targets.size)).reshape(self.targets.shape)
+        other = self.targets.dtype.type(self.trial.target_low + self.trial.target_high) - self.targets
+        return np.where(drawn < self.trial.label_flips, other, self.targets)
+
+    def _masks(self, number: int, rows: NDArray[np.int64]) -> list[Array]:
+        """Return the factors ``[N, O]`` of every hidden layer's outputs in a step: 0 for what it does without."""
+        if not self.trial.dropout:
+            return []
+        factors, first = [], 0
+        for size in self.trial.network.hidden:
+            numbers = (first + np.arange(size)) << NEURON | rows[:, None]
+            drawn = uniforms(self.seed, DROPOUT, number, numbers.ravel()).reshape(numbers.shape)
+            kept = (drawn >= self.trial.dropout).astype(self.targets.dtype)
+            factors.append(kept / self.targets.dtype.type(1 - self.trial.dropout))
+            first += size
+        return factors
+
+    def _forward(self, inputs_NI: Array, factors: Sequence[Array] = ()) -> list[Array]:
+        """Return what every layer is given, ``[N, I]`` each, and what the network says."""
         outputs = [inputs_NI]
         last = len(self.layers) - 1
+        self.factors = factors
         for k, (weight, bias) in enumerate(self.layers):
+            if k == last and self.trial.shortcuts:
+                outputs[-1] = np.concatenate([outputs[-1], inputs_NI], axis=1)
             linear = np.dot(outputs[-1], weight)
             if bias is not None:
                 linear = linear + bias
-            outputs.append(sigmoid(linear) if k == last else self.activation.value(linear))
+            value = (self.output if k == last else self.activation).value(linear)
+            outputs.append(value * factors[k] if factors and k < last else value)
         return outputs
 
-    def _backward(self, outputs: list[Array], targets_N1: Array) -> None:
+    def _backward(self, outputs: list[Array], targets_NO: Array) -> None:
         """Propagate the loss's slope from the output layer back to the first, leaving every layer's gradient."""
-        prediction = outputs[-1]
-        slope = loss_slope(self.trial.loss, self.trial.reduction, prediction[:, 0], targets_N1[:, 0])[:, None]
-        delta = slope * (prediction * (1 - prediction))
+        prediction, trial = outputs[-1], self.trial
+        slope = loss_slope(trial.loss, trial.reduction, prediction.ravel(), targets_NO.ravel())
+        delta = slope.reshape(prediction.shape) * self._slope(self.output, prediction)
         for k in range(len(self.layers) - 1, -1, -1):
             weight, _ = self.layers[k]
             by_weight, by_bias = self.gradients[k]
@@ -78,17 +122,37 @@ class NumpyTraining(LoopTraining):
             if by_bias is not None:
                 np.add.reduce(delta, axis=0, out=by_bias)
             if k:
-                delta = np.dot(delta, weight.T) * self.activation.slope(outputs[k])
+                neurons = trial.network.hidden[k - 1]
+                output, factor = outputs[k][:, :neurons], self.factors[k - 1] if self.factors else 1
+                if self.factors:  # what was kept, before it was made larger
+                    output = output * self.targets.dtype.type(1 - trial.dropout)
+                delta = np.dot(delta, weight[:neurons].T) * (self._slope(self.activation, output) * factor)
 
-    def _descend(self, outputs: list[Array], targets_N1: Array) -> None:
-        """Do one step of gradient descent with momentum, as torch.optim.SGD does."""
-        self._backward(outputs, targets_N1)
-        step = self.gradient_P
-        if self.momentum:
-            self.velocity_P *= self.momentum
-            self.velocity_P += step
-            step = self.velocity_P
-        self.flat_P -= self.learning_rate * step
+    def _slope(self, activation: Activation, output: Array) -> Array:
+        """Return an activation's slopes, with what is added to all of them."""
+        slopes = activation.slope(output)
+        return slopes + self.targets.dtype.type(self.trial.slope_offset) if self.trial.slope_offset else slopes
+
+    def _descend(self, outputs: list[Array], targets_NO: Array) -> None:
+        """Do one step of the optimizer down the gradient: cut off, with noise, and with the weights' decay."""
+        self._backward(outputs, targets_NO)
+        trial, trained, number = self.trial, self.trained_P, self.steps_done
+        self.steps_done += 1
+        gradient, rate = self.gradient_P[trained], self.rate_P[trained]
+        if trial.clip:
+            length = np.sqrt((gradient * gradient).sum())
+            gradient = gradient * min(trial.clip / (length + CLIP_GUARD), 1)
+        if trial.noise:
+            gradient = gradient + trial.noise * normals(self.seed, number, len(self.flat_P), trial.dtype)[0][trained]
+        if trial.schedule != "constant":
+            rate = rate * rate.dtype.type(trial.rate_factors(self.iteration, self.iteration + 1)[0])
+        weights = self.flat_P[trained]
+        if trial.weight_decay and trial.optimizer == "adamw":
+            weights *= 1 - rate * trial.weight_decay
+        elif trial.weight_decay:
+            gradient = gradient + trial.weight_decay * weights
+        STEPS[trial.optimizer](trial, float(self.momentum), number + 1, weights, gradient, self.memory_MP, rate)
+        self.flat_P[trained] = weights
 
 
 class NumpyLoop(LoopBackend):
@@ -97,3 +161,4 @@ class NumpyLoop(LoopBackend):
     name = "numpy"
     group = NumpyTraining
     overhead_us = 12.0
+    takes = dict.fromkeys(["outputs", *PARAMETERS])

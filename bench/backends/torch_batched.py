@@ -114,7 +114,7 @@ class TensorGroup(Group):
                 break
         first_at = torch.maximum(self.convergence.solved_at, self.convergence.correct_at)
         self.convergence.is_open = self.stops or bool((first_at[: self.size] == NEVER).any())
-        targets = self.trial.gate.targets.astype(self.trial.dtype)
+        targets = self.trial.targets.astype(self.trial.dtype)
         return loss_value(self.trial.loss, self.trial.reduction, self._take(before_NT), targets)
 
     def all_solved(self) -> bool:
@@ -218,7 +218,7 @@ class TorchBatched(Backend):
 
     def cost_us(self, trial: Trial) -> float:
         """Return what an iteration of one training costs in a full group, in microseconds."""
-        steps = len(trial.gate.targets) if trial.update == "online" else 1
+        steps = len(trial.inputs) if trial.update == "online" else 1
         launches = LAYER_US * len(trial.network.layers) / self.group_size(trial)
         return steps * (launches + NUMBER_US * numbers_per_training(trial))
 

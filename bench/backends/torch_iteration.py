@@ -39,7 +39,7 @@ class TruthTable:
     @classmethod
     def of(cls, trial: Trial) -> "TruthTable":
         """Return the trial's gate in its precision, on its device."""
-        inputs, targets = torch.tensor(trial.gate.inputs.T), torch.tensor(trial.gate.targets[None])
+        inputs, targets = torch.tensor(trial.inputs.T), torch.tensor(trial.targets[None])
         numbers = torch.cat([inputs, torch.ones_like(targets), targets])[:, :, None]
         return cls(numbers.to(trial.device, getattr(torch, trial.dtype)).contiguous())
 
@@ -112,7 +112,7 @@ def slope_factor(trial: Trial) -> float:
 
 def numbers_per_training(trial: Trial) -> int:
     """Return about how many numbers `Lanes` and its update hold for one training."""
-    observations, total = len(trial.gate.targets), 0
+    observations, total = len(trial.inputs), 0
     for layer in trial.network.layers:
         products = (layer.fan_in + 1) * layer.fan_out
         total += 3 * layer.fan_out * observations + (3 + chunk_width(observations, products)) * products

@@ -33,8 +33,8 @@ class TorchTraining(LoopTraining):
         trial = batch.trial
         dtype = getattr(torch, trial.dtype)
         self.online = trial.update == "online"
-        self.inputs = torch.tensor(trial.gate.inputs, dtype=dtype, device=trial.device)
-        self.targets = torch.tensor(trial.gate.targets[:, None], dtype=dtype, device=trial.device)
+        self.inputs = torch.tensor(trial.inputs, dtype=dtype, device=trial.device)
+        self.targets = torch.tensor(trial.targets[:, None], dtype=dtype, device=trial.device)
         self.model = sequential(trial).to(dtype=dtype, device=trial.device)
         layers = trial.network.unflatten(batch.weights_TP[0])
         values = (value for layer in layers for value in layer if value is not None)

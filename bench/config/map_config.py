@@ -263,7 +263,7 @@ def _check_axis(axis: Axis, found: Map) -> None:
 
 def _check_border(found: Map, problems: list[str]) -> None:
     """Note a border that can be no fate's: a result, elsewhere, or as many predictions as there are observations."""
-    words, observations = found.border.split(), len(found.trial.gate.targets)
+    words, observations = found.border.split(), len(found.trial.targets)
     named = {*(str(result) for result in Result), ELSEWHERE}
     if found.border and found.border not in named and len(words) != observations:
         example = " ".join(["0", *["1"] * (observations - 1)])
@@ -281,7 +281,7 @@ def _check_weights(found: Map, trial: Trial) -> None:
 
 
 def _check_memory(found: Map, size: str) -> None:
-    needed = found.points * (POINT_BYTES + PREDICTION_BYTES * len(found.trial.gate.targets))
+    needed = found.points * (POINT_BYTES + PREDICTION_BYTES * len(found.trial.targets))
     try:
         there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (ValueError, OSError, AttributeError):  # a system that does not say

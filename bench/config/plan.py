@@ -5,6 +5,7 @@ import itertools
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from bench.errors import RequestError, collecting, raising_all
 from bench.model.gate import Gate
 from bench.model.maps import Map
 from bench.model.timing import Timing
-from bench.model.trial import PARAMETERS, Trial
+from bench.model.trial import PARAMETERS, Trial, shown_parameters
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,11 @@ class Plan:
     def block(self, name: str) -> int:
         """Return the place of one of the search's blocks: they come after the grid's."""
         return len(self.question.blocks) + BLOCKS.index(name)
+
+    @cached_property
+    def parameters(self) -> tuple[str, ...]:
+        """The parameters that its tables have: the basic ones, and those that some trial sets."""
+        return shown_parameters([planned.trial for planned in self.trials])
 
     @property
     def claims_now(self) -> tuple[PlannedClaim, ...]:
@@ -393,7 +399,7 @@ def _document(plan: Plan) -> dict[str, Any]:
                 "trainings": planned.trainings,
                 "weights": planned.trial.network.parameters,
                 "table": planned.trial.gate.digest,
-                "parameters": planned.trial.parameters,
+                "parameters": planned.trial.content,
             }
             for planned in plan.trials
         ],

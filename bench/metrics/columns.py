@@ -1,5 +1,8 @@
 """Names of the columns of the training table: nothing else spells them."""
 
+from collections.abc import Sequence
+
+from bench.model.trial import BASIC
 from bench.model.trial import PARAMETERS as TRIAL_PARAMETERS
 
 TRIAL_ID = "trial_id"
@@ -55,9 +58,6 @@ WEIGHTS_COUNT = "parameters"  # of a network: how many weights and biases it has
 RESULTS = (SOLVED, CORRECT, SOLVED_AT, CORRECT_AT, FINAL_LOSS, FINAL_MSE, MAX_ABS_ERROR)  # what a training came to
 SCALARS = (OUTCOME, REASON, *RESULTS, ITERATION_US, ITERATIONS_DONE, ALONE, TOGETHER)  # one number or word per training
 LISTS = (CURVE, CURVE_US, INITIAL_WEIGHTS, WEIGHTS)  # kept for the first CURVES_PER_TRIAL seeds of a trial
-EXPORT = (  # one row per training, a contract: scripts depend on it
-    *(TRIAL_ID, SEED, *PARAMETERS, OUTCOME, REASON, *RESULTS, PREDICTIONS, ITERATION_US, ITERATIONS_DONE, ALONE),
-)
 DESCRIBED = (  # what a trial's run in MLflow is made from
     *(TRIAL_ID, SEED, ITERATIONS, CURVE_POINTS, OUTCOME, *RESULTS, ITERATION_US, ITERATIONS_DONE, CURVE, CURVE_US),
 )
@@ -66,3 +66,15 @@ SCORED = (  # what objectives are computed from
 )
 RESUMED = (*DESCRIBED, ALONE)  # what a sweep that goes on must know of what there is
 CURVES_PER_TRIAL = 10_000
+
+
+def exported(parameters: Sequence[str] = BASIC) -> tuple[str, ...]:
+    """Return the columns of an export, a row per training: a contract, scripts depend on it.
+
+    The parameters are `BASIC` and those of a plan that some trial sets.
+    """
+    results = (OUTCOME, REASON, *RESULTS, PREDICTIONS, ITERATION_US, ITERATIONS_DONE, ALONE)
+    return (TRIAL_ID, SEED, *parameters, *results)
+
+
+EXPORT = exported()

@@ -24,7 +24,7 @@ SPOKEN = {  # values that have a name of their own
 
 def varying(trials: Sequence[Mapping[str, Scalar]]) -> list[str]:
     """Return the parameters that have more than one value among these trials, in the parameters' order."""
-    return [name for name in PARAMETERS if len({trial[name] for trial in trials}) > 1]
+    return [name for name in PARAMETERS if len({trial.get(name, DEFAULTS[name]) for trial in trials}) > 1]
 
 
 def asked(trials: Sequence[Mapping[str, Scalar]]) -> str:
@@ -38,7 +38,7 @@ def asked(trials: Sequence[Mapping[str, Scalar]]) -> str:
     gate = f"{first['gate']}: " if len({trial["gate"] for trial in trials}) == 1 else ""
     names, sign = varying(trials), " × "
     if not names:
-        others = [name for name in PARAMETERS if name != "gate" and first[name] != DEFAULTS[name]]
+        others = [name for name in PARAMETERS if name != "gate" and first.get(name, DEFAULTS[name]) != DEFAULTS[name]]
         names, sign = others or list(USUAL[1:]), ", "
     values = {name: list(dict.fromkeys(trial[name] for trial in trials)) for name in names}
     named = gate

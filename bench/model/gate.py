@@ -18,6 +18,7 @@ from bench.errors import RequestError, unknown
 Floats = NDArray[np.float64]
 
 MAX_INPUTS = 16
+MAX_OUTPUTS = 16
 MAX_OBSERVATIONS = 65_536
 INDEX_COLUMN = "observation"
 TARGET_COLUMN = "output"
@@ -35,7 +36,7 @@ BUILT_IN = (*TWO_INPUT_TARGETS, *(f"parity{inputs}" for inputs in PARITY_INPUTS)
 
 @dataclass(frozen=True, eq=False)
 class Gate:
-    """A truth table: ``inputs [N, I]`` and ``targets [N]``, the targets between 0 and 1."""
+    """A table to be learned: ``inputs [N, I]``, and ``targets [N]`` or, with several outputs, ``[N, O]``."""
 
     name: str
     inputs: Floats
@@ -45,26 +46,33 @@ class Gate:
         """Freeze the arrays and refuse a table that no network of ours could learn."""
         observations, inputs = self.inputs.shape
         problems = []
-        if self.targets.shape != (observations,):
+        if self.targets.shape != (observations,) and self.targets.shape[:1] + self.targets.shape[2:] != (observations,):
             problems.append(f"{self.targets.shape} targets; allowed is one per observation")
+        elif not 1 <= self.outputs <= MAX_OUTPUTS:
+            problems.append(f"{self.outputs} outputs; allowed are 1 to {MAX_OUTPUTS}")
         if not 1 <= inputs <= MAX_INPUTS:
             problems.append(f"{inputs} inputs; allowed are 1 to {MAX_INPUTS}")
         if not 1 <= observations <= MAX_OBSERVATIONS:
             problems.append(f"{observations} observations; allowed are 1 to {MAX_OBSERVATIONS:,}")
         if not np.isfinite(self.inputs).all():
             problems.append("an input that is not finite; allowed are finite numbers")
-        outside = self.targets[~((self.targets >= 0) & (self.targets <= 1))]
-        if outside.size:
-            problems.append(f"the {TARGET_COLUMN} {outside[0]:g}; allowed are numbers from 0 to 1")
+        endless = self.targets[~np.isfinite(self.targets)]
+        if endless.size:
+            problems.append(f"the {TARGET_COLUMN} {endless[0]:g}; allowed are finite numbers")
         if problems:
             raise RequestError(*(f"gate {self.name!r} has {problem}" for problem in problems))
         self.inputs.setflags(write=False)
         self.targets.setflags(write=False)
 
+    @property
+    def outputs(self) -> int:
+        """How many numbers there are to say of an observation, O."""
+        return 1 if self.targets.ndim == 1 else self.targets.shape[1]
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the table, in which gates of one name and different tables differ."""
-        shape = np.asarray(self.inputs.shape, dtype="<i8").tobytes()
+        shape = np.asarray([*self.inputs.shape, *self.targets.shape[1:]], dtype="<i8").tobytes()
         content = shape + self.inputs.astype("<f8").tobytes() + self.targets.astype("<f8").tobytes()
         return hashlib.sha256(content).hexdigest()
 
@@ -103,7 +111,10 @@ def read_gate(name: str, folder: Path = Path()) -> Gate:
 
 
 def read_csv(path: Path) -> Gate:
-    """Read a gate from a CSV file with the columns ``observation,input1,...,output``; its name is the file's."""
+    """Read a gate from a CSV file with the columns ``observation,input1,...,output``; its name is the file's.
+
+    Several outputs are the last columns, ``output1,output2,...``: then the targets are ``[N, O]``.
+    """
     import pandas as pd  # local: only a user's own table needs it, and it takes 0.3 s to import
 
     what = f"gate {str(path)!r}"
@@ -115,7 +126,9 @@ def read_csv(path: Path) -> Gate:
     except (ValueError, OSError) as error:  # pandas' parser errors and decoding errors are ValueErrors
         raise RequestError(f"{what} cannot be read as CSV: {str(error).strip()}") from error
     columns = [str(name).strip() for name in cells.iloc[0]]
-    named = columns[:1] == [INDEX_COLUMN] and columns[-1:] == [TARGET_COLUMN] and len(columns) >= 3
+    outputs = next((count for count in range(2, len(columns)) if columns[-count:] == _output_columns(count)), 1)
+    several = outputs > 1 or columns[-1:] == [TARGET_COLUMN]
+    named = columns[:1] == [INDEX_COLUMN] and several and len(columns) >= outputs + 2
     if not named or len(set(columns)) < len(columns):
         allowed = f"{INDEX_COLUMN},input1,...,{TARGET_COLUMN}, each once"
         raise RequestError(f"{what} has the columns {','.join(columns)}; allowed is {allowed}")
@@ -127,7 +140,12 @@ def read_csv(path: Path) -> Gate:
         cell = f"row {row + 1}, column {columns[column + 1]!r}"
         raise RequestError(f"{what}, {cell}: got {table.iloc[row, column]!r}; allowed are numbers")
     numbers = values.to_numpy(dtype=np.float64)
-    return Gate(path.stem, np.ascontiguousarray(numbers[:, :-1]), np.ascontiguousarray(numbers[:, -1]))
+    inputs, targets = np.ascontiguousarray(numbers[:, :-outputs]), np.ascontiguousarray(numbers[:, -outputs:])
+    return Gate(path.stem, inputs, targets if outputs > 1 else targets[:, 0])
+
+
+def _output_columns(count: int) -> list[str]:
+    return [f"{TARGET_COLUMN}{number}" for number in range(1, count + 1)]
 
 
 def _all_rows(inputs: int) -> Floats:

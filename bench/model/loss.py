@@ -1,7 +1,8 @@
 """Losses that a training minimises, with their slopes by the prediction.
 
 Shapes: N observations on the last axis. The definitions are those of torch.nn's MSELoss, L1Loss, BCELoss and
-HuberLoss (delta = 1), their guards at the ends included.
+HuberLoss (delta = 1), their guards at the ends included; and Fahlman's (1988), whose slope is the inverse hyperbolic
+tangent of the difference.
 """
 
 from collections.abc import Callable
@@ -16,6 +17,7 @@ Array = NDArray[np.floating[Any]]
 LOG_FLOOR = -100.0  # torch.nn.BCELoss clamps its logarithms here
 SLOPE_FLOOR = float(np.float32(1e-12))  # and p (1 - p) here, in the slope: a float32 even in float64
 HUBER_DELTA = 1.0
+ARCTANH_CEILING = 1 - 2.0**-23  # farther is as far: where float32 ends, with a slope of 8.3; Fahlman's ended at 17
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,18 @@ def _huber(p: Array, t: Array) -> Array:
     return np.where(distance < HUBER_DELTA, distance * distance / 2, HUBER_DELTA * (distance - HUBER_DELTA / 2))
 
 
+def _arctanh(p: Array, t: Array) -> Array:
+    distance = np.minimum(np.abs(p - t), ARCTANH_CEILING)
+    value: Array = distance * np.arctanh(distance) + np.log1p(-distance * distance) / 2
+    return value
+
+
 LOSSES = {
     "mse": Loss(lambda p, t: (p - t) ** 2, lambda p, t: 2 * (p - t)),
     "l1": Loss(lambda p, t: np.abs(p - t), lambda p, t: np.sign(p - t)),
     "bce": Loss(_bce, _bce_slope),
     "huber": Loss(_huber, lambda p, t: np.clip(p - t, -HUBER_DELTA, HUBER_DELTA)),
+    "arctanh": Loss(_arctanh, lambda p, t: np.arctanh(np.clip(p - t, -ARCTANH_CEILING, ARCTANH_CEILING))),
 }
 REDUCTIONS = ("mean", "sum")
 

@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 TOWARD, WEIGHT, DIRECTION, PARAMETER = KINDS = ("toward", "weight", "direction", "parameter")
-OF_TRAININGS = ("learning_rate", "momentum")  # parameters that a batch has for each training
+OF_TRAININGS = ("learning_rate", "momentum", "learning_rate_output")  # parameters that a batch has for each training
 SCALE = "init_scale"  # multiplies what the seeds give
 FINEST = {"float32": 17, "float64": 29}  # powers of a half of a window: nearer, no starts can be told apart
 STEPS_APART = {"float32": 2.0**-20, "float64": 2.0**-49}  # eight times the gap between neighbouring numbers
@@ -236,7 +236,7 @@ class Map:
             "map_id": self.map_id,
             "title": self.title,
             "table": self.trial.gate.digest,
-            "parameters": self.trial.parameters,
+            "parameters": self.trial.content,
             "seed": self.seed,
             "start": None if self.start is None else list(self.start),
             "x": asdict(self.x),

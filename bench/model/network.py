@@ -4,6 +4,7 @@ Shapes: T trainings, P parameters of a network. A layer's weight is ``[fan_in, f
 layer after layer, each its weight row by row and then its bias.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,20 +30,26 @@ class Layer:
 
 @dataclass(frozen=True)
 class Network:
-    """Layer sizes and which layers have biases; no hidden layer is the single perceptron."""
+    """Layer sizes and which layers have biases; no hidden layer is the single perceptron.
+
+    With ``shortcuts`` the output layer sees, after the last hidden layer, the inputs too.
+    """
 
     inputs: int
     hidden: tuple[int, ...]
     hidden_bias: bool
     output_bias: bool
+    outputs: int = 1
+    shortcuts: bool = False
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
-        """The linear layers from the inputs to the one output."""
-        sizes = (self.inputs, *self.hidden, 1)
+        """The linear layers from the inputs to the outputs."""
+        sizes = (self.inputs, *self.hidden, self.outputs)
+        fans_in = [*sizes[:-2], sizes[-2] + self.inputs * self.shortcuts]
         biases = [self.hidden_bias] * len(self.hidden) + [self.output_bias]
         layers, start = [], 0
-        for fan_in, fan_out, has_bias in zip(sizes, sizes[1:], biases, strict=False):
+        for fan_in, fan_out, has_bias in zip(fans_in, sizes[1:], biases, strict=True):
             weight = slice(start, start + fan_in * fan_out)
             start = weight.stop + (fan_out if has_bias else 0)
             layers.append(Layer(fan_in, fan_out, weight, slice(weight.stop, start) if has_bias else None))
@@ -87,7 +94,7 @@ def sigmoid(x: Array) -> Array:
 
 @dataclass(frozen=True)
 class Activation:
-    """Function of a hidden neuron, and its slope in terms of its own output."""
+    """Function of a neuron, and its slope in terms of its own output."""
 
     value: Callable[[Array], Array]
     slope: Callable[[Array], Array]
@@ -97,4 +104,13 @@ ACTIVATIONS = {
     "sigmoid": Activation(sigmoid, lambda a: a * (1 - a)),
     "tanh": Activation(np.tanh, lambda a: 1 - a * a),
     "relu": Activation(lambda x: np.maximum(x, 0), lambda a: (a > 0).astype(a.dtype)),
+    "symmetric": Activation(lambda x: sigmoid(x) - 0.5, lambda a: (0.5 + a) * (0.5 - a)),  # Fahlman 1988
+    "linear": Activation(lambda x: x, np.ones_like),
+}
+HIDDEN_ACTIVATIONS = ("sigmoid", "tanh", "relu", "symmetric")
+OUTPUT_RANGES = {  # of output neurons: what they can say
+    "sigmoid": (0.0, 1.0),
+    "tanh": (-1.0, 1.0),
+    "symmetric": (-0.5, 0.5),
+    "linear": (-math.inf, math.inf),
 }

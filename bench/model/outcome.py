@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bench.errors import RequestError
+from bench.model.initialization import MAX_SEED
 from bench.model.loss import loss_value
 from bench.model.trial import Trial
 
@@ -36,12 +37,17 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, eq=False, init=False)
 class Batch:
-    """Trainings of one trial with weights, learning rates and momenta of their own, for a backend to train."""
+    """Trainings of one trial with weights, learning rates and momenta of their own, for a backend to train.
+
+    ``seed_T`` is what noise, flipped labels, dropout and shuffled observations are drawn from, on the way.
+    """
 
     trial: Trial
     weights_TP: Floats
     learning_rate_T: Floats
     momentum_T: Floats
+    learning_rate_output_T: Floats | None  # as learning_rate_T
+    seed_T: NDArray[np.uint32]
 
     def __init__(
         self,
@@ -49,11 +55,14 @@ class Batch:
         weights_TP: ArrayLike,
         learning_rate_T: ArrayLike | None = None,
         momentum_T: ArrayLike | None = None,
+        learning_rate_output_T: ArrayLike | None = None,
+        seed_T: ArrayLike | None = None,
     ) -> None:
-        """Take initial weights ``[T, P]``, or ``[P]`` of one training, and rates ``[T]`` or one for all.
+        """Take initial weights ``[T, P]``, or ``[P]`` of one training, and rates and seeds ``[T]`` or one for all.
 
         Weights are in the order of `Trial.initial_weights`: layer after layer, each weight ``[fan_in, fan_out]`` row by
-        row and then its bias. Without rates they are the trial's. Raises RequestError for other shapes.
+        row and then its bias. Without rates they are the trial's, that of the output layer where it has one the
+        others'; without seeds they are 0. Raises RequestError for other shapes.
         """
         weights = np.atleast_2d(_floats("weights", weights_TP))
         size, parameters = len(weights), trial.network.parameters
@@ -61,16 +70,30 @@ class Batch:
             raise RequestError(f"weights have the shape {weights.shape}; allowed is (trainings, {parameters})")
         object.__setattr__(self, "trial", trial)
         object.__setattr__(self, "weights_TP", weights)
-        for name, rate in (("learning_rate", learning_rate_T), ("momentum", momentum_T)):
-            given = _floats(name, getattr(trial, name) if rate is None else rate)
-            if given.shape not in ((), (size,)):
-                raise RequestError(f"{name} has the shape {given.shape}; allowed are ({size},) and one for all")
-            object.__setattr__(self, f"{name}_T", given if given.shape else np.full(size, given))
+        of_trial = {
+            "learning_rate": learning_rate_T,
+            "momentum": momentum_T,
+            "learning_rate_output": learning_rate_output_T,
+        }
+        for name, rate in of_trial.items():
+            given = getattr(trial, name) if rate is None else rate
+            as_others = name == "learning_rate_output" and rate is None and not given
+            value = None if as_others else _one_each(name, _floats(name, given), size)
+            object.__setattr__(self, f"{name}_T", value)
+        seeds = np.asarray(0 if seed_T is None else seed_T)
+        if seeds.dtype.kind not in "iu" or not ((seeds >= 0) & (seeds <= MAX_SEED)).all():
+            raise RequestError(f"seeds are {seeds.dtype.name}; allowed are whole numbers from 0 to {MAX_SEED:,}")
+        object.__setattr__(self, "seed_T", _one_each("seed", seeds.astype(np.uint32), size))
 
     @classmethod
     def of(cls, trial: Trial, seeds: Sequence[int]) -> "Batch":
         """Return the batch of one trial's trainings with these seeds."""
-        return cls(trial, trial.initial_weights(list(seeds)))
+        return cls(trial, trial.initial_weights(list(seeds)), seed_T=np.asarray(seeds, dtype=np.int64))
+
+    @property
+    def output_rates(self) -> Floats:
+        """The learning rates of the output layer ``[T]``."""
+        return self.learning_rate_T if self.learning_rate_output_T is None else self.learning_rate_output_T
 
     def __len__(self) -> int:
         """Return the number of trainings, T."""
@@ -85,10 +108,11 @@ class Batch:
 class Outcome:
     """Numbers that a backend returns for a batch of T trainings, diverged ones included.
 
-    C checkpoints, N observations, P weights and biases. ``loss_TC`` is measured at the trial's checkpoints, before
-    that iteration's update; predictions and weights after the last one. ``solved_at_T`` and ``correct_at_T`` are the
-    first iterations within the tolerance, and on the right side, or -1: a training may leave them again, so that what
-    became of it is in `reading`. ``iterations_T`` is how many were done (fewer than planned only with
+    C checkpoints, N predictions (of an observation as many as there are outputs), P weights and biases. ``loss_TC`` is
+    measured at the trial's checkpoints, before that iteration's update; predictions and weights after the last one.
+    ``solved_at_T`` and ``correct_at_T`` are the
+    first iterations that meet the trial's ``success``, and on the right side, or -1: a training may leave them again,
+    so that what became of it is in `reading`. ``iterations_T`` is how many were done (fewer than planned only with
     ``stop = "solved"``; checkpoints after that hold NaN).
     ``seconds_TC`` is what each training spent from a checkpoint to the next, the last to the end; trainings that
     advance together share it equally, and ``together`` says how many did. ``compile_seconds`` comes on top.
@@ -120,9 +144,15 @@ def _floats(what: str, values: ArrayLike) -> Floats:
     return array.astype(np.float64)
 
 
+def _one_each(what: str, values: NDArray[Any], size: int) -> NDArray[Any]:
+    if values.shape not in ((), (size,)):
+        raise RequestError(f"{what} has the shape {values.shape}; allowed are ({size},) and one for all")
+    return values if values.shape else np.full(size, values)
+
+
 def _take(arrays: Arrays, indices: Ints) -> Arrays:
     """Return some trainings of a dataclass, whose arrays over T have it in their names."""
-    names = [field.name for field in fields(arrays) if "_T" in field.name]
+    names = [one.name for one in fields(arrays) if "_T" in one.name and getattr(arrays, one.name) is not None]
     return replace(arrays, **{name: getattr(arrays, name)[indices] for name in names})
 
 
@@ -156,7 +186,7 @@ class Reading:
 
 def read_outcome(trial: Trial, outcome: Outcome) -> Reading:
     """Derive results and final errors from a backend's numbers, in float64."""
-    targets = trial.gate.targets
+    targets = trial.targets
     predictions = outcome.predictions_TN
     error_TN = np.abs(predictions - targets)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -164,14 +194,16 @@ def read_outcome(trial: Trial, outcome: Outcome) -> Reading:
         final_mse = np.asarray((error_TN**2).mean(axis=-1))
     finite = np.isfinite(predictions).all(axis=1) & np.isfinite(outcome.weights_TP).all(axis=1)
     finite &= np.isfinite(final_loss)
-    solved = finite & within(predictions, targets, trial)
+    solved = finite & succeeds(predictions, trial)
+    if trial.success_for > 1:  # to have met it at the end is not enough
+        solved &= outcome.solved_at_T != NEVER
     late = outcome.loss_TC[:, np.searchsorted(trial.checkpoints, trial.late_iteration)]
     falling = late - final_loss > LEARNING * late
     result = np.select([~finite, solved, falling], [Result.DIVERGED, Result.SOLVED, Result.SLOW], default=Result.STUCK)
     return Reading(
         result_T=result,
         solved_T=solved,
-        correct_T=finite & right_side(predictions, targets),
+        correct_T=finite & right_side(predictions, trial),
         final_loss_T=final_loss,
         final_mse_T=final_mse,
         max_abs_error_T=error_TN.max(axis=1),
@@ -179,16 +211,22 @@ def read_outcome(trial: Trial, outcome: Outcome) -> Reading:
     )
 
 
-def within(predictions_TN: NDArray[Any], targets_N: NDArray[Any], trial: Trial) -> NDArray[np.bool_]:
-    """Return which trainings have every prediction within the tolerance, judged in the trial's dtype."""
+def succeeds(predictions_TN: NDArray[Any], trial: Trial) -> NDArray[np.bool_]:
+    """Return which trainings' predictions solve the gate, judged in the trial's dtype: what its ``success`` says."""
     dtype = np.dtype(trial.dtype)
-    distance = np.abs(predictions_TN.astype(dtype) - targets_N.astype(dtype))
-    close: NDArray[np.bool_] = (distance <= dtype.type(trial.tolerance)).all(axis=-1)
+    predictions_TN, targets_N = predictions_TN.astype(dtype), trial.targets.astype(dtype)
+    if trial.success == "correct":
+        return right_side(predictions_TN, trial)
+    if trial.success == "loss":
+        loss_T = loss_value(trial.loss, trial.reduction, predictions_TN, targets_N)
+        return np.asarray(loss_T <= dtype.type(trial.success_loss))
+    close: NDArray[np.bool_] = (np.abs(predictions_TN - targets_N) <= dtype.type(trial.tolerance)).all(axis=-1)
     return close
 
 
-def right_side(predictions_TN: NDArray[Any], targets_N: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return which trainings have every prediction on its target's side of 0.5."""
-    same = (predictions_TN > 0.5) == (targets_N > 0.5)
+def right_side(predictions_TN: NDArray[Any], trial: Trial) -> NDArray[np.bool_]:
+    """Return which trainings have every prediction on its target's side of the middle, a half for targets 0 and 1."""
+    middle = np.dtype(trial.dtype).type(trial.middle)
+    same = (predictions_TN > middle) == (trial.targets > trial.middle)
     right: NDArray[np.bool_] = (same & ~np.isnan(predictions_TN)).all(axis=-1)
     return right

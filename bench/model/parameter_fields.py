@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,7 @@ class Parameter:
 
     ``number`` reads one number of it, for ranges; None where its values are no numbers. ``bare``: a value says what it
     is without the parameter's name. ``rank`` is its place among those that readers look for first, from 1; else 0.
+    ``extra``: it is part of a trial's content, and of tables and documents, only where it is not its default.
     """
 
     name: str
@@ -114,6 +116,7 @@ class Parameter:
     number: Number | None
     bare: bool
     rank: int
+    extra: bool
 
     def read(self, value: object) -> Any:
         """Return what a user means by a value; raise RequestError with what, got and allowed."""
@@ -134,8 +137,24 @@ def parameter(
     number: Number | None = None,
     bare: bool = False,
     rank: int = 0,
+    extra: bool = False,
+    own: bool = False,
 ) -> Any:
-    """Declare a parameter as a dataclass field, with all that is known of it."""
-    number = reader if isinstance(reader, Number) else number
-    known = {"reader": reader, "doc": doc, "role": role, "number": number, "bare": bare, "rank": rank}
-    return field(default=default, metadata=known)
+    """Declare a parameter as a dataclass field, with all that is known of it.
+
+    ``own``: where it is not given, a trial's optimizer may have a default of its own.
+    """
+    known = {
+        "default": default,
+        "reader": reader,
+        "doc": doc,
+        "role": role,
+        "number": reader if isinstance(reader, Number) else number,
+        "bare": bare,
+        "rank": rank,
+        "extra": extra,
+    }
+    return field(default=None if own else default, metadata=known)
+
+
+extra = partial(parameter, extra=True)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 from bench import plugins
 from bench.errors import RequestError, collecting, raising_all, unknown
 from bench.model import initialization
-from bench.model.gate import BUILT_IN, Gate, built_in, read_gate
+from bench.model.consistency import problems_of
+from bench.model.gate import BUILT_IN, MAX_OBSERVATIONS, Gate, built_in, read_gate
 from bench.model.loss import LOSSES, REDUCTIONS
-from bench.model.network import ACTIVATIONS, MAX_NEURONS, Network, read_hidden, write_hidden
-from bench.model.parameter_fields import Parameter, Role, choice, flag, number, parameter, whole
+from bench.model.network import HIDDEN_ACTIVATIONS, MAX_NEURONS, OUTPUT_RANGES, Network, read_hidden, write_hidden
+from bench.model.optimizer import OPTIMIZERS, SCHEDULES, schedule_factors
+from bench.model.parameter_fields import Parameter, Role, choice, extra, flag, number, parameter, whole
 
+MOST_ITERATIONS = 10**9
 BACKENDS = ("numba", "numpy", "torch", "torch-batched", "jax")
 TASK, INITIALIZATION, TRAINING, BUDGET, PRECISION, COMPUTATION = Role
 Scalar = str | int | float | bool
@@ -59,9 +62,6 @@ def backend_place(name: str) -> int:
     return BACKENDS.index(name) if name in BACKENDS else len(BACKENDS)
 
 
-MOST_ITERATIONS = 10**9
-
-
 @dataclass(frozen=True, kw_only=True)
 class Trial:
     """One complete configuration; the seed is not part of it. Every field is read and checked at birth."""
@@ -79,8 +79,8 @@ class Trial:
     )
     activation: str = parameter(
         "sigmoid",
-        choice(*ACTIVATIONS),
-        "of the hidden neurons; the output is a sigmoid",
+        choice(*HIDDEN_ACTIVATIONS),
+        "of the hidden neurons",
         TRAINING,
         bare=True,
         rank=4,
@@ -106,11 +106,11 @@ class Trial:
     loss: str = parameter("mse", choice(*LOSSES), "what is minimised", TRAINING, bare=True, rank=3)
     reduction: str = parameter("mean", choice(*REDUCTIONS), "of the loss over observations", TRAINING, bare=True)
     learning_rate: float = parameter(0.05, number(0, above=True), "step size of gradient descent", TRAINING)
-    momentum: float = parameter(0.0, number(0, 1, below=True), "as in torch.optim.SGD", TRAINING)
+    momentum: float = parameter(0.0, number(0, 1, below=True), "as in torch.optim.SGD", TRAINING, own=True)
     update: str = parameter(
         "full",
-        choice("full", "online"),
-        "full batch, or one step per observation in table order",
+        choice("full", "online", "minibatch"),
+        "full batch, or a step per observation, or per batch_size of them",
         TRAINING,
         bare=True,
     )
@@ -130,15 +130,64 @@ class Trial:
     backend: str = parameter("numba", _read_backend, "what trains", COMPUTATION, bare=True)
     device: str = parameter("cpu", choice("cpu", "cuda"), "where it trains", COMPUTATION)
 
+    # what is learned, and by what network
+    encoding: str = extra("binary", choice("binary", "bipolar"), "inputs 0 and 1, or -1 and 1", TRAINING, bare=True)
+    target_low: float = extra(0.0, number(), "what a target of 0 becomes", TRAINING)
+    target_high: float = extra(1.0, number(), "what a target of 1 becomes", TRAINING)
+    output: str = extra("sigmoid", choice(*OUTPUT_RANGES), "activation of the output neurons", TRAINING)
+    shortcuts: bool = extra(False, flag, "the output layer sees the inputs too", INITIALIZATION)
+
+    # how weights change
+    optimizer: str = extra("sgd", choice(*OPTIMIZERS), "how a gradient becomes a step", TRAINING, bare=True)
+    beta1: float = extra(0.9, number(0, 1, below=True), "adam, adamw: of the mean gradient", TRAINING)
+    beta2: float = extra(0.999, number(0, 1, below=True), "adam, adamw: of its mean square", TRAINING)
+    alpha: float = extra(0.99, number(0, 1, below=True), "rmsprop: of the mean square", TRAINING)
+    epsilon: float = extra(1e-8, number(0), "added to a root before it divides; adagrad 1e-10", TRAINING, own=True)
+    eta_minus: float = extra(0.5, number(0, 1, above=True, below=True), "rprop: a step's factor", TRAINING)
+    eta_plus: float = extra(1.2, number(1, above=True), "rprop: likewise", TRAINING)
+    step_min: float = extra(1e-6, number(0), "rprop: the smallest step", TRAINING)
+    step_max: float = extra(50.0, number(0, above=True), "rprop: the largest step", TRAINING)
+    growth: float = extra(1.75, number(0, above=True), "quickprop: a step's most, in steps before it", TRAINING)
+    kappa: float = extra(0.035, number(0), "delta-bar-delta: what a rate gains", TRAINING)
+    phi: float = extra(0.333, number(0, 1), "delta-bar-delta: the share of a rate that is lost", TRAINING)
+    theta: float = extra(0.7, number(0, 1, below=True), "delta-bar-delta: of the mean gradient", TRAINING)
+    learning_rate_output: float = extra(0.0, number(0), "of the output layer; 0: learning_rate", TRAINING)
+    weight_decay: float = extra(0.0, number(0), "of weights, as in torch.optim; adamw 0.01", TRAINING, own=True)
+    clip: float = extra(0.0, number(0), "the longest gradient; 0: none is too long", TRAINING)
+    noise: float = extra(0.0, number(0), "deviation of normal noise on every gradient", TRAINING)
+    label_flips: float = extra(0.0, number(0, 1), "share of targets that a step takes for the other", TRAINING)
+    dropout: float = extra(0.0, number(0, 1, below=True), "share of hidden outputs that a step does without", TRAINING)
+    slope_offset: float = extra(0.0, number(0), "added to every activation's slope (Fahlman 1988)", TRAINING)
+    frozen: str = extra("nothing", choice("nothing", "biases", "hidden", "output"), "what is not trained", TRAINING)
+    schedule: str = extra("constant", choice(*SCHEDULES), "of the learning rate", TRAINING)
+    schedule_length: int = extra(0, whole(0, MOST_ITERATIONS), "iterations of a schedule", TRAINING)
+    schedule_factor: float = extra(0.1, number(0, above=True), "schedule = step: of each", TRAINING)
+    batch_size: int = extra(0, whole(0, MAX_OBSERVATIONS), "update = minibatch: observations of a step", TRAINING)
+    shuffle: str = extra("never", choice("never", "once", "always"), "observations, each iteration or once", TRAINING)
+
+    # what counts as solved, and what is measured at the end
+    success: str = extra(
+        "tolerance",
+        choice("tolerance", "correct", "loss"),
+        "what solves: each prediction close, or right, or the loss",
+        BUDGET,
+    )
+    success_loss: float = extra(0.0, number(0), "success = loss: at most this", BUDGET)
+    success_for: int = extra(1, whole(1, 1_000_000), "iterations in a row that it takes", BUDGET)
+
     def __post_init__(self) -> None:
         """Read every field; raise one RequestError that names all problems."""
+        own = OPTIMIZERS[self.optimizer].own if self.optimizer in OPTIMIZERS else {}
         with raising_all() as problems:
             for name, known in PARAMETERS.items():
+                given = getattr(self, name)
                 with collecting(problems):
-                    object.__setattr__(self, name, known.read(getattr(self, name)))
-            if not problems and self.init_low >= self.init_high:
-                high = f"{self.init_high:g}"
-                problems.append(f"init_low is {self.init_low:g}; allowed are numbers below init_high, {high}")
+                    value = own.get(name, known.default) if given is None else known.read(given)
+                    object.__setattr__(self, name, value)
+            if not problems:
+                problems.extend(problems_of(self, PARAMETERS))
+        if self.optimizer == "none":  # nothing changes after the first look
+            object.__setattr__(self, "iterations", 1)
 
     @classmethod
     def stored(cls, parameters: Mapping[str, Any], gate: Gate) -> "Trial":
@@ -157,15 +206,65 @@ class Trial:
         return values | {"gate": self.gate.name, "hidden": write_hidden(self.hidden)}
 
     @cached_property
+    def content(self) -> dict[str, Scalar]:
+        """The parameters that it is known by: of the extra ones, those that are not what they are if nobody says so."""
+        own = OPTIMIZERS[self.optimizer].own
+        usual = {name: own.get(name, one.default) for name, one in PARAMETERS.items() if one.extra}
+        return {name: value for name, value in self.parameters.items() if value != usual.get(name)}
+
+    @cached_property
     def trial_id(self) -> str:
         """The first 16 hexadecimal digits of the SHA-256 of the trial's content, its gate's table included."""
-        content = self.parameters | {"table": self.gate.digest}
+        content = self.content | {"table": self.gate.digest}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+    def encoded(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return a gate's inputs as the network is given them."""
+        return 2 * inputs - 1 if self.encoding == "bipolar" else inputs
+
+    @cached_property
+    def inputs(self) -> NDArray[np.float64]:
+        """What the network is given ``[N, I]``."""
+        return self.encoded(self.gate.inputs)
+
+    @cached_property
+    def targets(self) -> NDArray[np.float64]:
+        """What it is to say ``[N * O]``, all outputs of an observation side by side."""
+        low, high = self.target_low, self.target_high
+        found = self.gate.targets.ravel()
+        return found if (low, high) == (0, 1) else low + (high - low) * found
+
+    @property
+    def middle(self) -> float:
+        """Between what targets of 0 and of 1 become: a prediction is right on its target's side."""
+        return (self.target_low + self.target_high) / 2
+
+    @property
+    def steps(self) -> int:
+        """How many steps an iteration takes."""
+        observations = len(self.inputs)
+        return {"full": 1, "online": observations}.get(self.update) or -(-observations // self.batch_size)
+
+    def rate_factors(self, start: int, end: int) -> NDArray[np.float64]:
+        """Return what its schedule multiplies the learning rate by, in the iterations from start to end."""
+        return schedule_factors(self.schedule, self.schedule_length, self.schedule_factor, start, end)
 
     @cached_property
     def network(self) -> Network:
         """The network that this trial trains."""
-        return Network(self.gate.inputs.shape[1], self.hidden, self.hidden_bias, self.output_bias)
+        inputs, outputs = self.gate.inputs.shape[1], self.gate.outputs
+        return Network(inputs, self.hidden, self.hidden_bias, self.output_bias, outputs, self.shortcuts)
+
+    @cached_property
+    def trained(self) -> NDArray[np.bool_]:
+        """Which of its weights are trained ``[P]``."""
+        trained_P = np.ones(self.network.parameters, np.bool_)
+        *hidden, output = self.network.layers
+        for layer in {"hidden": hidden, "output": [output]}.get(self.frozen, ()):
+            trained_P[layer.weight.start : (layer.bias or layer.weight).stop] = False
+        for layer in self.network.layers if self.frozen == "biases" else ():
+            trained_P[layer.bias or slice(0)] = False
+        return trained_P
 
     @cached_property
     def recorded_iterations(self) -> NDArray[np.int64]:
@@ -189,6 +288,8 @@ class Trial:
         """
         if self.momentum or self.stop != "never" or self.device != "cpu" or iterations >= self.iterations:
             return None
+        if any(PARAMETERS[name].extra and PARAMETERS[name].role in (TRAINING, BUDGET) for name in self.content):
+            return None
         before = self.checkpoints[self.checkpoints < iterations]
         if not np.isin(before, recorded_iterations(iterations, curve_points)).all():
             return None
@@ -208,12 +309,17 @@ class Trial:
         )
 
 
-PARAMETERS: Mapping[str, Parameter] = {
-    one.name: Parameter(one.name, one.default, **one.metadata) for one in fields(Trial)
-}
+PARAMETERS: Mapping[str, Parameter] = {one.name: Parameter(one.name, **one.metadata) for one in fields(Trial)}
+BASIC = tuple(name for name, one in PARAMETERS.items() if not one.extra)  # a column of every table
 PROMINENT = tuple(
     sorted((name for name, one in PARAMETERS.items() if one.rank), key=lambda name: PARAMETERS[name].rank)
 )
+
+
+def shown_parameters(trials: Iterable[Trial]) -> tuple[str, ...]:
+    """Return the parameters that tables of these trials have: the basic ones, and those that some trial sets."""
+    given = {name for one in trials for name, value in one.parameters.items() if value != PARAMETERS[name].default}
+    return tuple(name for name in PARAMETERS if name in given or name in BASIC)
 
 
 def recorded_iterations(iterations: int, curve_points: int) -> NDArray[np.int64]:

@@ -24,6 +24,7 @@ from bench.report.surfaces import surface
 from bench.report.sweep_data import SweepData
 from bench.stats.attractors import CENTRE, OF_UNSOLVED, SHARE, TRIALS, UNDECIDED, WHICH
 from bench.stats.budget_checks import CHECKED
+from bench.stats.decision_surface import has_plane
 from bench.stats.final_patterns import CHI2, COUNTS, P_HOLM, PATTERN, N, wrong_observation_summary
 from bench.stats.grid_analysis import NAME, GridAnalysis, highest
 from bench.stats.paired_comparisons import SIGNIFICANT
@@ -62,7 +63,7 @@ def _gallery(data: SweepData, block: GridAnalysis, key: str) -> Chart | None:
     panels, rows = [], []
     for row, start in examples[:MOST_SHOWN]:
         trial = trials.get(start[0])
-        if start in weights and trial is not None and trial.gate.inputs.shape[1] == 2:
+        if start in weights and trial is not None and has_plane(trial):
             gate = gate_word(trial.gate.name)
             own = block.begun[block.begun[c.GATE] == trial.gate.name]
             share = float(own[c.SOLVED].mean()) if row is None else row[SHARE]

@@ -32,7 +32,7 @@ def explorer(data: SweepData, example: str = "") -> Content | None:
             "id": one.trial.trial_id,
             "name": _name(trials[one.trial.trial_id], one.trial.trial_id, several=len(blocks) > 1),
             "gate": one.trial.gate.digest[:8],
-            "parameters": {name: value for name, value in one.trial.parameters.items() if name != c.GATE},
+            "parameters": {name: value for name, value in one.trial.content.items() if name != c.GATE},
             **_fates(of.get(one.trial.trial_id, rows[:0])),
         }
         for one in planned

@@ -155,7 +155,7 @@ def _why_none(data: SweepData, gate: str, rows: pd.DataFrame) -> str:
     if (rows[c.HIDDEN].astype(object).map(read_hidden).str.len() > 0).any():
         return ""
     table = gates[gate]
-    if not np.isin(table.targets, (0, 1)).all() or is_linearly_separable(table):
+    if table.outputs > 1 or not np.isin(table.targets, (0, 1)).all() or is_linearly_separable(table):
         return ""
     what = "line" if table.inputs.shape[1] == 2 else "plane"
     name = gate_word(gate)

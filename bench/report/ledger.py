@@ -46,7 +46,11 @@ def ledger(data: SweepData) -> Content:
         "table": _table(data, rows, occurred, missing),
         "maps": _maps(of_maps, occurred, missing) if of_maps else None,
         "varying": {name: _listed(name, [values[name] for values in parameters]) for name in varied},
-        "fixed": {name: str(value) for name, value in (parameters or [{}])[0].items() if name not in varied},
+        "fixed": {
+            name: str(value)
+            for name, value in (parameters or [{}])[0].items()
+            if name not in varied and name in data.plan.parameters
+        },
     }
 
 
@@ -147,7 +151,7 @@ def commands(data: SweepData) -> Content:
         text("MLflow", lambda row: "run" if row["run"] else NONE, href=lambda row: row["run"]),
         text("command", "command", command=lambda _: True),
     ]
-    figures = rows[[c.TRIAL_ID, NAME, SEEDS, *PARAMETERS, "command"]]
+    figures = rows[[c.TRIAL_ID, NAME, SEEDS, *data.plan.parameters, "command"]]
     return {"table": tabulate("trials", "Every trial with its command", rows, columns, figures)}
 
 

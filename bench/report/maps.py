@@ -258,7 +258,7 @@ def _data(one: MapAnalysis, picture: MapPicture, data: SweepData, number: int) -
         "losses": losses,
         "loss": [low, high],
         "lossRamp": LOSS_RAMP,
-        "parameters": {name: value for name, value in found.trial.parameters.items() if name != c.GATE},
+        "parameters": {name: value for name, value in found.trial.content.items() if name != c.GATE},
         "gate": {"inputs": found.trial.gate.inputs.tolist(), "targets": found.trial.gate.targets.tolist()},
         "seed": found.seed,
         "start": None if found.start is None else list(found.start),

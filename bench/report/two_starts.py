@@ -19,6 +19,7 @@ from bench.report.drawing import Floats, panel
 from bench.report.number_format import sentence
 from bench.report.surfaces import draw_surface
 from bench.report.sweep_data import SweepData
+from bench.stats.decision_surface import has_plane
 from bench.stats.grid_analysis import NAME, GridAnalysis
 
 
@@ -74,7 +75,7 @@ def _start(row: "pd.Series[Any]", weights: Floats | None) -> Start:
 
 def losses_and_surfaces(trial: Trial, starts: list[Start]) -> Figure:
     """Draw the two losses, and the decision surfaces that they end at, where there are weights and two inputs."""
-    surfaces = all(one.weights is not None for one in starts) and trial.gate.inputs.shape[1] == 2
+    surfaces = all(one.weights is not None for one in starts) and has_plane(trial)
     figure, axes = drawing.blank(4.95 if surfaces else 4.2, 2.1, right=2.3 if surfaces else 0.8, left=0.5)
     finite = [one.curve[np.isfinite(one.curve) & (one.curve > 0)] for one in starts]
     drawing.log_axis(axes, "y", *drawing.log_range(*finite))

@@ -60,7 +60,7 @@ class Job:
     def most(self) -> int:
         """How many trainings one chunk may hold."""
         trial = self.trial
-        numbers = 2 * (len(trial.checkpoints) + trial.network.parameters + len(trial.gate.targets))
+        numbers = 2 * (len(trial.checkpoints) + trial.network.parameters + len(trial.targets))
         return max(CHUNK_NUMBERS // numbers, 1)
 
 

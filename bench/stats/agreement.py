@@ -65,13 +65,16 @@ def agreements(trainings: pd.DataFrame) -> pd.DataFrame:
     is nothing to compare: ``finite`` counts the others, and where there are none, ``agrees`` is missing. ``parted_at``
     is the first recorded iteration at which the losses of any training differ by more than 1e-6, or missing.
     """
-    finished = trainings.loc[~never_trained(trainings), list(dict.fromkeys([*READ, *c.PARAMETERS]))]
+    finished = trainings.loc[
+        ~never_trained(trainings), list(dict.fromkeys([*READ, *(name for name in c.PARAMETERS if name in trainings)]))
+    ]
     trials = finished.drop_duplicates(c.TRIAL_ID)
     trials = trials.assign(**{ONE: sides(trials)})
     columns = {name: finished[name].to_numpy() for name in READ}
     places = finished.groupby(c.TRIAL_ID, observed=True).indices
     rows = []
-    groups = trials.groupby(list(REST), sort=False, observed=True) if len(trials[ONE].unique()) > 1 else ()
+    rest = [name for name in REST if name in trials]
+    groups = trials.groupby(rest, sort=False, observed=True) if len(trials[ONE].unique()) > 1 else ()
     for _, same in groups:
         by_side = dict(zip(same[ONE][::-1], same[c.TRIAL_ID][::-1], strict=True))  # of tables of one name the first
         for first, second in combinations(sorted(by_side, key=_in_order), 2):

@@ -3,14 +3,12 @@
 Shapes: A places along either axis, N observations.
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linprog
 
+from bench.model import propagation
 from bench.model.gate import Gate
-from bench.model.network import ACTIVATIONS, sigmoid
 from bench.model.trial import Trial
 
 Floats = NDArray[np.float64]
@@ -28,6 +26,11 @@ def is_linearly_separable(gate: Gate) -> bool:
     rows_NJ = -sign_N[:, None] * np.column_stack([gate.inputs, np.ones(len(sign_N))])
     free = [(None, None)] * rows_NJ.shape[1]
     return bool(linprog(np.zeros(rows_NJ.shape[1]), A_ub=rows_NJ, b_ub=-np.ones(len(sign_N)), bounds=free).success)
+
+
+def has_plane(trial: Trial) -> bool:
+    """Whether what a trial learns can be drawn: one output over two inputs."""
+    return trial.gate.inputs.shape[1] == 2 and trial.gate.outputs == 1
 
 
 def plane(trial: Trial, size: int) -> tuple[Floats, Floats]:
@@ -48,12 +51,5 @@ def decision_surface(trial: Trial, weights_P: ArrayLike, size: int = 60) -> Floa
 
 
 def predictions(trial: Trial, weights_P: ArrayLike, inputs_NI: Floats) -> Floats:
-    """Return what a trial's network with these weights says of inputs, ``[N]``."""
-    layers = trial.network.unflatten(np.asarray(weights_P, dtype=np.float64))
-    outputs: NDArray[Any] = inputs_NI
-    with np.errstate(over="ignore", invalid="ignore"):
-        for place, (weight, bias) in enumerate(layers):
-            linear = outputs @ weight + (0 if bias is None else bias)
-            is_last = place == len(layers) - 1
-            outputs = sigmoid(linear) if is_last else ACTIVATIONS[trial.activation].value(linear)
-    return np.asarray(outputs[:, 0], dtype=np.float64)
+    """Return what a trial's network with these weights says of a gate's inputs, ``[N * O]``."""
+    return np.asarray(propagation.predictions(trial, weights_P, trial.encoded(inputs_NI))[0], dtype=np.float64)

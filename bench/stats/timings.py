@@ -75,7 +75,7 @@ def _row(rounds: pd.DataFrame) -> dict[Any, Any]:
     low, middle, high = np.quantile(rounds[c.TRAINING_US], [0.25, 0.5, 0.75])
     per_s = np.quantile(1e6 / rounds[c.TRAINING_US], [0.25, 0.5, 0.75])
     return {
-        **first[[*BY, *c.PARAMETERS, c.THREADS]],
+        **first[[*BY, *(name for name in c.PARAMETERS if name in first), c.THREADS]],
         ROUNDS: len(rounds),
         **dict(zip((LOW, MEDIAN, HIGH, P99), latency, strict=True)),
         **dict(zip((PER_S_LOW, PER_S, PER_S_HIGH), per_s, strict=True)),
@@ -90,7 +90,8 @@ def _speedup(row: dict[Any, Any], table: pd.DataFrame, rounds: pd.DataFrame, agr
 
     The loop trains one network after the other, so that the nearest number of trainings will do.
     """
-    loops = table[(table[SIDE] == LOOP) & (table[list(REST)] == [row[name] for name in REST]).all(axis=1)]
+    rest = [name for name in REST if name in table]
+    loops = table[(table[SIDE] == LOOP) & (table[rest] == [row[name] for name in rest]).all(axis=1)]
     nothing = {DIFFERENCE: np.nan, RATIOS: np.array([])}
     if row[SIDE] == LOOP or loops.empty:
         return {VERDICT: REFERENCE if row[SIDE] == LOOP else NO_REFERENCE, **nothing}

@@ -31,7 +31,7 @@ MOST_VALUES = 10_000_000  # of lists in memory at a time: 80 MB
 NO_TRAINING = pa.array([str(Result.FAILED), str(Result.UNSUPPORTED)])
 
 
-def exported(trainings: pd.DataFrame, columns: Sequence[str] = c.EXPORT) -> pd.DataFrame:
+def exported(trainings: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """Return trainings with the columns of an export, a contract, and with text as text."""
     data = trainings[list(columns)]
     return data.astype({name: str for name in data if isinstance(data[name].dtype, pd.CategoricalDtype)})
@@ -45,7 +45,7 @@ def write_trainings(
     The columns of ``lists`` come after those of every export. Return how many trainings there are, and of how many
     these were not kept, by the reason why: they are null there. Initial weights that were not kept are drawn again.
     """
-    columns = (*c.EXPORT, *lists)
+    columns = (*c.exported(plan.parameters), *lists)
     empty = exported(trainings_frame([], plan, columns), columns)
     count, without = 0, Counter[str]()
     with _written(path) as file, _writer(file, path.suffix, empty, plan, columns) as write:

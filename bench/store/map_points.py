@@ -22,7 +22,7 @@ PLACE, PREDICTION = "place", "prediction_"
 
 def point_rows(record: Record) -> pa.Table:
     """Return what became of some points, the places being the record's seeds."""
-    size, observations = len(record.seeds), len(record.trial.gate.targets)
+    size, observations = len(record.seeds), len(record.trial.targets)
     if record.outcome is None:
         code = RESULTS.index(Result(str(record.result)))
         outcome_T, loss_T = np.full(size, code, np.int8), np.full(size, np.nan, np.float32)
@@ -69,7 +69,7 @@ def write_points(table: pa.Table, path: Path) -> None:
 
 def read_points(found: Map, files: Iterable[Path]) -> MapPoints:
     """Return all points that the shards have, each once; a shard that was cut off by a kill counts as never written."""
-    size, observations = found.points, len(found.trial.gate.targets)
+    size, observations = found.points, len(found.trial.targets)
     points = MapPoints(
         outcome_M=np.full(size, MISSING, np.int8),
         solved_at_M=np.full(size, NEVER, np.int32),

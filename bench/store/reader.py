@@ -50,6 +50,8 @@ def trainings_frame(tables: Sequence[pa.Table], plan: Plan, columns: Sequence[st
     that there are); ``hidden`` is a whole number unless a trial has several hidden layers.
     """
     wanted = TRAINING_SCHEMA.names if columns is None else list(dict.fromkeys([c.TRIAL_ID, c.SEED, *columns]))
+    if columns is None:
+        wanted += [name for name in plan.parameters if name not in wanted]
     empty = pa.schema([TRAINING_SCHEMA.field(name) for name in read_columns(columns)]).empty_table()
     table = pa.concat_tables([empty, *tables])
     trials = [planned.trial for planned in plan.trials]
@@ -94,7 +96,7 @@ def _parameter(name: str, values: Sequence[Any], place_T: Places) -> Any:
 def _targets(trials: Sequence[Trial], place_T: Places) -> NDArray[np.object_]:
     """Return the targets of every training; those of one gate are one array."""
     targets = np.empty(len(trials), dtype=object)
-    targets[:] = [trial.gate.targets for trial in trials]
+    targets[:] = [trial.targets for trial in trials]
     return targets[place_T]
 
 
@@ -183,7 +185,7 @@ def read_sweep(
         environment=read_environment(store, sweep),
         trainings=trainings_frame(tables, plan, columns),
         figures=dict(run.data.metrics),
-        timings=read_timings(store, sweep),
+        timings=_with_extras(read_timings(store, sweep), plan),
         cold_starts=read_cold_starts(store, sweep),
         experiment_id=str(run.info.experiment_id),
         runs=_runs(store, sweep, experiment),
@@ -243,6 +245,13 @@ def read_map(store: Store, sweep: str, one: Map) -> MapPoints:
     """Return what became of every point of a map."""
     with map_shards(store, sweep, one) as files:
         return read_points(one, files)
+
+
+def _with_extras(timings: pd.DataFrame, plan: Plan) -> pd.DataFrame:
+    """Return samples with the extra parameters that some trial sets, which are not written with them."""
+    trials = {planned.trial.trial_id: planned.trial.parameters for planned in plan.trials}
+    extras = [name for name in plan.parameters if name not in timings]
+    return timings.assign(**{name: [trials[trial_id][name] for trial_id in timings[c.TRIAL_ID]] for name in extras})
 
 
 def read_timings(store: Store, sweep: str) -> pd.DataFrame:

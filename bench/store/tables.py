@@ -19,7 +19,7 @@ from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
 from bench.model.outcome import NEVER, Outcome, Record, read_outcome
 from bench.model.timing import Sample, stretches
-from bench.model.trial import Scalar, Trial
+from bench.model.trial import BASIC, Scalar, Trial
 
 ArrowTable: TypeAlias = pa.Table
 LIST = pa.list_(pa.float64())
@@ -41,9 +41,9 @@ def _schema(*names: str) -> pa.Schema:
     return pa.schema([(name, types.get(name, pa.float64())) for name in names])
 
 
-TRAINING_SCHEMA = _schema(c.TRIAL_ID, c.SEED, *c.PARAMETERS, *c.SCALARS, c.PREDICTIONS, *c.LISTS)
+TRAINING_SCHEMA = _schema(c.TRIAL_ID, c.SEED, *BASIC, *c.SCALARS, c.PREDICTIONS, *c.LISTS)
 TIMING_SCHEMA = _schema(
-    *(c.TRIAL_ID, *c.PARAMETERS, c.SEEDS, c.TOGETHER, c.ROUND, c.ORDER, c.THREADS),
+    *(c.TRIAL_ID, *BASIC, c.SEEDS, c.TOGETHER, c.ROUND, c.ORDER, c.THREADS),
     *(c.ITERATION_US, c.TRAINING_US, c.CHUNK_US, c.COMPILE_S, c.WALL_S, c.CPU_S),
 )
 

@@ -131,7 +131,7 @@ class SweepWriter:
         for before in self.store.runs(names.MAP, parent=self.run_id):
             if before.data.tags.get(names.MAP_TAG) == one.map_id:
                 self.client.delete_run(before.info.run_id)
-        params = {name: value for name, value in one.trial.parameters.items() if name not in (one.x.of, one.y.of)}
+        params = {name: value for name, value in one.trial.content.items() if name not in (one.x.of, one.y.of)}
         params |= {"x": one.x.words, "y": one.y.words, "size": f"{one.width} × {one.height}", "pairs": one.pairs}
         params |= {f"{name}.{end}": getattr(axis, end) for name, axis in (("x", one.x), ("y", one.y)) for end in ENDS}
         params["origin"] = "start" if one.start else f"seed {one.seed}"
@@ -261,13 +261,13 @@ def trial_run(
         if trainings is None
         else (
             FinishedRun(
-                f"seed {seed}", {names.KIND: names.TRAINING, **known}, {**trial.parameters, c.SEED: seed}, training
+                f"seed {seed}", {names.KIND: names.TRAINING, **known}, {**trial.content, c.SEED: seed}, training
             )
             for seed, training in trainings
         )
     )
     tags = {names.KIND: names.TRIAL, **known, **(more_tags or {})}
-    return FinishedRun(name, tags, {**trial.parameters, "seeds": _seeds(planned)}, summary, below)
+    return FinishedRun(name, tags, {**trial.content, "seeds": _seeds(planned)}, summary, below)
 
 
 def _seeds(planned: PlannedTrial) -> str:

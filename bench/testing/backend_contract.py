@@ -15,7 +15,7 @@ from bench.backends import load
 from bench.backends.base import Backend
 from bench.model.gate import Gate
 from bench.model.loss import LOSSES, REDUCTIONS, loss_value
-from bench.model.network import ACTIVATIONS
+from bench.model.network import HIDDEN_ACTIVATIONS
 from bench.model.outcome import NEVER, Batch, Result, read_outcome
 from bench.model.trial import Trial
 from bench.plugins import NAME
@@ -29,6 +29,43 @@ QUARTERS = Gate("quarters", np.array([[0.0], [1.0]]), np.array([0.25, 0.75]))
 BETWEEN = Gate("between", np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0.45, 0.55, 0.6, 0.9]))
 ZEROS = Gate("zeros", np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.zeros(4))
 FUNCTIONS = {"sigmoid": lambda x: 1 / (1 + np.exp(-x)), "tanh": np.tanh, "relu": lambda x: x * (x > 0)}
+FUNCTIONS["symmetric"] = lambda x: 1 / (1 + np.exp(-x)) - 0.5
+EXTRAS = {  # for every extra parameter, a trial's parameters with a value that is not its default, and what it needs
+    "encoding": {"encoding": "bipolar"},
+    "target_low": {"target_low": 0.1},
+    "target_high": {"target_high": 0.9},
+    "output": {"output": "tanh"},
+    "shortcuts": {"shortcuts": True},
+    "optimizer": {"optimizer": "nesterov"},
+    "beta1": {"optimizer": "adam", "beta1": 0.7},
+    "beta2": {"optimizer": "adamw", "beta2": 0.9},
+    "alpha": {"optimizer": "rmsprop", "alpha": 0.8},
+    "epsilon": {"optimizer": "adagrad", "epsilon": 1e-3},
+    "eta_minus": {"optimizer": "rprop", "eta_minus": 0.3},
+    "eta_plus": {"optimizer": "rprop", "eta_plus": 1.5},
+    "step_min": {"optimizer": "rprop", "step_min": 1e-2},
+    "step_max": {"optimizer": "rprop", "step_max": 0.1},
+    "growth": {"optimizer": "quickprop", "growth": 1.2},
+    "kappa": {"optimizer": "delta-bar-delta", "kappa": 0.1},
+    "phi": {"optimizer": "delta-bar-delta", "phi": 0.1},
+    "theta": {"optimizer": "delta-bar-delta", "theta": 0.5},
+    "learning_rate_output": {"learning_rate_output": 0.4},
+    "weight_decay": {"weight_decay": 0.01},
+    "clip": {"clip": 0.02},
+    "noise": {"noise": 0.05},
+    "label_flips": {"label_flips": 0.2},
+    "dropout": {"dropout": 0.3},
+    "slope_offset": {"slope_offset": 0.1},
+    "frozen": {"frozen": "hidden"},
+    "schedule": {"schedule": "cosine", "schedule_length": 20},
+    "schedule_length": {"schedule": "warmup", "schedule_length": 9},
+    "schedule_factor": {"schedule": "step", "schedule_length": 7, "schedule_factor": 0.5},
+    "batch_size": {"update": "minibatch", "batch_size": 3},
+    "shuffle": {"update": "online", "shuffle": "always"},
+    "success": {"success": "correct"},
+    "success_loss": {"success": "loss", "success_loss": 0.3},
+    "success_for": {"success_for": 3},
+}
 STEP = 1e-5  # of the finite differences: truncation and rounding are both near 1e-10
 QUICK = {"gate": "xor", "hidden": 4, "activation": "tanh", "loss": "bce", "learning_rate": 2.0, "momentum": 0.9}
 FAST = {"full": QUICK, "online": QUICK | {"learning_rate": 0.5, "update": "online"}}  # XOR within tens of iterations
@@ -186,7 +223,7 @@ class BackendContract:
     )
     @pytest.mark.parametrize("reduction", REDUCTIONS)
     @pytest.mark.parametrize("loss", LOSSES)
-    @pytest.mark.parametrize("activation", ACTIVATIONS)
+    @pytest.mark.parametrize("activation", HIDDEN_ACTIVATIONS)
     def test_one_update_goes_down_the_finite_differences(self, activation, loss, reduction, layout):
         """One iteration moves weights by the learning rate times the loss's slope; a layout is layers and biases."""
         hidden, hidden_bias, output_bias = layout

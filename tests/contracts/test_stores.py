@@ -232,7 +232,7 @@ def test_an_export_is_one_row_per_training(store, plan, folder):
     writer = begin(store, plan)
     for planned in plan.trials:
         writer.shard(rows(record(planned, [0, 1, 2]), 10))
-    data = exported(read_sweep(store, writer.run_id, c.EXPORT).trainings)
+    data = exported(read_sweep(store, writer.run_id, c.EXPORT).trainings, c.EXPORT)
     assert len(data) == 6
     for name in ("x.parquet", "x.csv"):
         write_export(data, folder / name)

@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from bench.errors import RequestError
 from bench.model.gate import BUILT_IN, MAX_OBSERVATIONS, Gate, built_in, read_csv
+from bench.model.trial import Trial
 
 OPERATORS = {
     "or": operator.or_,
@@ -109,22 +110,33 @@ def test_tables_of_equal_numbers_and_unequal_shape_differ():
 
 
 def test_all_problems_of_a_table_come_at_once():
-    """An infinite input and a target above 1 are two sentences of one error."""
+    """An infinite input and an infinite target are two sentences of one error."""
     with pytest.raises(RequestError) as caught:
-        gate([[np.inf], [1]], [0, 1.5])
+        gate([[np.inf], [1]], [0, np.inf])
     assert caught.value.problems == (
         "gate 'mine' has an input that is not finite; allowed are finite numbers",
-        "gate 'mine' has the output 1.5; allowed are numbers from 0 to 1",
+        "gate 'mine' has the output inf; allowed are finite numbers",
     )
 
 
-@pytest.mark.parametrize("target", [-0.001, 1.001, np.inf, -np.inf, np.nan])
-def test_a_target_outside_zero_to_one_is_refused(target):
-    """An output neuron is a sigmoid: it reaches nothing outside 0 to 1."""
-    assert f"has the output {target:g}" in problem_of(gate, [[0], [1]], [0, target])
+@pytest.mark.parametrize("target", [np.inf, -np.inf, np.nan])
+def test_a_target_that_is_no_number_is_refused(target):
+    """No network could say it."""
+    assert f"has the output {target:g}; allowed are finite numbers" in problem_of(gate, [[0], [1]], [0, target])
 
 
-@pytest.mark.parametrize("targets", [[], [0], [0, 1, 1], [[0], [1]]])
+@pytest.mark.parametrize(("output", "least", "most"), [("sigmoid", 0, 1), ("tanh", -1, 1), ("symmetric", -0.5, 0.5)])
+def test_a_target_that_the_output_neuron_cannot_say_is_refused(output, least, most):
+    """What is beyond the ends of its activation is never reached; a linear one reaches everything."""
+    for target in (least - 0.001, most + 0.001):
+        wrong = gate([[0], [1]], [least, target])
+        problem = problem_of(lambda wrong=wrong: Trial(gate=wrong, output=output))
+        assert problem.endswith(f"allowed with output = {output} are numbers from {least:g} to {most:g}")
+        assert Trial(gate=wrong, output="linear").targets.tolist() == [least, target]
+    assert Trial(gate=gate([[0], [1]], [least, most]), output=output)
+
+
+@pytest.mark.parametrize("targets", [[], [0], [0, 1, 1], [[[0]], [[1]]]])
 def test_a_gate_has_a_target_for_every_observation(targets):
     """Fewer targets, more of them and a table of them are refused with what is allowed."""
     shape = np.array(targets).shape
@@ -234,7 +246,7 @@ def test_a_column_that_comes_twice_is_refused(csv, names):
         (b"observation,input1,output\n0,0\n", "row 1, column 'output': got ''"),
         (b"observation,input1,output\n0,\xe9,1\n", "cannot be read as CSV: 'utf-8' codec"),
         (b"observation,input1,output\n0,inf,1\n", "has an input that is not finite"),
-        (b"observation,input1,output\n0,0,2\n", "has the output 2; allowed are numbers from 0 to 1"),
+        (b"observation,input1,output\n0,0,inf\n", "has the output inf; allowed are finite numbers"),
         (b"observation;input1;output\n0;0;1\n", "has the columns observation;input1;output"),
     ],
     ids=[
@@ -268,3 +280,12 @@ def test_a_path_that_is_no_file_is_refused_with_the_built_in_names(tmp_path, nam
     """A missing file and a folder are told apart from a gate, and the gates are listed."""
     path = tmp_path / name
     assert problem_of(read_csv, path).startswith(f"gate {str(path)!r} is not a file; allowed are or, and, xor, nand")
+
+
+def test_the_last_columns_of_a_file_may_be_several_outputs(csv):
+    """A half adder: the sum and the carry; which of them is which is in the column's name."""
+    rows = ["observation,input1,input2,output1,output2", "0,0,0,0,0", "1,0,1,1,0", "2,1,0,1,0", "3,1,1,0,1"]
+    adder = csv("\n".join(rows).encode())
+    assert (adder.outputs, adder.targets.tolist()) == (2, [[0, 0], [1, 0], [1, 0], [0, 1]])
+    assert Trial(gate=adder, hidden=3).network.parameters == 3 * 3 + 4 * 2
+    assert adder.digest != Gate(adder.name, adder.inputs.copy(), adder.targets[:, 0].copy()).digest

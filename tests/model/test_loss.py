@@ -3,12 +3,12 @@ import pytest
 import torch
 from torch import nn
 
-from bench.model.loss import LOSSES, REDUCTIONS, loss_slope, loss_value
+from bench.model.loss import ARCTANH_CEILING, LOSSES, REDUCTIONS, loss_slope, loss_value
 
 TORCH_LOSSES = {"mse": nn.MSELoss, "l1": nn.L1Loss, "bce": nn.BCELoss, "huber": nn.HuberLoss}
 PRECISION = {np.float32: 2e-6, np.float64: 1e-14}
 DTYPES = pytest.mark.parametrize("dtype", PRECISION)
-EVERY_LOSS = pytest.mark.parametrize("loss", LOSSES)
+EVERY_LOSS = pytest.mark.parametrize("loss", TORCH_LOSSES)
 EVERY_REDUCTION = pytest.mark.parametrize("reduction", REDUCTIONS)
 
 
@@ -121,3 +121,16 @@ def test_a_wholly_wrong_prediction_costs_a_hundred_in_cross_entropy(dtype):
     """The logarithm is clamped at -100, so that certainty about the wrong answer is no infinity."""
     found = loss_value("bce", "sum", np.array([[0], [1]], dtype=dtype), np.array([[1], [0]], dtype=dtype))
     assert found.tolist() == [100, 100]
+
+
+def test_the_slope_of_arctanh_is_the_inverse_hyperbolic_tangent_of_the_difference():
+    """Fahlman's error function (1988): its value is the integral of that slope, and ends where float32 does."""
+    predictions, target = np.linspace(-0.4, 0.45, 50), 0.5
+    slopes = LOSSES["arctanh"].slope(predictions, np.float64(target))
+    np.testing.assert_allclose(slopes, np.arctanh(predictions - target), rtol=1e-14)
+    value = LOSSES["arctanh"].value
+    differences = (value(predictions + 1e-6, target) - value(predictions - 1e-6, target)) / 2e-6
+    np.testing.assert_allclose(differences, slopes, rtol=1e-6, atol=1e-9)
+    far = LOSSES["arctanh"].slope(np.array([1.0, 3.0]), np.array([0.0, 0.0]))
+    np.testing.assert_allclose(far, [np.arctanh(ARCTANH_CEILING)] * 2)
+    assert LOSSES["arctanh"].slope(np.float32([1]), np.float32([0])).dtype == np.float32

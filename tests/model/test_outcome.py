@@ -1,13 +1,20 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from bench.model.gate import Gate
-from bench.model.outcome import NEVER, Batch, Outcome, Result, read_outcome, right_side, within
+from bench.model.outcome import NEVER, Batch, Outcome, Result, read_outcome, right_side, succeeds
 from bench.model.trial import Trial
 
 TARGETS = [0.0, 1.0, 1.0, 0.0]  # XOR's
 RIGHT = [0.05, 0.95, 0.95, 0.05]
 WRONG = [0.5, 0.6, 0.4, 0.5]
+
+
+def table(targets):
+    """Return a gate with these targets; what its inputs are does not matter here."""
+    return Gate("table", np.zeros((len(targets), 2)), np.array(targets))
 
 
 def outcome(trial, predictions_TN, *, late_loss=1.0, weights_TP=None, iterations=None, seconds=0.0):
@@ -139,36 +146,59 @@ def test_a_training_that_starts_solved_takes_no_time_per_iteration():
     assert read_outcome(trial, outcome(trial, [RIGHT], iterations=0)).iteration_us_T.tolist() == [0]
 
 
+def test_success_may_be_the_right_side_or_a_loss():
+    """A prediction of 0.6 for a one is right and not close; its squared error is 0.16."""
+    ones, predictions = table([1.0]), np.array([[0.6]])
+    assert succeeds(predictions, Trial(gate=ones)).tolist() == [False]
+    assert succeeds(predictions, Trial(gate=ones, success="correct")).tolist() == [True]
+    assert succeeds(predictions, Trial(gate=ones, success="loss", success_loss=0.17)).tolist() == [True]
+    assert succeeds(predictions, Trial(gate=ones, success="loss", success_loss=0.15)).tolist() == [False]
+
+
+def test_the_sides_of_other_targets_meet_between_them():
+    """With targets of -1 and 1 a prediction above 0 is a one."""
+    trial = Trial(gate=table([0.0, 1.0]), target_low=-1, output="tanh")
+    assert right_side(np.array([[-0.1, 0.1], [0.1, 0.2]]), trial).tolist() == [True, False]
+
+
+def test_success_that_must_last_is_not_had_at_the_end_alone():
+    """What meets the tolerance at its last look only has not met it twice."""
+    trial = Trial(success_for=2, iterations=50)
+    found = outcome(trial, [RIGHT])
+    assert read_outcome(trial, replace(found, solved_at_T=np.array([NEVER]))).solved_T.tolist() == [False]
+    assert read_outcome(trial, replace(found, solved_at_T=np.array([40]))).solved_T.tolist() == [True]
+
+
 def test_the_tolerance_is_judged_in_the_trials_precision():
     """1 - 0.9 is a hair over 0.1 in float32 and a hair under it in float64."""
-    predictions, targets = np.array([[0.9]]), np.array([1.0])
-    assert within(predictions, targets, Trial(tolerance=0.1, dtype="float64")).tolist() == [True]
-    assert within(predictions, targets, Trial(tolerance=0.1, dtype="float32")).tolist() == [False]
+    predictions, ones = np.array([[0.9]]), table([1.0])
+    assert succeeds(predictions, Trial(gate=ones, tolerance=0.1, dtype="float64")).tolist() == [True]
+    assert succeeds(predictions, Trial(gate=ones, tolerance=0.1, dtype="float32")).tolist() == [False]
 
 
 def test_a_prediction_exactly_at_the_tolerance_is_within():
     """The end of the tolerance belongs to it."""
-    trial = Trial(tolerance=0.25)
-    assert within(np.array([[0.25, 0.75]]), np.array([0.0, 1.0]), trial).tolist() == [True]
+    trial = Trial(gate=table([0.0, 1.0]), tolerance=0.25)
+    assert succeeds(np.array([[0.25, 0.75]]), trial).tolist() == [True]
 
 
 def test_a_prediction_of_one_half_is_on_the_side_of_zero():
     """Only more than a half is a one."""
     half = np.array([[0.5]])
-    assert right_side(half, np.array([0.0])).tolist() == [True]
-    assert right_side(half, np.array([1.0])).tolist() == [False]
+    assert right_side(half, Trial(gate=table([0.0]))).tolist() == [True]
+    assert right_side(half, Trial(gate=table([1.0]))).tolist() == [False]
 
 
 def test_a_prediction_that_is_no_number_is_on_no_side():
     """Not a number is not above a half, yet it is no zero either."""
     predictions = np.array([[np.nan, 0.1], [0.1, np.nan], [0.1, 0.1]])
-    assert right_side(predictions, np.zeros(2)).tolist() == [False, False, True]
+    assert right_side(predictions, Trial(gate=table([0.0, 0.0]))).tolist() == [False, False, True]
 
 
 def test_targets_between_zero_and_one_have_a_side_too():
     """A target of 0.7 asks for a prediction above a half."""
     predictions = np.array([[0.2, 0.9], [0.6, 0.9], [0.2, 0.4]])
-    assert right_side(predictions, np.array([0.3, 0.7])).tolist() == [True, False, False]
+    assert right_side(predictions, Trial(gate=table([0.3, 0.7]))).tolist() == [True, False, False]
 
 
 def test_a_batch_of_a_trial_has_its_weights_rates_and_momenta():

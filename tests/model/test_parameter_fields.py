@@ -119,7 +119,7 @@ def test_anything_but_a_whole_number_in_range_is_refused(value):
 def test_a_parameter_knows_the_least_number_that_it_may_be(reader, least):
     """Where there is one: an end that is excluded is none."""
     known = parameter(5, reader, "doc", Role.TRAINING).metadata
-    assert Parameter("rate", 5, **known).least == least
+    assert Parameter("rate", **known).least == least
 
 
 def test_a_parameter_declares_all_that_is_known_of_it():
@@ -130,7 +130,7 @@ def test_a_parameter_declares_all_that_is_known_of_it():
         rate: float = parameter(0.5, number(0), "step size", Role.TRAINING)
 
     (declared,) = fields(Settings)
-    known = Parameter(declared.name, declared.default, **declared.metadata)
+    known = Parameter(declared.name, **declared.metadata)
     assert (Settings().rate, known.doc, known.role) == (0.5, "step size", Role.TRAINING)
     assert known.read(2) == 2.0
     with pytest.raises(RequestError, match="rate is -1; allowed are"):

@@ -13,9 +13,10 @@ from bench.errors import RequestError
 from bench.model.gate import BUILT_IN, Gate, built_in
 from bench.model.initialization import initial_weights
 from bench.model.loss import LOSSES
-from bench.model.network import ACTIVATIONS
+from bench.model.network import HIDDEN_ACTIVATIONS
 from bench.model.parameter_fields import Role
-from bench.model.trial import BACKENDS, PARAMETERS, Trial, recorded_iterations
+from bench.model.trial import BACKENDS, BASIC, PARAMETERS, Trial, recorded_iterations, shown_parameters
+from bench.testing.backend_contract import EXTRAS
 
 OTHER = {  # for every parameter, a value that is not its default
     "gate": "or",
@@ -42,7 +43,8 @@ OTHER = {  # for every parameter, a value that is not its default
     "summation": "fma",
     "backend": "torch",
     "device": "cuda",
-}
+} | {name: values[name] for name, values in EXTRAS.items()}
+BASIC_OTHER = {name: OTHER[name] for name in BASIC}
 WRONG = {  # for every parameter, a value that is refused
     "gate": "maybe",
     "hidden": 65,
@@ -68,13 +70,47 @@ WRONG = {  # for every parameter, a value that is refused
     "summation": "exact",
     "backend": "abacus",
     "device": "tpu",
+    "encoding": "unary",
+    "target_low": float("inf"),
+    "target_high": "one",
+    "output": "relu",
+    "shortcuts": 1,
+    "optimizer": "lion",
+    "beta1": 1,
+    "beta2": -0.1,
+    "alpha": 1.5,
+    "epsilon": -1e-8,
+    "eta_minus": 0,
+    "eta_plus": 1,
+    "step_min": -1,
+    "step_max": 0,
+    "growth": 0,
+    "kappa": -1,
+    "phi": 2,
+    "theta": 1,
+    "learning_rate_output": -0.1,
+    "weight_decay": -1,
+    "clip": -1,
+    "noise": -0.1,
+    "label_flips": 1.1,
+    "dropout": 1,
+    "slope_offset": -0.1,
+    "frozen": "output bias",
+    "schedule": "linear",
+    "schedule_length": -1,
+    "schedule_factor": 0,
+    "batch_size": -1,
+    "shuffle": True,
+    "success": "luck",
+    "success_loss": -1,
+    "success_for": 0,
 }
 TRIALS = st.fixed_dictionaries(
     {},
     optional={
         "gate": st.sampled_from(BUILT_IN),
         "hidden": st.integers(0, 64) | st.sampled_from(["0", "4-4", "64-1-2"]),
-        "activation": st.sampled_from(list(ACTIVATIONS)),
+        "activation": st.sampled_from(HIDDEN_ACTIVATIONS),
         "hidden_bias": st.booleans(),
         "output_bias": st.booleans(),
         "init_low": st.floats(-9, 0),
@@ -103,8 +139,8 @@ def renamed_xor(targets):
 
 def test_the_order_of_keywords_is_irrelevant_to_an_id():
     """A trial is its content, however it was written down."""
-    backwards = Trial(**dict(reversed(OTHER.items())))
-    assert backwards.trial_id == Trial(**OTHER).trial_id
+    backwards = Trial(**dict(reversed(BASIC_OTHER.items())))
+    assert backwards.trial_id == Trial(**BASIC_OTHER).trial_id
 
 
 @pytest.mark.parametrize(
@@ -134,9 +170,22 @@ def test_a_default_that_is_written_out_changes_nothing():
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_every_parameter_is_part_of_the_id(name):
     """Changing any one parameter makes another trial."""
-    changed = Trial(**{name: OTHER[name]})
+    changed = Trial(**EXTRAS.get(name, {name: OTHER[name]}))
     assert changed != Trial()
     assert changed.trial_id != Trial().trial_id
+
+
+def test_a_trial_without_extra_parameters_has_the_id_it_always_had():
+    """Sweeps that were stored before there were any are found again."""
+    assert Trial().trial_id == "40957255e4284feb"
+    assert Trial(optimizer="adamw").content.keys() - Trial().content.keys() == {"optimizer"}
+
+
+def test_tables_have_the_basic_parameters_and_those_that_some_trial_sets():
+    """In the order of all parameters, whatever trial sets them."""
+    assert shown_parameters([Trial(), Trial(hidden=2)]) == BASIC
+    some = shown_parameters([Trial(noise=0.1), Trial(optimizer="adamw")])
+    assert some == (*BASIC, "optimizer", "weight_decay", "noise")
 
 
 def test_another_table_under_the_same_gate_name_is_another_trial():
@@ -186,7 +235,7 @@ def test_ids_are_equal_where_trials_are(one_values, other_values):
 
 def test_a_trial_survives_being_sent_to_a_worker():
     """Pickled and restored, it is equal and has the same id."""
-    trial = Trial(**OTHER)
+    trial = Trial(**BASIC_OTHER)
     restored = pickle.loads(pickle.dumps(trial))
     assert (restored, restored.trial_id) == (trial, trial.trial_id)
 
@@ -285,7 +334,8 @@ def test_the_weights_change_with_the_parameters_whose_role_that_is_and_no_others
     """Trials that differ in any other parameter start from the same weights, and can be compared seed by seed."""
     other = OTHER | {"gate": "parity3", "init": "normal"}
     weights = [
-        trial.initial_weights([5]) for trial in (Trial(init="uniform"), Trial(**{"init": "uniform", name: other[name]}))
+        trial.initial_weights([5])
+        for trial in (Trial(init="uniform"), Trial(**{"init": "uniform", name: other[name], **EXTRAS.get(name, {})}))
     ]
     assert np.array_equal(*weights) == (name not in Trial.names(Role.TASK, Role.INITIALIZATION))
 

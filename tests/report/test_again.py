@@ -11,7 +11,7 @@ from bench.config.seeds import write_seeds
 from bench.model.gate import BUILT_IN
 from bench.model.initialization import MAX_SEED, SCHEMES
 from bench.model.loss import LOSSES, REDUCTIONS
-from bench.model.network import ACTIVATIONS
+from bench.model.network import HIDDEN_ACTIVATIONS
 from bench.model.trial import BACKENDS, Trial
 from bench.report.ledger import command_of
 from bench.request import read_request
@@ -21,7 +21,7 @@ LAYERS = st.lists(st.integers(1, 9), min_size=1, max_size=3).map(lambda sizes: "
 PARAMETERS = {
     "gate": st.sampled_from(sorted(BUILT_IN)),
     "hidden": st.one_of(st.integers(0, 50).map(str), LAYERS),
-    "activation": st.sampled_from(sorted(ACTIVATIONS)),
+    "activation": st.sampled_from(sorted(HIDDEN_ACTIVATIONS)),
     "hidden_bias": st.booleans(),
     "output_bias": st.booleans(),
     "init": st.sampled_from(sorted(SCHEMES)),

@@ -45,6 +45,7 @@ from bench.stats.paired_comparisons import (
     pooled,
     pooled_over,
 )
+from bench.testing.backend_contract import EXTRAS
 
 SOLVED, STUCK, DIVERGED = [0, 1, 1, 0], [0.5] * 4, [np.nan] * 4
 NEVER = 0
@@ -87,7 +88,9 @@ OTHERWISE = STARTS | LEARNS | RUNS
 def test_a_parameter_is_compared_by_seed_if_it_leaves_the_initial_weights_alone(name):
     """Weights are really drawn, with and without it; ``uniform`` asks for more parameters than others do."""
     trials = [
-        Trial(**({"init": init} | more)) for init in ("xavier", "uniform") for more in ({}, {name: OTHERWISE[name]})
+        Trial(**({"init": init} | more))
+        for init in ("xavier", "uniform")
+        for more in ({}, EXTRAS.get(name) or {name: OTHERWISE[name]})
     ]
     weights = [one.initial_weights(range(5)) for one in trials]
     same = all(np.array_equal(*two) for two in (weights[:2], weights[2:]))

@@ -14,7 +14,7 @@ from bench.backends import load
 from bench.metrics import columns as c
 from bench.model.outcome import Batch, Record, Result
 from bench.model.timing import Sample, Timing
-from bench.model.trial import Trial
+from bench.model.trial import BASIC, Trial
 from bench.store.tables import (
     GROUP,
     TIMING_SCHEMA,
@@ -48,7 +48,7 @@ def test_a_row_carries_every_parameter_of_its_trial():
     """A row can be read without the plan."""
     data = frame(trained(hidden="4-4", loss="bce"))
     trial = Trial(iterations=40, curve_points=10, hidden="4-4", loss="bce")
-    assert {name: data[name].iloc[0] for name in c.PARAMETERS} == trial.parameters
+    assert {name: data[name].iloc[0] for name in BASIC} == trial.content
 
 
 def test_hidden_is_a_number_where_every_layer_is_single():
@@ -145,7 +145,7 @@ def test_a_sample_carries_its_trial_and_all_that_was_measured():
     trial = Trial(hidden="4-4", backend="torch")
     (row,) = timing_frame([timing_rows([sample(hidden="4-4", backend="torch")])]).to_dict("records")
     assert row[c.TRIAL_ID] == trial.trial_id
-    assert {name: row[name] for name in c.PARAMETERS} == trial.parameters
+    assert {name: row[name] for name in BASIC} == trial.content
     assert [row[name] for name in (c.SEEDS, c.TOGETHER, c.ROUND, c.ORDER, c.THREADS)] == ["0:2", 2, 1, 4, 1]
     assert [row[name] for name in (c.ITERATION_US, c.TRAINING_US, c.COMPILE_S, c.WALL_S, c.CPU_S)] == [
         7.0,

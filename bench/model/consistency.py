@@ -1,0 +1,80 @@
+"""What the parameters of a trial must be to go together: constants of optimizers, schedules, outputs and targets."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.model.network import OUTPUT_RANGES
+from bench.model.optimizer import OPTIMIZERS, takers
+from bench.model.parameter_fields import Parameter
+
+if TYPE_CHECKING:
+    from bench.model.trial import Trial
+
+CONSTANTS = tuple(dict.fromkeys(name for one in OPTIMIZERS.values() for name in one.takes))
+ONLY_WITH = {  # a parameter that only some values of another take, and what of it they need
+    "schedule_length": ("schedule", ("cosine", "step", "warmup"), True),
+    "schedule_factor": ("schedule", ("step",), False),
+    "batch_size": ("update", ("minibatch",), True),
+    "shuffle": ("update", ("online", "minibatch"), False),
+    "success_loss": ("success", ("loss",), True),
+}
+
+
+def problems_of(trial: "Trial", parameters: Mapping[str, Parameter]) -> Iterator[str]:
+    """Yield a sentence for everything that does not go together: what, got, allowed."""
+    yield from _constants(trial, parameters)
+    yield from _pairs(trial, parameters)
+    yield from _sizes(trial)
+    yield from _outputs(trial)
+
+
+def _constants(trial: "Trial", parameters: Mapping[str, Parameter]) -> Iterator[str]:
+    optimizer = OPTIMIZERS[trial.optimizer]
+    for name in CONSTANTS:
+        value = getattr(trial, name)
+        if name not in optimizer.takes and value != parameters[name].default:
+            others = ", ".join(takers(name))
+            yield f"{name} is {_written(value)} with optimizer = {trial.optimizer}; allowed is that with {others}"
+
+
+def _pairs(trial: "Trial", parameters: Mapping[str, Parameter]) -> Iterator[str]:
+    for name, (of, values, needed) in ONLY_WITH.items():
+        value, other, default = getattr(trial, name), getattr(trial, of), parameters[name].default
+        if other in values and needed and value == default:
+            yield f"{of} is {other} without {name}; allowed is that with {name} above {default:g}"
+        elif other not in values and value != default:
+            yield f"{name} is {_written(value)} with {of} = {other}; allowed is that with {of} = {' or '.join(values)}"
+
+
+def _sizes(trial: "Trial") -> Iterator[str]:
+    if trial.init_low >= trial.init_high:
+        yield f"init_low is {trial.init_low:g}; allowed are numbers below init_high, {trial.init_high:g}"
+    if trial.target_low >= trial.target_high:
+        yield f"target_low is {trial.target_low:g}; allowed are numbers below target_high, {trial.target_high:g}"
+    if trial.step_min > trial.step_max:
+        yield f"step_min is {trial.step_min:g}; allowed are numbers up to step_max, {trial.step_max:g}"
+    observations = len(trial.gate.inputs)
+    if trial.batch_size > observations:
+        yield f"batch_size is {trial.batch_size}; allowed for gate {trial.gate.name} are 1 to {observations}"
+    for name in ("shortcuts", "dropout"):
+        if getattr(trial, name) and not trial.hidden:
+            yield f"{name} is {_written(getattr(trial, name))} with hidden = 0; allowed is that with hidden layers"
+
+
+def _outputs(trial: "Trial") -> Iterator[str]:
+    low, high = OUTPUT_RANGES[trial.output]
+    outside = trial.targets[~((trial.targets >= low) & (trial.targets <= high))]
+    if outside.size:
+        what = f"gate {trial.gate.name!r} has the output {outside[0]:g}"
+        yield f"{what}; allowed with output = {trial.output} are numbers from {low:g} to {high:g}"
+    if trial.loss == "bce" and trial.output != "sigmoid":
+        yield f"loss is bce with output = {trial.output}; allowed is that with output = sigmoid"
+    if trial.label_flips and not np.isin(trial.gate.targets, (0, 1)).all():
+        what = f"label_flips is {trial.label_flips:g} for gate {trial.gate.name}"
+        yield f"{what}; allowed is that where outputs are 0 and 1"
+
+
+def _written(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
