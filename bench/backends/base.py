@@ -55,7 +55,7 @@ def loss_factor(trial: Trial) -> float:
     return 1.0 if trial.reduction == "sum" else 1 / (observations * trial.gate.outputs)
 
 
-def padded(values: Array, size: int, dtype: str, axis: int = 0) -> Array:
+def padded(values: NDArray[Any], size: int, dtype: str, axis: int = 0) -> NDArray[Any]:
     """Return values in that dtype, with zeros for idle trainings up to that size along the axis."""
     widths = [(0, 0)] * values.ndim
     widths[axis] = (0, size - values.shape[axis])

@@ -85,7 +85,8 @@ class ArctanhOfDifference(torch.autograd.Function):
     def backward(ctx: Any, *slopes: Tensor) -> Tensor:
         """Return the slopes by the difference."""
         (difference,) = ctx.saved_tensors
-        return slopes[0] * difference.clamp(-ARCTANH_CEILING, ARCTANH_CEILING).atanh()
+        by_difference: Tensor = slopes[0] * difference.clamp(-ARCTANH_CEILING, ARCTANH_CEILING).atanh()
+        return by_difference
 
 
 LOSSES: dict[str, Callable[..., nn.Module]] = {
@@ -260,7 +261,8 @@ class TorchTraining(LoopTraining):
         self.optimizer.zero_grad()
         loss.backward()
         if self.trial.clip:
-            nn.utils.clip_grad_norm_(self.trained, *constants_of(self.trial, "clip"))
+            (longest,) = constants_of(self.trial, "clip")
+            nn.utils.clip_grad_norm_(self.trained, longest)
         if self.trial.noise:
             self._add_noise(number)
         if self.trial.weight_decay and self.trial.optimizer == "rprop":  # torch's own has none
