@@ -209,8 +209,8 @@ class Trial:
     def content(self) -> dict[str, Scalar]:
         """The parameters that it is known by: of the extra ones, those that are not what they are if nobody says so."""
         own = OPTIMIZERS[self.optimizer].own
-        usual = {name: own.get(name, one.default) for name, one in PARAMETERS.items() if one.extra}
-        return {name: value for name, value in self.parameters.items() if value != usual.get(name)}
+        left_out = {name: own.get(name, one.default) for name, one in PARAMETERS.items() if one.extra}
+        return {name: value for name, value in self.parameters.items() if value != left_out.get(name)}
 
     @cached_property
     def trial_id(self) -> str:
@@ -314,6 +314,26 @@ BASIC = tuple(name for name, one in PARAMETERS.items() if not one.extra)  # a co
 PROMINENT = tuple(
     sorted((name for name, one in PARAMETERS.items() if one.rank), key=lambda name: PARAMETERS[name].rank)
 )
+
+
+OF_OPTIMIZERS = tuple(dict.fromkeys(name for one in OPTIMIZERS.values() for name in one.own))
+
+
+def parts_of_optimizers(trials: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Return the parameters that are parts of these trials' optimizers: to compare two of these is to let them differ.
+
+    They are the constants that every trial leaves to its optimizer, each to its own default, and the iterations, where
+    all that are trained have the same and others are not trained at all.
+    """
+    found = {name for name in OF_OPTIMIZERS if all(is_left_to_optimizer(name, one) for one in trials)}
+    trained = [one.get("iterations") for one in trials if one.get("optimizer") != "none"]
+    return found | ({"iterations"} if len(set(trained)) <= 1 and len(trained) < len(trials) else set())
+
+
+def is_left_to_optimizer(name: str, trial: Mapping[str, Any]) -> bool:
+    """Whether a trial has what its optimizer has of a constant where nobody says so."""
+    default = PARAMETERS[name].default
+    return bool(trial.get(name, default) == OPTIMIZERS[trial.get("optimizer", "sgd")].own.get(name, default))
 
 
 def shown_parameters(trials: Iterable[Trial]) -> tuple[str, ...]:
