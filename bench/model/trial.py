@@ -234,6 +234,10 @@ class Trial:
         found = self.gate.targets.ravel()
         return found if (low, high) == (0, 1) else low + (high - low) * found
 
+    def as_gate_has_it(self, said: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return predictions or targets in the gate's own terms: 0 where a target of 0 is, and 1 where one of 1 is."""
+        return as_gates_have_it(said, self.target_low, self.target_high)
+
     @property
     def middle(self) -> float:
         """Between what targets of 0 and of 1 become: a prediction is right on its target's side."""
@@ -340,6 +344,11 @@ def shown_parameters(trials: Iterable[Trial]) -> tuple[str, ...]:
     """Return the parameters that tables of these trials have: the basic ones, and those that some trial sets."""
     given = {name for one in trials for name, value in one.parameters.items() if value != PARAMETERS[name].default}
     return tuple(name for name in PARAMETERS if name in given or name in BASIC)
+
+
+def as_gates_have_it(said: NDArray[np.float64], low: Any, high: Any) -> NDArray[np.float64]:
+    """Return predictions or targets in gates' own terms, given what targets of 0 and of 1 became."""
+    return np.asarray((said - low) / (np.asarray(high) - low))
 
 
 def recorded_iterations(iterations: int, curve_points: int) -> NDArray[np.int64]:

@@ -14,7 +14,7 @@ from bench.model.trial import OF_OPTIMIZERS, PARAMETERS, Trial, is_left_to_optim
 from bench.report.charts import Cell, Column, Content, Row, Table, number, numbers, tabulate, text
 from bench.report.colours import OUTCOMES
 from bench.report.map_words import map_title
-from bench.report.number_format import NONE, about, percent_interval, whole, written
+from bench.report.number_format import NONE, about, percent_interval, what_solves, whole, written
 from bench.report.sweep_data import SweepData
 from bench.stats import proportions
 from bench.stats.claims import HOLDS, REFUTED, UNDECIDED, counted_verdicts, verdict_rows
@@ -42,6 +42,7 @@ def ledger(data: SweepData) -> Content:
         "planned": sum(totals.values()) + missing,
         "done": sum(totals.values()),
         "missing": missing,
+        "solved": what_solves(parameters),
         "outcomes": [(name, count, OUTCOMES[name]) for name, count in totals.items()],
         "table": _table(data, rows, occurred, missing),
         "maps": _maps(of_maps, occurred, missing) if of_maps else None,

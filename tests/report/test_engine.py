@@ -21,6 +21,8 @@ from bench.model.loss import LOSSES, REDUCTIONS
 from bench.model.network import HIDDEN_ACTIVATIONS, MAX_NEURONS
 from bench.model.outcome import Batch
 from bench.model.trial import BASIC, PARAMETERS, Trial
+from bench.stats.decision_surface import shades
+from bench.stats.final_patterns import has_sides
 from bench.testing.backend_contract import EXTRAS
 
 from .chromium import MARKS, opened
@@ -479,6 +481,17 @@ def test_outputs_are_those_of_the_network_for_any_inputs(engine, activation, hid
     function = "([[trial], weights, inputs]) => Array.from(Bench.predict(trial, weights, inputs))"
     found = engine(function, [sent(trial), weights[0].tolist(), inputs.tolist()])
     np.testing.assert_allclose(found, NumpyTraining(Batch(surface, weights)).predict(), rtol=1e-12)
+
+
+def test_targets_and_shades_are_those_of_python(engine):
+    """With targets of its own, and those of a regression."""
+    trials = [Trial(), Trial(target_low=-0.5, target_high=0.9, output="tanh"), Trial(gate=BEYOND, output="linear")]
+    trials.append(Trial(gate=Gate("flat", XOR.inputs, np.full(4, 2.0)), output="linear"))
+    function = """(cases) => cases.map(([trial, gate]) =>
+        [Bench.targetsOf(trial, gate), Bench.middleOf(trial), Bench.shadesOf(trial, gate), Bench.hasSides(gate)])"""
+    for trial, found in zip(trials, engine(function, [sent(one) for one in trials]), strict=True):
+        assert found[:3] == [trial.targets.tolist(), trial.middle, list(shades(trial))]
+        assert found[3] == has_sides(trial.gate.targets)
 
 
 # ------------------------------------------------------------------ what it can do

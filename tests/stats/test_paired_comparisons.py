@@ -9,7 +9,7 @@ from scipy.stats import quantile_test
 
 from bench.metrics import columns as c
 from bench.model.optimizer import OPTIMIZERS
-from bench.model.trial import PARAMETERS, Trial, shown_parameters
+from bench.model.trial import PARAMETERS, Trial
 from bench.stats.paired_comparisons import (
     BETTER,
     BOTH,
@@ -70,13 +70,6 @@ def made(firsts, seeds=None, **levels):
     return data.assign(**{c.SOLVED_AT: data[c.SOLVED_AT].where(data[c.SOLVED])})
 
 
-def with_extras(data, trials):
-    """Return trainings with the extra parameters that some trial sets, as a stored sweep's are."""
-    values = {one.trial_id: one.parameters for one in trials}
-    extra = [name for name in shown_parameters(trials) if name not in data]
-    return data.assign(**{name: [values[one][name] for one in data[c.TRIAL_ID]] for name in extra})
-
-
 def compared_of(data, *names):
     return comparisons(data, names)
 
@@ -130,20 +123,20 @@ def test_many_values_are_compared_with_the_default_or_the_first():
 def test_optimizers_are_compared_each_with_its_own_constants(trial, ended, table):
     """Four make six comparisons; of all, each is compared with gradient descent, with as many seeds."""
     four = [trial(optimizer=one) for one in ("sgd", "nesterov", "adam", "adamw")]
-    found = compared_of(with_extras(table(*(ended(one, [SOLVED, STUCK, SOLVED]) for one in four)), four), "optimizer")
+    found = compared_of(table(*(ended(one, [SOLVED, STUCK, SOLVED]) for one in four)), "optimizer")
     assert (len(found), set(found[PAIRS])) == (6, {3})
     assert found[CONTEXT].to_list() == [{}] * 6
     every = [trial(optimizer=one) for one in OPTIMIZERS]
-    found = compared_of(with_extras(table(*(ended(one, [SOLVED, STUCK, SOLVED]) for one in every)), every), "optimizer")
+    found = compared_of(table(*(ended(one, [SOLVED, STUCK, SOLVED]) for one in every)), "optimizer")
     assert (set(found[OTHER]), len(found), set(found[PAIRS])) == ({"sgd"}, len(OPTIMIZERS) - 1, {3})
 
 
 def test_optimizers_whose_constants_were_asked_for_are_compared_where_these_are_equal(trial, ended, table):
     """Nesterov's momentum without any and gradient descent's with 0.9 differ in two things."""
     trials = [trial(optimizer=one, momentum=momentum) for one in ("sgd", "nesterov") for momentum in (0.0, 0.9)]
-    found = compared_of(with_extras(table(*(ended(one, [SOLVED, STUCK]) for one in trials)), trials), "optimizer")
+    found = compared_of(table(*(ended(one, [SOLVED, STUCK]) for one in trials)), "optimizer")
     assert found[CONTEXT].to_list() == [{"momentum": 0.0}, {"momentum": 0.9}]
-    sides = [with_extras(table(ended(one, [SOLVED, STUCK])), [one]) for one in (trials[0], trials[3])]
+    sides = [table(ended(one, [SOLVED, STUCK])) for one in (trials[0], trials[3])]
     assert match_sides(*sides).differing == ["optimizer"]
 
 

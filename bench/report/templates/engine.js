@@ -223,10 +223,13 @@ const Bench = (() => {
     return (low + high) / 2;
   };
 
+  /** Whether a prediction may be on the wrong side: no target is beyond 0 and 1, as in a regression. */
+  const hasSides = (gate) => gate.targets.every((target) => target >= 0 && target <= 1);
+
   /** Return what is drawn white and what black, as `shades` of bench/stats/decision_surface.py. */
   const shadesOf = (trial, gate) => {
     const { target_low: low, target_high: high } = complete(trial);
-    if (gate.targets.every((target) => target >= 0 && target <= 1)) return [low, high];
+    if (hasSides(gate)) return [low, high];
     const targets = targetsOf(trial, gate);
     const [least, greatest] = [Math.min(...targets), Math.max(...targets)];
     return least < greatest ? [least, greatest] : [least - 0.5, least + 0.5];
@@ -570,5 +573,6 @@ const Bench = (() => {
     return { ...found, solvedAt, correctAt, outcome: outcome(trial, gate, training) };
   };
 
-  return { supports, initialWeights, train, record, predict, outcome, weightNames, targetsOf, middleOf, shadesOf };
+  const ofTargets = { targetsOf, middleOf, hasSides, shadesOf };
+  return { supports, initialWeights, train, record, predict, outcome, weightNames, ...ofTargets };
 })();

@@ -62,7 +62,7 @@ const Stages = (() => {
           cell.textContent = text;
           cell.className = kind;
         }
-        row.lastChild.classList.add(record.predictions[place][n] > middle === target > middle ? "holds" : "fails");
+        if (Bench.hasSides(gate)) row.lastChild.classList.add(record.predictions[place][n] > middle === target > middle ? "holds" : "fails");
         return row;
       }));
       if (gate.targets.length > 16) part("says").insertRow().insertCell().textContent = `and ${gate.targets.length - 16} more`;
@@ -144,7 +144,8 @@ const Stages = (() => {
       pen.drawImage(small, 0, 0, width, width);
       const px = (value) => ((value - span[0][0]) / (span[0][1] - span[0][0])) * width;
       const py = (value) => (1 - (value - span[1][0]) / (span[1][1] - span[1][0])) * width;
-      half(pen, says.map((value) => value - middle), width);
+      const sides = Bench.hasSides(gate);
+      if (sides) half(pen, says.map((value) => value - middle), width);
       neurons(pen, span, px, py);
       gate.inputs.forEach(([a, b], n) => {
         const right = record.predictions[place][n] > middle === targets[n] > middle;
@@ -153,7 +154,7 @@ const Stages = (() => {
         pen.fillStyle = `hsl(0 0% ${100 * shade(targets[n])}%)`;
         pen.fill();
         pen.lineWidth = width / 80;
-        pen.strokeStyle = colour(right ? "--solved" : "--stuck");
+        pen.strokeStyle = colour(!sides ? "--dim" : right ? "--solved" : "--stuck");
         pen.stroke();
       });
     }
