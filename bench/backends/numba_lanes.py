@@ -66,6 +66,11 @@ def takes_batches(trial: Trial) -> bool:
     return trial.update != "full" or trial.label_flips > 0 or trial.dropout > 0
 
 
+def is_drawn(trial: Trial) -> bool:
+    """Whether what a step looks at is partly random."""
+    return trial.shuffle != "never" or trial.label_flips > 0 or trial.dropout > 0
+
+
 def kernel_of(trial: Trial, *, moving: bool, direct: bool) -> tuple[Any, ...]:
     """Return the constants and the precision that a kernel is compiled for; ``moving`` is one with momentum.
 
@@ -73,7 +78,7 @@ def kernel_of(trial: Trial, *, moving: bool, direct: bool) -> tuple[Any, ...]:
     """
     kind = DIRECT if direct else KINDS[trial.optimizer]
     if not has_one_hidden_kernel(trial):
-        return kind, takes_batches(trial), trial.dtype
+        return kind, takes_batches(trial), is_drawn(trial), trial.dtype
     return (*trial.inputs.shape, trial.activation, moving, kind, trial.dtype)
 
 
@@ -253,7 +258,7 @@ class LaneGroup(Group):
         order = np.tile(np.arange(observations + 1, dtype=np.int32)[:, None], (1, self.width))
         flags = (np.empty(self.width, np.bool_) for _ in range(2))
         scratch = (outputs, slopes, targets, kept, order, np.empty(2), *flags, np.empty(self.width, self.dtype))
-        kernel = general_kernel(self.kind, takes_batches(trial))
+        kernel = general_kernel(self.kind, takes_batches(trial), is_drawn(trial))
         bound = (self._task(), self.rule, self.lanes, np.array(layers), *self.passed, *scratch)
         return lambda start, end: kernel(start, end, *bound)
 

@@ -26,7 +26,7 @@ from bench.backends.numba_kernels.row_operations import (
     keep_first,
     slopes,
 )
-from bench.backends.numba_kernels.steps import DIRECT, NONE, SGD, SUMS, Rule, take_step
+from bench.backends.numba_kernels.steps import DIRECT, NONE, SUMS, Rule, descend_all, take_step
 from bench.backends.numba_kernels.vectors import PARTS, load, multiply_add, negative, store, unless_zero, zero
 from bench.model.threefry import DROPOUT, LABELS, NEURON, ORDER
 
@@ -330,13 +330,13 @@ def backward(
 
 
 @cache
-def general_kernel(kind: int, batches: bool) -> Any:
-    """Return the kernel for an optimizer; ``batches``: each step looks at what is not looked at for convergence.
+def general_kernel(kind: int, batches: bool, drawn: bool) -> Any:
+    """Return the kernel for an optimizer.
 
-    With DIRECT each weight steps down its gradient as soon as that is known, where all of the table is in one tile.
+    ``batches``: each step looks at what is not looked at for convergence; ``drawn``: at what is partly random. With
+    DIRECT each weight steps down its gradient as soon as that is known, where all of the table is in one tile.
     """
     direct = kind == DIRECT
-    optimizer = SGD if direct else kind
 
     @compiled
     def advance(
@@ -371,9 +371,9 @@ def general_kernel(kind: int, batches: bool) -> Any:
         tiles = -(-observations // R)
         shortcut = layers[-1, 3] + layers[-2, 1] if task.shortcuts else 0
         # the table lies in its only tile for good, and steps take it from there
-        lies = tiles == 1 and task.shuffle == NEVER
+        lies = tiles == 1 and not (drawn and task.shuffle != NEVER)
         steps = -(-observations // task.batch)
-        dropping = batches and task.dropout > 0
+        dropping = drawn and task.dropout > 0
         real = type(task.scale)
         for block in range(len(lanes.weights)):
             W, M, S = fixed(lanes.weights[block]), fixed(lanes.memory[block]), fixed(lanes.predictions[block])
@@ -381,14 +381,14 @@ def general_kernel(kind: int, batches: bool) -> Any:
             rate_output, seed = fixed(lanes.rate_output[block]), lanes.seed[block]
             own = (W, M, G, rate, momentum)
             solved_at, correct_at, in_a_row = lanes.solved_at[block], lanes.correct_at[block], lanes.in_a_row[block]
-            if batches and task.shuffle == ONCE:
+            if drawn and task.shuffle == ONCE:
                 shuffle(order, seed, 0)
             is_first = True
             for now in range(start + 1, end + 1):
                 if task.stop and now % CHECK == 0 and all_solved(solved_at):
                     break
                 if batches and now > 0 and kind != NONE:
-                    if task.shuffle == ALWAYS:
+                    if drawn and task.shuffle == ALWAYS:
                         shuffle(order, seed, now - 1)
                     for step in range(steps):
                         number, begin = (now - 1) * steps + step, step * task.batch
@@ -396,11 +396,13 @@ def general_kernel(kind: int, batches: bool) -> Any:
                         scale = task.scale if task.summed else real(1) / real((stop - begin) * outputs)
                         for first in range(begin, stop, R):
                             at, count = (first if lies else 0), min(R, stop - first)
-                            if not lies:
+                            if not lies and drawn:
                                 load_ordered(task, A, T, order, shortcut, R, first, count)
+                            elif not lies:
+                                load_tile(task, A, T, shortcut, R, first, count)
                             elif now == start + 1 and step == 0:
                                 load_tile(task, A, T, shortcut, R, 0, observations)
-                            if task.flips > 0:
+                            if drawn and task.flips > 0:
                                 flip_labels(task, T, at, order, seed, number, first, count)
                             forward(task, layers, W, R, at, count, A, kept, order, seed, number, first, dropping)
                             begins, ends = first == begin, direct and first + count == stop
@@ -414,14 +416,14 @@ def general_kernel(kind: int, batches: bool) -> Any:
                                 *(W, G, M, rate, rate_output, momentum, seed),
                             )
                         is_first = False
-                elif now > 0 and kind != NONE:
-                    if direct and tiles == 1 and not is_first:  # the outputs lie there from the iteration before
-                        backward(task, layers, own, True, True, task.scale, R, 0, observations, A, D, T, kept, False)
-                    else:
-                        take_step(
-                            *(optimizer, rule, task.moving, now - 1, now - 1, is_first, powers),
-                            *(W, G, M, rate, rate_output, momentum, seed),
-                        )
+                elif now > 0 and kind != NONE and not direct:
+                    take_step(
+                        *(kind, rule, task.moving, now - 1, now - 1, is_first, powers),
+                        *(W, G, M, rate, rate_output, momentum, seed),
+                    )
+                    is_first = False
+                elif now > 0 and kind != NONE and (tiles > 1 or is_first):
+                    descend_all(rule, W, G, M, rate, momentum, task.moving)
                     is_first = False
                 solved[:] = correct[:] = True
                 sums[:] = 0
@@ -430,8 +432,6 @@ def general_kernel(kind: int, batches: bool) -> Any:
                     if now == start + 1 or not (lies if batches else tiles == 1):
                         load_tile(task, A, T, shortcut, R, first, count)
                     forward(task, layers, W, R, 0, count, A, kept, order, seed, 0, first, False)
-                    if not batches and (not direct or tiles > 1 or now <= 0 or now == end):
-                        backward(task, layers, own, first == 0, False, task.scale, R, 0, count, A, D, T, kept, False)
                     for r in range(count):
                         for j in range(outputs):
                             n, row = (first + r) * outputs + j, (out + j) * R + r
@@ -442,11 +442,15 @@ def general_kernel(kind: int, batches: bool) -> Any:
                                 correct[lane] &= (p >= task.lowest[n]) & (p <= task.highest[n])
                             if task.success == BY_LOSS:
                                 add_losses(task, A, row, targets[n], sums)
-                judge(task, solved, correct, sums, in_a_row)
-                iteration = np.int32(now)
-                for lane in range(A.shape[1]):
-                    keep_first(solved[lane], correct[lane], iteration, solved_at, correct_at, lane)
-                if task.stop:
-                    freeze(rate, rate_output, solved_at, real(0))
+                    if first + count == observations:
+                        judge(task, solved, correct, sums, in_a_row)
+                        iteration = np.int32(now)
+                        for lane in range(A.shape[1]):
+                            keep_first(solved[lane], correct[lane], iteration, solved_at, correct_at, lane)
+                        if task.stop:
+                            freeze(rate, rate_output, solved_at, real(0))
+                    if not batches:
+                        descends = direct and tiles == 1 and now < end  # else the next call, or iteration, steps
+                        backward(task, layers, own, first == 0, descends, task.scale, R, 0, count, A, D, T, kept, False)
 
     return advance

@@ -171,6 +171,13 @@ def descend(W: Any, G: Any, M: Any, row: int, rate: Any, momentum: Any, moving: 
 
 
 @numba.njit(**INLINE)
+def descend_all(rule: Rule, W: Any, G: Any, M: Any, rate: Any, momentum: Any, moving: bool) -> None:
+    """Move all weights so."""
+    for f in range(len(rule.rows)):
+        descend(W, G, M, rule.rows[f], rate, momentum, moving)
+
+
+@numba.njit(**INLINE)
 def take_step(
     kind: int,
     rule: Rule,
