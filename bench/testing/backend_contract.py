@@ -159,6 +159,7 @@ MIXTURES = {  # every optimizer once, and all else with some of them
 NETWORKS = {  # without an optimizer that not all have
     "inputs and targets": {"encoding": "bipolar", "target_low": 0.2, "target_high": 0.6},
     "slope offset": {"gate": CLASSES, "slope_offset": 0.1, "loss": "arctanh", "update": "online", "activation": "relu"},
+    "nothing is trained": {"hidden": 0, "frozen": "output", "weight_decay": 0.1},
     "two outputs": {"gate": HALF_ADDER, "update": "online", "loss": "huber", "output": "linear", "hidden": 0},
 }
 SUCCESSES = {
@@ -673,6 +674,14 @@ class BackendContract:
         found = train(self.backend, trial, [0], weights_TP=np.zeros((1, 3)))
         assert (found.solved_at_T.tolist(), found.correct_at_T.tolist()) == ([0], [NEVER])
         assert read_outcome(trial, found).result_T.tolist() == [Result.SOLVED]
+
+    def test_the_right_side_is_that_of_the_middle_between_the_targets(self):
+        """A half is above 0.4, between 0.2 and 0.6, and so on the side of the 1; it is on the side of no 0."""
+        between = {"hidden": 0, "target_low": 0.2, "target_high": 0.6, "iterations": 1}
+        for gate, expected in ((ZEROS, NEVER), (replace(ZEROS, targets=np.ones(4)), 0)):
+            trial = trial_for(self.backend, gate=gate, **between)
+            found = train(self.backend, trial, [0], weights_TP=np.zeros((1, 3)))
+            assert found.correct_at_T.tolist() == [expected]
 
     def test_a_prediction_exactly_at_the_tolerance_is_solved(self, dtype):
         """Weights of zero predict a half, a quarter away from both targets."""
