@@ -159,6 +159,7 @@ MIXTURES = {  # every optimizer once, and all else with some of them
 NETWORKS = {  # without an optimizer that not all have
     "inputs and targets": {"encoding": "bipolar", "target_low": 0.2, "target_high": 0.6},
     "slope offset": {"gate": CLASSES, "slope_offset": 0.1, "loss": "arctanh", "update": "online", "activation": "relu"},
+    "nothing is trained": {"hidden": 0, "frozen": "output", "weight_decay": 0.1},
     "two outputs": {"gate": HALF_ADDER, "update": "online", "loss": "huber", "output": "linear", "hidden": 0},
 }
 SUCCESSES = {
@@ -522,19 +523,20 @@ class BackendContract:
             assert getattr(found, name).tolist() == getattr(plain, name).tolist()
         assert read_outcome(trial, found).result_T.tolist() == read_outcome(trial, plain).result_T.tolist()
 
-    @pytest.mark.parametrize("kind", RANDOM)
-    def test_what_is_random_depends_on_a_trainings_seed_alone(self, kind):
+    @pytest.mark.parametrize("mixture", RANDOM)
+    def test_what_is_random_depends_on_a_trainings_seed_alone(self, mixture):
         """Not on those beside it, nor on its place: the same numbers to the bit, and others for another seed."""
-        trial = trial_for(self.backend, **RANDOM[kind], hidden=3, iterations=12, learning_rate=0.5)
+        trial = trial_for(self.backend, **RANDOM[mixture], hidden=3, iterations=12, learning_rate=0.5)
         together = train(self.backend, trial, [0, 1, 2, 3])
         same(train(self.backend, trial, [3, 1]), only(together, [3, 1]))
         start = {"weights_TP": trial.initial_weights([0, 0])}
         one, other = train(self.backend, trial, [5, 6], **start).weights_TP
         assert (one != other).any()
 
-    def test_a_training_that_diverges_with_adam_keeps_its_row(self):
+    @pytest.mark.parametrize("mixture", ["adam"])
+    def test_a_training_that_diverges_with_adam_keeps_its_row(self, mixture):
         """A step as long as the learning rate may be too long too."""
-        trial = trial_for(self.backend, **DIVERGING, optimizer="adam", dtype="float32")
+        trial = trial_for(self.backend, **DIVERGING, optimizer=mixture, dtype="float32")
         found = train(self.backend, trial, [0, 1], learning_rate_T=np.array([0.05, HUGE["float32"]]))
         results = read_outcome(trial, found).result_T.tolist()
         assert [result == Result.DIVERGED for result in results] == [False, True]
@@ -673,6 +675,14 @@ class BackendContract:
         found = train(self.backend, trial, [0], weights_TP=np.zeros((1, 3)))
         assert (found.solved_at_T.tolist(), found.correct_at_T.tolist()) == ([0], [NEVER])
         assert read_outcome(trial, found).result_T.tolist() == [Result.SOLVED]
+
+    def test_the_right_side_is_that_of_the_middle_between_the_targets(self):
+        """A half is above 0.4, between 0.2 and 0.6, and so on the side of the 1; it is on the side of no 0."""
+        between = {"hidden": 0, "target_low": 0.2, "target_high": 0.6, "iterations": 1}
+        for gate, expected in ((ZEROS, NEVER), (replace(ZEROS, targets=np.ones(4)), 0)):
+            trial = trial_for(self.backend, gate=gate, **between)
+            found = train(self.backend, trial, [0], weights_TP=np.zeros((1, 3)))
+            assert found.correct_at_T.tolist() == [expected]
 
     def test_a_prediction_exactly_at_the_tolerance_is_solved(self, dtype):
         """Weights of zero predict a half, a quarter away from both targets."""

@@ -6,19 +6,26 @@ Shapes: T trainings, N observations.
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from bench import backends
-from bench.backends import jax_batched
+from bench.backends import jax_batched, jax_steps
 from bench.backends.base import Unavailable
 from bench.backends.jax_batched import JaxBatched
 from bench.backends.numpy_loop import NumpyLoop
+from bench.backends.numpy_steps import STEPS
+from bench.model import threefry
 from bench.model.gate import Gate
+from bench.model.optimizer import OPTIMIZERS, SCHEDULES, schedule_factors
 from bench.model.outcome import Batch
 from bench.model.trial import Trial
+from bench.testing.backend_contract import BINARY, CONSTANTS, MIXTURES, SUCCESSES
 
 NAMES = ("loss_TC", "predictions_TN", "weights_TP", "solved_at_T", "correct_at_T", "iterations_T")
 REFUSAL = "backend jax needs JAX; install it with: pip install 'bench[jax]'"
@@ -55,6 +62,93 @@ def test_compilation_is_paid_once_and_is_no_training_time(monkeypatch):
     for values in (varied, {"tolerance": 0.2, "stop": "solved"}, {"gate": "and"}):
         assert train(replace(trial, **{"gate": "xor", **values}), [0, 1]).compile_seconds == 0
     assert len(jax_batched.PROGRAMS) == 1
+
+
+@pytest.mark.parametrize("mixture", ["adam", "nesterov"])
+def test_a_mixture_of_parameters_is_trained_as_by_the_plain_loop(mixture):
+    """And other numbers in it are only data: they share the program."""
+    values = {"gate": BINARY, "hidden": 3, "iterations": 30, "dtype": "float64", "optimizer": mixture, "stop": "solved"}
+    trial = Trial(**values | MIXTURES[mixture])
+    other = {name: value / 2 for name, value in trial.content.items() if name in {"clip", "noise", "beta1", "epsilon"}}
+    for one in (trial, replace(trial, **other, weight_decay=trial.weight_decay / 2)):
+        found, plain = train(one, range(3)), NumpyLoop().train(Batch.of(one, range(3)))
+        for name in NAMES:
+            np.testing.assert_allclose(getattr(found, name), getattr(plain, name), rtol=1e-9, atol=1e-10, err_msg=name)
+    assert found.compile_seconds == 0
+
+
+def test_success_is_a_loss_for_some_iterations_in_a_row():
+    """Of several outputs, a step for each observation, without an optimizer that would change anything."""
+    trial = Trial(**SUCCESSES["a loss, several outputs"] | {"success_loss": 0.3, "update": "online", "hidden": 2})
+    trial = replace(trial, iterations=12, stop="solved", learning_rate=0.5, dtype="float64")
+    found, plain = train(trial, range(6)), NumpyLoop().train(Batch.of(trial, range(6)))
+    assert plain.solved_at_T.min() == 2
+    for name in ("solved_at_T", "correct_at_T", "iterations_T"):
+        assert getattr(found, name).tolist() == getattr(plain, name).tolist()
+
+
+@pytest.mark.parametrize("optimizer", ["nesterov", "adam", "adamw", "rmsprop", "signsgd", "normalized"])
+def test_optaxs_rule_is_that_of_the_plain_loop(optimizer):
+    """Down the same gradients, the third of which is 0."""
+    rng = np.random.default_rng(2)
+    gradients = rng.standard_normal((4, 5)) * [[1], [10], [0], [0.1]]
+    trial = Trial(optimizer=optimizer, dtype="float64", **CONSTANTS[optimizer])
+    plain, memory = np.zeros(5), np.zeros((OPTIMIZERS[optimizer].memory, 5))
+    for k, gradient in enumerate(gradients):
+        STEPS[optimizer](trial, trial.momentum, k + 1, plain, gradient.copy(), memory, np.ones(5))
+    with jax.enable_x64(True):
+        constants = {name: jnp.asarray(value) for name, value in CONSTANTS[optimizer].items()}
+        rule = jax_steps.rule(optimizer, constants, jnp.asarray(trial.momentum))
+        update = jax.jit(rule.update)
+        weights = jnp.zeros(5)
+        kept = rule.init(weights)
+        for gradient in gradients:
+            direction, kept = update(jnp.asarray(gradient), kept, weights)
+            weights = weights - direction
+    np.testing.assert_allclose(weights, plain, rtol=1e-12)
+
+
+def test_noise_is_that_of_the_plain_loop_at_any_step():
+    """Also where a step's number has more than 32 bits."""
+
+    @jax.jit
+    def noise(iteration, place):
+        number = jax_steps.step_number(iteration, 65_536, place)
+        return jax_steps.normals(jnp.uint32(7), number, 5, "float64")
+
+    for iteration, place in ((0, 0), (3, 1), (131_071, 65_535), (999_999_999, 65_535)):
+        with jax.enable_x64(True):
+            found = noise(jnp.int32(iteration), jnp.int32(place))
+        expected = threefry.normals(np.array([7]), iteration * 65_536 + place, 5)[0]
+        np.testing.assert_allclose(found, expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("schedule", [name for name in SCHEDULES if name != "constant"])
+def test_a_schedule_is_that_of_every_backend(schedule):
+    """Before its end and after it."""
+    with jax.enable_x64(True):
+        factor = jax.jit(partial(jax_steps.factor, schedule))
+        found = factor(jnp.asarray(7.0), jnp.asarray(0.3), jnp.arange(20))
+    np.testing.assert_allclose(found, schedule_factors(schedule, 7, 0.3, 0, 20), atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "why"), [("adagrad", "Optax adds epsilon below the root"), ("rprop", "Optax is a step behind")]
+)
+def test_an_optimizer_that_is_another_in_optax_is_refused(optimizer, why):
+    """What, and how it differs from the others'."""
+    reason = JaxBatched().unsupported(Trial(optimizer=optimizer))
+    assert reason == f"backend jax has no optimizer {optimizer!r} as others have it: {why}"
+
+
+def test_without_optax_there_is_gradient_descent_alone(monkeypatch):
+    """And the others say what to install."""
+    monkeypatch.setattr(jax_steps, "optax", None)
+    assert JaxBatched().unsupported(Trial(optimizer="adam")) == (
+        "backend jax needs Optax for optimizer 'adam'; install it with: pip install 'bench[jax]'"
+    )
+    assert JaxBatched().unsupported(Trial(momentum=0.9, weight_decay=0.1, clip=1, noise=0.1)) is None
+    assert JaxBatched().unsupported(Trial(optimizer="none")) is None
 
 
 @pytest.mark.untraced

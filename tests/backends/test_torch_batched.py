@@ -17,6 +17,7 @@ from bench.model.outcome import NEVER, Batch
 from bench.model.trial import Trial
 
 NAMES = ("loss_TC", "predictions_TN", "weights_TP", "solved_at_T", "correct_at_T", "iterations_T")
+TWO = Gate("two", np.array([[0.0], [1.0]]), np.eye(2))
 QUICK = {"hidden": 4, "activation": "tanh", "loss": "bce", "learning_rate": 2.0, "momentum": 0.9}
 
 
@@ -145,3 +146,23 @@ def test_a_gpu_trains_what_the_cpu_trains(update, stop):
     for name in ("predictions_TN", "solved_at_T", "correct_at_T", "iterations_T"):
         np.testing.assert_allclose(getattr(gpu, name), getattr(cpu, name), rtol=1e-6, err_msg=name)
     assert_same(train(replace(trial, device="cuda"), [3, 50]), gpu, [3, 50])
+
+
+@pytest.mark.parametrize(
+    ("values", "what"),
+    [
+        ({"optimizer": "adam"}, "optimizer 'adam'"),
+        ({"shortcuts": True}, "shortcuts"),
+        ({"noise": 0.1}, "noise"),
+        ({"activation": "symmetric"}, "activation 'symmetric'"),
+        ({"loss": "arctanh"}, "loss 'arctanh'"),
+        ({"success": "correct"}, "success 'correct'"),
+        ({"update": "minibatch", "batch_size": 2}, "update 'minibatch'"),
+        ({"gate": TWO}, "networks with 2 outputs"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_its_tensors_are_not_made_for_is_refused(values, what):
+    """What is in the table is taken."""
+    assert TorchBatched().unsupported(Trial(**values)) == f"backend torch-batched has no {what}"
+    assert TorchBatched().unsupported(Trial(encoding="bipolar", target_low=0.1, target_high=0.9)) is None

@@ -6,9 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from bench.backends.torch_loop import FusedLinear, TorchLoop, fused_product
+from bench.backends.numpy_loop import NumpyLoop
+from bench.backends.torch_loop import OPTIMIZERS, FusedLinear, TorchLoop, fused_product
 from bench.model.outcome import Batch, Result, read_outcome
 from bench.model.trial import Trial
+from bench.testing.backend_contract import BINARY, MIXTURES, NETWORKS
 
 WALKTHROUGH = Trial(
     gate="or",
@@ -24,6 +26,13 @@ WALKTHROUGH = Trial(
 NEURON_BY_NEURON = [0, 3, 1, 4, 2, 5, 6, 7, 8]  # PyTorch prints a layer's weight as [out, in]
 TORCH_LOSSES = {"mse": nn.MSELoss, "l1": nn.L1Loss, "bce": nn.BCELoss, "huber": nn.HuberLoss}
 TORCH_ACTIVATIONS = {"sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "relu": nn.ReLU}
+TORCH_OPTIMIZERS = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "rmsprop": torch.optim.RMSprop,
+    "adagrad": torch.optim.Adagrad,
+    "rprop": torch.optim.Rprop,
+}
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +78,10 @@ def as_users_write_it(trial, seed):
             linear = nn.Linear(layer.fan_in, layer.fan_out, bias=layer.bias is not None)
             modules += [linear, TORCH_ACTIVATIONS[trial.activation]()]
     model = nn.Sequential(*modules[:-1], nn.Sigmoid())
-    optimiser = torch.optim.SGD(model.parameters(), lr=trial.learning_rate, momentum=trial.momentum)
+    if trial.optimizer == "sgd":
+        optimiser = torch.optim.SGD(model.parameters(), lr=trial.learning_rate, momentum=trial.momentum)
+    else:
+        optimiser = TORCH_OPTIMIZERS[trial.optimizer](model.parameters(), lr=trial.learning_rate)
     inputs, targets = (torch.tensor(a, dtype=torch.float32) for a in (trial.gate.inputs, trial.gate.targets[:, None]))
     for _ in range(trial.iterations):
         loss = TORCH_LOSSES[trial.loss](reduction=trial.reduction)(model(inputs), targets)
@@ -128,8 +140,9 @@ def test_the_walkthroughs_predictions_are_reached_to_the_last_printed_digit(walk
         {"hidden": 0, "loss": "l1", "reduction": "sum"},
         {"hidden": "4-4", "activation": "relu", "loss": "bce", "momentum": 0.9},
         {"hidden": "5-3", "activation": "tanh", "loss": "huber", "output_bias": False},
+        *({"hidden": 3, "optimizer": name} for name in TORCH_OPTIMIZERS),
     ],
-    ids=["sigmoid", "perceptron", "relu", "tanh"],
+    ids=["sigmoid", "perceptron", "relu", "tanh", *TORCH_OPTIMIZERS],
 )
 def test_a_training_is_the_script_that_users_write(values):
     """Seeded, built and trained by PyTorch alone, the network predicts the same to the bit."""
@@ -213,6 +226,58 @@ def test_a_learning_rate_that_float32_cannot_hold_raises_nothing(rate, summation
     """torch.optim raises on such a number; here the training has diverged, like any other that blew up."""
     trial = Trial(learning_rate=rate, momentum=momentum, summation=summation, iterations=3, backend="torch")
     assert read_outcome(trial, TorchLoop().train(Batch.of(trial, [0]))).result_T.tolist() == [Result.DIVERGED]
+
+
+@pytest.mark.parametrize("values", [*MIXTURES.items(), *NETWORKS.items()], ids=lambda values: values[0])
+def test_a_few_iterations_are_those_of_the_plain_loop(values):
+    """Of whatever torch has, in a batch of one."""
+    name, given = values
+    optimizer = {"optimizer": name} if name in MIXTURES else {}
+    trial = Trial(**{"gate": BINARY, "iterations": 4, "dtype": "float64", **optimizer, **given})
+    if reason := TorchLoop().unsupported(trial):
+        assert reason == f"backend torch has no optimizer {trial.optimizer!r}"
+        assert trial.optimizer not in OPTIMIZERS
+        return
+    found, plain = (backend.train(Batch.of(trial, [1])) for backend in (TorchLoop(), NumpyLoop()))
+    np.testing.assert_allclose(found.weights_TP, plain.weights_TP, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_constants_that_float32_cannot_hold_raise_nothing(optimizer):
+    """PyTorch raises on such a number; here it is infinite, as it is in NumPy."""
+    huge = 1e39
+    values = {"learning_rate": huge, "weight_decay": huge, "clip": huge, "learning_rate_output": 3e38}
+    own = {
+        "adagrad": {"epsilon": huge},
+        "adam": {"epsilon": huge},
+        "adamw": {"epsilon": huge},
+        "rmsprop": {"epsilon": huge},
+        "rprop": {"eta_plus": huge, "step_max": huge},
+    }
+    trial = Trial(optimizer=optimizer, hidden=3, iterations=3, slope_offset=huge, **values, **own.get(optimizer, {}))
+    assert TorchLoop().train(Batch.of(trial, [0])).iterations_T.tolist() == [3]
+
+
+@pytest.mark.parametrize("loss", ["bce", "mse"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_what_is_no_number_raises_nothing_whatever_the_optimizer(optimizer, loss):
+    """A training that diverged stays so: in torch, the sign of no number is 0."""
+    trial = Trial(optimizer=optimizer, loss=loss, hidden=2, iterations=2, clip=1, noise=0.1)
+    found = TorchLoop().train(Batch(trial, np.full(trial.network.parameters, np.nan)))
+    assert read_outcome(trial, found).result_T.tolist() == [Result.DIVERGED]
+    assert np.isnan(found.weights_TP).all()
+    assert np.isnan(found.loss_TC).all()
+
+
+@pytest.mark.untraced
+def test_fused_sums_go_with_whatever_else_there_is():
+    """Shortcuts, several outputs, dropout and an optimizer: another order of rounding is no other training."""
+    values = MIXTURES["adagrad"] | {"gate": NETWORKS["two outputs"]["gate"], "shortcuts": True, "optimizer": "adagrad"}
+    found = [
+        TorchLoop().train(Batch.of(Trial(**values, iterations=30, summation=summation), [0])).weights_TP
+        for summation in ("library", "fma")
+    ]
+    np.testing.assert_allclose(*found, atol=1e-4)
 
 
 def test_fused_sums_are_refused_but_for_float32():

@@ -6,7 +6,7 @@ from itertools import combinations, groupby
 import pytest
 
 COSTLY = {"jax", "torch"}  # backends that compile for every shape, or train one after the other
-COMPILED = {"jax"}  # those of them to which a mixture of parameters is a program: some are in their own tests
+COMPILED = {"jax", "numba"}  # those to which every mixture of parameters is a program: some are in their own tests
 
 
 @pytest.hookimpl(tryfirst=True)  # before those that are marked slow are left out
