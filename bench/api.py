@@ -86,6 +86,7 @@ class Parameters(TypedDict, total=False):
     success: Many[str]
     success_loss: Numbers
     success_for: Numbers
+    diagnostics: Many[bool]
     seeds: Seeds
     alone: bool
     rounds: int

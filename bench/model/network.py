@@ -88,7 +88,13 @@ def write_hidden(hidden: tuple[int, ...]) -> str:
 
 
 def sigmoid(x: Array) -> Array:
-    """Return 1 / (1 + e^-x); where the exponential overflows that is 0, which is right: callers ignore the warning."""
+    """Return 1 / (1 + e^-x); where the exponential overflows that is 0, which is right: callers ignore the warning.
+
+    Of complex numbers, which carry a derivative, none may overflow: infinity has no slope.
+    """
+    if np.iscomplexobj(x):
+        small = np.exp(np.where(x.real < 0, x, -x))
+        return np.asarray(np.where(x.real < 0, small, 1) / (1 + small))
     return 1 / (1 + np.exp(-x))
 
 
@@ -103,7 +109,7 @@ class Activation:
 ACTIVATIONS = {
     "sigmoid": Activation(sigmoid, lambda a: a * (1 - a)),
     "tanh": Activation(np.tanh, lambda a: 1 - a * a),
-    "relu": Activation(lambda x: np.maximum(x, 0), lambda a: (a > 0).astype(a.dtype)),
+    "relu": Activation(lambda x: np.maximum(x, 0), lambda a: (np.real(a) > 0).astype(a.dtype)),
     "symmetric": Activation(lambda x: sigmoid(x) - 0.5, lambda a: (0.5 + a) * (0.5 - a)),  # Fahlman 1988
     "linear": Activation(lambda x: x, np.ones_like),
 }

@@ -174,6 +174,7 @@ class Trial:
     )
     success_loss: float = extra(0.0, number(0), "success = loss: at most this", BUDGET)
     success_for: int = extra(1, whole(1, 1_000_000), "iterations in a row that it takes", BUDGET)
+    diagnostics: bool = extra(False, flag, "gradient, curvature and largest weight in the end", BUDGET)
 
     def __post_init__(self) -> None:
         """Read every field; raise one RequestError that names all problems."""

@@ -65,6 +65,7 @@ EXTRAS = {  # for every extra parameter, a trial's parameters with a value that 
     "success": {"success": "correct"},
     "success_loss": {"success": "loss", "success_loss": 0.3},
     "success_for": {"success_for": 3},
+    "diagnostics": {"diagnostics": True},
 }
 STEP = 1e-5  # of the finite differences: truncation and rounding are both near 1e-10
 QUICK = {"gate": "xor", "hidden": 4, "activation": "tanh", "loss": "bce", "learning_rate": 2.0, "momentum": 0.9}

@@ -104,6 +104,7 @@ WRONG = {  # for every parameter, a value that is refused
     "success": "luck",
     "success_loss": -1,
     "success_for": 0,
+    "diagnostics": 1,
 }
 TRIALS = st.fixed_dictionaries(
     {},
