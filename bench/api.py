@@ -87,6 +87,7 @@ class Parameters(TypedDict, total=False):
     success_loss: Numbers
     success_for: Numbers
     diagnostics: Many[bool]
+    init_table: Many[str]
     seeds: Seeds
     alone: bool
     rounds: int

@@ -21,7 +21,7 @@ from bench.model.trial import PARAMETERS, Trial
 Array = NDArray[np.floating[Any]]
 Ints = NDArray[np.int64]
 Results = tuple[Array, Array, Ints, Ints]  # final predictions [T, N] and weights [T, P], solved_at [T], correct_at [T]
-ELSEWHERE = ("diagnostics",)  # extra parameters that are seen to outside of backends
+ELSEWHERE = ("diagnostics", "init_table")  # extra parameters that are seen to outside of backends
 LATER = {"activation": ("symmetric",), "loss": ("arctanh",), "update": ("minibatch",)}  # values like extra parameters
 MULTIPLY_ADD_US = 0.002  # microseconds for one of a loop's multiply-adds: only chunk sizes depend on it
 

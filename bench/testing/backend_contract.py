@@ -14,8 +14,9 @@ import pytest
 from bench.backends import load
 from bench.backends.base import Backend
 from bench.model.gate import Gate
+from bench.model.initial_table import InitialTable
 from bench.model.loss import LOSSES, REDUCTIONS, loss_value
-from bench.model.network import HIDDEN_ACTIVATIONS
+from bench.model.network import HIDDEN_ACTIVATIONS, weight_names
 from bench.model.outcome import NEVER, Batch, Result, read_outcome
 from bench.model.trial import Trial
 from bench.plugins import NAME
@@ -30,12 +31,16 @@ BETWEEN = Gate("between", np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array
 ZEROS = Gate("zeros", np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.zeros(4))
 FUNCTIONS = {"sigmoid": lambda x: 1 / (1 + np.exp(-x)), "tanh": np.tanh, "relu": lambda x: x * (x > 0)}
 FUNCTIONS["symmetric"] = lambda x: 1 / (1 + np.exp(-x)) - 0.5
+STARTS = InitialTable(
+    "starts", tuple(weight_names(Trial().network)), np.arange(10), np.random.RandomState(0).standard_normal((10, 13))
+)
 EXTRAS = {  # for every extra parameter, a trial's parameters with a value that is not its default, and what it needs
     "encoding": {"encoding": "bipolar"},
     "target_low": {"target_low": 0.1},
     "target_high": {"target_high": 0.9},
     "output": {"output": "tanh"},
     "shortcuts": {"shortcuts": True},
+    "init_table": {"init": "table", "init_table": STARTS},
     "optimizer": {"optimizer": "nesterov"},
     "beta1": {"optimizer": "adam", "beta1": 0.7},
     "beta2": {"optimizer": "adamw", "beta2": 0.9},

@@ -75,6 +75,7 @@ WRONG = {  # for every parameter, a value that is refused
     "target_high": "one",
     "output": "relu",
     "shortcuts": 1,
+    "init_table": 3,
     "optimizer": "lion",
     "beta1": 1,
     "beta2": -0.1,
