@@ -19,7 +19,8 @@ def diagnostics(trial: Trial, weights_TP: ArrayLike) -> Floats:
     """Return of each row of weights its ``gradient_norm``, ``largest_weight`` and ``smallest_curvature`` ``[T, 3]``.
 
     They are of the trial's own loss over its whole table, in float64: the Euclidean length of the gradient, the
-    largest weight or bias, and the smallest eigenvalue of the Hessian, of which one below 0 is a direction of escape.
+    largest weight or bias, and the smallest eigenvalue of the Hessian, of which one below 0 is a direction of escape;
+    what rounding alone may give is 0.
     Gradient and Hessian are by the weights that are trained. What is not finite is NaN.
     """
     weights = np.atleast_2d(np.asarray(weights_TP, dtype=np.float64))
@@ -30,7 +31,10 @@ def diagnostics(trial: Trial, weights_TP: ArrayLike) -> Floats:
         hessian_TRR = hessians(trial, weights[rows])
         finite_T = np.isfinite(hessian_TRR).all(axis=(1, 2))
         if finite_T.any() and hessian_TRR.shape[1]:
-            found_TD[rows[finite_T], 2] = np.linalg.eigvalsh(hessian_TRR[finite_T])[:, 0]
+            eigenvalues_TR = np.linalg.eigvalsh(hessian_TRR[finite_T])
+            rounding_T = len(hessian_TRR[0]) * np.finfo(np.float64).eps * np.abs(eigenvalues_TR).max(axis=1)
+            smallest_T = eigenvalues_TR[:, 0]
+            found_TD[rows[finite_T], 2] = np.where(np.abs(smallest_T) <= rounding_T, 0, smallest_T)
     found_TD[~np.isfinite(found_TD)] = np.nan
     return found_TD
 

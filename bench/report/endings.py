@@ -27,7 +27,7 @@ from bench.report.sweep_data import SweepData
 from bench.stats.attractors import CENTRE, OF_UNSOLVED, SHARE, TRIALS, UNDECIDED, WHICH
 from bench.stats.budget_checks import CHECKED
 from bench.stats.decision_surface import has_plane
-from bench.stats.final_patterns import CHI2, COUNTS, P_HOLM, PATTERN, N, wrong_observation_summary
+from bench.stats.final_patterns import CHI2, COUNTS, P_HOLM, PATTERN, N, has_sides, wrong_observation_summary
 from bench.stats.grid_analysis import NAME, GridAnalysis, highest
 from bench.stats.paired_comparisons import SIGNIFICANT
 from bench.stats.proportions import COUNT, HIGH, LOW, RATE, clustered_interval
@@ -55,6 +55,7 @@ def attractors(data: SweepData, block: GridAnalysis, key: str) -> Content | None
         "checks": [check_words(row) for row in block.budget_checks.to_dict("records")],
         "table": _attractors_table(table, key),
         "chart": _gallery(data, block, key),
+        "sides": all(has_sides(one.trial.gate.targets) for one in data.plan.trials),
         "wrong": _wrong(block, key),
     }
 

@@ -87,6 +87,14 @@ def test_large_weights_have_a_curvature_and_weights_that_are_no_numbers_have_non
     assert np.isnan(found[2]).all()
 
 
+def test_what_only_rounding_bends_is_flat():
+    """Neurons that are dead have no curvature at all: none above 0, and none below."""
+    trial = Trial(hidden=2, activation="relu")
+    weights = trial.initial_weights([0])
+    weights[:, trial.network.layers[0].bias] = -10.0
+    assert diagnostics(trial, weights)[0, 2] == 0
+
+
 def test_many_trainings_are_diagnosed_as_one_by_one(monkeypatch):
     """In parts, of trainings and of weights."""
     trial = Trial(hidden=2)
