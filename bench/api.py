@@ -86,6 +86,8 @@ class Parameters(TypedDict, total=False):
     success: Many[str]
     success_loss: Numbers
     success_for: Numbers
+    diagnostics: Many[bool]
+    init_table: Many[str]
     seeds: Seeds
     alone: bool
     rounds: int

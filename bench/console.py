@@ -19,7 +19,8 @@ from bench.listings import output, print_table
 from bench.metrics import columns as c
 from bench.metrics.objectives import SOLVED_RATE
 from bench.model.display_labels import USUAL, bare, labels, name_words, short, varying
-from bench.model.maps import Map, weight_names
+from bench.model.maps import Map
+from bench.model.network import weight_names
 from bench.model.trial import PARAMETERS, Trial
 from bench.report.map_words import map_row
 from bench.report.number_format import NONE, PER_CENT, about, bare_value, percent_interval, plural

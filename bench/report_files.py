@@ -71,7 +71,7 @@ def read_for_claims(store: Store, sweep: str, plan: Plan) -> pd.DataFrame:
 def _columns(plan: Plan) -> list[str]:
     printed = {planned.claim.of for planned in plan.claims if isinstance(planned.claim, Printed)}
     weights = [name for name in (c.INITIAL_WEIGHTS, c.WEIGHTS) if name in printed]
-    return [*plan.parameters, *c.SCALARS, c.PREDICTIONS, c.CURVE, *weights]
+    return [*plan.parameters, *c.SCALARS, *c.diagnostics_of(plan.parameters), c.PREDICTIONS, c.CURVE, *weights]
 
 
 def seeds_read(plan: Plan) -> int | None:

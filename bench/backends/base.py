@@ -21,6 +21,7 @@ from bench.model.trial import PARAMETERS, Trial
 Array = NDArray[np.floating[Any]]
 Ints = NDArray[np.int64]
 Results = tuple[Array, Array, Ints, Ints]  # final predictions [T, N] and weights [T, P], solved_at [T], correct_at [T]
+ELSEWHERE = ("diagnostics", "init_table")  # extra parameters that are seen to outside of backends
 LATER = {"activation": ("symmetric",), "loss": ("arctanh",), "update": ("minibatch",)}  # values like extra parameters
 MULTIPLY_ADD_US = 0.002  # microseconds for one of a loop's multiply-adds: only chunk sizes depend on it
 
@@ -109,7 +110,7 @@ class Backend(ABC):
         if trial.gate.outputs > 1 and "outputs" not in self.takes:
             return f"backend {self.name} has no networks with {trial.gate.outputs} outputs"
         for name, value in trial.content.items():
-            is_extra = PARAMETERS[name].extra and value != PARAMETERS[name].default
+            is_extra = PARAMETERS[name].extra and value != PARAMETERS[name].default and name not in ELSEWHERE
             if is_extra or value in LATER.get(name, ()):
                 known = self.takes.get(name, ())
                 if known is not None and value not in known:

@@ -23,8 +23,8 @@ from bench.model.maps import (
     Axis,
     Map,
     is_too_fine,
-    weight_names,
 )
+from bench.model.network import weight_names
 from bench.model.outcome import Result
 from bench.model.parameter_fields import Reader, flag, number, whole
 from bench.model.trial import PARAMETERS, Trial
@@ -231,6 +231,9 @@ def check_map(found: Map) -> None:
         for name, axis in (("x", found.x), ("y", found.y)):
             with collecting(problems, f"{name}: "):
                 _check_axis(axis, found)
+        for seed in () if problems or found.trial.init != "table" else _seeds_of(found):
+            with collecting(problems):
+                found.trial.initial_weights([seed])
         for one in () if problems else found.corners():
             with collecting(problems):
                 _check_weights(found, one)
@@ -244,6 +247,12 @@ def check_map(found: Map) -> None:
             f"{size}, {found.points:,} trainings with its pairs; allowed in one map are {MOST_TRAININGS:,}"
         )
     _check_memory(found, size)
+
+
+def _seeds_of(found: Map) -> list[int]:
+    """Return the seeds that a map's starts are made of."""
+    origin = [] if found.start else [found.seed]
+    return origin + [int(axis.of) for axis in (found.x, found.y) if axis.kind == TOWARD]
 
 
 def _check_axis(axis: Axis, found: Map) -> None:

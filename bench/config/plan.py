@@ -19,6 +19,7 @@ from bench.config.seeds import Until, compact, read_seeds, until_row, write_seed
 from bench.config.values import MOST_TRAININGS, read_table, write_value
 from bench.errors import RequestError, collecting, raising_all
 from bench.model.gate import Gate
+from bench.model.initial_table import InitialTable
 from bench.model.maps import Map
 from bench.model.timing import Timing
 from bench.model.trial import PARAMETERS, Trial, shown_parameters
@@ -226,6 +227,7 @@ def make_plan(experiment: Experiment) -> Plan:
             for values in itertools.product(*(block.axes[name] for name in names)):
                 with collecting(problems, block.source):
                     trial = Trial(**_resolved(dict(zip(names, values, strict=True))))
+                    _check_table(trial, block.seeds, experiment)
                     together, alone = ((), block.seeds) if block.alone else (block.seeds, ())
                     new = PlannedTrial(trial, (place,), together, alone)
                     known = planned.get(trial.trial_id)
@@ -238,7 +240,10 @@ def make_plan(experiment: Experiment) -> Plan:
     trials = tuple(planned.values())
     maps = tuple({one.map_id: one for one in reversed(experiment.maps)}.values())[::-1]  # of two alike, the first
     of_maps = [one.trial.gate for one in maps]
-    _check_gates([*(one.trial.gate for one in trials), *([search.gate] if search else []), *of_maps])
+    _check_names("gate", [*(one.trial.gate for one in trials), *([search.gate] if search else []), *of_maps])
+    _check_names("init_table", _tables(trials, maps))
+    if search and (search.default("init_table") or "init_table" in search.space):
+        raise RequestError("init is table in a [search]; allowed is that in a [[grid]] and in a [[map]]")
     return Plan(
         trials,
         duplicates=total - sum(one.trainings for one in trials),
@@ -266,14 +271,28 @@ def _resolved(values: dict[str, Any]) -> dict[str, Any]:
     return {**values, **{name: value.value(gate) for name, value in linked.items() if gate}}
 
 
-def _check_gates(gates: Sequence[Gate]) -> None:
+def _tables(trials: Sequence[PlannedTrial], maps: Sequence[Map]) -> list[InitialTable]:
+    """Return the tables of initial weights that trials have, and those of maps."""
+    found = [*(one.trial.init_table for one in trials), *(one.trial.init_table for one in maps)]
+    return [one for one in found if isinstance(one, InitialTable)]
+
+
+def _check_table(trial: Trial, seeds: Sequence[int], experiment: Experiment) -> None:
+    """Raise RequestError where a trial's table of initial weights has no row of some seed."""
+    if trial.init == "table":
+        trial.initial_weights(seeds)
+        if experiment.until:
+            raise RequestError("init is table with until; allowed is that without, since a table has no further seeds")
+
+
+def _check_names(what: str, some: Sequence[Gate | InitialTable]) -> None:
     """Raise RequestError where one name stands for two tables: nothing could tell their trials apart."""
     tables: dict[str, set[str]] = {}
-    for gate in gates:
-        tables.setdefault(gate.name, set()).add(gate.digest)
+    for one in some:
+        tables.setdefault(one.name, set()).add(one.digest)
     doubled = [name for name, found in tables.items() if len(found) > 1]
     if doubled:
-        raise RequestError(*(f"gate {name!r} names {len(tables[name])} tables; allowed is one" for name in doubled))
+        raise RequestError(*(f"{what} {name!r} names {len(tables[name])} tables; allowed is one" for name in doubled))
 
 
 def _union(some: Sequence[int], others: Sequence[int]) -> Sequence[int]:
@@ -390,6 +409,7 @@ def _document(plan: Plan) -> dict[str, Any]:
             digest: {"name": gate.name, "inputs": gate.inputs.tolist(), "targets": gate.targets.tolist()}
             for digest, gate in gates.items()
         },
+        **_tables_document(plan),
         "trials": [
             {
                 "trial_id": planned.trial.trial_id,
@@ -400,6 +420,7 @@ def _document(plan: Plan) -> dict[str, Any]:
                 "weights": planned.trial.network.parameters,
                 "table": planned.trial.gate.digest,
                 "parameters": planned.trial.content,
+                **planned.trial.kept_table,
             }
             for planned in plan.trials
         ],
@@ -425,6 +446,21 @@ def _document(plan: Plan) -> dict[str, Any]:
     }
 
 
+def _tables_document(plan: Plan) -> dict[str, Any]:
+    """Return the tables of initial weights, if there are any, by their digests."""
+    found = {one.digest: one for one in _tables(plan.trials, plan.maps)}
+    rows = {
+        digest: {
+            "name": one.name,
+            "columns": list(one.columns),
+            "seeds": one.seeds_S.tolist(),
+            "weights": one.weights_SP.tolist(),
+        }
+        for digest, one in found.items()
+    }
+    return {"init_tables": rows} if rows else {}
+
+
 def _read_until(row: Mapping[str, Any] | None) -> Until | None:
     # the number of what is still open was called "wide"
     return Until(**{"open" if name == "wide" else name: value for name, value in row.items()}) if row else None
@@ -445,7 +481,13 @@ def _read(document: Mapping[str, Any]) -> Plan:
         name, table = row["parameters"]["gate"], gates[row["table"]]
         if name not in named:
             named[name] = table if table.name == name else replace(table, name=name)
-    planned = {row["trial_id"]: _planned_trial(row, named) for row in document["trials"]}
+    tables = {
+        digest: InitialTable(
+            one["name"], tuple(one["columns"]), np.array(one["seeds"], np.int64), np.array(one["weights"], dtype=float)
+        )
+        for digest, one in document.get("init_tables", {}).items()
+    }
+    planned = {row["trial_id"]: _planned_trial(row, named, tables) for row in document["trials"]}
     trials = {name: one.trial for name, one in planned.items()}
     search = document["search"]
     return Plan(
@@ -466,7 +508,7 @@ def _read(document: Mapping[str, Any]) -> Plan:
         ),
         until=_read_until(document["until"]),
         proposals=Proposals.from_json(search) if search else None,
-        maps=tuple(Map.from_json(row, named) for row in document.get("maps", ())),
+        maps=tuple(Map.from_json(row, named, tables) for row in document.get("maps", ())),
         question=Question(
             **{name: document[name] for name in vars(Question()) if name != "blocks" and name in document},
             blocks=tuple(document["blocks"][: -len(BLOCKS)] if search else document["blocks"]),
@@ -474,8 +516,11 @@ def _read(document: Mapping[str, Any]) -> Plan:
     )
 
 
-def _planned_trial(row: Mapping[str, Any], gates: Mapping[str, Gate]) -> PlannedTrial:
-    trial = Trial.stored(row["parameters"], gates[row["parameters"]["gate"]])
+def _planned_trial(
+    row: Mapping[str, Any], gates: Mapping[str, Gate], tables: Mapping[str, InitialTable]
+) -> PlannedTrial:
+    table = tables[row["init_table"]] if "init_table" in row else None
+    trial = Trial.stored(row["parameters"], gates[row["parameters"]["gate"]], table)
     trial.__dict__["trial_id"] = row["trial_id"]  # as it was named then, with the parameters that there were
     alone = read_seeds(row["alone"]) if row.get("alone") else ()
     return PlannedTrial(trial, tuple(row["blocks"]), _minus(read_seeds(row["seeds"]), alone), alone)

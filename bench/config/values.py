@@ -1,6 +1,6 @@
 """Values as users write them: tables are read key by key, and every mistake of them is told, once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -10,6 +10,7 @@ from bench.config.ranges import is_range, read_linked, read_values
 from bench.config.seeds import read_seeds
 from bench.errors import RequestError, collecting, raising_all, unknown
 from bench.model.gate import Gate, read_gate
+from bench.model.initial_table import read_initial_table
 from bench.model.network import write_hidden
 from bench.model.parameter_fields import Reader, flag, whole
 from bench.model.trial import PARAMETERS, StoredName
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 MOST_TRAININGS = 100_000_000  # more would not fit the memory that accounts for them
 DEFAULT_SEEDS = range(20)
+IN_FILES: Mapping[str, Callable[[str, Path], Any]] = {"gate": read_gate, "init_table": read_initial_table}
 KEYS = ("seeds", "alone", "rounds", "title")  # of a block, beside the parameters
 DEFAULT_ROUNDS = 9  # of fewer, the 95 % interval of a median is their whole range, or there is none
 
@@ -74,7 +76,9 @@ def _read_each(name: str, value: Any, folder: Path) -> list[Any]:
         return [known.read(one) for one in read_values(name, value, known.number)]
     if known.number is not None and isinstance(value, str) and (linked := read_linked(value)):
         return [linked]
-    return [known.read(read_gate(str(value), folder) if name == "gate" else value)]
+    if name in IN_FILES and value != known.default and isinstance(value, str):
+        value = IN_FILES[name](value, folder)
+    return [known.read(value)]
 
 
 def write_value(value: Any) -> str:

@@ -1,6 +1,6 @@
 """Names of the columns of the training table: nothing else spells them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from bench.model.trial import BASIC
 from bench.model.trial import PARAMETERS as TRIAL_PARAMETERS
@@ -44,6 +44,13 @@ CURVE = "curve"  # the loss at the trial's recorded iterations
 CURVE_US = "curve_us"  # microseconds per iteration from each recorded iteration to the next
 TOGETHER = "together"  # how many trainings advanced side by side while iteration_us was measured
 
+DIAGNOSED = "diagnostics"  # the parameter that asks for these
+DIAGNOSTICS = GRADIENT_NORM, LARGEST_WEIGHT, SMALLEST_CURVATURE = (
+    "gradient_norm",
+    "largest_weight",
+    "smallest_curvature",
+)
+
 SEEDS = "seeds"  # of a timing: those that were trained side by side
 ROUND = "round"
 ORDER = "order"  # a timing's place in its round
@@ -74,10 +81,15 @@ CURVES_PER_TRIAL = 10_000
 def exported(parameters: Sequence[str] = BASIC) -> tuple[str, ...]:
     """Return the columns of an export, a row per training: a contract, scripts depend on it.
 
-    The parameters are `BASIC` and those of a plan that some trial sets.
+    The parameters are `BASIC` and those of a plan that some trial sets; diagnostics are there where one asks for them.
     """
     results = (OUTCOME, REASON, *RESULTS, PREDICTIONS, ITERATION_US, ITERATIONS_DONE, ALONE)
-    return (TRIAL_ID, SEED, *parameters, *results)
+    return (TRIAL_ID, SEED, *parameters, *results, *diagnostics_of(parameters))
+
+
+def diagnostics_of(parameters: Collection[str]) -> tuple[str, ...]:
+    """Return the columns of diagnostics that there are where trials set these parameters: all, or none."""
+    return DIAGNOSTICS if DIAGNOSED in parameters else ()
 
 
 EXPORT = exported()

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.model.network import OUTPUT_RANGES
+from bench.model.initial_table import InitialTable
+from bench.model.network import OUTPUT_RANGES, weight_names
 from bench.model.optimizer import OPTIMIZERS, takers
 from bench.model.parameter_fields import Parameter
 
@@ -19,6 +20,7 @@ ONLY_WITH = {  # a parameter that only some values of another take, and what of 
     "batch_size": ("update", ("minibatch",), True),
     "shuffle": ("update", ("online", "minibatch"), False),
     "success_loss": ("success", ("loss",), True),
+    "init_table": ("init", ("table",), True),
 }
 
 
@@ -43,7 +45,8 @@ def _pairs(trial: "Trial", parameters: Mapping[str, Parameter]) -> Iterator[str]
     for name, (of, values, needed) in ONLY_WITH.items():
         value, other, default = getattr(trial, name), getattr(trial, of), parameters[name].default
         if other in values and needed and value == default:
-            yield f"{of} is {other} without {name}; allowed is that with {name} above {default:g}"
+            more = f" above {default:g}" if isinstance(default, int | float) else ", the path of a .csv file"
+            yield f"{of} is {other} without {name}; allowed is that with {name}{more}"
         elif other not in values and value != default:
             yield f"{name} is {_written(value)} with {of} = {other}; allowed is that with {of} = {' or '.join(values)}"
 
@@ -55,12 +58,21 @@ def _sizes(trial: "Trial") -> Iterator[str]:
         yield f"target_low is {trial.target_low:g}; allowed are numbers below target_high, {trial.target_high:g}"
     if trial.step_min > trial.step_max:
         yield f"step_min is {trial.step_min:g}; allowed are numbers up to step_max, {trial.step_max:g}"
+    if isinstance(trial.init_table, InitialTable):
+        yield from _columns(trial, trial.init_table)
     observations = len(trial.gate.inputs)
     if trial.batch_size > observations:
         yield f"batch_size is {trial.batch_size}; allowed for gate {trial.gate.name} are 1 to {observations}"
     for name in ("shortcuts", "dropout"):
         if getattr(trial, name) and not trial.hidden:
             yield f"{name} is {_written(getattr(trial, name))} with hidden = 0; allowed is that with hidden layers"
+
+
+def _columns(trial: "Trial", table: InitialTable) -> Iterator[str]:
+    names = weight_names(trial.network)
+    if set(names) != set(table.columns):
+        given = f"init_table {table.name!r} has the weights {', '.join(table.columns)}"
+        yield f"{given}; allowed with this network are {', '.join(names)}"
 
 
 def _outputs(trial: "Trial") -> Iterator[str]:

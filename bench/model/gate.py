@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bench import plugins
 from bench.errors import RequestError, unknown
+from bench.model.csv_table import as_numbers, beside, read_cells
 
 Floats = NDArray[np.float64]
 
@@ -106,8 +107,7 @@ def read_gate(name: str, folder: Path = Path()) -> Gate:
     if not name.lower().endswith(".csv"):
         found: Gate | None = None if name in BUILT_IN else plugins.find(plugins.GATE, name)
         return built_in(name) if found is None else found
-    beside = folder / name
-    return read_csv(beside if beside.is_file() else Path(name))
+    return read_csv(beside(name, folder))
 
 
 def read_csv(path: Path) -> Gate:
@@ -115,31 +115,15 @@ def read_csv(path: Path) -> Gate:
 
     Several outputs are the last columns, ``output1,output2,...``: then the targets are ``[N, O]``.
     """
-    import pandas as pd  # local: only a user's own table needs it, and it takes 0.3 s to import
-
     what = f"gate {str(path)!r}"
-    if not path.is_file():
-        raise RequestError(f"{what} is not a file; allowed are {', '.join(gate_names())}, or a .csv file")
-    try:
-        # no header for pandas: with one, it takes a row that is too long for a row with an index
-        cells = pd.read_csv(path, dtype=str, header=None, keep_default_na=False, encoding="utf-8-sig")
-    except (ValueError, OSError) as error:  # pandas' parser errors and decoding errors are ValueErrors
-        raise RequestError(f"{what} cannot be read as CSV: {str(error).strip()}") from error
-    columns = [str(name).strip() for name in cells.iloc[0]]
+    columns, cells = read_cells(what, path, f"{', '.join(gate_names())}, or a .csv file")
     outputs = next((count for count in range(2, len(columns)) if columns[-count:] == _output_columns(count)), 1)
     several = outputs > 1 or columns[-1:] == [TARGET_COLUMN]
     named = columns[:1] == [INDEX_COLUMN] and several and len(columns) >= outputs + 2
     if not named or len(set(columns)) < len(columns):
         allowed = f"{INDEX_COLUMN},input1,...,{TARGET_COLUMN}, each once"
         raise RequestError(f"{what} has the columns {','.join(columns)}; allowed is {allowed}")
-    table = cells.iloc[1:, 1:]
-    values = table.apply(pd.to_numeric, errors="coerce")
-    wrong = np.argwhere(values.isna().to_numpy())
-    if len(wrong):
-        row, column = wrong[0]
-        cell = f"row {row + 1}, column {columns[column + 1]!r}"
-        raise RequestError(f"{what}, {cell}: got {table.iloc[row, column]!r}; allowed are numbers")
-    numbers = values.to_numpy(dtype=np.float64)
+    numbers = as_numbers(what, columns[1:], cells.iloc[:, 1:])
     inputs, targets = np.ascontiguousarray(numbers[:, :-outputs]), np.ascontiguousarray(numbers[:, -outputs:])
     return Gate(path.stem, inputs, targets if outputs > 1 else targets[:, 0])
 

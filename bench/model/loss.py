@@ -52,7 +52,7 @@ def _arctanh(p: Array, t: Array) -> Array:
 
 LOSSES = {
     "mse": Loss(lambda p, t: (p - t) ** 2, lambda p, t: 2 * (p - t)),
-    "l1": Loss(lambda p, t: np.abs(p - t), lambda p, t: np.sign(p - t)),
+    "l1": Loss(lambda p, t: np.abs(p - t), lambda p, t: np.sign(np.real(p - t))),
     "bce": Loss(_bce, _bce_slope),
     "huber": Loss(_huber, lambda p, t: np.clip(p - t, -HUBER_DELTA, HUBER_DELTA)),
     "arctanh": Loss(_arctanh, lambda p, t: np.arctanh(np.clip(p - t, -ARCTANH_CEILING, ARCTANH_CEILING))),

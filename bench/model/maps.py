@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.model.network import Network
+from bench.model.network import Network, weight_names
 from bench.model.outcome import Batch, Result
 from bench.model.trial import PARAMETERS, Trial
 
@@ -237,6 +237,7 @@ class Map:
             "title": self.title,
             "table": self.trial.gate.digest,
             "parameters": self.trial.content,
+            **self.trial.kept_table,
             "seed": self.seed,
             "start": None if self.start is None else list(self.start),
             "x": asdict(self.x),
@@ -249,11 +250,12 @@ class Map:
         }
 
     @classmethod
-    def from_json(cls, document: dict[str, Any], gates: Any) -> "Map":
-        """Return the map of such a document, given the gates by their names."""
+    def from_json(cls, document: dict[str, Any], gates: Any, tables: Any = None) -> "Map":
+        """Return the map of such a document, given the gates by their names, and tables of weights by their digests."""
         width, height = document["size"]
+        table = tables[document["init_table"]] if "init_table" in document else None
         found = cls(
-            trial=Trial.stored(document["parameters"], gates[document["parameters"]["gate"]]),
+            trial=Trial.stored(document["parameters"], gates[document["parameters"]["gate"]], table),
             x=Axis(**document["x"]),
             y=Axis(**document["y"]),
             width=width,
@@ -288,24 +290,6 @@ def is_too_fine(found: Map, dtype: str) -> bool:
         if not axis.is_of_trial and gap / largest < STEPS_APART[dtype]:
             return True
     return False
-
-
-def weight_names(network: Network) -> list[str]:
-    """Return the names of all weights in their flat order: ``hidden[0].input[1]``, ``output.bias``.
-
-    A network with several hidden layers has ``hidden1[0].input[1]`` and ``hidden2[0].hidden1[1]``.
-    """
-    depth = len(network.hidden)
-    layers = ["input", *(f"hidden{number if depth > 1 else ''}" for number in range(1, depth + 1))]
-    names: list[str] = []
-    for place, layer in enumerate(network.layers):
-        sources = [f"{layers[place]}[{number}]" for number in range(layer.fan_in)]
-        neurons = (
-            ["output"] if place == depth else [f"{layers[place + 1]}[{number}]" for number in range(layer.fan_out)]
-        )
-        sources += ["bias"] * (layer.bias is not None)
-        names += [f"{neuron}.{source}" for source in sources for neuron in neurons]
-    return names
 
 
 def direction(network: Network, seed: int) -> Floats:

@@ -68,6 +68,28 @@ class Network:
         return list(zip(weights, biases, strict=True))
 
 
+def weight_names(network: Network) -> list[str]:
+    """Return the names of all weights in their flat order: ``hidden[0].input[1]``, ``output.bias``.
+
+    A network with several hidden layers has ``hidden1[0].input[1]`` and ``hidden2[0].hidden1[1]``, one with several
+    outputs ``output[0].bias``, and one with shortcuts ``output.input[0]`` too.
+    """
+    depth = len(network.hidden)
+    layers = ["input", *(f"hidden{number if depth > 1 else ''}" for number in range(1, depth + 1))]
+    sizes = [network.inputs, *network.hidden]
+    names: list[str] = []
+    for place, layer in enumerate(network.layers):
+        sources = [f"{layers[place]}[{number}]" for number in range(sizes[place])]
+        if place < depth:
+            neurons = [f"{layers[place + 1]}[{number}]" for number in range(layer.fan_out)]
+        else:
+            neurons = ["output"] if network.outputs == 1 else [f"output[{n}]" for n in range(network.outputs)]
+            sources += [f"input[{number}]" for number in range(network.inputs * network.shortcuts)]
+        sources += ["bias"] * (layer.bias is not None)
+        names += [f"{neuron}.{source}" for source in sources for neuron in neurons]
+    return names
+
+
 def read_hidden(value: object) -> tuple[int, ...]:
     """Read ``0``, ``3`` or ``"4-4"`` as hidden layer sizes; raise ValueError for anything else."""
     text = str(value)
@@ -88,7 +110,13 @@ def write_hidden(hidden: tuple[int, ...]) -> str:
 
 
 def sigmoid(x: Array) -> Array:
-    """Return 1 / (1 + e^-x); where the exponential overflows that is 0, which is right: callers ignore the warning."""
+    """Return 1 / (1 + e^-x); where the exponential overflows that is 0, which is right: callers ignore the warning.
+
+    Of complex numbers, which carry a derivative, none may overflow: infinity has no slope.
+    """
+    if np.iscomplexobj(x):
+        small = np.exp(np.where(x.real < 0, x, -x))
+        return np.asarray(np.where(x.real < 0, small, 1) / (1 + small))
     return 1 / (1 + np.exp(-x))
 
 
@@ -103,7 +131,7 @@ class Activation:
 ACTIVATIONS = {
     "sigmoid": Activation(sigmoid, lambda a: a * (1 - a)),
     "tanh": Activation(np.tanh, lambda a: 1 - a * a),
-    "relu": Activation(lambda x: np.maximum(x, 0), lambda a: (a > 0).astype(a.dtype)),
+    "relu": Activation(lambda x: np.maximum(x, 0), lambda a: (np.real(a) > 0).astype(a.dtype)),
     "symmetric": Activation(lambda x: sigmoid(x) - 0.5, lambda a: (0.5 + a) * (0.5 - a)),  # Fahlman 1988
     "linear": Activation(lambda x: x, np.ones_like),
 }

@@ -127,6 +127,7 @@ class Outcome:
     seconds_TC: Floats
     together: int = 1
     compile_seconds: float = 0.0
+    diagnostics_TD: Floats | None = None  # as `bench.model.diagnostics`, where the trial asks for them
 
     def reading(self, trial: Trial) -> "Reading":
         """Return what became of each training of this trial: ``result_T``, ``solved_T``, and its final errors."""

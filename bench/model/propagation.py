@@ -39,7 +39,10 @@ def predictions(trial: Trial, weights_TP: ArrayLike, inputs_NI: ArrayLike) -> Ar
 
 
 def gradients(trial: Trial, weights_TP: ArrayLike) -> Array:
-    """Return the gradient ``[T, P]`` of the trial's loss over its whole table, at each row of weights."""
+    """Return the gradient ``[T, P]`` of the trial's loss over its whole table, at each row of weights.
+
+    Weights may be complex: a small imaginary part of one comes out as the gradient's derivative by it.
+    """
     weights = np.atleast_2d(np.asarray(weights_TP))
     given = outputs_of_layers(trial, weights, trial.inputs)
     said = given[-1]

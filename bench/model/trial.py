@@ -15,8 +15,17 @@ from bench.errors import RequestError, collecting, raising_all, unknown
 from bench.model import initialization
 from bench.model.consistency import problems_of
 from bench.model.gate import BUILT_IN, MAX_OBSERVATIONS, Gate, built_in, read_gate
+from bench.model.initial_table import InitialTable, read_initial_table
 from bench.model.loss import LOSSES, REDUCTIONS
-from bench.model.network import HIDDEN_ACTIVATIONS, MAX_NEURONS, OUTPUT_RANGES, Network, read_hidden, write_hidden
+from bench.model.network import (
+    HIDDEN_ACTIVATIONS,
+    MAX_NEURONS,
+    OUTPUT_RANGES,
+    Network,
+    read_hidden,
+    weight_names,
+    write_hidden,
+)
 from bench.model.optimizer import OPTIMIZERS, SCHEDULES, schedule_factors
 from bench.model.parameter_fields import Parameter, Role, choice, extra, flag, number, parameter, whole
 
@@ -28,6 +37,14 @@ Scalar = str | int | float | bool
 
 def _read_gate(_what: str, value: object) -> Gate:
     return value if isinstance(value, Gate) else read_gate(str(value))
+
+
+def _read_initial_table(what: str, value: object) -> InitialTable | str:
+    if isinstance(value, InitialTable) or value == "":
+        return value
+    if not isinstance(value, str):
+        raise RequestError(f"{what} is {value!r}; allowed are paths of .csv files")
+    return read_initial_table(value)
 
 
 def _read_hidden(what: str, value: object) -> tuple[int, ...]:
@@ -89,7 +106,7 @@ class Trial:
     output_bias: bool = parameter(True, flag, "the output layer has a bias", INITIALIZATION)
     init: str = parameter(
         "torch",
-        choice(*initialization.SCHEMES),
+        choice(*initialization.SCHEMES, "table"),
         "how weights are drawn; torch is nn.Linear's",
         INITIALIZATION,
         bare=True,
@@ -137,6 +154,10 @@ class Trial:
     output: str = extra("sigmoid", choice(*OUTPUT_RANGES), "activation of the output neurons", TRAINING)
     shortcuts: bool = extra(False, flag, "the output layer sees the inputs too", INITIALIZATION)
 
+    init_table: InitialTable | str = parameter(
+        "", _read_initial_table, "init = table: .csv of weights", INITIALIZATION, extra=True
+    )
+
     # how weights change
     optimizer: str = extra("sgd", choice(*OPTIMIZERS), "how a gradient becomes a step", TRAINING, bare=True)
     beta1: float = extra(0.9, number(0, 1, below=True), "adam, adamw: of the mean gradient", TRAINING)
@@ -174,6 +195,7 @@ class Trial:
     )
     success_loss: float = extra(0.0, number(0), "success = loss: at most this", BUDGET)
     success_for: int = extra(1, whole(1, 1_000_000), "iterations in a row that it takes", BUDGET)
+    diagnostics: bool = extra(False, flag, "gradient, curvature and largest weight in the end", BUDGET)
 
     def __post_init__(self) -> None:
         """Read every field; raise one RequestError that names all problems."""
@@ -190,9 +212,15 @@ class Trial:
             object.__setattr__(self, "iterations", 1)
 
     @classmethod
-    def stored(cls, parameters: Mapping[str, Any], gate: Gate) -> "Trial":
-        """Return the trial with the parameters that a sweep keeps; what trained it need not be here."""
-        return cls(**{**parameters, "gate": gate, "backend": StoredName(parameters["backend"])})
+    def stored(cls, parameters: Mapping[str, Any], gate: Gate, table: InitialTable | None = None) -> "Trial":
+        """Return the trial with the parameters that a sweep keeps; what trained it, and files, need not be here."""
+        kept = {"gate": gate, "backend": StoredName(parameters["backend"])} | ({"init_table": table} if table else {})
+        return cls(**{**parameters, **kept})
+
+    @property
+    def kept_table(self) -> dict[str, str]:
+        """The digest of its table of initial weights, as documents have it; nothing where there is no table."""
+        return {"init_table": self.init_table.digest} if isinstance(self.init_table, InitialTable) else {}
 
     @staticmethod
     def names(*roles: Role) -> tuple[str, ...]:
@@ -203,7 +231,8 @@ class Trial:
     def parameters(self) -> dict[str, Scalar]:
         """Every parameter as the user writes it: the gate by its name, the hidden layers as text."""
         values = {name: getattr(self, name) for name in PARAMETERS}
-        return values | {"gate": self.gate.name, "hidden": write_hidden(self.hidden)}
+        words = {"gate": self.gate.name, "hidden": write_hidden(self.hidden), "init_table": str(self.init_table)}
+        return values | words
 
     @cached_property
     def content(self) -> dict[str, Scalar]:
@@ -216,6 +245,8 @@ class Trial:
     def trial_id(self) -> str:
         """The first 16 hexadecimal digits of the SHA-256 of the trial's content, its gate's table included."""
         content = self.content | {"table": self.gate.digest}
+        if isinstance(self.init_table, InitialTable):
+            content["weights"] = self.init_table.digest
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     def encoded(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -300,7 +331,9 @@ class Trial:
         return replace(self, iterations=iterations, curve_points=curve_points)
 
     def initial_weights(self, seeds: Sequence[int]) -> NDArray[np.float64]:
-        """Return the weights ``[T, P]`` that each seed starts from."""
+        """Return the weights ``[T, P]`` that each seed starts from; raise RequestError where its table has none."""
+        if isinstance(self.init_table, InitialTable):
+            return self.init_table.weights(seeds, weight_names(self.network)) * self.init_scale
         return initialization.initial_weights(
             self.network,
             seeds,

@@ -9,6 +9,7 @@ import pandas as pd
 from bench.metrics import columns as c
 from bench.model.display_labels import gate_word
 from bench.model.maps import ELSEWHERE
+from bench.model.outcome import Result
 from bench.report.charts import Cell, Chart, Column, Content, Row, Table, number, numbers, row_percent, tabulate, text
 from bench.report.drawing import panel
 from bench.report.number_format import (
@@ -26,15 +27,20 @@ from bench.report.sweep_data import SweepData
 from bench.stats.attractors import CENTRE, OF_UNSOLVED, SHARE, TRIALS, UNDECIDED, WHICH
 from bench.stats.budget_checks import CHECKED
 from bench.stats.decision_surface import has_plane
-from bench.stats.final_patterns import CHI2, COUNTS, P_HOLM, PATTERN, N, wrong_observation_summary
+from bench.stats.final_patterns import CHI2, COUNTS, P_HOLM, PATTERN, N, has_sides, wrong_observation_summary
 from bench.stats.grid_analysis import NAME, GridAnalysis, highest
 from bench.stats.paired_comparisons import SIGNIFICANT
-from bench.stats.proportions import COUNT, HIGH, LOW, RATE
+from bench.stats.proportions import COUNT, HIGH, LOW, RATE, clustered_interval
 
 # ------------------------------------------------------------------ attractors
 
 TELLING = 0.05  # a share of something, of which more is worth a sentence
 MOST_SHOWN = 12  # in the gallery
+DIAGNOSED = (
+    ("gradient norm", c.GRADIENT_NORM),
+    ("largest weight", c.LARGEST_WEIGHT),
+    ("smallest curvature", c.SMALLEST_CURVATURE),
+)
 MOST_SQUARES = 64  # beside a pattern
 
 
@@ -45,11 +51,31 @@ def attractors(data: SweepData, block: GridAnalysis, key: str) -> Content | None
         return None
     return {
         "summary": _attractors_summary(table),
+        "diagnosed": diagnosed_in_words(block.begun),
         "checks": [check_words(row) for row in block.budget_checks.to_dict("records")],
         "table": _attractors_table(table, key),
         "chart": _gallery(data, block, key),
+        "sides": all(has_sides(one.trial.gate.targets) for one in data.plan.trials),
         "wrong": _wrong(block, key),
     }
+
+
+def diagnosed_in_words(trainings: pd.DataFrame) -> str:
+    """Return how steep and how curved the loss is where trainings are stuck; nothing where nobody asked for that."""
+    if c.SMALLEST_CURVATURE not in trainings:
+        return ""
+    stuck = trainings[(trainings[c.OUTCOME] == Result.STUCK) & trainings[c.SMALLEST_CURVATURE].notna()]
+    if stuck.empty:
+        return ""
+    escapes, seeds = stuck[c.SMALLEST_CURVATURE] < 0, stuck[c.SEED]
+    counts_S, totals_S = escapes.groupby(seeds).sum(), escapes.groupby(seeds).size()
+    share = percent_interval(float(escapes.mean()), *clustered_interval(counts_S, totals_S))
+    medians = [f"{what} {short(float(stuck[name].median()))}" for what, name in DIAGNOSED]
+    return (
+        f"Of {plural(len(stuck), 'stuck training')}, {int(escapes.sum()):,} {'has' if escapes.sum() == 1 else 'have'} "
+        f"a direction of escape, a smallest curvature below 0: {share}, interval over the seeds. "
+        f"Medians: {', '.join(medians)}."
+    )
 
 
 def _gallery(data: SweepData, block: GridAnalysis, key: str) -> Chart | None:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from bench.metrics import columns as c
 from bench.model.display_labels import gate_word
-from bench.model.maps import DIRECTION, PARAMETER, TOWARD, WEIGHT, Axis, Map, direction, weight_names
+from bench.model.maps import DIRECTION, PARAMETER, TOWARD, WEIGHT, Axis, Map, direction
+from bench.model.network import weight_names
 from bench.model.outcome import Result
 from bench.model.trial import Trial
 from bench.report import drawing

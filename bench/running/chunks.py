@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from bench.backends import load
 from bench.backends.base import Backend
+from bench.model.diagnostics import diagnostics
 from bench.model.maps import Map
 from bench.model.outcome import Batch, Outcome, Record, Result
 from bench.model.trial import Trial
@@ -34,8 +35,9 @@ class Job:
 
     def train(self) -> Outcome:
         """Train it here."""
-        backend = loaded_backend(self.trial.backend)
-        return go_on(backend, self.trial, self.after.of(self.seeds)) if self.after else backend.train(self.batch())
+        backend, start = loaded_backend(self.trial.backend), self.after and self.after.of(self.seeds)
+        outcome = go_on(backend, self.trial, start) if start else backend.train(self.batch())
+        return diagnosed(self.trial, outcome)
 
     def batch(self) -> Batch:
         """Return the trainings with the weights and rates that they begin with."""
@@ -154,6 +156,11 @@ def _fill(jobs: Iterable[Job], pace: Pace) -> Iterator[list[Job]]:
 
 
 # ------------------------------------------------------------------ work
+
+
+def diagnosed(trial: Trial, outcome: Outcome) -> Outcome:
+    """Return what came of trainings with the diagnostics that their trial asks for."""
+    return replace(outcome, diagnostics_TD=diagnostics(trial, outcome.weights_TP)) if trial.diagnostics else outcome
 
 
 THREADS = 1  # of a library, within a worker: the networks are too small to share

@@ -171,7 +171,8 @@ class Recorder:
         """Take up what an interrupted sweep has written; return how many trainings that is."""
         kept = []
         large = {planned.trial.trial_id: planned for planned in self.plan.trials if self._is_large(planned)}
-        for shard in self.writer.trained():
+        asked = self.plan.search.first_trial.content if self.plan.search else self.plan.parameters
+        for shard in self.writer.trained(asked):
             for trial_id, table in by_trial(shard).items() if large else ():
                 if trial_id in large:
                     self._trials.setdefault(trial_id, _Trial(large[trial_id])).count(table)
@@ -301,11 +302,9 @@ class Recorder:
         its = trial.planned.trial
         some = some.assign(**{c.WEIGHTS_COUNT: its.network.parameters})
         # how large an error can be depends on the outputs
-        return (
-            some
-            if its.output == "sigmoid"
-            else some.assign(output=its.output, targets=pd.Series([its.targets] * len(some), dtype=object))
-        )
+        if its.output == "sigmoid":
+            return some
+        return some.assign(output=its.output, targets=pd.Series([its.targets] * len(some), dtype=object))
 
     def add(self, records: Iterable[Record], samples: Iterable[Sample] = ()) -> None:
         """Take up what came back, and write the runs of trials that it completes."""
@@ -332,7 +331,7 @@ class Recorder:
             trial.count(table)
             return
         trial.trained += table.num_rows
-        trial.tables.append(table.select(c.RESUMED))
+        trial.tables.append(table.select([*c.RESUMED, *c.diagnostics_of(trial.planned.trial.content)]))
         self._curves += table.num_rows
         if self._curves > MOST_CURVES and trial.trial_id in self._open:
             for trial_id in self._open & self._trials.keys():
@@ -416,11 +415,14 @@ class Recorder:
                 dropped.append(trial)
         parts = _parts(dropped)
         last_seeds = [{trial.trial_id: trial.last_curve_seed for trial in part} for part in parts]
-        for part, table in zip(parts, self.writer.described(last_seeds) if parts else (), strict=True):
+        for part, table in zip(parts, self._read_back(last_seeds) if parts else (), strict=True):
             tables = by_trial(table)
             for trial in part:
                 if (found := tables.get(trial.trial_id)) is not None and found.num_rows == trial.planned.trainings:
                     yield trial, frame(found)
+
+    def _read_back(self, last_seeds: Sequence[Mapping[str, int]]) -> Iterator[ArrowTable]:
+        return self.writer.described(last_seeds, self.plan.parameters)
 
     @contextmanager
     def clock(self, what: str) -> Iterator[None]:

@@ -21,7 +21,7 @@ from bench.metrics import columns as c
 from bench.model.outcome import Batch, Outcome, Record
 from bench.model.timing import WARM_UP, Sample, Timing, read_sample
 from bench.model.trial import Trial
-from bench.running.chunks import THREADS, Job, loaded_backend, train_job
+from bench.running.chunks import THREADS, Job, diagnosed, loaded_backend, train_job
 from bench.running.cold_start import cold_starts, smallest
 from bench.running.process_setup import pinned
 from bench.running.progress import SweepProgress
@@ -248,7 +248,8 @@ def _measured(timing: Timing, trial: Trial, number: int, order: int) -> tuple[Ou
 def _rows(turn: Turn, outcome: Outcome) -> list[Record]:
     places = np.searchsorted(turn.timing.seeds, turn.owned)
     seeds = tuple(turn.owned)
-    return [Record(turn.timing.trial, seeds, alone=True, outcome=outcome.take(places))] if seeds else []
+    owned = diagnosed(turn.timing.trial, outcome.take(places))
+    return [Record(turn.timing.trial, seeds, alone=True, outcome=owned)] if seeds else []
 
 
 def _in_parts(turn: Turn) -> list[Record]:

@@ -24,6 +24,7 @@ Ints = NDArray[np.int64]
 Codes = NDArray[np.uint8]
 
 MOST_ENDINGS = 8  # that are told apart: more colours nobody tells apart
+LONGEST_NAME = 250
 COLUMN, ROW, X, Y = "column", "row", "x", "y"
 
 
@@ -170,7 +171,7 @@ class MapAnalysis:
     def metrics(self) -> dict[str, float]:
         """What MLflow is told of it: shares of the pixels, and what there is of the border's figures."""
         found = self.figures
-        metrics = {f"share of {row[FATE]}": row[SHARE] for row in self.shares.to_dict("records")}
+        metrics = {_metric_name(row[FATE]): row[SHARE] for row in self.shares.to_dict("records")}
         metrics |= {"solved_rate": self.solved}
         if self.another_fate:
             ends = zip(("", "_low", "_high"), (RATE, LOW, HIGH), strict=True)
@@ -227,6 +228,11 @@ class MapAnalysis:
             **{name: self.pixels(values_M) for name, values_M in numbers.items()},
             c.PREDICTIONS: points.predictions_MN[: found.pixels].reshape(found.height, found.width, -1),
         }
+
+
+def _metric_name(fate: str) -> str:
+    """Return what MLflow, which takes few signs and no more than 250, calls the share of a fate."""
+    return f"share of {fate}".replace("×", "x")[:LONGEST_NAME]
 
 
 def _iterations(at_M: NDArray[np.int32]) -> Any:

@@ -58,10 +58,18 @@ def describe_trial(trainings: pd.DataFrame, counts: Mapping[str, int] | None = N
         metrics |= _quartiles(c.SOLVED_AT, measured(started, c.SOLVED_AT))
         metrics[RMST] = objective(started, RMST)
         metrics |= _quartiles(c.FINAL_MSE, measured(started, c.FINAL_MSE))
+        metrics |= _endings(started)
     if len(times := _chunk_times(started)):
         metrics[f"{c.ITERATION_US}_median"] = float(np.median(times))
     metrics |= {"trainings": sum(outcomes.values()), **({"described": len(trainings)} if counts else {})}
     return metrics | {name: count for name, count in outcomes.items() if count}, _trial_steps(started)
+
+
+def _endings(started: pd.DataFrame) -> Metrics:
+    """Return the medians of diagnostics over the trainings that did not solve it, where there are any."""
+    unsolved = started[~started[c.SOLVED].astype(bool)]
+    medians = {name: unsolved[name].median() for name in c.DIAGNOSTICS if name in unsolved}
+    return {f"{name}_median_unsolved": float(value) for name, value in medians.items() if np.isfinite(value)}
 
 
 def _quartiles(name: str, values: Floats) -> Metrics:

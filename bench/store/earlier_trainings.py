@@ -27,7 +27,7 @@ from bench.store import names
 from bench.store.mlflow_store import Store
 from bench.store.reader import planned_budgets
 from bench.store.shards import in_order, places, without_lists
-from bench.store.tables import NOT_WHOLE, TRAINING_SCHEMA, by_trial, seeds_of
+from bench.store.tables import NOT_WHOLE, by_trial, seeds_of, training_schema
 
 MOST_SWEEPS = 100  # the newest, that are looked through
 PART = 50_000  # trainings in memory at a time, with their curves
@@ -76,7 +76,7 @@ class EarlierTrainings:
     def _read(self, sweep: str, plan: Plan) -> Iterator[pa.Table]:
         """Yield a sweep's trainings, as far as they can be read."""
         try:
-            yield from in_order(self.store, sweep, plan, TRAINING_SCHEMA.names, part=PART)
+            yield from in_order(self.store, sweep, plan, training_schema(plan.parameters).names, part=PART)
         except (*NOT_WHOLE, MlflowException) as error:
             why = str(error).splitlines()[0]
             self._say(f"sweep {sweep[:8]} cannot be read, and nothing more is taken over from it: {why}")

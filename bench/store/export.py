@@ -49,7 +49,7 @@ def write_trainings(
     empty = exported(trainings_frame([], plan, columns), columns)
     count, without = 0, Counter[str]()
     with _written(path) as file, _writer(file, path.suffix, empty, plan, columns) as write:
-        for table in in_order(store, sweep, plan, read_columns(columns), part=_part(plan, lists)):
+        for table in in_order(store, sweep, plan, read_columns(columns, plan), part=_part(plan, lists)):
             write(_with_initial_weights(table, plan) if c.INITIAL_WEIGHTS in lists else table)
             count += table.num_rows
             without += _without(table, [name for name in lists if name != c.INITIAL_WEIGHTS])

@@ -28,7 +28,7 @@ from bench.store.listing import SweepInfo
 from bench.store.map_points import read_points
 from bench.store.mlflow_store import Store
 from bench.store.shards import Places, in_order, order, places, read_shards, read_tables
-from bench.store.tables import TIMING_SCHEMA, TRAINING_SCHEMA, frame, timing_frame
+from bench.store.tables import TIMING_SCHEMA, frame, timing_frame, training_schema
 
 
 def last_seeds(plan: Plan, first: int) -> dict[str, int]:
@@ -37,9 +37,9 @@ def last_seeds(plan: Plan, first: int) -> dict[str, int]:
     return {trial_id: planned[min(first, len(planned)) - 1] if first else -1 for trial_id, planned in seeds.items()}
 
 
-def read_columns(columns: Sequence[str] | None) -> list[str]:
+def read_columns(columns: Sequence[str] | None, plan: Plan) -> list[str]:
     """Return the columns that must be read from the shards for a frame of these: parameters are in the plan."""
-    wanted = TRAINING_SCHEMA.names if columns is None else [c.TRIAL_ID, c.SEED, *columns]
+    wanted = training_schema(plan.parameters).names if columns is None else [c.TRIAL_ID, c.SEED, *columns]
     return [name for name in dict.fromkeys(wanted) if name not in c.PARAMETERS]
 
 
@@ -49,12 +49,13 @@ def trainings_frame(tables: Sequence[pa.Table], plan: Plan, columns: Sequence[st
     Trial ids, outcomes and what else is text are categorical, each with all of the plan's values (the outcomes: all
     that there are); ``hidden`` is a whole number unless a trial has several hidden layers.
     """
-    wanted = TRAINING_SCHEMA.names if columns is None else list(dict.fromkeys([c.TRIAL_ID, c.SEED, *columns]))
+    every = training_schema(plan.parameters)
+    wanted = every.names if columns is None else list(dict.fromkeys([c.TRIAL_ID, c.SEED, *columns]))
     if columns is None:
         wanted += [name for name in plan.parameters if name not in wanted]
     wanted += [name for name in c.SCALE if name in plan.parameters and name not in wanted]
-    empty = pa.schema([TRAINING_SCHEMA.field(name) for name in read_columns(columns)]).empty_table()
-    table = pa.concat_tables([empty, *tables])
+    empty = pa.schema([every.field(name) for name in read_columns(columns, plan)]).empty_table()
+    table = pa.concat_tables([empty, *tables], promote_options="default")
     trials = [planned.trial for planned in plan.trials]
     place_T = places(table[c.TRIAL_ID], [trial.trial_id for trial in trials])
     ordered = order(place_T, table[c.SEED].to_numpy())
@@ -177,9 +178,11 @@ def read_sweep(
     plan = read_plan(store, sweep)
     experiment = store.client.get_experiment(run.info.experiment_id).name
     if first is None:
-        tables = read_shards(store, sweep, read_columns(columns), None if curves is None else last_seeds(plan, curves))
+        tables = read_shards(
+            store, sweep, read_columns(columns, plan), None if curves is None else last_seeds(plan, curves)
+        )
     else:
-        tables = list(in_order(store, sweep, plan, read_columns(columns), first, curves))
+        tables = list(in_order(store, sweep, plan, read_columns(columns, plan), first, curves))
     return StoredSweep(
         info=_info(run, experiment),
         plan=plan,
@@ -202,12 +205,12 @@ def planned_trainings(
 
     Of a later plan, which its sweep may have come to before it was interrupted, there are none among them.
     """
-    return trainings_frame(list(in_order(store, sweep, plan, read_columns(columns), first)), plan, columns)
+    return trainings_frame(list(in_order(store, sweep, plan, read_columns(columns, plan), first)), plan, columns)
 
 
 def frames_in_order(store: Store, sweep: str, plan: Plan, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
     """Yield all trainings of a plan in order, each once, some hundred thousand at a time."""
-    for table in in_order(store, sweep, plan, read_columns(columns)):
+    for table in in_order(store, sweep, plan, read_columns(columns, plan)):
         yield trainings_frame([table], plan, columns)
 
 

@@ -20,7 +20,7 @@ from bench.config.plan import Plan
 from bench.metrics import columns as c
 from bench.store import names
 from bench.store.mlflow_store import Store
-from bench.store.tables import NOT_WHOLE, TRAINING_SCHEMA, count_rows, read_table
+from bench.store.tables import EVERY_COLUMN, NOT_WHOLE, TRAINING_SCHEMA, count_rows, read_table, with_nulls
 
 Places = NDArray[np.int64]
 SEED_BITS = 32  # a seed has no more
@@ -80,7 +80,7 @@ def shards_one_by_one(store: Store, sweep: str, columns: Sequence[str]) -> Itera
 
 
 def _schema(columns: Sequence[str] | None) -> pa.Schema:
-    return TRAINING_SCHEMA if columns is None else pa.schema([TRAINING_SCHEMA.field(name) for name in columns])
+    return TRAINING_SCHEMA if columns is None else pa.schema([EVERY_COLUMN.field(name) for name in columns])
 
 
 def places(found: pa.ChunkedArray, known: Sequence[str]) -> Places:
@@ -152,7 +152,7 @@ def in_order(
             for file in np.unique(file_G[within_G]):
                 wanted = np.unique(group_G[within_G & (file_G == file)]).tolist()
                 with pq.ParquetFile(files[file]) as shard:
-                    tables.append(shard.read_row_groups(wanted, schema.names).select(schema.names).cast(schema))
+                    tables.append(with_nulls(shard.read_row_groups(wanted, schema.names), schema))
             yield without_lists(_each_once(pa.concat_tables(tables), trials, last_P, one), trials, listed_P)
 
 

@@ -4,7 +4,7 @@ Shapes: T trainings, S of them with curves, K recorded iterations.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bench.config.seeds import write_seeds
 from bench.metrics import columns as c
-from bench.model.outcome import NEVER, Outcome, Record, read_outcome
+from bench.model.outcome import NEVER, Outcome, Reading, Record, Result, read_outcome
 from bench.model.timing import Sample, stretches
 from bench.model.trial import BASIC, Scalar, Trial
 
@@ -42,10 +42,16 @@ def _schema(*names: str) -> pa.Schema:
 
 
 TRAINING_SCHEMA = _schema(c.TRIAL_ID, c.SEED, *BASIC, *c.SCALARS, c.PREDICTIONS, *c.LISTS)
+EVERY_COLUMN = _schema(*TRAINING_SCHEMA.names, *c.DIAGNOSTICS)
 TIMING_SCHEMA = _schema(
     *(c.TRIAL_ID, *BASIC, c.SEEDS, c.TOGETHER, c.ROUND, c.ORDER, c.THREADS),
     *(c.ITERATION_US, c.TRAINING_US, c.CHUNK_US, c.COMPILE_S, c.WALL_S, c.CPU_S),
 )
+
+
+def training_schema(parameters: Collection[str]) -> pa.Schema:
+    """Return the schema of trainings whose trials set these parameters."""
+    return EVERY_COLUMN if c.diagnostics_of(parameters) else TRAINING_SCHEMA
 
 
 def rows(record: Record, last_curve_seed: int) -> pa.Table:
@@ -56,9 +62,9 @@ def rows(record: Record, last_curve_seed: int) -> pa.Table:
         columns |= {c.OUTCOME: str(record.result), c.REASON: record.reason, c.SOLVED: False, c.CORRECT: False}
     else:
         columns |= _trained(record, record.outcome, last_curve_seed)
+    schema = training_schema(record.trial.content)
     return pa.table(
-        [_column(columns.get(field.name), field.type, len(record.seeds)) for field in TRAINING_SCHEMA],
-        schema=TRAINING_SCHEMA,
+        [_column(columns.get(field.name), field.type, len(record.seeds)) for field in schema], schema=schema
     )
 
 
@@ -94,7 +100,17 @@ def _trained(record: Record, outcome: Outcome, last_curve_seed: int) -> dict[str
         c.CURVE_US: _lists(curve_us_SK, kept),
         c.INITIAL_WEIGHTS: _lists(trial.initial_weights(kept_seeds), kept),
         c.WEIGHTS: _lists(curved.weights_TP, kept),
+        **_diagnostics(outcome, reading),
     }
+
+
+def _diagnostics(outcome: Outcome, reading: Reading) -> dict[str, Any]:
+    """Return the columns of diagnostics, where there are any; null where a training diverged."""
+    if outcome.diagnostics_TD is None:
+        return {}
+    missing_TD = np.isnan(outcome.diagnostics_TD) | (reading.result_T == Result.DIVERGED)[:, None]
+    columns = zip(c.DIAGNOSTICS, outcome.diagnostics_TD.T, missing_TD.T, strict=True)
+    return {name: pa.array(values_T, mask=missing_T) for name, values_T, missing_T in columns}
 
 
 def _lists(values_SX: NDArray[np.float64], kept_T: NDArray[np.bool_]) -> pa.ListArray:
@@ -120,8 +136,11 @@ def _timing_row(sample: Sample) -> dict[str, Any]:
 def concat(
     tables: Sequence[pa.Table], schema: pa.Schema = TRAINING_SCHEMA, key: Sequence[str] = (c.TRIAL_ID, c.SEED)
 ) -> pa.Table:
-    """Return all rows once: one whose key was written twice keeps its first row."""
-    table = pa.concat_tables(tables) if tables else schema.empty_table()
+    """Return all rows once: one whose key was written twice keeps its first row.
+
+    What only some tables have, as diagnostics, is null in the others.
+    """
+    table = pa.concat_tables(tables, promote_options="default") if tables else schema.empty_table()
     twice = table.select(key).to_pandas(strings_to_categorical=True).duplicated()
     return table.filter(pa.array(~twice)) if twice.any() else table
 
@@ -203,11 +222,19 @@ def read_table(path: Path, schema: pa.Schema, last_seeds: Mapping[str, int] | No
     try:
         with pq.ParquetFile(path) as file:
             if last_seeds is None:
-                return file.read(schema.names).select(schema.names).cast(schema)
+                return with_nulls(file.read(schema.names), schema)
             groups = (_read_group(file, group, schema, last_seeds) for group in range(file.num_row_groups))
             return pa.concat_tables([schema.empty_table(), *groups])
     except NOT_WHOLE:
         return None
+
+
+def with_nulls(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return a table's columns by a schema; of trials that ask for no diagnostics, these are null."""
+    for name in c.DIAGNOSTICS:
+        if name in schema.names and name not in table.column_names:
+            table = table.append_column(name, pa.nulls(table.num_rows, schema.field(name).type))
+    return table.select(schema.names).cast(schema)
 
 
 def _read_group(file: pq.ParquetFile, group: int, schema: pa.Schema, last_seeds: Mapping[str, int]) -> pa.Table:
@@ -222,6 +249,8 @@ def _read_group(file: pq.ParquetFile, group: int, schema: pa.Schema, last_seeds:
     kept_T = pc.less_equal(named[c.SEED], last_T)
     any_kept = pc.any(kept_T).as_py()
     table = file.read_row_group(group, [name for name in schema.names if any_kept or name not in c.LISTS])
+    known = pa.schema([field for field in schema if any_kept or field.name not in c.LISTS])
+    table = with_nulls(table, known)
 
     def column(name: str) -> Any:
         if name not in c.LISTS:

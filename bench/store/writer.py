@@ -5,7 +5,7 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -86,17 +86,19 @@ class SweepWriter:
         store.client.update_run(writer.run_id, status=names.RUNNING)
         return writer
 
-    def trained(self) -> Iterator[pa.Table]:
-        """Yield what must be known of the trainings of each whole shard."""
-        return shards_one_by_one(self.store, self.run_id, c.RESUMED)
+    def trained(self, parameters: Collection[str] = ()) -> Iterator[pa.Table]:
+        """Yield what must be known of the trainings of each whole shard, whose trials set these parameters."""
+        return shards_one_by_one(self.store, self.run_id, (*c.RESUMED, *c.diagnostics_of(parameters)))
 
     def described_of(self, plan: Plan, first: int | None) -> pa.Table:
         """Return what trials' runs are made from, of the trials of a plan and some first seeds of each."""
-        return concat(list(in_order(self.store, self.run_id, plan, c.DESCRIBED, first)))
+        columns = (*c.DESCRIBED, *c.diagnostics_of(plan.parameters))
+        return concat(list(in_order(self.store, self.run_id, plan, columns, first)))
 
-    def described(self, parts: Iterable[Mapping[str, int]]) -> Iterator[pa.Table]:
+    def described(self, parts: Iterable[Mapping[str, int]], parameters: Collection[str] = ()) -> Iterator[pa.Table]:
         """Yield what trials' runs are made from, of some trials at a time, lists up to a seed of each."""
-        yield from map(concat, read_shards_in_parts(self.store, self.run_id, c.DESCRIBED, parts))
+        columns = (*c.DESCRIBED, *c.diagnostics_of(parameters))
+        yield from map(concat, read_shards_in_parts(self.store, self.run_id, columns, parts))
 
     def finished_trials(self) -> set[str]:
         """Return the ids of the trials whose child run has ended."""

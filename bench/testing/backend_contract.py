@@ -14,8 +14,9 @@ import pytest
 from bench.backends import load
 from bench.backends.base import Backend
 from bench.model.gate import Gate
+from bench.model.initial_table import InitialTable
 from bench.model.loss import LOSSES, REDUCTIONS, loss_value
-from bench.model.network import HIDDEN_ACTIVATIONS, OUTPUT_RANGES
+from bench.model.network import HIDDEN_ACTIVATIONS, OUTPUT_RANGES, weight_names
 from bench.model.optimizer import OPTIMIZERS
 from bench.model.outcome import NEVER, Batch, Result, read_outcome
 from bench.model.trial import Trial
@@ -34,12 +35,16 @@ BINARY = Gate("binary", TABLE.inputs, np.array([0.0, 1, 1, 0, 1]))
 CLASSES = Gate("classes", TABLE.inputs, np.eye(3)[[0, 2, 1, 1, 2]])
 FUNCTIONS = {"sigmoid": lambda x: 1 / (1 + np.exp(-x)), "tanh": np.tanh, "relu": lambda x: x * (x > 0)}
 FUNCTIONS |= {"symmetric": lambda x: 1 / (1 + np.exp(-x)) - 0.5, "linear": lambda x: x}
+STARTS = InitialTable(
+    "starts", tuple(weight_names(Trial().network)), np.arange(10), np.random.RandomState(0).standard_normal((10, 13))
+)
 EXTRAS = {  # for every extra parameter, a trial's parameters with a value that is not its default, and what it needs
     "encoding": {"encoding": "bipolar"},
     "target_low": {"target_low": 0.1},
     "target_high": {"target_high": 0.9},
     "output": {"output": "tanh"},
     "shortcuts": {"shortcuts": True},
+    "init_table": {"init": "table", "init_table": STARTS},
     "optimizer": {"optimizer": "nesterov"},
     "beta1": {"optimizer": "adam", "beta1": 0.7},
     "beta2": {"optimizer": "adamw", "beta2": 0.9},
@@ -69,6 +74,7 @@ EXTRAS = {  # for every extra parameter, a trial's parameters with a value that 
     "success": {"success": "correct"},
     "success_loss": {"success": "loss", "success_loss": 0.3},
     "success_for": {"success_for": 3},
+    "diagnostics": {"diagnostics": True},
 }
 CONSTANTS = {  # for every optimizer, constants that are not its defaults
     "sgd": {"momentum": 0.9},

@@ -38,7 +38,7 @@ def swept(trials, fate, seeds=range(4)):
     planned = [PlannedTrial(Trial(**values), (0,), seeds, ()) for values in trials]
     plan = Plan(tuple(planned), 0, question=Question("made-up", EVIL, EVIL, "python -m bench sweep"))
     records = [_record(one.trial, seeds, fate) for one in planned] if fate else []
-    found = trainings_frame([rows(one, MAX_SEED).select(read_columns(None)) for one in records], plan, None)
+    found = trainings_frame([rows(one, MAX_SEED).select(read_columns(None, plan)) for one in records], plan, None)
     return SweepData(
         sweep="0123456789abcdef",
         status="FINISHED",

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.backends import load
-from bench.model.maps import DIRECTION, PARAMETER, TOWARD, WEIGHT, Axis, Map, direction, pair_points, weight_names
-from bench.model.network import Network
+from bench.model.maps import DIRECTION, PARAMETER, TOWARD, WEIGHT, Axis, Map, direction, pair_points
+from bench.model.network import Network, weight_names
 from bench.model.outcome import Batch
 from bench.model.trial import Trial
 

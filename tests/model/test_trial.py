@@ -75,6 +75,7 @@ WRONG = {  # for every parameter, a value that is refused
     "target_high": "one",
     "output": "relu",
     "shortcuts": 1,
+    "init_table": 3,
     "optimizer": "lion",
     "beta1": 1,
     "beta2": -0.1,
@@ -104,6 +105,7 @@ WRONG = {  # for every parameter, a value that is refused
     "success": "luck",
     "success_loss": -1,
     "success_for": 0,
+    "diagnostics": 1,
 }
 TRIALS = st.fixed_dictionaries(
     {},

@@ -167,7 +167,7 @@ def swept() -> Callable[..., SweepData]:
 
     def make(plan: Plan, records: Sequence[Record], **more: Any) -> SweepData:
         trainings = trainings_frame(
-            [rows(record, MAX_SEED).select(read_columns(None)) for record in records], plan, None
+            [rows(record, MAX_SEED).select(read_columns(None, plan)) for record in records], plan, None
         )
         facts: dict[str, Any] = {
             "sweep": "0123456789abcdef",

@@ -38,7 +38,7 @@ BETWEEN = Gate("between", np.array([[0.3, -1.2, 0.8], [1.1, 0.4, -0.5], [-0.7, 0
 UNUSED = {"gate", "backend", "device", "curve_points"}  # who computes, and what of it is kept, changes no number
 REFUSED = {  # extra parameters that the page does not train with
     *("noise", "label_flips", "dropout", "slope_offset", "frozen", "shortcuts", "growth", "kappa", "phi", "theta"),
-    *("schedule", "schedule_length", "schedule_factor", "batch_size", "shuffle"),
+    *("schedule", "schedule_length", "schedule_factor", "batch_size", "shuffle", "init_table"),
 }
 OPTIMIZED = ("sgd", "nesterov", "adam", "adamw", "rmsprop", "adagrad", "rprop", "signsgd", "normalized", "none")
 BEYOND = Gate("beyond", BETWEEN.inputs, np.array([-1.5, 0.4, 3.0]))

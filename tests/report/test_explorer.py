@@ -43,9 +43,12 @@ def test_every_listed_start_ends_as_in_the_sweep(page, setting):
 
 
 def test_a_network_that_it_cannot_train_has_a_sentence(page):
-    """Of two hidden layers; nothing can be played."""
+    """Of two hidden layers; there is no picture, and nothing to be played, until another is chosen."""
     assert "hidden layer" in choose(page, "XOR · 4-4 neurons · squared error", 0)
-    assert page.locator(f"{BOX} [data-x=slider]").is_disabled()
+    shown = [page.locator(f"{BOX} {part}") for part in ("[data-x=slider]", ".stages", "[data-x=how]")]
+    assert not any(one.is_visible() for one in shown)
+    choose(page, "XOR · 3 neurons · squared error", 0)
+    assert all(one.is_visible() for one in shown)
 
 
 def test_a_start_that_the_sweep_never_trained_can_be_trained_too(page):

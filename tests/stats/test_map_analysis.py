@@ -16,10 +16,10 @@ SIDE, PAIRS = 64, 256
 ENDS = {Result.SOLVED: (0.05, 0.95, 0.95, 0.05), Result.STUCK: (0, 0.5, 1, 0.5), Result.DIVERGED: (np.nan,) * 4}
 
 
-def analysis(trial, fate_of, *, pairs=PAIRS, border=""):
+def analysis(trial, fate_of, *, pairs=PAIRS, border="", **of):
     """Return a map whose points have the results and endings that a function of their place in the window gives."""
     plane = Axis(TOWARD, 1, 0, 1), Axis(TOWARD, 2, 0, 1)
-    found = Map(trial(hidden=2), *plane, SIDE, SIDE, pairs=pairs, border=border)
+    found = Map(trial(hidden=2, **of), *plane, SIDE, SIDE, pairs=pairs, border=border)
     x_M, y_M = found.shares(range(found.points))
     fates = [fate_of(x, y) for x, y in zip(x_M, y_M, strict=True)]
     results = [fate[0] if isinstance(fate, tuple) else fate for fate in fates]
@@ -55,6 +55,16 @@ def test_fates_are_named_solved_first_and_endings_by_what_they_say(trial):
     assert shares["0 ½ 1 ½"] == pytest.approx(0.5 * 0.9, abs=0.02)
     assert shares.sum() == pytest.approx(1)
     assert found.metrics["share of diverged"] == shares["diverged"]
+
+
+def test_endings_are_named_as_the_gate_has_its_targets_and_mlflow_takes_their_names(trial):
+    """Half way between -1 and 1 is a half; many predictions in a row are counted, in signs that it has."""
+    tanh = {"output": "tanh", "target_low": -1.0}
+    found = analysis(trial, lambda _x, _y: (Result.STUCK, (-1, 0, 1, 0)), pairs=0, **tanh)
+    assert [one.words for one in found.fates] == ["0 ½ 1 ½"]
+    found = analysis(trial, lambda _x, _y: (Result.STUCK, (0.5,) * 32), pairs=0, gate="parity5")
+    assert [one.words for one in found.fates] == ["½ ×32"]
+    assert found.metrics["share of ½ x32"] == 1
 
 
 def test_a_disc_has_its_area_and_a_smooth_border(trial):

@@ -115,7 +115,7 @@ def test_a_row_that_was_not_planned_is_left_out(swept):
     """And one that was written twice is there once."""
     store, sweep = swept("hidden=0,2", "iterations=20", "seeds=0:3")
     plan = read_sweep(store, sweep).plan
-    shards = read_shards(store, sweep, read_columns(None))
+    shards = read_shards(store, sweep, read_columns(None, plan))
     data = trainings_frame([*shards, *shards], replace(plan, trials=plan.trials[1:]), None)
     assert data[c.SEED].tolist() == [0, 1, 2]
     assert set(data[c.HIDDEN]) == {2}

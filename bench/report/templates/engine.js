@@ -52,6 +52,7 @@ const Bench = (() => {
     success: "tolerance",
     success_loss: 0,
     success_for: 1,
+    diagnostics: false,
   };
   const OWN = { adamw: { weight_decay: 0.01 }, adagrad: { epsilon: 1e-10 } }; // defaults of optimizers
   const PLAIN = ["gate", "hidden", "hidden_bias", "output_bias", "init_low", "init_high", "init_scale", "draws_before"];

@@ -296,6 +296,7 @@ const Maps = (() => {
       const values = at(map, pixel), parameters = parametersAt(map, values);
       const opened = stages.open(parameters, map.gate, () => start(map, parameters, values));
       part("stages").hidden = opened.refused !== null;
+      part("said").className = opened.refused === null ? "said" : "how";
       part("said").textContent = opened.refused === null ? said(opened, told(pixel), parameters) : opened.refused;
       if (remember) history.replaceState(null, "", `#map=${number}&px=${pixel.column * map.step},${pixel.row * map.step}`);
     }
