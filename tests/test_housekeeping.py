@@ -27,7 +27,7 @@ def swept(bench, folder):
 
 
 @pytest.fixture
-def paged(bench, folder):
+def paged(bench, folder, undrawn):
     """The id of a sweep with a page."""
     return bench("sweep", *ASKED, "--json", "-o", "r.html").json["sweep"]
 

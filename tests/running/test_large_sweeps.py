@@ -51,6 +51,7 @@ def test_every_training_is_counted_and_exported(bench, small, monkeypatch):
     assert "described" not in expected["2"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_page_says_of_which_part_it_is(bench, small, folder):
     """And accounts for all."""
     ran = bench("sweep", *REQUEST, "--json", "-o", "r.html")
