@@ -24,6 +24,7 @@ import pytest
 from coverage import Coverage
 from filelock import FileLock
 from hypothesis import settings
+from matplotlib.figure import Figure
 
 from bench.backends.numpy_loop import NumpyLoop
 from bench.cli import main
@@ -227,6 +228,15 @@ def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a sweep of a tenth of a second be written in many shards, as one of minutes is."""
     monkeypatch.setattr("bench.running.chunks.CHUNK_S", 0.01)
     monkeypatch.setattr("bench.running.recorder.FLUSH_S", 0.0)
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave panels empty, for tests of words and numbers: whatever a sweep found, its figures are drawn elsewhere."""
+    empty = '<svg width="9pt" height="9pt" viewBox="0 0 9 9" xmlns="http://www.w3.org/2000/svg"></svg>'
+    monkeypatch.setattr(
+        Figure, "savefig", lambda _figure, file, **look: file.write(empty if look["format"] == "svg" else b"")
+    )
 
 
 class Child:

@@ -249,6 +249,7 @@ def test_a_failed_training_gives_exit_status_one(bench, monkeypatch):
 
 
 @pytest.mark.untraced
+@pytest.mark.usefixtures("undrawn")
 def test_unsupported_trainings_are_data(bench, folder):
     """A backend's refusal is an outcome with its reason, not an error."""
     ran = bench("sweep", "iterations=20", "seeds=0:2", "summation=library,fma", "--json")
@@ -262,6 +263,7 @@ def test_unsupported_trainings_are_data(bench, folder):
 
 
 @pytest.mark.untraced
+@pytest.mark.usefixtures("undrawn")
 def test_a_gate_of_ones_own_is_trained_and_named(bench, folder):
     """A CSV gate appears under its file's name, in the export and the report."""
     rows = [(a, b, d, int(a + b + d >= 2)) for a in (0, 1) for b in (0, 1) for d in (0, 1)]
@@ -305,6 +307,7 @@ def test_nothing_can_be_shown_of_a_store_that_is_not_there(bench, folder, words)
 
 
 @pytest.mark.untraced
+@pytest.mark.usefixtures("undrawn")
 def test_a_report_can_be_written_again_and_of_several_sweeps(bench, folder):
     """Report takes sweeps by the beginnings of their ids."""
     first = bench("sweep", "iterations=20", "seeds=0:2", "--json").json["sweep"]
@@ -318,6 +321,7 @@ def test_a_report_can_be_written_again_and_of_several_sweeps(bench, folder):
 
 
 @pytest.mark.untraced
+@pytest.mark.usefixtures("undrawn")
 def test_sweeps_of_the_same_trials_are_compared_by_their_rates(bench, folder):
     """A trial that both have has both rates, each with its own n."""
     for seeds in ("0:2", "0:4"):

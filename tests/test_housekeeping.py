@@ -27,7 +27,7 @@ def swept(bench, folder):
 
 
 @pytest.fixture
-def paged(bench, folder):
+def paged(bench, folder, undrawn):
     """The id of a sweep with a page."""
     return bench("sweep", *ASKED, "--json", "-o", "r.html").json["sweep"]
 
@@ -40,6 +40,7 @@ def unfinished(bench, swept):
     return swept
 
 
+@pytest.mark.untraced
 def test_a_list_without_mlflow_says_what_mlflow_says(bench, paged):
     """Of every sweep, the same in the same order; what came of it is the answer of its page."""
     bench("sweep", "hidden=2..4", "search.trials=2", "search.validate=0", "seeds=0:3", "iterations=20", "--no-report")
@@ -81,6 +82,7 @@ def test_who_is_at_a_sweep_is_told_from_others(monkeypatch):
     assert not owner.is_alive("somebody")
 
 
+@pytest.mark.untraced
 def test_a_sweep_is_shown_again(bench, swept):
     """As the sweep printed it; its trials as CSV; all of it as JSON."""
     shown = bench("show")

@@ -102,6 +102,7 @@ def test_a_file_adds_a_gate_a_backend_and_a_section(swept):
 
 
 @pytest.mark.untraced
+@pytest.mark.usefixtures("undrawn")
 def test_a_sweep_is_read_without_its_plugins(swept, command):
     """Its rows and its report are of what is stored; only the plug-in's own section is not there."""
     rows = exported(command, swept)

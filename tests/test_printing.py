@@ -58,6 +58,7 @@ def test_the_table_of_a_search_has_every_objective(command, searched, terminal, 
     assert ("neurons · learning rate " in table) is (columns > 40)  # what is varied stays whole
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("columns", [40, 80, 200])
 def test_findings_wrap_at_words(command, searched, terminal, monkeypatch, columns):
     """Their words are those of a terminal without an end, and no sign stands alone at the beginning of a line."""
@@ -114,6 +115,7 @@ def test_a_quiet_sweep_prints_the_path_of_its_report_alone(bench, folder):
     assert (folder / "r.html").is_file()
 
 
+@pytest.mark.untraced
 def test_a_quiet_sweep_without_a_report_prints_nothing(bench):
     """A search too, and a dry run; in a format that is asked for, only that."""
     for words in ((*TINY, "--no-report"), (*SEARCH, "--no-report"), (*TINY, "--dry-run")):
@@ -123,6 +125,7 @@ def test_a_quiet_sweep_without_a_report_prints_nothing(bench):
     assert (ran.json["trainings"], ran.err) == (6, "")
 
 
+@pytest.mark.untraced
 def test_a_quiet_sweep_says_what_may_be_wrong(bench, folder):
     """Errors, refusals, what may be meant otherwise, and claims that do not hold; exit statuses are as they were."""
     ran = bench(*TINY, "hiden=3", "--quiet")
@@ -149,6 +152,7 @@ def test_a_sweep_in_csv_is_what_show_prints_of_it(bench, folder):
     assert f"Report: {folder / 'r.html'}\n" in ran.err
 
 
+@pytest.mark.untraced
 def test_json_has_two_names(bench):
     """And both are the same but for what a clock says and which sweep it is."""
     one, other = (bench(*TINY, "--no-report", *words).json for words in (["--json"], ["--format", "json"]))
@@ -185,6 +189,7 @@ def test_a_list_in_csv_has_a_row_per_sweep(bench):
 PRINTING = ((*TINY, "--no-report"), (*SEARCH, "--no-report"), ("list",), ("show",), ("doctor",))
 
 
+@pytest.mark.untraced
 def test_on_a_terminal_there_are_colours(bench, terminal):
     """As the next test needs them to be."""
     ran = bench(*TINY, "--no-report")
@@ -193,6 +198,7 @@ def test_on_a_terminal_there_are_colours(bench, terminal):
     assert ESCAPE in bench("list").out
 
 
+@pytest.mark.untraced
 def test_no_color_gives_plain_text(bench, terminal, monkeypatch):
     """On stdout and stderr, though both are terminals."""
     monkeypatch.setenv("NO_COLOR", "1")
@@ -202,6 +208,7 @@ def test_no_color_gives_plain_text(bench, terminal, monkeypatch):
         assert ran.out
 
 
+@pytest.mark.untraced
 def test_without_a_terminal_there_is_plain_text(bench, monkeypatch):
     """Whatever TERM says."""
     monkeypatch.setenv("TERM", "xterm-256color")
@@ -211,6 +218,7 @@ def test_without_a_terminal_there_is_plain_text(bench, monkeypatch):
         assert ran.out
 
 
+@pytest.mark.untraced
 def test_a_quiet_sweep_shows_no_bar_on_a_terminal(bench, terminal, folder):
     """Nor that it imports, or writes."""
     ran = bench(*TINY, "--quiet", "-o", "r.html")

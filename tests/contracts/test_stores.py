@@ -101,6 +101,7 @@ def test_what_is_written_is_read_back(store, plan):
     assert read.environment == {"cpu": "a", "versions": {"numpy": "2"}}
 
 
+@pytest.mark.untraced
 def test_samples_of_timings_and_cold_starts_are_read_back(store, plan):
     """What was written is there, and nothing is there where nothing was written."""
     writer = begin(store, plan)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from matplotlib.figure import Figure
 
 from bench.backends import load
 from bench.config.plan import Plan, make_plan
@@ -115,15 +114,6 @@ def searched(made: Callable[..., Path]) -> Path:
 def unsolved(made: Callable[..., Path]) -> Path:
     """The folder of a search in which nothing was solved."""
     return made("unsolved", "sweep", *HOPELESS, *PAGE)
-
-
-@pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave panels empty, for tests of words and numbers: whatever a sweep found, its figures are drawn elsewhere."""
-    empty = '<svg width="9pt" height="9pt" viewBox="0 0 9 9" xmlns="http://www.w3.org/2000/svg"></svg>'
-    monkeypatch.setattr(
-        Figure, "savefig", lambda _figure, file, **look: file.write(empty if look["format"] == "svg" else b"")
-    )
 
 
 # ------------------------------------------------------------------ in a browser

@@ -124,6 +124,7 @@ def test_a_backend_that_agrees_has_its_speed_up_with_an_interval(section):
     assert speedups(shown) == ["the loop", "4.5 × [4, 5]"]
 
 
+@pytest.mark.untraced
 def test_a_comparison_begins_with_whether_they_agree_and_what_is_faster(section):
     """And with a chart of the first setting and one of the last; where the core was shared, that is the answer."""
     both = samples("numpy", [40.0] * 6), samples("torch", [10.0] * 6)
@@ -141,6 +142,7 @@ def test_a_comparison_begins_with_whether_they_agree_and_what_is_faster(section)
     assert section(*both, agrees=False)["answer"].startswith("Numpy and torch do not train alike; which ")
 
 
+@pytest.mark.untraced
 def test_few_rounds_have_no_interval(section):
     """From six rounds on there is one."""
     texts = [
@@ -158,6 +160,7 @@ def test_a_core_that_was_shared_is_flagged(section):
     assert speedups(shown) == ["core was shared", "the loop's core was shared"]
 
 
+@pytest.mark.untraced
 def test_a_pair_names_the_trials_in_which_it_disagrees(section):
     """How many, and the first few."""
     some = [samples(name, [1.0], hidden=hidden) for name in ("numpy", "torch") for hidden in (3, 8)]

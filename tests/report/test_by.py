@@ -24,6 +24,7 @@ def data_of(folder, monkeypatch):
     return api.load().page.data
 
 
+@pytest.mark.untraced
 def test_two_values_of_a_sweep_are_compared_as_two_sweeps_are(command, made, monkeypatch):
     """The same words, figure and table as those of a sweep of each value alone."""
     both = data_of(made("both", "sweep", "loss=mse,bce", *ASKED), monkeypatch)
@@ -39,6 +40,7 @@ def test_two_values_of_a_sweep_are_compared_as_two_sweeps_are(command, made, mon
     pd.testing.assert_frame_equal(again["chart"].data, part["chart"].data)
 
 
+@pytest.mark.untraced
 def test_each_value_is_compared_with_the_first(swept, monkeypatch):
     """Over the same starts, counted here from the rows; p is adjusted over all comparisons together."""
     data = data_of(swept, monkeypatch)
@@ -110,6 +112,7 @@ def test_a_parameter_that_was_not_varied_is_one_clear_message(command, swept, mo
         api.load().report("wrong.html", by=by)
 
 
+@pytest.mark.untraced
 def test_a_parameter_of_many_values_is_refused(bench):
     """What is allowed is said."""
     bench("sweep", "hidden=2", "learning_rate=1..2:linear:7", "iterations=20", "seeds=0:2", "--no-report")

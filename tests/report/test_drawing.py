@@ -97,6 +97,7 @@ def chart(panels, title='<b>Title</b> & "quotes"'):
     return Chart("name", title, "sub < title", "words", panels, pd.DataFrame({"a": [1]}))
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("count", [1, 3, 4])
 def test_a_picture_has_all_panels_and_no_words_that_are_cut(drawn, tmp_path, count):
     """Three to a row, under its title; around everything is white."""

@@ -147,6 +147,7 @@ def test_no_median_is_spoken_of_where_no_half_solves_it(made_report, some):
     assert not has(made_report(some(10, 90)), "half of the starts")
 
 
+@pytest.mark.untraced
 def test_giving_starts_up_is_told_where_it_surely_pays(made_report, some):
     """All that solve it do so at 10 of 10,000 iterations, and three quarters never do."""
     grid = some(50, 150, loss="mse", iterations=10_000), some(150, 50, loss="bce", iterations=10_000)
@@ -228,6 +229,7 @@ def test_what_makes_it_faster_everywhere_is_told_with_its_factor(made_report, so
     assert not has(made_report(*little, some(40, 60, momentum=0.5, at=75, loss="bce")), "from starts that solve it")
 
 
+@pytest.mark.untraced
 def test_pairs_from_the_same_starts_have_points_interval_and_how_often(made_report, some):
     """By another loss the same weights come to another end."""
     cells = [

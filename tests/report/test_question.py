@@ -130,6 +130,7 @@ def test_a_wrong_question_is_one_clear_message(bench, folder, words, said):
     assert said in ran.err
 
 
+@pytest.mark.untraced
 def test_a_file_says_what_it_asks(bench, folder):
     """It is kept with the sweep, and left out where an override leaves nothing to ask."""
     (folder / "q.toml").write_text(FILE.format(words="parameter = 'loss'"))

@@ -496,6 +496,7 @@ def test_claims_of_which_nothing_can_be_trained_are_undecided(bench, folder):
     assert (ran.json["trainings"], ran.json["outcomes"]["unsupported"]) == (8, 8)
 
 
+@pytest.mark.untraced
 def test_a_claim_about_a_searchs_best_is_not_said_to_be_decided_by_more_seeds_of_the_grid(bench, folder):
     """It is checked after the search; what the grid's rounds say is of the grid's claims."""
     search = '[search]\nhidden = [2, 3]\ntrials = 2\nbatch = 2\nvalidate = 5\nbest = 1\nreference = []\nseeds = "0:2"\n'
@@ -539,6 +540,7 @@ def test_claims_of_a_plan_that_was_cut_off_are_decided_alike(bench, folder, monk
     resumed_is_whole(bench, ASKED, whole_claims)
 
 
+@pytest.mark.untraced
 def test_a_sweep_is_not_resumed_with_other_claims(bench, folder, monkeypatch):
     """They would be looked at with seeds that were added for others."""
     (folder / "decided.toml").write_text(CLAIM_FILE + FIFTH)

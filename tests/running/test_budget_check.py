@@ -91,6 +91,7 @@ def test_each_gate_has_its_share_with_an_interval(checked, trial):
 
 
 @pytest.mark.untraced
+@pytest.mark.usefixtures("undrawn")
 def test_a_sweep_says_how_much_was_only_slow(bench, folder):
     """The check adds no row; without it, the page says that nobody looked."""
     words = ["gate=or", "hidden=2", "loss=l1", "learning_rate=0.5", "iterations=1000", "seeds=0:40", "-o"]

@@ -34,6 +34,7 @@ def trial_metrics(sweep):
     return {run.data.params["hidden"]: run.data.metrics for run in found}
 
 
+@pytest.mark.untraced
 def test_every_training_is_counted_and_exported(bench, small, monkeypatch):
     """As in a sweep that is held in memory: its rows, its rates, and what the terminal says of all."""
     ran = bench("sweep", *REQUEST, "--no-report")
@@ -51,6 +52,8 @@ def test_every_training_is_counted_and_exported(bench, small, monkeypatch):
     assert "described" not in expected["2"]
 
 
+@pytest.mark.untraced
+@pytest.mark.usefixtures("undrawn")
 def test_the_page_says_of_which_part_it_is(bench, small, folder):
     """And accounts for all."""
     ran = bench("sweep", *REQUEST, "--json", "-o", "r.html")

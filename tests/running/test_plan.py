@@ -64,6 +64,7 @@ def trained(chunk, times):
     return parts
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("times", [0.1, 1.0, 10.0])
 def test_chunks_take_half_a_second_once_it_is_known_how_long_trainings_take(times):
     """However wrong the estimates are; and none of the trainings is lost by that."""

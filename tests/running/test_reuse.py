@@ -48,6 +48,7 @@ def same_but_times(one, other):
     pd.testing.assert_frame_equal(one.drop(columns=TIMES), other.drop(columns=TIMES))
 
 
+@pytest.mark.untraced
 def test_more_seeds_train_what_is_missing(bench, trained):
     """And take over the rest, with curves, weights, and the timings that were measured then."""
     bench("sweep", *GRID, "seeds=0:40")
@@ -63,6 +64,7 @@ def test_more_seeds_train_what_is_missing(bench, trained):
     pd.testing.assert_frame_equal(taken, before[before[c.SEED] >= 20].reset_index(drop=True))
 
 
+@pytest.mark.untraced
 def test_the_summary_says_how_many(bench):
     """What is printed as JSON, and MLflow."""
     bench("sweep", *GRID, "seeds=0:5")
@@ -71,6 +73,7 @@ def test_the_summary_says_how_many(bench):
     assert Store(names.DEFAULT_URI).client.get_run(ran.json["sweep"]).data.metrics["reused"] == 20
 
 
+@pytest.mark.untraced
 def test_nothing_is_taken_over_afresh_or_the_first_time(bench):
     """Nor is anything said of it."""
     for more in ([], ["--reuse"], ["--fresh"]):
@@ -92,6 +95,7 @@ def test_a_longer_search_goes_on_from_a_shorter_one(bench, trained):
     same_but_times(found, everything())
 
 
+@pytest.mark.untraced
 def test_seeds_that_are_added_are_taken_over(bench, trained):
     """An adaptive sweep asks in rounds."""
     asked = ("hidden=2,3", "learning_rate=5", "iterations=100", "seeds=0:20", "--until", "0.1", *GRID[3:])
@@ -141,6 +145,7 @@ def test_what_is_only_counted_is_taken_over_in_parts(bench, monkeypatch, trained
     pd.testing.assert_frame_equal(everything(), expected)
 
 
+@pytest.mark.untraced
 def test_a_row_that_lacks_its_curve_is_trained_anew(bench, monkeypatch):
     """And one that has a curve where a row would have none loses it."""
     monkeypatch.setattr(c, "CURVES_PER_TRIAL", 10)
@@ -171,6 +176,7 @@ def test_timings_and_what_failed_are_never_taken_over(bench, monkeypatch):
     assert ran.json["outcomes"]["failed"] == 0
 
 
+@pytest.mark.untraced
 def test_another_code_or_processor_trains_itself(bench, monkeypatch):
     """Its sums may be rounded otherwise; and a sweep that two codes trained is nobody's."""
     asked = ("sweep", "hidden=2", "iterations=50", "seeds=0:8", *GRID[3:], "--reuse", "--json")

@@ -121,9 +121,12 @@ def test_a_second_interrupt_ends_at_once(number):
             signal.raise_signal(number)
 
 
-@pytest.mark.parametrize("executor", ["threads", "processes"])
+@pytest.mark.parametrize("executor", ["threads", pytest.param("processes", marks=pytest.mark.slow)])
 def test_results_do_not_depend_on_who_trains(bench, executor):
-    """Same trial, same seed, same row: whatever the executor and the number of workers."""
+    """Same trial, same seed, same row: whatever the executor and the number of workers.
+
+    Slow are processes: that all executors give the same numbers is tested of each, and maps are trained by processes.
+    """
     request = ("hidden=2,4", "seeds=0:6", "iterations=200", "--no-report")
     bench("sweep", *request, "--executor", "serial")
     bench("export", "-o", "one.parquet")

@@ -137,6 +137,7 @@ def test_mlflow_knows_each_trials_number_and_state(whole):
     assert history[-1].value == winner.data.metrics["rmst"]
 
 
+@pytest.mark.untraced
 def test_a_search_killed_three_times_goes_on_as_if_nothing_had_happened(search, folder, whole, start, monkeypatch):
     """The same trials, the same best, and no trial told twice; what goes on is killed at the next moment."""
     told = journal()
@@ -190,6 +191,7 @@ def test_a_search_is_extended_only_by_more_of_the_same(bench, search, folder, mo
         assert "nothing to resume" in ran.err
 
 
+@pytest.mark.untraced
 def test_workers_do_not_change_a_search(search, folder, whole, monkeypatch):
     """Bit for bit: what is proposed depends on outcomes, and these on nothing but the trial and its seed."""
     told = journal()
@@ -213,6 +215,7 @@ def test_a_dead_end_is_given_up_early(search, folder):
     assert not {plan["studies"][0]["trials"][int(n)] for n in pruned} & {w["trial_id"] for w in plan["winners"]}
 
 
+@pytest.mark.untraced
 def test_a_baseline_has_the_same_budget(search, folder):
     """Each sampler searches as often, with as many trials; the very best of each is validated."""
     text = FILE.replace("trials = 9", 'trials = 4\nbaseline = "random"\nrepeats = 2').replace("batch = 4", "batch = 2")
@@ -251,6 +254,7 @@ def test_time_that_is_up_ends_a_search(search, folder):
 OTHERS = [name for name in SAMPLERS if name not in {"tpe", "nsga2"}]
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("sampler", ["nsga2", *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)])
 def test_other_samplers_search_too(search, folder, sampler):
     """All of them come to an end, with as many trials as were asked for; the others here are by TPE.
@@ -271,6 +275,7 @@ def test_a_search_in_which_nothing_can_be_trained_still_ends(search, folder):
     assert plan["ended"] == "trials"
 
 
+@pytest.mark.untraced
 def test_a_grid_and_a_search_stand_side_by_side(search, folder):
     """A trial that both name is trained once for each of its seeds."""
     text = FILE.replace("learning_rate = {low = 0.5, high = 20.0, log = true}", "learning_rate = [1.0, 5.0]")
@@ -283,6 +288,7 @@ def test_a_grid_and_a_search_stand_side_by_side(search, folder):
     assert shared
 
 
+@pytest.mark.untraced
 def test_seconds_in_optuna_and_mlflow_are_told_apart(whole):
     """For scripts, and kept with the sweep."""
     seconds = json.loads(Path("out").read_text())["seconds"]
@@ -339,6 +345,7 @@ def test_a_journal_that_cannot_be_read_stops_a_search_before_it_begins(bench, fo
     assert "s.toml" not in bench("list").out
 
 
+@pytest.mark.untraced
 def test_the_terminal_shows_the_best_and_where_the_time_went(bench, folder):
     """Ranks, what they seemed and what they are; seconds in Optuna and MLflow apart."""
     (folder / "s.toml").write_text(FILE)

@@ -28,6 +28,7 @@ def true_left(chunks, workers):
     return sum(sum(one.taken_s.values()) / (1 if next(iter(one.cost_s)).alone else workers) for one in chunks)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("kinds", [[LANES], [LOOP], [LANES, LOOP], [LANES, TIMED]], ids=str)
 @pytest.mark.parametrize("workers", [1, 2, 8])
 @pytest.mark.parametrize("overhead", [1.0, 1.7])

@@ -21,6 +21,7 @@ def test_both_evaluators_rank_the_parameters(searched):
         assert sum(own.values()) == pytest.approx(1)
 
 
+@pytest.mark.untraced
 def test_each_objective_has_the_importances_of_what_it_can_depend_on(searched):
     """The number of parameters depends on hidden alone, whatever an evaluator finds in noise; shares sum to 1."""
     study, _ = played(searched(objectives=("rmst", "parameters")), "random", batches=10, size=10)

@@ -51,6 +51,7 @@ def newtons_map():
 # ------------------------------------------------------------------ pairs
 
 
+@pytest.mark.untraced
 def test_partners_lie_in_the_window_at_their_distance_down_to_half_a_billionth():
     """Sums of float64 near 1 leave 1e-7 of 2⁻²⁹."""
     bases_N2, partners_KN2 = pair_points(np.random.default_rng(0), 2_000, DISTANCES)
@@ -106,6 +107,7 @@ def test_basin_entropy_is_the_mean_over_boxes_of_their_shares_entropy():
     assert found.standard_error == pytest.approx(np.std([of_boxes[at] for at in (0, 1, 3)], ddof=1) / np.sqrt(3))
 
 
+@pytest.mark.untraced
 def test_grebogis_map_has_the_basin_entropy_that_is_documented():
     """Boxes of 6 in 300 × 300 pixels: Attractors.jl tests for 0.40 to 0.42, and 0.60 to 0.61 along the border."""
     theta, x = np.meshgrid(np.linspace(0, 2 * np.pi, 300), np.linspace(-0.5, 0.5, 300))

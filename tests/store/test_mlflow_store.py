@@ -101,6 +101,7 @@ def test_a_store_whose_making_was_killed_is_made_by_the_next_command(bench, fold
     assert not list(folder.glob("mlflow.db.new*"))
 
 
+@pytest.mark.untraced
 def test_a_log_that_a_deleted_database_left_is_not_played_into_a_new_one(tmp_path):
     """Its pages are of another file; SQLite itself drops it where the database is missing."""
     (tmp_path / "m.db-wal").write_bytes(b"of another database" * 1000)

@@ -37,6 +37,7 @@ def written(bench, monkeypatch, tmp_path):
     return store, sweep, read_plan(store, sweep)
 
 
+@pytest.mark.untraced
 def test_every_training_is_there_once_and_in_order(written, monkeypatch):
     """In parts of some seeds, of one trial, of several, and of all."""
     for part, first in itertools.product([5, 20, 45, 1000], [None, 3, 20, 1000]):
@@ -65,6 +66,7 @@ def test_curves_are_those_of_the_first_seeds(written):
     assert seeds == [0, 1, 2, 3] * 3
 
 
+@pytest.mark.untraced
 def test_of_trials_that_are_not_asked_for_there_is_nothing(written):
     """Nor is there of a sweep that has written nothing."""
     store, sweep, plan = written
@@ -76,6 +78,7 @@ def test_of_trials_that_are_not_asked_for_there_is_nothing(written):
     assert sum(table.num_rows for table in in_order(store, sweep, plan, NAMES)) == 0
 
 
+@pytest.mark.untraced
 def test_groups_that_a_part_cannot_be_in_are_not_read(written, monkeypatch):
     """Where rows lie in order, each is read once."""
     store, sweep, plan = written
