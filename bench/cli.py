@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 DOCUMENTS = "documents"  # the experiment that `reproduce` carries out
 REPRODUCED = ("id", "source", "what", "expected", "observed", "holds")
+FAILING = ("refuted", "undecided")  # what differs from something published does not fail
 UNDECIDED = 3  # the exit status where all went well, but a claim is undecided
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 URI_HELP = "MLflow tracking URI.  [default: $MLFLOW_TRACKING_URI, else sqlite:///mlflow.db]"
@@ -253,7 +254,7 @@ def _run(experiment: "Experiment", options: "Options", *, dry_run: bool, form: s
         return 0, None
     in_words = form == TABLE and not options.quiet
     status, swept, summary = _carry_out(experiment, replace(options, show=print_results if in_words else None))
-    if swept is not None and not (options.quiet and swept.claims["holds"].all()):
+    if swept is not None and not (options.quiet and not swept.claims["verdict"].isin(FAILING).any()):
         print_conclusions(swept, on_stderr=not in_words)
     if form == JSON:
         click.echo(json.dumps(summary))

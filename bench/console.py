@@ -23,7 +23,7 @@ from bench.model.maps import Map, weight_names
 from bench.model.trial import PARAMETERS, Trial
 from bench.report.map_words import map_row
 from bench.report.number_format import NONE, PER_CENT, about, bare_value, percent_interval, plural
-from bench.stats.claims import HOLDS, REFUTED, UNDECIDED, counted_verdicts
+from bench.stats.claims import HOLDS, OF_PUBLISHED, REFUTED, UNDECIDED, counted_verdicts
 from bench.stats.grid_analysis import DIGITS
 from bench.stats.holdout import HELD_OUT, KIND, SEARCH, TITLE, WINNER, column, interval_of
 from bench.stats.mlflow_summary import trial_medians
@@ -287,6 +287,9 @@ def _figures(rates: pd.DataFrame, medians: pd.DataFrame, trial_id: str) -> list[
 
 
 MARKS = {HOLDS: "[green]✓[/]", REFUTED: "[red]✗[/]", UNDECIDED: "[yellow]?[/]"}
+MARKS |= {
+    OF_PUBLISHED[own]: mark for own, mark in ((HOLDS, "[green]=[/]"), (REFUTED, "[yellow]≠[/]"), (UNDECIDED, "?"))
+}
 
 
 def claims_table(claims: pd.DataFrame, *, on_stderr: bool = False) -> None:
@@ -295,7 +298,9 @@ def claims_table(claims: pd.DataFrame, *, on_stderr: bool = False) -> None:
         return
     table = Table("", "source", "what", "expected", "observed", box=None, header_style="bold")
     for row in claims.to_dict("records"):
-        words = (row["source"], row["what"], row["expected"], f"{row['observed']}{_more_seeds(row['seeds'])}")
+        recalled = " (recalled)" if row["recalled"] else ""
+        observed = f"{row['observed']}{_more_seeds(row['seeds'])}"
+        words = (row["source"], row["what"], f"{row['expected']}{recalled}", observed)
         table.add_row(MARKS[row["verdict"]], *map(escape, words))
     print_table(table, on_stderr=on_stderr)
 
@@ -313,13 +318,13 @@ def print_results(swept: "Sweep") -> None:
 
 
 def print_conclusions(swept: "Sweep", *, on_stderr: bool = False) -> None:
-    """Print the findings of a sweep, and the claims that do not hold; ``on_stderr`` only these, there."""
+    """Print a sweep's findings, claims that do not hold and all published ones; ``on_stderr`` claims only, there."""
     if not on_stderr:
         findings_list(swept.findings)
     claims = swept.claims
     if len(claims):
         say(counted_verdicts(list(claims["verdict"])))
-        claims_table(claims[~claims["holds"]], on_stderr=on_stderr)
+        claims_table(claims[~claims["verdict"].isin([HOLDS])], on_stderr=on_stderr)
 
 
 def fields_table(fields: Mapping[str, Any]) -> None:

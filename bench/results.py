@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bench.config.claims import FigureClaim
 from bench.config.plan import Plan
 from bench.errors import RequestError
 from bench.metrics import columns as c
@@ -182,7 +183,8 @@ class Sweep:
     @cached_property
     def _verdicts(self) -> list[Verdict]:
         claims = self.plan.claims_now
-        return check_claims(claims, self._read.trainings, self.plan.look) if claims else []
+        maps = self.maps if any(isinstance(one.claim, FigureClaim) and one.claim.map for one in claims) else ()
+        return check_claims(claims, self._read.trainings, self.plan.look, maps) if claims else []
 
     @cached_property
     def claims(self) -> pd.DataFrame:
