@@ -537,6 +537,61 @@ def reproduce(workers: int | None, executor: str, tracking_uri: str | None, *, a
 
 
 @cli.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=_completed_by("papers"))
+@workers
+@executor
+@tracking
+@as_json
+@quiet
+@click.option(
+    "--reuse/--fresh", default=True, show_default=True, help="Read what is trained already, or train all anew."
+)
+@report_path
+def papers(
+    names: tuple[str, ...],
+    workers: int | None,
+    executor: str,
+    tracking_uri: str | None,
+    output: Path | None,
+    *,
+    as_json: bool,
+    quiet: bool,
+    reuse: bool,
+) -> None:
+    """Train what papers have trained, and compare what they published with what comes out: all, or those named.
+
+    A difference is a finding and no failure. What was trained before is read again, and takes seconds.
+    """
+    started = time.monotonic()
+    with before_any_work():
+        with nullcontext() if quiet else _importing():
+            from bench.console import papers_table, say
+            from bench.lifecycle import Options
+            from bench.papers import check_papers, judged_papers, write_papers
+            from bench.stats.claims import counted_verdicts, verdict_rows
+
+        files = check_papers(names, output)
+    options = Options(
+        workers, executor, tracking_uri, budget_check=False, quiet=True, reuse=reuse, started=started,
+        say=(lambda _: None) if quiet else say,
+    )  # fmt: skip
+    found = list(judged_papers(files, options))
+    path = write_papers(found, output)
+    rows = [{"paper": one.name, **row} for one in found for row in verdict_rows(one.verdicts)]
+    if as_json:
+        about = [
+            {"paper": one.name, "sweep": one.sweep, "command": one.command, "seconds": one.seconds} for one in found
+        ]
+        click.echo(json.dumps({"papers": about, "claims": rows, "page": str(path.resolve())}, ensure_ascii=False))
+    elif quiet:
+        click.echo(path)
+    else:
+        papers_table(rows)
+        click.echo(f"{counted_verdicts([row['verdict'] for row in rows])}. Page: {path}")
+    sys.exit(1 if any(one.failed for one in found) else 0)
+
+
+@cli.command()
 @click.option("--speed", is_flag=True, help="Time whole sweeps, small and large: what you wait for besides training.")
 @click.option(
     "--rounds", type=click.IntRange(min=1), default=1, show_default=True, help="With --speed: of which medians."

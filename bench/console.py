@@ -1,7 +1,7 @@
 """What the terminal shows: results on stdout, everything else on stderr."""
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -303,6 +303,16 @@ def claims_table(claims: pd.DataFrame, *, on_stderr: bool = False) -> None:
         words = (row["source"], row["what"], f"{row['expected']}{recalled}", observed)
         table.add_row(MARKS[row["verdict"]], *map(escape, words))
     print_table(table, on_stderr=on_stderr)
+
+
+def papers_table(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Print what papers have published beside what was observed; a star marks what is recalled."""
+    table = Table("", "paper", "claim", "published", "observed", "difference", box=None, header_style="bold")
+    for row in rows:
+        star = "*" if row["recalled"] else ""
+        words = (row["paper"], row["what"], f"{row['expected']}{star}", row["observed"], row["difference"])
+        table.add_row(f"{MARKS[row['verdict']]} {row['verdict']}", *map(escape, words))
+    print_table(table)
 
 
 def _more_seeds(seeds: float | None) -> str:

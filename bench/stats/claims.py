@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from functools import partial
@@ -38,6 +38,7 @@ from bench.stats.published import AGREES, DIFFERS, NO_DATA, OPEN
 CARRIED = 1e-5  # of a number: what float32, with 1e-7 an iteration, carries through some ten thousand of them
 HOLDS, REFUTED, UNDECIDED = "holds", "refuted", "undecided"
 OF_PUBLISHED = {HOLDS: AGREES, REFUTED: DIFFERS, UNDECIDED: OPEN}
+THEIRS = {AGREES: "agree", DIFFERS: "differ", OPEN: "open"}
 RARE = 0.02  # never is less than that; a share of 0 cannot be shown
 HALF = 0.5
 MOST_SEEDS = 10_000_000  # that are worth naming
@@ -103,14 +104,14 @@ def counted_verdicts(verdicts: Sequence[str]) -> str:
     """Return in words how many claims hold, are refuted and are undecided, and how many published ones agree."""
     ours = [one for one in verdicts if one in OF_PUBLISHED]
     theirs = [one for one in verdicts if one not in OF_PUBLISHED]
-    own = [_counted(ours, "claims hold", OF_PUBLISHED)] if ours or not theirs else []
-    return "; ".join([*own, *([_counted(theirs, "published claims agree", OF_PUBLISHED.values())] if theirs else [])])
+    own = [_counted(ours, "claims hold", {name: name for name in OF_PUBLISHED})] if ours or not theirs else []
+    return "; ".join([*own, *([_counted(theirs, "published claims agree", THEIRS)] if theirs else [])])
 
 
-def _counted(verdicts: Sequence[str], what: str, names: Iterable[str]) -> str:
-    first, *others = ((name, verdicts.count(name)) for name in names)
-    rest = "".join(f", {count:,} {name}" for name, count in others if count)
-    return f"{first[1]:,} of {len(verdicts):,} {what}{rest}"
+def _counted(verdicts: Sequence[str], what: str, words: Mapping[str, str]) -> str:
+    first, *others = (verdicts.count(name) for name in words)
+    rest = "".join(f", {count:,} {said}" for count, said in zip(others, list(words.values())[1:], strict=True) if count)
+    return f"{first:,} of {len(verdicts):,} {what}{rest}"
 
 
 def undecided(verdicts: Sequence[Verdict]) -> int:

@@ -20,7 +20,7 @@ from bench.config.plan import PlannedClaim
 from bench.metrics import columns as c
 from bench.metrics.measures import SOLVED_SHARE, begun
 from bench.model.trial import PARAMETERS
-from bench.stats.events import has_event, percent
+from bench.stats.events import bare_percent, has_event, percent
 from bench.stats.map_analysis import MapAnalysis
 from bench.stats.paired_tests import mean_difference
 from bench.stats.proportions import TAIL, Z, clustered_interval, exact_interval
@@ -176,7 +176,7 @@ def _shape(planned: PlannedClaim, expected: str, started: pd.DataFrame, tail: fl
     rise = {pair: mean_difference(step_S[np.isfinite(step_S)], at_once) for pair, step_S in steps.items()}
     up = {pair for pair, (_, low, _) in rise.items() if low > 0}
     down = {pair for pair, (_, _, high) in rise.items() if high < 0}
-    listed = ", ".join(f"{value:g}: {_percent(share)}" for value, share in table.mean().items())
+    listed = ", ".join(f"{value:g}: {bare_percent(share)}" for value, share in table.mean().items())
     seeds = f"; {len(table):,} seeds each"
     return Comparison(
         expected, f"{claim.along} {listed}{seeds}", _shape_verdict(str(claim.published.shape), places, up, down)
@@ -287,7 +287,7 @@ def published_words(claim: FigureClaim) -> str:
     has_width = figure.low < figure.high
     of = f", {said.k:,} of {said.of:,}" if said.k is not None else f", n = {said.n:,}" if said.n is not None else ""
     if is_share:
-        return (percent(figure.value, figure.low, figure.high) if has_width else _percent(figure.value)) + of
+        return (percent(figure.value, figure.low, figure.high) if has_width else bare_percent(figure.value)) + of
     return _interval(figure) + of if has_width else f"{_short(figure.value)}, without its uncertainty"
 
 
@@ -325,10 +325,6 @@ def _short(value: float) -> str:
 
 def _signed(value: float) -> str:
     return f"{'+' if value > 0 else ''}{_short(value)}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %" if 0 < share < WIDE_SHARE else f"{share:.1%}"
 
 
 def _log(value: float) -> float:
