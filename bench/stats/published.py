@@ -125,22 +125,23 @@ def _time(figure: str, times: Times) -> Estimate:
 def _growth(planned: PlannedClaim, started: pd.DataFrame, tail: float) -> Estimate:
     """Return the factor by which times grow for each 1 more of a parameter: least squares of their logarithms.
 
-    The slope is a sum of the logarithms with weights, and MOVER combines their intervals.
+    The slope is a sum of the logarithms with weights, whose intervals MOVER combines; Student's interval of how far
+    they lie off the line is added to that, in squares, since no growth is exact.
     """
     assert isinstance(planned.claim, FigureClaim)
-    values = dict(zip(planned.trials, planned.along, strict=True))
-    found = {
-        times.trial_id: _time(planned.claim.figure, replace(times, tail=tail)) for times in times_by_trial(started)
-    }
-    at_K = np.array([values[name] for name in found])
-    logs = [one.apply(_log) for one in found.values()]
-    weight_K = (at_K - at_K.mean()) / ((at_K - at_K.mean()) ** 2).sum()
-    slope = float(weight_K @ [one.value for one in logs])
-    ends_K2 = np.array(
-        [(one.low, one.high) if weight > 0 else (one.high, one.low) for weight, one in zip(weight_K, logs, strict=True)]
-    )
-    below, above = np.sqrt(((weight_K[:, None] * (ends_K2 - np.array([[one.value] for one in logs]))) ** 2).sum(axis=0))
-    return Estimate(slope, slope - float(below), slope + float(above)).apply(math.exp)
+    figure, values = planned.claim.figure, dict(zip(planned.trials, planned.along, strict=True))
+    found = [(values[one.trial_id], _time(figure, replace(one, tail=tail))) for one in times_by_trial(started)]
+    at_K = np.array([at for at, _ in found])
+    log_K3 = np.log([(one.value, one.low, one.high) for _, one in found])
+    squares = float(((at_K - at_K.mean()) ** 2).sum())
+    weight_K = (at_K - at_K.mean()) / squares
+    slope = float(weight_K @ log_K3[:, 0])
+    low_K = weight_K * (log_K3[:, 0] - np.where(weight_K > 0, log_K3[:, 1], log_K3[:, 2]))
+    high_K = weight_K * (np.where(weight_K > 0, log_K3[:, 2], log_K3[:, 1]) - log_K3[:, 0])
+    free, rest_K = len(found) - 2, log_K3[:, 0] - log_K3[:, 0].mean() - slope * (at_K - at_K.mean())
+    off = float(stdtrit(free, tail) * np.sqrt(rest_K @ rest_K / free / squares)) if free else 0.0
+    below, above = (math.hypot(off, math.sqrt(float(end_K @ end_K))) for end_K in (low_K, high_K))
+    return Estimate(slope, slope - below, slope + above).apply(math.exp)
 
 
 def _seed_variance(started: pd.DataFrame) -> Estimate:
