@@ -147,9 +147,10 @@ def _growth(planned: PlannedClaim, started: pd.DataFrame, tail: float) -> Estima
 def _seed_variance(started: pd.DataFrame) -> Estimate:
     """Return the share of the variance of the time to solution in which the seed has any part, of a full grid."""
     names = [name for name in PARAMETERS if name in started and len(started[name].unique()) > 1]
-    (row,) = (
-        one for one in variance_shares(started, names, SOLVED_SHARE).to_dict("records") if one[TERM] == SEED_ALONE
-    )
+    rows = variance_shares(started, names, SOLVED_SHARE).to_dict("records")
+    row = next((one for one in rows if one[TERM] == SEED_ALONE), None)
+    if row is None:  # there is no variance
+        return Estimate(0.0, 0.0, 1.0)
     return Estimate(*(float(row[name]) for name in (TOTAL, TOTAL_LOW, TOTAL_HIGH)))
 
 
@@ -236,18 +237,18 @@ def _judged(claim: FigureClaim, expected: str, observed: str, figure: Estimate, 
 
 
 def _border(claim: FigureClaim, expected: str, tail: float, maps: Sequence[MapAnalysis]) -> Comparison:
-    """Judge the dimension of the border of a map, by its pairs; that by box counting is told beside it."""
+    """Judge the dimension of the border of a map, by its pairs or else its pixels; box counting is told beside it."""
     assert claim.map is not None
     if claim.map > len(maps) or not maps[claim.map - 1].has_border:
         return Comparison(expected, NO_DATA, OPEN)
     figures = maps[claim.map - 1].border_figures
     boxes = figures.boxes.dimension
     counted = "" if boxes is None else f"; {boxes:.2f} by box counting, an estimate"
-    whole = figures.pairs.whole
-    if whole is None:
-        return Comparison(expected, f"no pair of starts met the border{counted}", OPEN)
-    words = f"{whole.value:.2f} [{whole.low:.2f}, {whole.high:.2f}]{counted}"
-    return _judged(claim, expected, words, Estimate(whole.value, whole.low, whole.high), tail)
+    found = figures.pairs.whole or figures.pixels
+    if found is None:
+        return Comparison(expected, f"too little of a border to tell{counted}", OPEN)
+    words = f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]{counted}"
+    return _judged(claim, expected, words, Estimate(found.value, found.low, found.high), tail)
 
 
 def published_estimate(said: Published, tail: float = TAIL, *, is_share: bool = False) -> Estimate:
