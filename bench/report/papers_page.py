@@ -1,15 +1,18 @@
 """Page of papers: what each of them published, what is trained here, whether the two agree, and why they may not."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bench.report import colours
 from bench.report.charts import Cell, Column, Table, tabulate, text
 from bench.report.ledger import KINDS
-from bench.report.number_format import NONE, duration
+from bench.report.number_format import duration, short
 from bench.report.page import templates
 from bench.stats.claims import Verdict, counted_verdicts
 
+MARGIN = 0.08  # of the picture's width, on either side
 NAMED = {True: "recalled: not looked up in the paper's text", False: ""}
 
 
@@ -44,12 +47,27 @@ def papers_page(papers: Sequence[Paper]) -> str:
         summary=_summary(papers),
         counted=counted_verdicts([one.verdict for paper in papers for one in paper.verdicts]),
         kinds=KINDS,
-        none=NONE,
+        intervals=intervals,
         named=NAMED,
         colours=colours.css(),
         css=texts["page.css"],
         js=texts["page.js"],
     )
+
+
+def intervals(numbers: Mapping[str, Sequence[float]]) -> Mapping[str, Any]:
+    """Return where both figures and their intervals lie in a picture, in percent of its width, and its two ends."""
+    finite = [value for values in numbers.values() for value in values if math.isfinite(value)]
+    low, high = min(finite), max(finite)
+    room = MARGIN * ((high - low) or abs(high) or 1.0)
+    start, width = low - room, high - low + 2 * room
+    rows = {
+        name: [100 * (min(max(value, low), high) - start) / width for value in values]
+        for name, values in numbers.items()
+    }
+    return {"rows": rows, "low": short(low), "high": short(high)} | {
+        "at": [100 * (end - start) / width for end in (low, high)]
+    }
 
 
 def _summary(papers: Sequence[Paper]) -> Table:

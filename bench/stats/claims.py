@@ -50,7 +50,7 @@ class Verdict:
 
     ``seeds`` is about how many would decide what is undecided, if shares stay what they are; None where nobody knows.
     What was published agrees, differs or is open; ``difference`` is that to the published figure, with its interval,
-    and ``recalled`` and ``why`` are the claim's.
+    ``recalled`` and ``why`` are the claim's, and ``numbers`` has both figures with the ends of their intervals.
     """
 
     id: str
@@ -63,6 +63,7 @@ class Verdict:
     difference: str = ""
     recalled: bool = False
     why: str = ""
+    numbers: Mapping[str, Sequence[float]] | None = None
 
     @property
     def holds(self) -> bool:
@@ -141,7 +142,7 @@ def _verdicts(
         case FigureClaim() as claim:
             found = published.compare(planned, selected, than, tail, maps)
             verdict = _verdict(claim, found.expected, found.observed, found.verdict)
-            yield replace(verdict, difference=found.difference)
+            yield replace(verdict, difference=found.difference, numbers=found.numbers)
         case Printed() as claim:
             yield from _printed(claim, selected)
         case Bound() as claim:

@@ -6,7 +6,7 @@ that was published without its uncertainty is taken for exact, since nobody can 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -59,12 +59,16 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was published beside what is observed, in words, with their difference, and whether they agree."""
+    """What was published beside what is observed, in words, with their difference, and whether they agree.
+
+    ``numbers`` has both figures, where both are some: value, low and high end of the 95 % interval, or of the range.
+    """
 
     expected: str
     observed: str
     verdict: str
     difference: str = ""
+    numbers: Mapping[str, Sequence[float]] | None = None
 
 
 def compare(
@@ -84,7 +88,8 @@ def compare(
     if claim.published.shape is not None:
         return _shape(planned, expected, started, tail)
     shown, strict = (_observed(planned, started, begun(than), one) for one in (TAIL, tail))
-    return _judged(claim, expected, _words(claim, shown, _counted(claim, started)), strict, tail)
+    found = _judged(claim, expected, _words(claim, shown, _counted(claim, started)), strict, tail)
+    return replace(found, numbers=_numbers(claim, shown))
 
 
 # ------------------------------------------------------------------ figures
@@ -248,7 +253,8 @@ def _border(claim: FigureClaim, expected: str, tail: float, maps: Sequence[MapAn
     if found is None:
         return Comparison(expected, f"too little of a border to tell{counted}", OPEN)
     words = f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]{counted}"
-    return _judged(claim, expected, words, Estimate(found.value, found.low, found.high), tail)
+    shown = Estimate(found.value, found.low, found.high)
+    return replace(_judged(claim, expected, words, shown, tail), numbers=_numbers(claim, shown))
 
 
 def published_estimate(said: Published, tail: float = TAIL, *, is_share: bool = False) -> Estimate:
@@ -269,6 +275,19 @@ def published_estimate(said: Published, tail: float = TAIL, *, is_share: bool = 
         return Estimate(value, value, value)
     scale = float(ndtri(tail)) / Z
     return Estimate(value, value - scale * (value - said.low), value + scale * (said.high - value))
+
+
+def _numbers(claim: FigureClaim, figure: Estimate) -> dict[str, list[float]]:
+    said = claim.published
+    bound = said.above if said.above is not None else said.below
+    if bound is not None:
+        theirs = Estimate(bound, bound, bound)
+    elif said.estimate is None and said.low is not None and said.high is not None:
+        theirs = Estimate((said.low + said.high) / 2, said.low, said.high)
+    else:
+        theirs = published_estimate(said, is_share=_is_share(claim))
+    both = {"published": theirs, "observed": figure}
+    return {name: [one.value, one.low, one.high] for name, one in both.items()}
 
 
 # ------------------------------------------------------------------ words
