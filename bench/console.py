@@ -155,7 +155,11 @@ def _print_block(listed: Sequence[PlannedTrial], rates: pd.DataFrame, medians: p
         return
     parameters = [planned.trial.parameters for planned in listed]
     varied = varying(parameters)
-    same = {name: value for name, value in parameters[0].items() if name not in varied and value != USUAL_VALUES[name]}
+    same = {
+        name: value
+        for name, value in parameters[0].items()
+        if value != USUAL_VALUES[name] and all(one[name] == value for one in parameters)
+    }
     same |= {name: parameters[0][name] for name in USUAL if name not in varied}
     seeds = dict.fromkeys(plural(planned.trainings, "seed") for planned in listed)
     _say_dim(f"{short({name: same[name] for name in PARAMETERS if name in same}, DIGITS)}; {' or '.join(seeds)} each")

@@ -19,7 +19,7 @@ from bench.config.claims import Printed
 from bench.config.plan import Plan
 from bench.errors import RequestError, unknown
 from bench.metrics import columns as c
-from bench.model.trial import PARAMETERS
+from bench.model.trial import PARAMETERS, parts_of_optimizers
 from bench.report.number_format import plural
 from bench.stats.claims import Verdict
 from bench.stats.proportions import Account, account
@@ -190,6 +190,7 @@ def check_by(plans: Sequence[Plan], by: str) -> None:
         raise RequestError(unknown("by: parameter", by, PARAMETERS))
     trials = [planned.trial.parameters for plan in plans for planned in plan.trials]
     counts = {name: len({trial[name] for trial in trials}) for name in PARAMETERS}
+    counts |= dict.fromkeys(parts_of_optimizers(trials), 1)
     allowed = [f"{name} ({count})" for name, count in counts.items() if 1 < count <= MOST_VALUES]
     if not 1 < counts[by] <= MOST_VALUES:
         where = "the sweep" if len(plans) == 1 else "the sweeps"

@@ -14,6 +14,7 @@ from bench.config.zoom import descent, read_point, window
 from bench.errors import RequestError, raising_all, unknown
 from bench.model.maps import Axis, Map
 from bench.model.outcome import Result
+from bench.model.trial import Trial
 from bench.report.map_words import map_title
 from bench.results import Sweep
 from bench.running.border_search import border_point
@@ -105,15 +106,18 @@ def _on_border(one: MapAnalysis, found: Map) -> tuple[float, float]:
     ends_2, (level, _) = one.map.coordinates([first, first + 1])
     left, right = ((float(end), float(level)) for end in ends_2)
     fate = one.border_of or one.fates[int(one.codes[first])].words
-    return border_point(found, left, right, partial(_ends_at, fate))
+    return border_point(found, left, right, partial(_ends_at, found.trial, fate))
 
 
-def _ends_at(fate: str, result_T: NDArray[np.str_], predictions_TN: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _ends_at(
+    trial: Trial, fate: str, result_T: NDArray[np.str_], predictions_TN: NDArray[np.float64]
+) -> NDArray[np.bool_]:
     """Return which trainings have this fate: the result of that name, or the ending."""
     if fate in list(Result):
         return np.asarray(result_T == fate)
     unsolved_T = np.isin(result_T, [Result.STUCK, Result.SLOW])
-    return np.asarray(unsolved_T & (name_patterns(predictions_TN, NEAR, digits=True) == fate))
+    patterns_T = name_patterns(trial.as_gate_has_it(predictions_TN), NEAR, digits=True)
+    return np.asarray(unsolved_T & (patterns_T == fate))
 
 
 def _shares(axis: Axis, value_T: NDArray[np.float64]) -> NDArray[np.float64]:

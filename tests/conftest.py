@@ -33,7 +33,7 @@ from bench.metrics import columns as c
 from bench.model.initialization import MAX_SEED
 from bench.model.loss import loss_value
 from bench.model.outcome import NEVER, Batch, Outcome, Record, Result
-from bench.model.trial import Trial
+from bench.model.trial import Trial, shown_parameters
 from bench.store.tables import concat, frame, rows
 
 mpl.use("agg")
@@ -353,7 +353,7 @@ def ended() -> Callable[..., Record]:
     ) -> Record:
         predictions_TN = np.asarray(predictions, dtype=np.float64)
         size, points = len(predictions_TN), len(trial.checkpoints)
-        final_T = loss_value(trial.loss, trial.reduction, predictions_TN, trial.gate.targets)
+        final_T = loss_value(trial.loss, trial.reduction, predictions_TN, trial.targets)
         done_T = np.broadcast_to(trial.iterations if iterations is None else iterations, size).astype(np.int64)
         seconds_T = np.broadcast_to(us, size) * done_T / 1e6
         outcome = Outcome(
@@ -382,8 +382,13 @@ def table() -> Callable[..., pd.DataFrame]:
 
     def read(*records: Record, lists_to: int = MAX_SEED) -> pd.DataFrame:
         data = frame(concat([rows(record, lists_to) for record in records]))
-        targets = {record.trial.trial_id: record.trial.gate.targets for record in records}
-        return data.assign(**{c.TARGETS: data[c.TRIAL_ID].map(targets)})
+        trials = {record.trial.trial_id: record.trial for record in records}
+        targets = {name: one.targets.reshape(one.gate.targets.shape) for name, one in trials.items()}
+        extras = [name for name in shown_parameters(trials.values()) if name not in data]
+        return data.assign(
+            **{c.TARGETS: data[c.TRIAL_ID].map(targets)},
+            **{name: [trials[one].parameters[name] for one in data[c.TRIAL_ID]] for name in extras},
+        )
 
     return read
 

@@ -55,7 +55,7 @@ def loss_factor(trial: Trial) -> float:
     return 1.0 if trial.reduction == "sum" else 1 / (observations * trial.gate.outputs)
 
 
-def padded(values: Array, size: int, dtype: str, axis: int = 0) -> Array:
+def padded(values: NDArray[Any], size: int, dtype: str, axis: int = 0) -> NDArray[Any]:
     """Return values in that dtype, with zeros for idle trainings up to that size along the axis."""
     widths = [(0, 0)] * values.ndim
     widths[axis] = (0, size - values.shape[axis])
@@ -217,7 +217,7 @@ class LoopTraining(Group):
         self.solved_at = self.correct_at = NEVER
         self.iteration = self.in_a_row = 0
         # for targets of 0 and 1, and a tolerance below 0.5, solved implies correct: the cheaper test comes first
-        usual = trial.success == "tolerance" and trial.success_for == 1
+        usual = trial.success == "tolerance" and trial.success_for == 1 and trial.middle == 0.5
         self.solved_is_correct = usual and bool(np.isin(self.targets_N, (0, 1)).all() and self.tolerance < 0.5)
 
     @abstractmethod

@@ -17,13 +17,18 @@ from bench.backends.base import Array, Backend, Group, Ints, Results, compiles, 
 from bench.backends.numba_kernels import arithmetic
 from bench.backends.numba_kernels import row_operations as rows
 from bench.backends.numba_kernels.compiling import clear_cache
+from bench.backends.numba_kernels.general_kernel import ALWAYS as ALWAYS_SHUFFLED
+from bench.backends.numba_kernels.general_kernel import NEVER as NEVER_SHUFFLED
+from bench.backends.numba_kernels.general_kernel import ONCE as SHUFFLED_ONCE
 from bench.backends.numba_kernels.general_kernel import general_kernel
 from bench.backends.numba_kernels.one_hidden_kernel import MAX_INPUTS, MAX_OBSERVATIONS, one_hidden_kernel
 from bench.backends.numba_kernels.row_operations import ROW_BYTES, Lanes, Task
+from bench.backends.numba_kernels.steps import DIRECT, KINDS, SUMS, Rule, is_direct
 from bench.model.loss import loss_value
 from bench.model.network import Network
+from bench.model.optimizer import OPTIMIZERS
 from bench.model.outcome import NEVER, Batch
-from bench.model.trial import Trial
+from bench.model.trial import PARAMETERS, Trial
 
 GROUP_BYTES = 2**28  # of a group's lanes
 TILE_BYTES = 2**18  # of outputs and slopes: they stay in the second cache
@@ -34,21 +39,42 @@ WORTH = 4  # at least one lane in so many is given back
 ALIGNMENT = 64  # bytes, a cache line and a vector of 512 bits: loads across two lines cost a fifth of the speed
 COMPILED: set[tuple[Any, ...]] = set()  # kernels that this process has: their constants and their precision
 COMPILING = Lock()
-ACTIVATIONS = {"sigmoid": arithmetic.SIGMOID, "tanh": arithmetic.TANH, "relu": arithmetic.RELU}
-LOSSES = {"mse": rows.MSE, "l1": rows.L1, "bce": rows.BCE, "huber": rows.HUBER}
+ACTIVATIONS = {
+    "sigmoid": arithmetic.SIGMOID,
+    "tanh": arithmetic.TANH,
+    "relu": arithmetic.RELU,
+    "symmetric": arithmetic.SYMMETRIC,
+    "linear": arithmetic.LINEAR,
+}
+LOSSES = {"mse": rows.MSE, "l1": rows.L1, "bce": rows.BCE, "huber": rows.HUBER, "arctanh": rows.ARCTANH}
+SUCCESSES = {"tolerance": rows.BY_TOLERANCE, "correct": rows.BY_SIDE, "loss": rows.BY_LOSS}
+SHUFFLES = {"never": NEVER_SHUFFLED, "once": SHUFFLED_ONCE, "always": ALWAYS_SHUFFLED}
 
 
 def has_one_hidden_kernel(trial: Trial) -> bool:
     """Whether the kernel for one hidden layer and few observations trains this."""
     observations, inputs = trial.inputs.shape
     small = inputs <= MAX_INPUTS and observations <= MAX_OBSERVATIONS
-    return small and len(trial.hidden) == 1 and trial.update == "full"
+    plain = trial.output == "sigmoid" and trial.loss != "arctanh" and trial.gate.outputs == 1
+    plain = plain and trial.success == "tolerance" and trial.success_for == 1
+    plain = plain and not (trial.slope_offset or trial.shortcuts or takes_batches(trial))
+    return plain and small and len(trial.hidden) == 1
 
 
-def kernel_of(trial: Trial, *, moving: bool) -> tuple[Any, ...]:
-    """Return the constants and the precision that a kernel is compiled for; ``moving`` is one with momentum."""
-    constants = (trial.inputs.shape, trial.activation, moving) if has_one_hidden_kernel(trial) else ()
-    return (*constants, trial.dtype)
+def takes_batches(trial: Trial) -> bool:
+    """Whether a step looks at something else than what is looked at for convergence."""
+    return trial.update != "full" or trial.label_flips > 0 or trial.dropout > 0
+
+
+def kernel_of(trial: Trial, *, moving: bool, direct: bool) -> tuple[Any, ...]:
+    """Return the constants and the precision that a kernel is compiled for; ``moving`` is one with momentum.
+
+    ``direct``: gradient descent alone.
+    """
+    kind = DIRECT if direct else KINDS[trial.optimizer]
+    if not has_one_hidden_kernel(trial):
+        return kind, takes_batches(trial), trial.dtype
+    return (*trial.inputs.shape, trial.activation, moving, kind, trial.dtype)
 
 
 class LaneGroup(Group):
@@ -69,14 +95,16 @@ class LaneGroup(Group):
         order = _rows_of_one_hidden if has_one_hidden_kernel(trial) else _rows_by_neuron
         self.rows = order(self.network)[trained_F]  # of a lane's weights, in the order of the trial's network
         self.moving = bool(batch.momentum_T.any())
+        self.direct = is_direct(trial) and batch.learning_rate_output_T is None
+        self.kind = DIRECT if self.direct else KINDS[trial.optimizer]
+        self.rule = Rule.of(trial, self.rows)
         self.iteration = 0
         self.which = np.arange(self.size)  # training is in each lane, those left over apart
         self.lanes = self._lanes(batch)
         self.passed: Sequence[NDArray[Any]] = ()
         self.kernel = self._kernel()
-        observations = len(trial.inputs)
         self.ends = (
-            np.empty((self.size, observations), self.dtype),
+            np.empty((self.size, len(trial.targets)), self.dtype),
             np.empty((self.size, len(self.rows)), self.dtype),
             np.empty(self.size, np.int64),
             np.empty(self.size, np.int64),
@@ -140,7 +168,7 @@ class LaneGroup(Group):
 
     def _compile(self) -> float:
         """Have the kernel compiled, or loaded if it was before; return the seconds that this took, waiting apart."""
-        kernel = kernel_of(self.trial, moving=self.moving)
+        kernel = kernel_of(self.trial, moving=self.moving, direct=self.direct)
         if kernel in COMPILED:
             return 0.0
         with COMPILING, compiles():  # Numba compiles one thing at a time anyway
@@ -159,10 +187,15 @@ class LaneGroup(Group):
         weights_FT[self.rows] = batch.weights_TP.T
         weights = self._spread(weights_FT)
         never_T = np.full(self.size, NEVER)
+        kept = OPTIMIZERS[self.trial.optimizer].memory
+        kept = kept if kept > 1 or self.trial.optimizer == "adagrad" or self.moving else 0
         return Lanes(
             weights=weights,
-            velocities=_aligned((self.blocks, len(weights_FT) if self.moving else 0, self.width), self.dtype),
+            memory=_aligned((self.blocks, kept * len(weights_FT), self.width), self.dtype),
             rate=self._spread(batch.learning_rate_T),
+            rate_output=self._spread(batch.output_rates),
+            seed=self._spread(batch.seed_T, "uint32"),
+            in_a_row=self._spread(np.zeros(self.size), "int32"),
             momentum=self._spread(batch.momentum_T),
             predictions=_aligned((self.blocks, len(self.trial.targets), self.width), self.dtype),
             solved_at=self._spread(never_T, "int32"),
@@ -192,50 +225,68 @@ class LaneGroup(Group):
         """Return the kernel for one hidden layer."""
         trial = self.trial
         observations, inputs = trial.inputs.shape
-        kernel = one_hidden_kernel(inputs, observations, ACTIVATIONS[trial.activation], self.moving)
+        kernel = one_hidden_kernel(inputs, observations, ACTIVATIONS[trial.activation], self.moving, self.kind)
         rows = (trial.hidden[0] * observations, observations)
         self.passed = passed or [_aligned((self.blocks, size, self.width), self.dtype) for size in rows]
-        bound = (self._task(), self.lanes, *self.passed)
+        gradients = _aligned((0 if self.direct else self.network.parameters + SUMS, self.width), self.dtype)
+        bound = (self._task(), self.rule, self.lanes, *self.passed, gradients, np.empty(2))
         return lambda start, end: kernel(start, end, *bound)
 
     def _general(self, passed: Sequence[NDArray[Any]]) -> Callable[[int, int], None]:
         """Return the kernel for any network: the gradients of its last iteration are for the next call."""
-        self.passed = passed or [_aligned((self.blocks, self.network.parameters + 1, self.width), self.dtype)]
+        trial, observations = self.trial, len(self.trial.inputs)
+        self.passed = passed or [_aligned((self.blocks, self.network.parameters + SUMS, self.width), self.dtype)]
         # neurons: the inputs and each layer's, all but the last followed by one that is always 1
         layers, before = [], 0
         for layer in self.network.layers:
             inputs = layer.fan_in + 1
             layers.append([inputs, layer.fan_out, layer.weight.start, before, before + inputs])
             before += inputs
-        neurons = before + 1
+        neurons = before + trial.gate.outputs
         row_bytes = 2 * neurons * ROW_BYTES
-        tile = min(max(TILE_BYTES // row_bytes // TILE_STEP, 1) * TILE_STEP, len(self.trial.targets))
+        tile = min(max(TILE_BYTES // row_bytes // TILE_STEP, 1) * TILE_STEP, observations)
         outputs, slopes = (_aligned((neurons * tile, self.width), self.dtype) for _ in range(2))
         for *_, neuron in layers:
             outputs[(neuron - 1) * tile : neuron * tile] = 1
+        targets = _aligned((trial.gate.outputs * tile, self.width), self.dtype)
+        kept = _aligned((neurons * tile if trial.dropout else 0, self.width), self.dtype)
+        order = np.tile(np.arange(observations + 1, dtype=np.int32)[:, None], (1, self.width))
         flags = (np.empty(self.width, np.bool_) for _ in range(2))
-        scratch = (*self.passed, outputs, slopes, *flags)
-        bound = (self._task(), self.lanes, np.array(layers), *scratch)
-        return lambda start, end: general_kernel(start, end, *bound)
+        scratch = (outputs, slopes, targets, kept, order, np.empty(2), *flags, np.empty(self.width, self.dtype))
+        kernel = general_kernel(self.kind, takes_batches(trial))
+        bound = (self._task(), self.rule, self.lanes, np.array(layers), *self.passed, *scratch)
+        return lambda start, end: kernel(start, end, *bound)
 
     def _task(self) -> Task:
-        """Return what all trainings share, in the trial's dtype; a half is on the side of a 0."""
+        """Return what all trainings share, in the trial's dtype; the middle is on the side of the lower target."""
         trial, real = self.trial, self.dtype.type
-        targets, half = trial.targets.astype(self.dtype), real(0.5)
-        above = targets > half
+        middle = real(trial.middle)
+        above = trial.targets > trial.middle
         return Task(
             inputs=trial.inputs.astype(self.dtype),
-            targets=targets,
-            lowest=np.where(above, np.nextafter(half, real(1)), -np.inf).astype(self.dtype),
-            highest=np.where(above, np.inf, half).astype(self.dtype),
+            targets=trial.targets.astype(self.dtype),
+            lowest=np.where(above, np.nextafter(middle, real(np.inf)), -np.inf).astype(self.dtype),
+            highest=np.where(above, np.inf, middle).astype(self.dtype),
             activation=ACTIVATIONS[trial.activation],
+            output=ACTIVATIONS[trial.output],
+            offset=real(trial.slope_offset),
             loss=LOSSES[trial.loss],
             scale=real(loss_factor(trial)),
+            summed=trial.reduction == "sum",
+            success=SUCCESSES[trial.success],
             tolerance=real(trial.tolerance),
+            loss_bound=real(trial.success_loss),
+            success_for=trial.success_for,
             hidden_bias=trial.hidden_bias,
             output_bias=trial.output_bias,
+            shortcuts=trial.shortcuts,
             moving=self.moving,
-            online=trial.update == "online",
+            batch={"full": len(trial.inputs), "online": 1}.get(trial.update, trial.batch_size),
+            shuffle=SHUFFLES[trial.shuffle],
+            flips=real(trial.label_flips),
+            both=real(trial.target_low + trial.target_high),
+            dropout=real(trial.dropout),
+            enlarged=real(1) / real(1 - trial.dropout),
             stop=trial.stop == "solved",
         )
 
@@ -273,10 +324,11 @@ class NumbaLanes(Backend):
     name = "numba"
     group = LaneGroup
     least = LANES
+    takes = dict.fromkeys(["outputs", *PARAMETERS])
 
     def cost_us(self, trial: Trial) -> float:
         """Return what an iteration of one lane takes: its exponentials and its multiply-adds, in microseconds."""
-        passes = 2 if trial.update == "online" else 1
+        passes = 2 if takes_batches(trial) else 1
         width = 1.0 if trial.dtype == "float32" else 2.5
         neuron_us, weight_us = (2e-4, 2e-5) if has_one_hidden_kernel(trial) else (2.5e-4, 4e-5)
         neurons, weights = sum(trial.hidden) + 1, trial.network.parameters
@@ -284,12 +336,13 @@ class NumbaLanes(Backend):
 
     def kernel(self, trial: Trial) -> Hashable | None:
         """Return the constants and the precision of the trial's kernel, unless this process has it."""
-        found = kernel_of(trial, moving=trial.momentum > 0)
+        found = kernel_of(trial, moving=trial.momentum > 0, direct=is_direct(trial))
         return None if found in COMPILED else found
 
     def group_size(self, trial: Trial) -> int:
         """Return how many trainings' weights, velocities, gradients and outputs per observation fit the memory."""
         outputs = 3 + (trial.hidden[0] if has_one_hidden_kernel(trial) else 0)
-        numbers = 3 * trial.network.parameters + len(trial.inputs) * outputs
+        kept = OPTIMIZERS[trial.optimizer].memory
+        numbers = (2 + kept) * trial.network.parameters + len(trial.targets) * outputs
         training_bytes = numbers * np.dtype(trial.dtype).itemsize
         return max(GROUP_BYTES // training_bytes // LANES, 1) * LANES

@@ -7,15 +7,14 @@ operations is that of the usual textbook loop, so that its float64 digits are th
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.backends.base import Array, LoopBackend, LoopTraining
 from bench.backends.numpy_steps import STEPS
+from bench.model.draws import batches, dropout_factors, flipped_targets, gradient_noise
 from bench.model.loss import loss_slope, loss_value
 from bench.model.network import ACTIVATIONS, Activation
 from bench.model.optimizer import OPTIMIZERS
 from bench.model.outcome import Batch
-from bench.model.threefry import DROPOUT, LABELS, NEURON, normals, permutations, uniforms
 from bench.model.trial import PARAMETERS
 
 CLIP_GUARD = 1e-6  # as in torch.nn.utils.clip_grad_norm_
@@ -60,40 +59,19 @@ class NumpyTraining(LoopTraining):
         if trial.optimizer == "none":
             return
         if trial.update == "full" and not trial.dropout:
-            self._descend(self.outputs, self._labels(now))
+            self._descend(self.outputs, self._targets(now))
             return
-        size = {"full": len(self.inputs), "online": 1}.get(trial.update, trial.batch_size)
-        order = np.arange(len(self.inputs))
-        if trial.shuffle != "never":
-            order = permutations(self.seed, now if trial.shuffle == "always" else 0, len(order))[0]
-        for place, start in enumerate(range(0, len(order), size)):
-            rows, number = order[start : start + size], now * trial.steps + place
-            self._descend(self._forward(self.inputs[rows], self._masks(number, rows)), self._labels(number)[rows])
+        for number, rows in batches(trial, self.seed, now):
+            factors = dropout_factors(trial, self.seed, number, rows)
+            self._descend(self._forward(self.inputs[rows], factors), self._targets(number)[rows])
 
     def weights(self) -> Array:
         """Return a copy of the weights."""
         return self.flat_P.copy()
 
-    def _labels(self, number: int) -> Array:
-        """Return the targets ``[N, O]`` of a step, some of them the other one."""
-        if not self.trial.label_flips:
-            return self.targets
-        drawn = uniforms(self.seed, LABELS, number, np.arange(self.targets.size)).reshape(self.targets.shape)
-        other = self.targets.dtype.type(self.trial.target_low + self.trial.target_high) - self.targets
-        return np.where(drawn < self.trial.label_flips, other, self.targets)
-
-    def _masks(self, number: int, rows: NDArray[np.int64]) -> list[Array]:
-        """Return the factors ``[N, O]`` of every hidden layer's outputs in a step: 0 for what it does without."""
-        if not self.trial.dropout:
-            return []
-        factors, first = [], 0
-        for size in self.trial.network.hidden:
-            numbers = (first + np.arange(size)) << NEURON | rows[:, None]
-            drawn = uniforms(self.seed, DROPOUT, number, numbers.ravel()).reshape(numbers.shape)
-            kept = (drawn >= self.trial.dropout).astype(self.targets.dtype)
-            factors.append(kept / self.targets.dtype.type(1 - self.trial.dropout))
-            first += size
-        return factors
+    def _targets(self, number: int) -> Array:
+        """Return the targets ``[N, O]`` of a step."""
+        return flipped_targets(self.trial, self.seed, number, self.targets) if self.trial.label_flips else self.targets
 
     def _forward(self, inputs_NI: Array, factors: Sequence[Array] = ()) -> list[Array]:
         """Return what every layer is given, ``[N, I]`` each, and what the network says."""
@@ -143,7 +121,7 @@ class NumpyTraining(LoopTraining):
             length = np.sqrt((gradient * gradient).sum())
             gradient = gradient * min(trial.clip / (length + CLIP_GUARD), 1)
         if trial.noise:
-            gradient = gradient + trial.noise * normals(self.seed, number, len(self.flat_P), trial.dtype)[0][trained]
+            gradient = gradient + gradient_noise(trial, self.seed, number)[trained]
         if trial.schedule != "constant":
             rate = rate * rate.dtype.type(trial.rate_factors(self.iteration, self.iteration + 1)[0])
         weights = self.flat_P[trained]

@@ -171,15 +171,15 @@ class Convergence:
     """First iterations at which all predictions were correct, and at which they solved the gate."""
 
     def __init__(self, trial: Trial, table: TruthTable, lanes: int, slots: int) -> None:
-        """Prepare targets and tolerance in the trial's dtype, as `within` and `right_side` have them."""
+        """Prepare targets and tolerance in the trial's dtype, as `succeeds` and `right_side` have them."""
         self.stops, self.is_open = trial.stop == "solved", True
         self.targets = table.targets[0]
         self.tolerance = self.targets.new_tensor(trial.tolerance)
-        half = self.targets.new_tensor(0.5)
-        above = self.targets > half
-        # right: p > 1/2, which is p >= the next number, or p <= 1/2; either is a number that is not below 0
-        self.sign = torch.where(above, 1.0, -1.0).to(half.dtype)
-        self.edge = self.sign * torch.where(above, half.nextafter(half + 1), half)
+        middle = self.targets.new_tensor(trial.middle)
+        above = torch.from_numpy(trial.targets > trial.middle).to(trial.device)[:, None]
+        # right: p > middle, which is p >= the next number, or p <= middle; either is a number that is not below 0
+        self.sign = torch.where(above, 1.0, -1.0).to(middle.dtype)
+        self.edge = self.sign * torch.where(above, middle.nextafter(middle + 1), middle)
         self.now = torch.zeros((), dtype=torch.int64, device=trial.device)
         self.steps = torch.arange(slots, dtype=torch.int32, device=trial.device)[:, None]  # int64 has no fast minimum
         self.solved_at, self.correct_at = torch.full((2, lanes), NEVER, device=trial.device)
@@ -214,6 +214,7 @@ class TorchBatched(Backend):
     name = "torch-batched"
     group = TensorGroup
     least = 256
+    takes = dict.fromkeys(["encoding", "target_low", "target_high"])  # they are in the table
     has_gpu = staticmethod(torch.cuda.is_available)
 
     def cost_us(self, trial: Trial) -> float:

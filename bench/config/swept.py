@@ -7,7 +7,7 @@ from bench.config.search_space import Choices, Range
 from bench.config.seeds import write_seeds
 from bench.model.display_labels import DEFAULTS, LONGEST_NAME, asked, bare, name_words
 from bench.model.maps import PARAMETER
-from bench.model.trial import PARAMETERS, Scalar
+from bench.model.trial import PARAMETERS, Scalar, parts_of_optimizers
 
 MOST_LISTED = 6  # values that are listed one by one
 OF_SEARCH = (  # but for what may change when a search goes on with more trials
@@ -36,10 +36,11 @@ def _of_grid(plan: Plan) -> dict[str, str]:
         axes = {CURVE_POINTS, *(axis.of for axis in (one.x, one.y) if axis.kind == PARAMETER)}  # none has a curve
         held.append({name: value for name, value in one.trial.parameters.items() if name not in axes})
     values = {name: list(dict.fromkeys(trial[name] for trial in held if name in trial)) for name in PARAMETERS}
+    parts = parts_of_optimizers(held)
     return {
         name: _listed(name, some)
         for name, some in values.items()
-        if some and (name == "gate" or some != [DEFAULTS[name]])
+        if some and (name == "gate" or (some != [DEFAULTS[name]] and not (name in parts and len(some) > 1)))
     }
 
 

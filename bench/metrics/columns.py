@@ -19,6 +19,9 @@ DEVICE = "device"
 SUMMATION = "summation"
 ITERATIONS = "iterations"
 CURVE_POINTS = "curve_points"
+OUTPUT = "output"
+TARGET_LOW, TARGET_HIGH = "target_low", "target_high"
+SCALE = (TARGET_LOW, TARGET_HIGH, OUTPUT)  # what predictions and targets are measured by
 
 OUTCOME = "outcome"
 REASON = "reason"
@@ -34,7 +37,7 @@ ITERATION_US = "iteration_us"
 ITERATIONS_DONE = "iterations_done"  # fewer than planned only with stop = "solved"
 ALONE = "alone"  # nothing else of ours ran meanwhile: its timing may be compared
 
-TARGETS = "targets"
+TARGETS = "targets"  # of the gate as the trial has them, [N] or, with several outputs, [N, O]
 INITIAL_WEIGHTS = "initial_weights"
 WEIGHTS = "weights"
 CURVE = "curve"  # the loss at the trial's recorded iterations

@@ -28,6 +28,8 @@ SOLVED_SHARE = "solved_at / iterations"
 ERRORS = (c.FINAL_LOSS, c.FINAL_MSE, c.MAX_ABS_ERROR)
 TIMES = {c.SOLVED_AT: c.SOLVED, c.CORRECT_AT: c.CORRECT}  # of each time: what must hold at the end
 LEAST_ERROR, WORST_ERROR = 1e-12, 1.0  # float64 gets below; a sigmoid's squared error does not get above
+BOUNDED = {"sigmoid": WORST_ERROR, "symmetric": WORST_ERROR, "tanh": 4.0}  # likewise, by output
+FAR = 100.0  # times as far as targets are from each other, at least 1: where there is no bound, farther is as bad
 
 
 def begun(trainings: "pd.DataFrame") -> "pd.DataFrame":
@@ -59,7 +61,9 @@ def measured(trainings: "pd.DataFrame", measure: str) -> Floats:
     """Return one number per training ``[T]``, the less the better but for ``solved``, 1 or 0.
 
     Errors and losses are infinite where the training diverged or failed. ``log10 final_mse`` is finite: there, it is
-    that of the worst error there is, 1 (outputs are sigmoids), and errors below 1e-12 count as 1e-12. ``solved_at`` and
+    that of the worst error there is, and errors below 1e-12 count as 1e-12. The worst is 1 of a sigmoid, 4 of a tanh;
+    an output that is linear has no worst, and one a hundred times as far off as targets lie apart counts as that.
+    ``solved_at`` and
     ``correct_at`` are times to that state, infinite where the training did not end in it; ``solved_at / iterations`` is
     that share of its budget, 1 where it ended unsolved. ``iteration_us`` is what an iteration took, whatever came of
     it, and missing where none was timed. Raises ValueError for any other measure.
@@ -71,7 +75,8 @@ def measured(trainings: "pd.DataFrame", measure: str) -> Floats:
     if measure == SOLVED_SHARE:
         return np.asarray(np.minimum(time_to_solution(trainings) / trainings[c.ITERATIONS].to_numpy(np.float64), 1.0))
     if measure == LOG_MSE:
-        return np.asarray(np.log10(np.clip(_errors(trainings, c.FINAL_MSE, WORST_ERROR), LEAST_ERROR, WORST_ERROR)))
+        worst = _worst_errors(trainings)
+        return np.asarray(np.log10(np.clip(_errors(trainings, c.FINAL_MSE, worst), LEAST_ERROR, worst)))
     if measure in ERRORS:
         return _errors(trainings, measure, np.inf)
     if measure == c.ITERATION_US:
@@ -87,6 +92,18 @@ def _first_time(trainings: "pd.DataFrame", name: str) -> Floats:
     return np.where(trainings[TIMES[name]].to_numpy(dtype=bool), np.fmin(first, budget), np.inf)
 
 
-def _errors(trainings: "pd.DataFrame", name: str, worst: float) -> Floats:
+def _worst_errors(trainings: "pd.DataFrame") -> float | Floats:
+    """Return the greatest squared error that counts ``[T]``: that of the outputs, by targets where there is none."""
+    if c.OUTPUT not in trainings:
+        return WORST_ERROR
+    trials = trainings.drop_duplicates(c.TRIAL_ID)
+    worst = {
+        str(name): BOUNDED.get(output) or (FAR * max(float(np.ptp(targets)), 1.0)) ** 2
+        for name, output, targets in zip(trials[c.TRIAL_ID], trials[c.OUTPUT], trials[c.TARGETS], strict=True)
+    }
+    return np.array([worst[name] for name in trainings[c.TRIAL_ID].astype(str)])
+
+
+def _errors(trainings: "pd.DataFrame", name: str, worst: float | Floats) -> Floats:
     errors = trainings[name].to_numpy(dtype=np.float64, na_value=np.nan)
     return np.where(lost(trainings) | ~np.isfinite(errors), worst, errors)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from bench.model.gate import BUILT_IN
-from bench.model.trial import PARAMETERS, PROMINENT, Scalar, Trial
+from bench.model.trial import PARAMETERS, PROMINENT, Scalar, Trial, parts_of_optimizers
 
 BARE = frozenset(name for name, known in PARAMETERS.items() if known.bare)
 DEFAULTS = Trial().parameters
@@ -23,8 +23,13 @@ SPOKEN = {  # values that have a name of their own
 
 
 def varying(trials: Sequence[Mapping[str, Scalar]]) -> list[str]:
-    """Return the parameters that have more than one value among these trials, in the parameters' order."""
-    return [name for name in PARAMETERS if len({trial.get(name, DEFAULTS[name]) for trial in trials}) > 1]
+    """Return the parameters that have more than one value among these trials, in the parameters' order.
+
+    What an optimizer has of its own is a part of it, and no parameter that varies beside it.
+    """
+    several = [name for name in PARAMETERS if len({trial.get(name, DEFAULTS[name]) for trial in trials}) > 1]
+    parts = parts_of_optimizers(trials) if "optimizer" in several else ()
+    return [name for name in several if name not in parts]
 
 
 def asked(trials: Sequence[Mapping[str, Scalar]]) -> str:

@@ -209,8 +209,8 @@ class Trial:
     def content(self) -> dict[str, Scalar]:
         """The parameters that it is known by: of the extra ones, those that are not what they are if nobody says so."""
         own = OPTIMIZERS[self.optimizer].own
-        usual = {name: own.get(name, one.default) for name, one in PARAMETERS.items() if one.extra}
-        return {name: value for name, value in self.parameters.items() if value != usual.get(name)}
+        left_out = {name: own.get(name, one.default) for name, one in PARAMETERS.items() if one.extra}
+        return {name: value for name, value in self.parameters.items() if value != left_out.get(name)}
 
     @cached_property
     def trial_id(self) -> str:
@@ -233,6 +233,10 @@ class Trial:
         low, high = self.target_low, self.target_high
         found = self.gate.targets.ravel()
         return found if (low, high) == (0, 1) else low + (high - low) * found
+
+    def as_gate_has_it(self, said: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return predictions or targets in the gate's own terms: 0 where a target of 0 is, and 1 where one of 1 is."""
+        return as_gates_have_it(said, self.target_low, self.target_high)
 
     @property
     def middle(self) -> float:
@@ -316,10 +320,35 @@ PROMINENT = tuple(
 )
 
 
+OF_OPTIMIZERS = tuple(dict.fromkeys(name for one in OPTIMIZERS.values() for name in one.own))
+
+
+def parts_of_optimizers(trials: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Return the parameters that are parts of these trials' optimizers: to compare two of these is to let them differ.
+
+    They are the constants that every trial leaves to its optimizer, each to its own default, and the iterations, where
+    all that are trained have the same and others are not trained at all.
+    """
+    found = {name for name in OF_OPTIMIZERS if all(is_left_to_optimizer(name, one) for one in trials)}
+    trained = [one.get("iterations") for one in trials if one.get("optimizer") != "none"]
+    return found | ({"iterations"} if len(set(trained)) <= 1 and len(trained) < len(trials) else set())
+
+
+def is_left_to_optimizer(name: str, trial: Mapping[str, Any]) -> bool:
+    """Whether a trial has what its optimizer has of a constant where nobody says so."""
+    default = PARAMETERS[name].default
+    return bool(trial.get(name, default) == OPTIMIZERS[trial.get("optimizer", "sgd")].own.get(name, default))
+
+
 def shown_parameters(trials: Iterable[Trial]) -> tuple[str, ...]:
     """Return the parameters that tables of these trials have: the basic ones, and those that some trial sets."""
     given = {name for one in trials for name, value in one.parameters.items() if value != PARAMETERS[name].default}
     return tuple(name for name in PARAMETERS if name in given or name in BASIC)
+
+
+def as_gates_have_it(said: NDArray[np.float64], low: Any, high: Any) -> NDArray[np.float64]:
+    """Return predictions or targets in gates' own terms, given what targets of 0 and of 1 became."""
+    return np.asarray((said - low) / (np.asarray(high) - low))
 
 
 def recorded_iterations(iterations: int, curve_points: int) -> NDArray[np.int64]:

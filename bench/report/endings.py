@@ -17,10 +17,11 @@ from bench.report.number_format import (
     percent,
     percent_interval,
     plural,
+    sentence,
     short,
     whole,
 )
-from bench.report.surfaces import surface
+from bench.report.surfaces import shades_in_words, surface
 from bench.report.sweep_data import SweepData
 from bench.stats.attractors import CENTRE, OF_UNSOLVED, SHARE, TRIALS, UNDECIDED, WHICH
 from bench.stats.budget_checks import CHECKED
@@ -34,6 +35,7 @@ from bench.stats.proportions import COUNT, HIGH, LOW, RATE
 
 TELLING = 0.05  # a share of something, of which more is worth a sentence
 MOST_SHOWN = 12  # in the gallery
+MOST_SQUARES = 64  # beside a pattern
 
 
 def attractors(data: SweepData, block: GridAnalysis, key: str) -> Content | None:
@@ -60,7 +62,7 @@ def _gallery(data: SweepData, block: GridAnalysis, key: str) -> Chart | None:
     examples += [(row, _first(block.ending_at(row[c.GATE], row[PATTERN]))) for row in named.to_dict("records")]
     weights = data.weights([start for _, start in examples[:MOST_SHOWN]])
     trials = {one.trial.trial_id: one.trial for one in data.plan.trials}
-    panels, rows = [], []
+    panels, rows, drawn = [], [], []
     for row, start in examples[:MOST_SHOWN]:
         trial = trials.get(start[0])
         if start in weights and trial is not None and has_plane(trial):
@@ -69,6 +71,7 @@ def _gallery(data: SweepData, block: GridAnalysis, key: str) -> Chart | None:
             share = float(own[c.SOLVED].mean()) if row is None else row[SHARE]
             ends = "solved" if row is None else row[PATTERN]
             several = f"{gate} " if c.GATE in block.names else ""
+            drawn.append(trial)
             panels.append(panel(f"{several}{ends} · {percent(share)}", surface(trial, weights[start])))
             rows.append((gate, ends, share, block.trial(start[0])[NAME], start[1]))
     if not panels:
@@ -76,7 +79,8 @@ def _gallery(data: SweepData, block: GridAnalysis, key: str) -> Chart | None:
     return Chart(
         name=f"gallery-{key}",
         title="What a network says where it ends, an example of each ending",
-        subtitle=f"Black is 1, white is 0; share of {plural(len(block.begun), 'training')}; the commonest first.",
+        subtitle=f"{sentence(shades_in_words(drawn))}; share of {plural(len(block.begun), 'training')}; "
+        "the commonest first.",
         alt=f"Decision surfaces of {plural(len(panels), 'ending')}.",
         panels=panels,
         data=pd.DataFrame(rows, columns=[c.GATE, PATTERN, SHARE, NAME, c.SEED]),
@@ -137,7 +141,7 @@ def _attractors_table(table: pd.DataFrame, key: str) -> Table:
 
 def _shades(row: Row) -> Sequence[str]:
     """Return a grey for each prediction: white is 0, black is 1."""
-    centre = () if row[CENTRE] is None else np.clip(row[CENTRE], 0, 1)
+    centre = () if row[CENTRE] is None or len(row[CENTRE]) > MOST_SQUARES else np.clip(row[CENTRE], 0, 1)
     return [f"hsl(0 0% {100 - 100 * float(value):.0f}%)" for value in centre]
 
 

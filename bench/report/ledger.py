@@ -10,11 +10,11 @@ from bench import plugins
 from bench.metrics import columns as c
 from bench.model.display_labels import bare, varying
 from bench.model.outcome import Result
-from bench.model.trial import PARAMETERS, Trial
+from bench.model.trial import OF_OPTIMIZERS, PARAMETERS, Trial, is_left_to_optimizer
 from bench.report.charts import Cell, Column, Content, Row, Table, number, numbers, tabulate, text
 from bench.report.colours import OUTCOMES
 from bench.report.map_words import map_title
-from bench.report.number_format import NONE, about, percent_interval, whole, written
+from bench.report.number_format import NONE, about, percent_interval, what_solves, whole, written
 from bench.report.sweep_data import SweepData
 from bench.stats import proportions
 from bench.stats.claims import HOLDS, OF_PUBLISHED, REFUTED, UNDECIDED, counted_verdicts, verdict_rows
@@ -42,6 +42,7 @@ def ledger(data: SweepData) -> Content:
         "planned": sum(totals.values()) + missing,
         "done": sum(totals.values()),
         "missing": missing,
+        "solved": what_solves(parameters),
         "outcomes": [(name, count, OUTCOMES[name]) for name, count in totals.items()],
         "table": _table(data, rows, occurred, missing),
         "maps": _maps(of_maps, occurred, missing) if of_maps else None,
@@ -49,7 +50,7 @@ def ledger(data: SweepData) -> Content:
         "fixed": {
             name: str(value)
             for name, value in (parameters or [{}])[0].items()
-            if name not in varied and name in data.plan.parameters
+            if name in data.plan.parameters and all(values[name] == value for values in parameters)
         },
     }
 
@@ -160,7 +161,9 @@ def commands(data: SweepData) -> Content:
 
 def command_of(parameters: Mapping[Any, Any], seeds: str, rounds: int | None) -> str:
     """Return the command that trains one trial with its seeds: all parameters that are not the usual ones."""
-    words = [f"{name}={written(name, parameters[name])}" for name in PARAMETERS if parameters[name] != USUAL[name]]
+    usual = {name: is_left_to_optimizer(name, parameters) for name in OF_OPTIMIZERS}
+    others = (name for name in PARAMETERS if not usual.get(name, parameters[name] == USUAL[name]))
+    words = [f"{name}={written(name, parameters[name])}" for name in others]
     if not any(word.startswith("gate=") for word in words):
         words.insert(0, f"gate={written(c.GATE, parameters[c.GATE])}")  # a command names its question
     alone = [] if rounds is None else ["alone=true", f"rounds={rounds}"]

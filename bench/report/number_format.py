@@ -1,7 +1,7 @@
 """Numbers in words: as many digits as they carry, with their intervals, units and what they count."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -103,6 +103,20 @@ def counted(begun: pd.DataFrame) -> str:
     sizes = begun.groupby(c.TRIAL_ID, observed=True).size()
     per = "" if len(sizes) == 1 else " per trial"
     return f"n\u00a0=\u00a0{from_to(sizes)}{per}, k\u00a0=\u00a0{int(begun[c.SOLVED].sum()):,} of {len(begun):,} solved"
+
+
+def what_solves(trials: Iterable[Mapping[str, Any]]) -> str:
+    """Return what must hold at the end of trainings of these trials, of a prediction or of the loss, to solve it."""
+    asked = {(one.get("success", "tolerance"), one.get("success_for", 1)) for one in trials} or {("tolerance", 1)}
+    ends = {
+        "tolerance": "every prediction ends within the tolerance of its target",
+        "correct": "every prediction ends on its target's side",
+        "loss": "loss ends at success_loss or below",
+    }
+    if len(asked) > 1:
+        return "end meets what its trial asks for by success"
+    ((success, row),) = asked
+    return ends[str(success)] + (f", and did so {row:,} iterations in a row" if row > 1 else "")
 
 
 def gate_words(gates: Iterable[object]) -> str:

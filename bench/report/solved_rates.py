@@ -11,7 +11,7 @@ from bench.model.display_labels import phrase, spoken
 from bench.report.charts import Chart, Content, csv_uri
 from bench.report.colours import rate_colours
 from bench.report.drawing import interval_rows, panel, short_id
-from bench.report.number_format import PER_CENT, counted, percent, plural
+from bench.report.number_format import PER_CENT, counted, percent, plural, what_solves
 from bench.report.numeric_axis import rates_over_number
 from bench.report.panel_layout import MOST_PANELS, grouped, is_grid, layout, only_shown, sort_by
 from bench.stats.grid_analysis import NAME, GridAnalysis, highest, in_order, lowest
@@ -35,7 +35,7 @@ def rates(block: GridAnalysis, key: str, until: Until | None) -> Content:
         "folded": len(table) > MOST_OPEN,
         "wide": too_few_seeds(block, until),
         "title": _title(table),
-        "subtitle": f"Share of seeds whose every prediction ends within the tolerance of its target; "
+        "subtitle": f"Share of seeds whose {what_solves(block.parameters)}; "
         f"{counted(block.begun)}, in {plural(len(table), 'trial')}.",
     }
 

@@ -17,9 +17,10 @@ from bench.report.charts import Chart
 from bench.report.colours import fate_colour
 from bench.report.drawing import Floats, panel
 from bench.report.number_format import sentence
-from bench.report.surfaces import draw_surface
+from bench.report.surfaces import draw_surface, shades_in_words
 from bench.report.sweep_data import SweepData
 from bench.stats.decision_surface import has_plane
+from bench.stats.final_patterns import has_sides
 from bench.stats.grid_analysis import NAME, GridAnalysis
 
 
@@ -48,8 +49,7 @@ def two_starts(data: SweepData, block: GridAnalysis, shown: str, title: str = ""
         name="two-starts",
         title=f"{sentence(title or 'the same network')}, from two starts",
         subtitle=f"{'' if title else f'{name}: '}seed {starts[0].seed} {starts[0].words}; seed {starts[1].seed} "
-        f"{starts[1].words}. Left: the loss. Right: what the network says in the end, black for 1, with the line at ½. "
-        "Rings: the observations, black where 1 is right, green where the network is.",
+        f"{starts[1].words}. Left: the loss. {_right(trial)}",
         alt=f"Two losses that part, and the decision surfaces they end at, of {name}.",
         note="All else is the same: only the initial weights differ.",
         panels=[panel("", losses_and_surfaces(trial, starts))],
@@ -57,6 +57,16 @@ def two_starts(data: SweepData, block: GridAnalysis, shown: str, title: str = ""
             {"iteration": trial.recorded_iterations, **{f"seed {one.seed}": one.curve for one in starts}}
         ),
     )
+
+
+def _right(trial: Trial) -> str:
+    """Return what the right half is, where there is one."""
+    if not has_plane(trial):
+        return ""
+    said = f"Right: what the network says in the end, {shades_in_words([trial])}"
+    if not has_sides(trial.gate.targets):
+        return f"{said}. Rings: the observations."
+    return f"{said}, with the line at ½. Rings: the observations, black where 1 is right, green where the network is."
 
 
 def _by_fate(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:

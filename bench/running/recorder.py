@@ -298,7 +298,14 @@ class Recorder:
         trial = self._trials[trial_id]
         data = frame(stack([table.select(self._columns) for table in trial.tables]), self._columns).sort_values(c.SEED)
         some = data[data[c.SEED].isin(seeds)].reset_index(drop=True)
-        return some.assign(**{c.WEIGHTS_COUNT: trial.planned.trial.network.parameters})
+        its = trial.planned.trial
+        some = some.assign(**{c.WEIGHTS_COUNT: its.network.parameters})
+        # how large an error can be depends on the outputs
+        return (
+            some
+            if its.output == "sigmoid"
+            else some.assign(output=its.output, targets=pd.Series([its.targets] * len(some), dtype=object))
+        )
 
     def add(self, records: Iterable[Record], samples: Iterable[Sample] = ()) -> None:
         """Take up what came back, and write the runs of trials that it completes."""

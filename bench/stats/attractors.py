@@ -13,7 +13,16 @@ from bench.metrics import columns as c
 from bench.metrics.measures import begun
 from bench.model.maps import ELSEWHERE
 from bench.model.outcome import Result
-from bench.stats.final_patterns import PATTERN, WRONG, by_targets, name_patterns, stacked, unique_rows
+from bench.stats.final_patterns import (
+    PATTERN,
+    WRONG,
+    by_targets,
+    has_sides,
+    in_hundredths,
+    name_patterns,
+    stacked,
+    unique_rows,
+)
 from bench.stats.proportions import COUNT, HIGH, LOW, clustered_interval
 
 Floats = NDArray[np.float64]
@@ -27,7 +36,6 @@ NEAR = 0.02  # predictions that differ by no more in any observation are neighbo
 FEWEST, FEWEST_SHARE = 5, 0.005  # the share is of the gate's stuck trainings
 HEAVIEST = 5_000  # different predictions among which clusters are sought: rarer ones can only belong to them
 MOST_NAMED = 64  # observations whose predictions are a name: parity has as many in six inputs
-FARTHEST = 1e6  # a prediction: a linear output may be anywhere before it overflows
 
 SIDES = [CENTRE, WRONG, WHICH, UNDECIDED]
 COLUMNS = [
@@ -68,7 +76,7 @@ def cluster_names(predictions_TN: Floats, stuck_T: NDArray[np.bool_]) -> tuple[N
 
     As `attractor_names` finds them, from the stuck among them. Of many observations they are numbered.
     """
-    rounded_TN = np.rint(100 * np.clip(predictions_TN, -FARTHEST, FARTHEST)).astype(np.int64)
+    rounded_TN = in_hundredths(predictions_TN)
     different_UN, which_T = unique_rows(rounded_TN)
     weight_U = np.bincount(which_T[stuck_T], minlength=len(different_UN))
     label_T = _clusters(different_UN, weight_U)[which_T]
@@ -119,11 +127,13 @@ def attractors(trainings: pd.DataFrame, names: pd.Series | None = None) -> pd.Da
     interval over the seeds that trials have in common (`clustered_interval`); ``of_unsolved`` is their share of its
     unsolved ones. The error and the ``centre`` ``[N]`` are medians over them. ``wrong`` counts the observations whose
     median is on the wrong side of 0.5, and ``which`` numbers them from 1; those within 0.02 of 0.5 are on neither
-    side, and counted as ``undecided``. What is in no cluster is "elsewhere", without a centre, so that a gate's rows
-    add up to its unsolved trainings. ``names`` are those of `attractor_names`, where they are known already.
+    side, and counted as ``undecided``; both are missing where there are no sides (`has_sides`). What is in no cluster
+    is "elsewhere", without a centre, so that a gate's rows add up to its unsolved trainings. ``names`` are those of
+    `attractor_names`, where they are known already.
     """
     names = attractor_names(trainings) if names is None else names
-    read = trainings[[c.GATE, c.TRIAL_ID, c.SEED, c.OUTCOME, c.FINAL_MSE, c.PREDICTIONS, c.TARGETS]]
+    own = (c.GATE, c.TRIAL_ID, c.SEED, c.OUTCOME, c.FINAL_MSE, c.PREDICTIONS, c.TARGETS)
+    read = trainings[[*own, *(name for name in c.SCALE if name in trainings)]]
     rows = []
     for gate, started in begun(read.assign(**{PATTERN: names})).groupby(c.GATE, observed=True):
         totals_S = started.groupby(c.SEED, sort=False).size()
@@ -145,7 +155,13 @@ def _centre(trainings: pd.DataFrame) -> dict[str, Any]:
     if trainings[PATTERN].iloc[0] == ELSEWHERE:
         return {CENTRE: None, WRONG: pd.NA, WHICH: None, UNDECIDED: pd.NA}
     centre_N = np.median(stacked(trainings), axis=0)
-    undecided_N = np.abs(centre_N - 0.5) <= NEAR
-    wrong_N = ((centre_N > 0.5) != (np.asarray(trainings[c.TARGETS].iloc[0]) > 0.5)) & ~undecided_N
+    ((_, targets_N),) = by_targets(trainings.iloc[:1])
+    if not has_sides(targets_N):
+        return {CENTRE: centre_N, WRONG: pd.NA, WHICH: None, UNDECIDED: pd.NA}
+    by_output_NO = centre_N.reshape(len(targets_N), -1)
+    undecided_NO = np.abs(by_output_NO - 0.5) <= NEAR
+    wrong_NO = ((by_output_NO > 0.5) != (targets_N.reshape(by_output_NO.shape) > 0.5)) & ~undecided_NO
+    wrong_N = wrong_NO.any(axis=1)
+    undecided_N = undecided_NO.any(axis=1) & ~wrong_N
     which = tuple((np.flatnonzero(wrong_N) + 1).tolist())
     return {CENTRE: centre_N, WRONG: len(which), WHICH: which, UNDECIDED: int(undecided_N.sum())}

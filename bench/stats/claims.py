@@ -186,7 +186,7 @@ def _number(training: pd.Series, of: str, place: int) -> float:
         return float(training[c.CURVE][at[0]]) if at.size and training[c.CURVE] is not None else math.nan
     if of == "errors":
         return _number(training, c.TARGETS, place) - _number(training, c.PREDICTIONS, place)
-    value = training[of]
+    value = np.ravel(training[of]) if of == c.TARGETS else training[of]
     if isinstance(value, list | np.ndarray):
         return float(value[place]) if place < len(value) else math.nan
     return math.nan if value is None else float(value)

@@ -33,6 +33,14 @@ def has_plane(trial: Trial) -> bool:
     return trial.gate.inputs.shape[1] == 2 and trial.gate.outputs == 1
 
 
+def shades(trial: Trial) -> tuple[float, float]:
+    """Return what is drawn white and what black: targets of 0 and of 1, or where some are beyond, the ends of all."""
+    if ((trial.gate.targets >= 0) & (trial.gate.targets <= 1)).all():
+        return trial.target_low, trial.target_high
+    least, greatest = float(trial.targets.min()), float(trial.targets.max())
+    return (least, greatest) if least < greatest else (least - 0.5, least + 0.5)
+
+
 def plane(trial: Trial, size: int) -> tuple[Floats, Floats]:
     """Return the places ``[A]`` along the two axes of a gate's inputs; raise ValueError where they are not two."""
     if trial.gate.inputs.shape[1] != 2:

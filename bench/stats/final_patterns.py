@@ -1,10 +1,15 @@
 """Final patterns: the predictions that trainings end at, by name, and which observations are on the wrong side of 0.5.
 
-Shapes: T trainings, N observations, U different rows, B draws under the null hypothesis.
+Predictions are read in the gate's own terms, whatever a trial makes of its targets: 0 is where a target of 0 is, and 1
+where one of 1 is. Where a gate has targets beyond these, as a regression has, there are no sides.
+
+Shapes: T trainings, N observations (of several outputs N * O predictions), U different rows, B draws under the null
+hypothesis.
 """
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -13,6 +18,7 @@ from numpy.typing import NDArray
 
 from bench.metrics import columns as c
 from bench.model.outcome import Result
+from bench.model.trial import as_gates_have_it
 from bench.stats.paired_tests import holm
 
 Floats = NDArray[np.float64]
@@ -23,32 +29,51 @@ FRACTIONS = {"⅓": 1 / 3, "½": 0.5, "⅔": 2 / 3, "¼": 0.25, "¾": 0.75}
 END_WIDTH = 0.1
 FRACTION_WIDTH = 0.01
 OTHER = "·"
+MOST_NAMED = 16  # predictions that are named one by one
 WRONG, WRONG_OBSERVATION, PATTERN = "wrong", "wrong_observation", "pattern"
 NAMES = (*ENDS, *FRACTIONS, OTHER)
-HUNDREDTHS = tuple(f"{hundredth / 100:.2f}" for hundredth in range(101))
+FARTHEST = 10_000_000  # hundredths: farther is as far
+ZERO = len(NAMES) + FARTHEST  # the code of 0.00
 
 
 def name_patterns(predictions_TN: Floats, fraction_width: float = FRACTION_WIDTH, *, digits: bool = False) -> Any:
     """Return each training's predictions as a pattern such as ``⅓ 1 ⅓ ⅓``.
 
     A prediction within 0.1 of 0 or 1 is called that; one within ``fraction_width`` of a simple fraction is called the
-    fraction; anything else is a dot, or with ``digits`` its two decimals.
+    fraction; anything else is a dot, or with ``digits`` its two decimals: then of more than 16 predictions, those in a
+    row with one name are counted, as in ``½ ×128``.
     """
     codes_TN = _codes(predictions_TN, fraction_width, digits=digits)
     different_UN, which_T = unique_rows(codes_TN)
-    words = np.array([*NAMES, *HUNDREDTHS], dtype=object)
-    return np.array([" ".join(words[row]) for row in different_UN], dtype=object)[which_T]
+    counts = digits and predictions_TN.shape[1] > MOST_NAMED
+    names = [" ".join((_runs if counts else partial(map, _word))(row)) for row in different_UN.tolist()]
+    return np.array(names, dtype=object)[which_T]
+
+
+def _runs(codes: list[int]) -> Iterator[str]:
+    for code, some in groupby(codes):
+        count = len(list(some))
+        yield f"{_word(code)} ×{count}" if count > 1 else _word(code)
+
+
+def _word(code: int) -> str:
+    return NAMES[code] if code < len(NAMES) else f"{(code - ZERO) / 100:.2f}"
 
 
 def _codes(predictions_TN: Floats, fraction_width: float, *, digits: bool) -> Ints:
-    """Return the place of each prediction's name among NAMES and HUNDREDTHS."""
+    """Return the place of each prediction's name among NAMES, or its hundredths from `ZERO`."""
     codes = np.full(predictions_TN.shape, NAMES.index(OTHER))
     if digits:
-        codes = len(NAMES) + np.rint(100 * np.clip(np.nan_to_num(predictions_TN), 0, 1)).astype(np.int64)
+        codes = ZERO + in_hundredths(np.nan_to_num(predictions_TN))
     for names, width in ((FRACTIONS, fraction_width), (ENDS, END_WIDTH)):  # ends come last: they win
         for name, value in reversed(names.items()):  # and of two that are near, the first
             codes[np.abs(predictions_TN - value) <= width] = NAMES.index(name)
     return codes
+
+
+def in_hundredths(predictions_TN: Floats) -> Ints:
+    """Return predictions as whole hundredths."""
+    return np.rint(np.clip(100 * predictions_TN, -FARTHEST, FARTHEST)).astype(np.int64)
 
 
 def unique_rows(digits_TN: Ints) -> tuple[Ints, Ints]:
@@ -62,10 +87,14 @@ def unique_rows(digits_TN: Ints) -> tuple[Ints, Ints]:
 
 
 def by_targets(trainings: pd.DataFrame) -> Iterator[tuple[NDArray[np.intp], Floats]]:
-    """Yield the places of the trainings with equal targets, and these ``[N]``."""
+    """Yield the places of the trainings of gates with equal targets, and these ``[N]`` or ``[N, O]``."""
     trial_T, _ = pd.factorize(trainings[c.TRIAL_ID])
     _, first = np.unique(trial_T, return_index=True)
-    targets = [np.asarray(some, dtype=np.float64) for some in trainings[c.TARGETS].iloc[first]]
+    ends = zip(*_scale(trainings.iloc[first]), strict=True)
+    targets = [
+        as_gates_have_it(np.asarray(some, dtype=np.float64), low, high)
+        for some, (low, high) in zip(trainings[c.TARGETS].iloc[first], ends, strict=True)
+    ]
     kinds, different = pd.factorize(np.array([some.tobytes() for some in targets], dtype=object))
     kind_T = kinds[trial_T] if len(kinds) else trial_T
     for kind in range(len(different)):
@@ -79,31 +108,52 @@ def ended(trainings: pd.DataFrame) -> NDArray[np.bool_]:
 
 
 def stacked(trainings: pd.DataFrame) -> Floats:
-    """Return the final predictions ``[T, N]`` of trainings that have some, of one gate."""
+    """Return the final predictions ``[T, N]`` of trainings that have some, of one gate, in the gate's own terms."""
     predictions = trainings[c.PREDICTIONS].to_numpy()
-    return np.concatenate(predictions).reshape(len(predictions), -1).astype(np.float64, copy=False)
+    found = np.concatenate(predictions).reshape(len(predictions), -1).astype(np.float64, copy=False)
+    low_T, high_T = _scale(trainings)
+    return as_gates_have_it(found, low_T[:, None], high_T[:, None])
+
+
+def _scale(trainings: pd.DataFrame) -> tuple[Floats, Floats]:
+    """Return what targets of 0 and of 1 are in each training ``[T]``."""
+    ends = ((c.TARGET_LOW, 0.0), (c.TARGET_HIGH, 1.0))
+    low_T, high_T = (
+        trainings[name].to_numpy(dtype=np.float64) if name in trainings else np.full(len(trainings), usual)
+        for name, usual in ends
+    )
+    return low_T, high_T
+
+
+def has_sides(targets: Floats) -> bool:
+    """Whether a prediction may be on the wrong side of 0.5: no target is beyond 0 and 1, as in a regression."""
+    return bool(((targets >= 0) & (targets <= 1)).all())
 
 
 def where_they_end(trainings: pd.DataFrame, band: float = 0.0) -> pd.DataFrame:
     """Return how many observations each training has on the wrong side of 0.5, which one if it is one, and its pattern.
 
-    Observations are counted from 1, as the tables do. What diverged, or has no predictions, has missing values; which
-    observation it is, is missing too where some prediction is within ``band`` of 0.5, on neither side.
+    Observations are counted from 1, as the tables do; one is wrong where any of its outputs is. What diverged, has no
+    predictions, or has no sides has missing values; which observation it is, is missing too where some prediction is
+    within ``band`` of 0.5, on neither side.
     """
     size, ended_T = len(trainings), ended(trainings)
     wrong_T, single_T = np.zeros(size, np.int64), np.zeros(size, np.int64)
     pattern_T, clear_T = np.full(size, None, dtype=object), np.ones(size, dtype=bool)
+    sides_T = ended_T.copy()
     for places, targets_N in by_targets(trainings):
         some = places[ended_T[places]]
         if some.size:
             predictions = stacked(trainings.iloc[some])
-            wrong = (predictions > 0.5) != (targets_N > 0.5)
+            wrong = (predictions > 0.5) != (targets_N.ravel() > 0.5)
+            wrong = wrong.reshape(len(wrong), len(targets_N), -1).any(axis=2)
             wrong_T[some], single_T[some] = wrong.sum(axis=1), wrong.argmax(axis=1) + 1
+            sides_T[some] = has_sides(targets_N)
             clear_T[some] = (np.abs(predictions - 0.5) >= band).all(axis=1)
             pattern_T[some] = name_patterns(predictions)
     columns = {
-        WRONG: pd.arrays.IntegerArray(wrong_T, ~ended_T),
-        WRONG_OBSERVATION: pd.arrays.IntegerArray(single_T, ~ended_T | (wrong_T != 1) | ~clear_T),
+        WRONG: pd.arrays.IntegerArray(wrong_T, ~sides_T),
+        WRONG_OBSERVATION: pd.arrays.IntegerArray(single_T, ~sides_T | (wrong_T != 1) | ~clear_T),
         PATTERN: pattern_T,
     }
     return pd.DataFrame(columns, index=trainings.index)

@@ -49,9 +49,14 @@ class GridAnalysis:
     checked: Sequence[Mapping[str, Any]] = ()
 
     @cached_property
+    def parameters(self) -> list[dict[str, Any]]:
+        """The parameters of each trial."""
+        return _parameters(self.trials)
+
+    @cached_property
     def names(self) -> list[str]:
         """The parameters that vary, those first that readers look for."""
-        varied = varying(_parameters(self.trials))
+        varied = varying(self.parameters)
         first = [name for name in FIRST if name in varied]
         rest = sorted((n for n in varied if n not in first), key=lambda n: -self.trials[n].nunique())
         return [*first, *rest]

@@ -68,7 +68,7 @@ class MapAnalysis:
         stuck_M, slow_M = points.of(Result.STUCK), points.of(Result.SLOW)
         unsolved = np.flatnonzero(stuck_M | slow_M)
         if unsolved.size:
-            predictions = points.predictions_MN[unsolved].astype(np.float64)
+            predictions = found.trial.as_gate_has_it(points.predictions_MN[unsolved].astype(np.float64))
             number_U, names = cluster_names(predictions, stuck_M[unsolved])
             size_F = np.bincount(number_U, minlength=len(names))
             shared = [name for name in np.argsort(-size_F, kind="stable") if size_F[name] and names[name] != ELSEWHERE]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bench.metrics import columns as c
 from bench.metrics.measures import begun, time_to_solution
-from bench.model.trial import Trial
+from bench.model.trial import PARAMETERS, Trial, parts_of_optimizers
 from bench.stats.factor_levels import DRAWN_BY, codes, levels, places_of, trials
 from bench.stats.paired_tests import (
     holm,
@@ -57,7 +57,7 @@ class MatchedTrials:
 def matched_trials(trainings: pd.DataFrame, names: Sequence[str]) -> Iterator[MatchedTrials]:
     """Yield all trials that may be compared by seed, in an order that does not depend on that of the rows."""
     started = begun(trainings)
-    every = [name for name in c.PARAMETERS if name in started]
+    every = comparable(started)
     table = trials(started, [*names, *(name for name in every if name not in names)])
     codes_CP = codes(table, every)
     times = _times_by_trial(started, table)
@@ -82,6 +82,14 @@ def matched_trials(trainings: pd.DataFrame, names: Sequence[str]) -> Iterator[Ma
                 *(seeds_S, begun_VS, time_VS),
                 *_pairs(own_C[places], reference, many=own_C.max() >= FEW),
             )
+
+
+def comparable(trainings: pd.DataFrame) -> list[str]:
+    """Return the parameters that trials of a frame are told apart by; an optimizer's own are part of it."""
+    every = [name for name in c.PARAMETERS if name in trainings]
+    values = trainings.drop_duplicates(c.TRIAL_ID)[every].to_dict("records")
+    parts = parts_of_optimizers(values)  # type: ignore[arg-type]  # columns are named by text
+    return [name for name in every if name not in parts]
 
 
 def _reference(table: pd.DataFrame, name: str) -> int:
@@ -143,13 +151,13 @@ def match_sides(one: pd.DataFrame, other: pd.DataFrame, by: str | None = None) -
 
     They differ in one parameter where it is said ``by`` which, else in all whose values are others in one frame.
     """
-    sides = [begun(some) for some in (one, other)]
+    sides = [begun(some) for some in _with_all_extras(one, other)]
     ids = [set(some[c.TRIAL_ID].astype(str)) for some in sides]
     for place in (1, 0):
         if ids[place] - ids[1 - place]:
             sides[place] = sides[place][~sides[place][c.TRIAL_ID].astype(str).isin(ids[1 - place])]
-    every = [name for name in c.PARAMETERS if name in one and name in other]
     both = pd.concat([some.assign(**{c.TRIAL_ID: some[c.TRIAL_ID].astype(str)}) for some in sides])
+    every = [name for name in comparable(both) if all(name in some for some in sides)]
     table = trials(both, every)
     tables = [table[table[c.TRIAL_ID].isin(set(some[c.TRIAL_ID].astype(str)))] for some in sides]
     differing = [by] if by else [name for name in every if set(tables[0][name]) != set(tables[1][name])]
@@ -170,6 +178,20 @@ def match_sides(one: pd.DataFrame, other: pd.DataFrame, by: str | None = None) -
     used = [{match.ids[place] for match in matched} for place in (0, 1)]
     first, second = (_common(t[t[c.TRIAL_ID].isin(own)], differing) for t, own in zip(tables, used, strict=True))
     return Sides(differing, (first, second), matched, unmatched)
+
+
+def _with_all_extras(*sides: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return each side with the extra parameters that any has: where a sweep has no column, it has the defaults."""
+    extras = [name for name, one in PARAMETERS.items() if one.extra and any(name in some for some in sides)]
+    return [some.assign(**{name: _filled(some, name) for name in extras}) for some in sides]
+
+
+def _filled(trainings: pd.DataFrame, name: str) -> Any:
+    default = PARAMETERS[name].default
+    if name not in trainings:
+        return default
+    values = trainings[name]
+    return values if values.notna().all() else values.astype(object).where(values.notna(), default)
 
 
 def _by_setting(table: pd.DataFrame, names: Sequence[str]) -> dict[Any, list[str]]:

@@ -52,6 +52,7 @@ def trainings_frame(tables: Sequence[pa.Table], plan: Plan, columns: Sequence[st
     wanted = TRAINING_SCHEMA.names if columns is None else list(dict.fromkeys([c.TRIAL_ID, c.SEED, *columns]))
     if columns is None:
         wanted += [name for name in plan.parameters if name not in wanted]
+    wanted += [name for name in c.SCALE if name in plan.parameters and name not in wanted]
     empty = pa.schema([TRAINING_SCHEMA.field(name) for name in read_columns(columns)]).empty_table()
     table = pa.concat_tables([empty, *tables])
     trials = [planned.trial for planned in plan.trials]
@@ -96,7 +97,7 @@ def _parameter(name: str, values: Sequence[Any], place_T: Places) -> Any:
 def _targets(trials: Sequence[Trial], place_T: Places) -> NDArray[np.object_]:
     """Return the targets of every training; those of one gate are one array."""
     targets = np.empty(len(trials), dtype=object)
-    targets[:] = [trial.targets for trial in trials]
+    targets[:] = [trial.targets.reshape(trial.gate.targets.shape) for trial in trials]
     return targets[place_T]
 
 

@@ -15,7 +15,8 @@ from bench.backends import load
 from bench.backends.base import Backend
 from bench.model.gate import Gate
 from bench.model.loss import LOSSES, REDUCTIONS, loss_value
-from bench.model.network import HIDDEN_ACTIVATIONS
+from bench.model.network import HIDDEN_ACTIVATIONS, OUTPUT_RANGES
+from bench.model.optimizer import OPTIMIZERS
 from bench.model.outcome import NEVER, Batch, Result, read_outcome
 from bench.model.trial import Trial
 from bench.plugins import NAME
@@ -28,8 +29,11 @@ TABLE = Gate(
 QUARTERS = Gate("quarters", np.array([[0.0], [1.0]]), np.array([0.25, 0.75]))
 BETWEEN = Gate("between", np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0.45, 0.55, 0.6, 0.9]))
 ZEROS = Gate("zeros", np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.zeros(4))
+HALF_ADDER = Gate("half adder", BETWEEN.inputs, np.array([[0.0, 0], [1, 0], [1, 0], [0, 1]]))
+BINARY = Gate("binary", TABLE.inputs, np.array([0.0, 1, 1, 0, 1]))
+CLASSES = Gate("classes", TABLE.inputs, np.eye(3)[[0, 2, 1, 1, 2]])
 FUNCTIONS = {"sigmoid": lambda x: 1 / (1 + np.exp(-x)), "tanh": np.tanh, "relu": lambda x: x * (x > 0)}
-FUNCTIONS["symmetric"] = lambda x: 1 / (1 + np.exp(-x)) - 0.5
+FUNCTIONS |= {"symmetric": lambda x: 1 / (1 + np.exp(-x)) - 0.5, "linear": lambda x: x}
 EXTRAS = {  # for every extra parameter, a trial's parameters with a value that is not its default, and what it needs
     "encoding": {"encoding": "bipolar"},
     "target_low": {"target_low": 0.1},
@@ -66,6 +70,116 @@ EXTRAS = {  # for every extra parameter, a trial's parameters with a value that 
     "success_loss": {"success": "loss", "success_loss": 0.3},
     "success_for": {"success_for": 3},
 }
+CONSTANTS = {  # for every optimizer, constants that are not its defaults
+    "sgd": {"momentum": 0.9},
+    "nesterov": {"momentum": 0.5},
+    "adam": {"beta1": 0.7, "beta2": 0.9, "epsilon": 1e-3},
+    "adamw": {"beta1": 0.5, "beta2": 0.99, "epsilon": 1e-4, "weight_decay": 0.1},
+    "rmsprop": {"alpha": 0.8, "epsilon": 1e-3, "momentum": 0.5},
+    "adagrad": {"epsilon": 1e-2},
+    "rprop": {"eta_minus": 0.3, "eta_plus": 1.5, "step_min": 1e-2, "step_max": 0.15},
+    "signsgd": {"momentum": 0.5},
+    "normalized": {"momentum": 0.5},
+    "quickprop": {"growth": 1.2},
+    "delta-bar-delta": {"kappa": 0.01, "phi": 0.1, "theta": 0.5},
+    "none": {},
+}
+BESIDE = [  # what goes with every optimizer
+    {},
+    {"weight_decay": 0.02},
+    {"clip": 0.03},
+    {"noise": 0.02},
+    {"label_flips": 0.2},
+    {"dropout": 0.3, "hidden": "3-2"},
+    {"learning_rate_output": 0.4},
+    {"frozen": "biases", "weight_decay": 0.02, "noise": 0.02},
+    {"frozen": "hidden", "clip": 0.03},
+    {"frozen": "output"},
+    {"update": "online", "shuffle": "never", "noise": 0.02},
+    {"update": "online", "shuffle": "once"},
+    {"update": "online", "shuffle": "always"},
+    {"update": "minibatch", "batch_size": 3, "shuffle": "never"},
+    {"update": "minibatch", "batch_size": 2, "shuffle": "once", "label_flips": 0.2},
+    {"update": "minibatch", "batch_size": 3, "shuffle": "always", "dropout": 0.3, "noise": 0.02},
+]
+SCHEDULES = [
+    {"schedule": "cosine", "schedule_length": 15},
+    {"schedule": "step", "schedule_length": 7, "schedule_factor": 0.5},
+    {"schedule": "warmup", "schedule_length": 9},
+]
+MIXTURES = {  # every optimizer once, and all else with some of them
+    "sgd": {**CONSTANTS["sgd"], "weight_decay": 0.01, "clip": 0.05, "frozen": "biases", **SCHEDULES[0]},
+    "nesterov": {
+        "gate": HALF_ADDER,
+        "hidden": "4-3",
+        "shortcuts": True,
+        "noise": 0.02,
+        "learning_rate_output": 0.4,
+        "frozen": "biases",
+    },
+    "adam": {
+        **CONSTANTS["adam"],
+        "encoding": "bipolar",
+        "output": "tanh",
+        "target_low": -0.8,
+        "target_high": 0.6,
+        "weight_decay": 0.02,
+        "clip": 0.03,
+        "frozen": "hidden",
+        **SCHEDULES[2],
+    },
+    "adamw": {
+        "gate": CLASSES,
+        "activation": "symmetric",
+        "output": "linear",
+        "loss": "arctanh",
+        "update": "online",
+        "noise": 0.02,
+        **SCHEDULES[1],
+    },
+    "rmsprop": {**CONSTANTS["rmsprop"], "output": "symmetric", "target_low": -0.5, "target_high": 0.5},
+    "adagrad": {"update": "minibatch", "batch_size": 3, "shuffle": "always", "dropout": 0.3, "hidden": "4-3"},
+    "rprop": {"label_flips": 0.2, "weight_decay": 0.02, "frozen": "output"},
+    "signsgd": {**CONSTANTS["signsgd"], "update": "online", "shuffle": "once", "noise": 0.02},
+    "normalized": {"gate": CLASSES, "loss": "bce", "shortcuts": True, "update": "minibatch", "batch_size": 2},
+    "quickprop": {  # as Fahlman (1988) had it
+        "activation": "symmetric",
+        "output": "symmetric",
+        "target_low": -0.5,
+        "target_high": 0.5,
+        "loss": "arctanh",
+        "reduction": "sum",
+        "slope_offset": 0.1,
+        "weight_decay": 1e-4,
+        "learning_rate": 0.05,
+    },
+    "delta-bar-delta": {"dropout": 0.3, "label_flips": 0.2, "clip": 0.1, "learning_rate_output": 0.4},
+    "none": {"gate": HALF_ADDER},
+}
+NETWORKS = {  # without an optimizer that not all have
+    "inputs and targets": {"encoding": "bipolar", "target_low": 0.2, "target_high": 0.6},
+    "slope offset": {"gate": CLASSES, "slope_offset": 0.1, "loss": "arctanh", "update": "online", "activation": "relu"},
+    "two outputs": {"gate": HALF_ADDER, "update": "online", "loss": "huber", "output": "linear", "hidden": 0},
+}
+SUCCESSES = {
+    "the right side": {"success": "correct"},
+    "the right side for a while": {"success": "correct", "success_for": 4, "target_low": 0.2},
+    "a loss": {"success": "loss", "success_loss": 0.1},
+    "a loss, several outputs": {"success": "loss", "success_loss": 0.08, "success_for": 3, "gate": HALF_ADDER},
+    "a tolerance for a while": {"success_for": 5, "stop": "solved"},
+    "several outputs": {"gate": HALF_ADDER, "tolerance": 0.2, "stop": "solved"},
+}
+RANDOM = {  # on the way: by a training's seed, and nothing else
+    "noise": {"noise": 0.05},
+    "all": {
+        "noise": 0.05,
+        "dropout": 0.3,
+        "label_flips": 0.2,
+        "update": "minibatch",
+        "batch_size": 3,
+        "shuffle": "always",
+    },
+}
 STEP = 1e-5  # of the finite differences: truncation and rounding are both near 1e-10
 QUICK = {"gate": "xor", "hidden": 4, "activation": "tanh", "loss": "bce", "learning_rate": 2.0, "momentum": 0.9}
 FAST = {"full": QUICK, "online": QUICK | {"learning_rate": 0.5, "update": "online"}}  # XOR within tens of iterations
@@ -88,27 +202,39 @@ def train(backend, trial, seeds, **varied):
 
 
 def forward(trial, weights_P, rows=slice(None)):
-    """Return the predictions ``[N]`` in float64, read off the flat row independently of the package."""
-    outputs, start = trial.gate.inputs[rows], 0
-    sizes = [outputs.shape[1], *trial.hidden, 1]
-    for place, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
+    """Return the predictions ``[N * O]`` in float64, read off the flat row independently of the package."""
+    inputs, start = trial.gate.inputs[rows], 0
+    if trial.encoding == "bipolar":
+        inputs = np.where(inputs == 0, -1.0, np.where(inputs == 1, 1.0, 2 * inputs - 1))
+    outputs = inputs
+    sizes = [outputs.shape[1], *trial.hidden, np.atleast_2d(trial.gate.targets.T).shape[0]]
+    for place, fan_out in enumerate(sizes[1:]):
         last = place == len(sizes) - 2
+        if last and trial.shortcuts:
+            outputs = np.hstack([outputs, inputs])
+        fan_in = outputs.shape[1]
         stop = start + fan_in * fan_out
         outputs = outputs @ weights_P[start:stop].reshape(fan_in, fan_out)
         if trial.output_bias if last else trial.hidden_bias:
             outputs = outputs + weights_P[stop : stop + fan_out]
             stop += fan_out
-        outputs = FUNCTIONS["sigmoid" if last else trial.activation](outputs)
+        outputs = FUNCTIONS[trial.output if last else trial.activation](outputs)
         start = stop
     assert start == len(weights_P)
-    return outputs[:, 0]
+    return outputs.ravel()
+
+
+def wanted(trial, rows=slice(None)):
+    """Return what the network is to say ``[N * O]``: a 0 becomes one number, and a 1 another."""
+    targets = trial.gate.targets[rows].ravel()
+    return targets * trial.target_high + (1 - targets) * trial.target_low
 
 
 def slopes(trial, weights_P, rows=slice(None)):
     """Return the loss's central finite differences by every weight ``[P]``."""
 
     def loss(weights):
-        return loss_value(trial.loss, trial.reduction, forward(trial, weights, rows), trial.gate.targets[rows])
+        return loss_value(trial.loss, trial.reduction, forward(trial, weights, rows), wanted(trial, rows))
 
     steps = np.eye(len(weights_P)) * STEP
     return np.array([(loss(weights_P + step) - loss(weights_P - step)) / (2 * STEP) for step in steps])
@@ -134,6 +260,37 @@ def predictions_by_budget(backend, trial, seeds, budgets):
 def by_hand(trial):
     """Return what becomes of seeds 0 to 2 in the plain loop, which every backend is compared with."""
     return train(load("numpy"), trial, range(3))
+
+
+def agrees(backend, **values):
+    """Assert that a backend trains a table in float64 as the plain loop does, where it trains it.
+
+    As many iterations as are enough for every rule to show. Rprop, Quickprop and signs decide by thresholds, where a
+    rounding may flip a decision once slopes are near 0: until here, none is.
+    """
+    usual = {"gate": BINARY, "hidden": 3, "learning_rate": 0.1, "iterations": 30, "dtype": "float64"}
+    trial = trial_for(backend, **usual | values)
+    plain, found = by_hand(trial), train(backend, trial, range(3))
+    for name in ("loss_TC", "predictions_TN", "weights_TP"):
+        what = f"{name} with {values}"
+        np.testing.assert_allclose(getattr(found, name), getattr(plain, name), rtol=1e-9, atol=1e-10, err_msg=what)
+    for name in ("solved_at_T", "correct_at_T", "iterations_T"):
+        assert getattr(found, name).tolist() == getattr(plain, name).tolist()
+
+
+def takes(backend, values):
+    """Return whether a backend trains a trial with these parameters."""
+    return backend.unsupported(Trial(**{"gate": BINARY} | values)) is None
+
+
+def differentiable(output, loss):
+    """Yield trials' parameters: one step of gradient descent, towards what the output can say."""
+    low, high = np.clip(OUTPUT_RANGES[output], -1, 1)
+    usual = {"output": output, "loss": loss, "target_low": 0.2 * low, "target_high": 0.2 * high, "encoding": "bipolar"}
+    usual |= {"init": "normal", "init_scale": 0.1, "learning_rate": 0.5, "iterations": 1, "dtype": "float64"}
+    for gate, hidden in itertools.product((TABLE, HALF_ADDER, CLASSES), ("0", "3", "3-2")):
+        for activation in HIDDEN_ACTIVATIONS if hidden != "0" else ("sigmoid",):
+            yield usual | {"gate": gate, "hidden": hidden, "activation": activation, "shortcuts": hidden != "0"}
 
 
 def first(hits_KT):
@@ -308,6 +465,90 @@ class BackendContract:
         assert NEVER not in plain.solved_at_T
         assert found.solved_at_T.tolist() == plain.solved_at_T.tolist()
         assert found.correct_at_T.tolist() == plain.correct_at_T.tolist()
+
+    # ------------------------------------------------------------ extra parameters
+
+    @pytest.mark.parametrize("mixture", MIXTURES)
+    def test_every_optimizer_agrees_with_the_plain_loop(self, mixture):
+        """Its steps, and what is done to gradients, weights, observations and rates beside it."""
+        agrees(self.backend, optimizer=mixture, **MIXTURES[mixture])
+
+    @pytest.mark.parametrize("mixture", NETWORKS)
+    def test_every_network_agrees_with_the_plain_loop(self, mixture):
+        """Whatever it is given, is to say, and is made of."""
+        agrees(self.backend, **NETWORKS[mixture])
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("optimizer", OPTIMIZERS)
+    def test_whatever_goes_with_an_optimizer_agrees_with_the_plain_loop(self, optimizer):
+        """Each by itself, with the optimizer's own constants and with others."""
+        taken = {*OPTIMIZERS[optimizer].takes, "update", "batch_size", "shuffle", "hidden"}
+        for constants, beside in itertools.product(({}, CONSTANTS[optimizer]), BESIDE + SCHEDULES):
+            values = {"optimizer": optimizer, **constants, **beside}
+            if taken.issuperset(beside) and takes(self.backend, values):
+                agrees(self.backend, **values)
+
+    @pytest.mark.slow
+    def test_every_extra_parameter_agrees_with_the_plain_loop(self):
+        """Each by itself."""
+        for values in EXTRAS.values():
+            if takes(self.backend, values):
+                agrees(self.backend, **values)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("loss", LOSSES)
+    @pytest.mark.parametrize("output", OUTPUT_RANGES)
+    def test_one_update_of_any_network_goes_down_the_finite_differences(self, output, loss):
+        """Of each activation of the output, with shortcuts around hidden layers, and several outputs."""
+        if loss == "bce" and output != "sigmoid":
+            pytest.skip("the cross-entropy is of a sigmoid's predictions")
+        for values in differentiable(output, loss):
+            if takes(self.backend, values):
+                trial = Trial(**values)
+                (before,) = trial.initial_weights([1])
+                moved = before - train(self.backend, trial, [1]).weights_TP[0]
+                expected = slopes(trial, before)
+                np.testing.assert_allclose(
+                    moved / trial.learning_rate, expected, rtol=1e-6, atol=1e-8, err_msg=str(values)
+                )
+
+    @pytest.mark.parametrize("mixture", SUCCESSES)
+    def test_success_is_noticed_where_the_plain_loop_notices_it(self, mixture):
+        """Of every kind, at once or for some iterations in a row, to the iteration."""
+        trial = trial_for(self.backend, **{**FAST["full"], "iterations": 60, "dtype": "float64", **SUCCESSES[mixture]})
+        plain, found = by_hand(trial), train(self.backend, trial, range(3))
+        assert (plain.solved_at_T != NEVER).any()
+        for name in ("solved_at_T", "correct_at_T", "iterations_T"):
+            assert getattr(found, name).tolist() == getattr(plain, name).tolist()
+        assert read_outcome(trial, found).result_T.tolist() == read_outcome(trial, plain).result_T.tolist()
+
+    @pytest.mark.parametrize("kind", RANDOM)
+    def test_what_is_random_depends_on_a_trainings_seed_alone(self, kind):
+        """Not on those beside it, nor on its place: the same numbers to the bit, and others for another seed."""
+        trial = trial_for(self.backend, **RANDOM[kind], hidden=3, iterations=12, learning_rate=0.5)
+        together = train(self.backend, trial, [0, 1, 2, 3])
+        same(train(self.backend, trial, [3, 1]), only(together, [3, 1]))
+        start = {"weights_TP": trial.initial_weights([0, 0])}
+        one, other = train(self.backend, trial, [5, 6], **start).weights_TP
+        assert (one != other).any()
+
+    def test_a_training_that_diverges_with_adam_keeps_its_row(self):
+        """A step as long as the learning rate may be too long too."""
+        trial = trial_for(self.backend, **DIVERGING, optimizer="adam", dtype="float32")
+        found = train(self.backend, trial, [0, 1], learning_rate_T=np.array([0.05, HUGE["float32"]]))
+        results = read_outcome(trial, found).result_T.tolist()
+        assert [result == Result.DIVERGED for result in results] == [False, True]
+        assert found.iterations_T.tolist() == [12, 12]
+        assert np.isfinite(found.loss_TC[:, 0]).all()
+        assert np.isnan(found.loss_TC[1, -1])
+
+    def test_each_training_has_its_own_learning_rate_of_the_output(self):
+        """What varies along T acts as a trial of that value does."""
+        trial = trial_for(self.backend, hidden=3, iterations=20, learning_rate_output=0.5)
+        together = train(self.backend, trial, [5, 6], learning_rate_output_T=np.array([0.1, 2.0]))
+        for place, rate in enumerate([0.1, 2.0]):
+            alone = train(self.backend, replace(trial, learning_rate_output=rate), [5 + place])
+            same(only(together, [place]), alone)
 
     # ------------------------------------------------------------ batches
 

@@ -6,11 +6,19 @@ from itertools import combinations, groupby
 import pytest
 
 COSTLY = {"jax", "torch"}  # backends that compile for every shape, or train one after the other
+COMPILED = {"jax"}  # those of them to which a mixture of parameters is a program: some are in their own tests
 
 
 @pytest.hookimpl(tryfirst=True)  # before those that are marked slow are left out
 def pytest_collection_modifyitems(items):
-    """Of a costly backend's tests, mark those slow whose parameters meet in pairs in other tests already."""
+    """Of a costly backend's tests, mark those slow whose parameters meet in pairs in other tests already.
+
+    And those of a mixture of parameters, where each is compiled.
+    """
+    for item in items:
+        known = parameters(item) if getattr(item, "callspec", None) else {}
+        if known.get("backend") in COMPILED and "mixture" in known:
+            item.add_marker(pytest.mark.slow)
     costly = [item for item in items if getattr(item, "callspec", None) and parameters(item)["backend"] in COSTLY]
     for _, group in groupby(costly, lambda item: (item.path, item.originalname, item.callspec.params["backend"])):
         tests = list(group)

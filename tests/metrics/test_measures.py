@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bench.metrics import columns as c
 from bench.metrics.measures import (
     ERRORS,
+    LOG_MSE,
     SOLVED_SHARE,
     begun,
     left_solution,
@@ -35,6 +36,13 @@ def every(trial, ended, failed, refused, table):
     ends = [SOLVED, SOLVED, STUCK, STUCK, DIVERGED]
     made = ended(trial(), ends, solved_at=[40, NEVER, 10, NEVER, 20], correct_at=[30, NEVER, 5, NEVER, NEVER])
     return table(made, failed(trial(), [5]), refused(trial(), [6]))
+
+
+def test_the_worst_error_is_that_of_the_outputs(trial, ended, table):
+    """A tanh is at most 2 away; what is linear counts up to a hundred times as far as targets lie apart."""
+    far = [[1e9] * 4, [3.0] * 4, DIVERGED]
+    found = measured(table(ended(trial(output="linear"), far), ended(trial(output="tanh"), [DIVERGED])), LOG_MSE)
+    assert found == pytest.approx([4, np.log10(6.5), 4, np.log10(4)])
 
 
 def test_a_training_is_solved_when_it_first_was_if_it_is_at_its_end(every):

@@ -1,6 +1,7 @@
 import pytest
 
 from bench.model.display_labels import labels, phrase, sortable, varying, word
+from bench.model.optimizer import OPTIMIZERS
 from bench.model.trial import Trial
 
 
@@ -45,6 +46,19 @@ def test_a_group_of_one_is_labelled_by_the_usual_parameters():
     """Nothing varies within it."""
     trials = [parameters(hidden=3), parameters(hidden=4), parameters(gate="or")]
     assert labels(trials, [1, 1, 2]) == ["hidden=3", "hidden=4", "or hidden=3 mse"]
+
+
+def test_what_an_optimizer_has_of_its_own_is_part_of_its_name():
+    """Every optimizer with its own constants is a word, one without training too; constants that are asked for vary."""
+    every = [parameters(optimizer=one) for one in OPTIMIZERS]
+    assert labels(every) == list(OPTIMIZERS)
+    asked = [parameters(optimizer=one, momentum=momentum) for one in ("sgd", "nesterov") for momentum in (0.0, 0.9)]
+    assert varying(asked) == ["momentum", "optimizer"]
+    assert len(set(labels(asked))) == 4
+    assert labels([parameters(), parameters(optimizer="adamw", weight_decay=0.1)]) == [
+        "sgd weight_decay=0",
+        "adamw weight_decay=0.1",
+    ]
 
 
 def test_no_trials_have_no_labels():

@@ -18,20 +18,30 @@ from bench.backends.numpy_loop import NumpyTraining
 from bench.model.gate import Gate, built_in
 from bench.model.initialization import BIAS_SCHEMES, MAX_SEED, SCHEMES
 from bench.model.loss import LOSSES, REDUCTIONS
-from bench.model.network import ACTIVATIONS, MAX_NEURONS
+from bench.model.network import HIDDEN_ACTIVATIONS, MAX_NEURONS
 from bench.model.outcome import Batch
-from bench.model.trial import PARAMETERS, Trial
+from bench.model.trial import BASIC, PARAMETERS, Trial
+from bench.stats.decision_surface import shades
+from bench.stats.final_patterns import has_sides
+from bench.testing.backend_contract import EXTRAS
 
 from .chromium import MARKS, opened
 
 ENGINE = Path(report.__file__).parent / "templates" / "engine.js"
-NORMAL = ("normal", "truncated_normal")  # drawn with a logarithm, whose last digit is the C library's
-EXACT = tuple(init for init in SCHEMES if init not in NORMAL)
+NORMAL = ("normal", "truncated_normal", "he")  # drawn with a logarithm, whose last digit is the C library's
+OTHERS = ("orthogonal",)  # that the page does not draw
+EXACT = tuple(init for init in SCHEMES if init not in (*NORMAL, *OTHERS))
 BOTH = (True, False)
 BIASES = tuple(itertools.product(BOTH, BOTH))
 XOR = built_in("xor")
 BETWEEN = Gate("between", np.array([[0.3, -1.2, 0.8], [1.1, 0.4, -0.5], [-0.7, 0.9, 0.2]]), np.array([0.0, 0.45, 0.9]))
 UNUSED = {"gate", "backend", "device", "curve_points"}  # who computes, and what of it is kept, changes no number
+REFUSED = {  # extra parameters that the page does not train with
+    *("noise", "label_flips", "dropout", "slope_offset", "frozen", "shortcuts", "growth", "kappa", "phi", "theta"),
+    *("schedule", "schedule_length", "schedule_factor", "batch_size", "shuffle"),
+}
+OPTIMIZED = ("sgd", "nesterov", "adam", "adamw", "rmsprop", "adagrad", "rprop", "signsgd", "normalized", "none")
+BEYOND = Gate("beyond", BETWEEN.inputs, np.array([-1.5, 0.4, 3.0]))
 LONGEST = 200  # iterations
 SOLVING = {"gate": XOR, "hidden": 4, "activation": "tanh", "loss": "bce", "learning_rate": 2.0, "momentum": 0.9}
 
@@ -50,7 +60,7 @@ def engine(browser):
 
 def sent(trial):
     """Return a trial and its gate's table as a plan's document has them."""
-    return [trial.parameters, {"inputs": trial.gate.inputs.tolist(), "targets": trial.gate.targets.tolist()}]
+    return [trial.content, {"inputs": trial.gate.inputs.tolist(), "targets": trial.gate.targets.tolist()}]
 
 
 def drawn(engine, trials, seeds):
@@ -162,7 +172,7 @@ def test_every_weight_has_the_name_of_what_it_connects(engine, hidden, biases):
 
 def float64_trials():
     """Return every way of training in float64; tables, stops and tolerances take turns."""
-    ways = itertools.product((3, 0), ACTIVATIONS, LOSSES, REDUCTIONS, ("full", "online"), (0.0, 0.9), BIASES)
+    ways = itertools.product((3, 0), HIDDEN_ACTIVATIONS, LOSSES, REDUCTIONS, ("full", "online"), (0.0, 0.9))
     return [
         Trial(
             gate=(gate := (XOR, BETWEEN)[place % 7 % 2]),
@@ -184,14 +194,74 @@ def float64_trials():
             dtype="float64",
             backend="numpy",
         )
-        for place, (hidden, activation, loss, reduction, update, momentum, biases) in enumerate(ways)
+        for place, (hidden, activation, loss, reduction, update, momentum) in enumerate(ways)
+        for biases in BIASES[place % 3 : place % 3 + 2]
         if hidden or (activation == "sigmoid" and biases[0])  # without a hidden layer they change nothing
     ]
 
 
+def trials_with_extras():
+    """Return for every optimizer, and every extra parameter that the page knows, some trials that set it."""
+    outputs = [
+        {"output": "tanh", "target_low": -0.9, "target_high": 0.9},
+        {"output": "symmetric", "target_low": -0.5, "target_high": 0.5},
+        {"output": "linear", "gate": BEYOND},
+        {"encoding": "bipolar", "activation": "symmetric", "loss": "arctanh"},
+        {"output": "linear", "gate": BEYOND, "loss": "huber"},
+        {"output": "linear", "gate": BEYOND, "loss": "arctanh"},
+    ]
+    successes = [
+        {},
+        {"success": "correct"},
+        {"success": "loss", "success_loss": 0.2, "success_for": 4},
+        {"success_for": 7, "tolerance": 0.45},
+        {"success": "correct", "success_for": 5, "stop": "solved"},
+    ]
+    changes = [values for name, values in EXTRAS.items() if name not in REFUSED]
+    changes += [{"optimizer": one} for one in OPTIMIZED] + [
+        {"optimizer": one, "momentum": 0.8}
+        for one in OPTIMIZED
+        if one not in ("adam", "adamw", "adagrad", "rprop", "none")
+    ]
+    changes += [{"optimizer": one, "weight_decay": 0.02, "clip": 0.3} for one in OPTIMIZED[:-1]]
+    cases = itertools.product(changes, (0, 1, 2))
+    return [
+        Trial(
+            **{
+                "hidden": 3,
+                "learning_rate": 0.05,
+                "iterations": 30,
+                "curve_points": 10,
+                "init_scale": 2.0,
+                "dtype": "float64",
+                "backend": "numpy",
+                "update": ("full", "online")[place % 2],
+                **({} if {"success", "success_for"} & set(values) else successes[place % len(successes)]),
+                **values,
+                **(outputs[place % len(outputs)] if turn else {}),
+            }
+        )
+        for place, (values, turn) in enumerate(cases)
+    ]
+
+
+def test_whatever_else_a_trial_sets_trainings_are_numpys_to_the_last_digits(engine):
+    """Every optimizer, outputs, targets, encodings and what counts as solved."""
+    trials = trials_with_extras()
+    results, _, stopped = compared(engine, trials)
+    assert {name for trial in trials for name in trial.content} - set(BASIC) == set(EXTRAS) - REFUSED
+    assert min(results["solved"], results["slow"], stopped) >= 5
+
+
 def test_float64_trainings_are_numpys_to_the_last_digits(engine):
     """Losses on the way, where it ends, when it was first solved and correct, and what became of it."""
-    trials = float64_trials()
+    results, never_solved, stopped = compared(engine, float64_trials())
+    assert min(results[one] for one in ("solved", "slow", "stuck")) >= 10
+    assert min(never_solved, stopped) >= 10
+
+
+def compared(engine, trials):
+    """Compare trainings with the plain loop's; return how many ended how, never solved it, or stopped."""
     weights = [trial.initial_weights([seed])[0] for seed, trial in enumerate(trials)]
     results, never_solved, stopped = Counter(), 0, 0
     for trial, start, found in zip(trials, weights, trained(engine, trials, weights), strict=True):
@@ -209,8 +279,7 @@ def test_float64_trainings_are_numpys_to_the_last_digits(engine):
         results[found["outcome"]] += 1
         never_solved += found["solvedAt"] == -1
         stopped += done < trial.iterations
-    assert min(results[one] for one in ("solved", "slow", "stuck")) >= 10
-    assert min(never_solved, stopped) >= 10
+    return results, never_solved, stopped
 
 
 @pytest.mark.parametrize(
@@ -402,7 +471,7 @@ def test_a_record_has_its_iterations_evenly_in_their_logarithm(engine):
 
 
 @pytest.mark.parametrize("hidden", [0, 3])
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", HIDDEN_ACTIVATIONS)
 def test_outputs_are_those_of_the_network_for_any_inputs(engine, activation, hidden):
     """A surface between the observations and beyond them."""
     inputs = np.random.default_rng(1).uniform(-30, 30, size=(50, 2))
@@ -412,6 +481,17 @@ def test_outputs_are_those_of_the_network_for_any_inputs(engine, activation, hid
     function = "([[trial], weights, inputs]) => Array.from(Bench.predict(trial, weights, inputs))"
     found = engine(function, [sent(trial), weights[0].tolist(), inputs.tolist()])
     np.testing.assert_allclose(found, NumpyTraining(Batch(surface, weights)).predict(), rtol=1e-12)
+
+
+def test_targets_and_shades_are_those_of_python(engine):
+    """With targets of its own, and those of a regression."""
+    trials = [Trial(), Trial(target_low=-0.5, target_high=0.9, output="tanh"), Trial(gate=BEYOND, output="linear")]
+    trials.append(Trial(gate=Gate("flat", XOR.inputs, np.full(4, 2.0)), output="linear"))
+    function = """(cases) => cases.map(([trial, gate]) =>
+        [Bench.targetsOf(trial, gate), Bench.middleOf(trial), Bench.shadesOf(trial, gate), Bench.hasSides(gate)])"""
+    for trial, found in zip(trials, engine(function, [sent(one) for one in trials]), strict=True):
+        assert found[:3] == [trial.targets.tolist(), trial.middle, list(shades(trial))]
+        assert found[3] == has_sides(trial.gate.targets)
 
 
 # ------------------------------------------------------------------ what it can do
@@ -426,10 +506,10 @@ def supports(engine, *changed):
 def test_whatever_a_network_with_one_hidden_layer_can_be_told_is_supported(engine):
     """A choice that is added to a trial and not to the page is missed here."""
     choices = {
-        "activation": ACTIVATIONS,
+        "activation": HIDDEN_ACTIVATIONS,
         "loss": LOSSES,
         "reduction": REDUCTIONS,
-        "init": SCHEMES,
+        "init": [init for init in SCHEMES if init not in OTHERS],
         "init_bias": BIAS_SCHEMES,
         "update": ("full", "online"),
         "stop": ("never", "solved"),
@@ -443,16 +523,36 @@ def test_whatever_a_network_with_one_hidden_layer_can_be_told_is_supported(engin
 def test_every_parameter_of_a_trial_is_known_to_the_page():
     """A parameter that is added to a trial and not to the page is missed here."""
     text = ENGINE.read_text(encoding="utf-8")
-    named = {name for name in PARAMETERS if f"trial.{name}" in text or f"    {name}: [" in text}
-    assert set(PARAMETERS) - named == UNUSED
+    named = {name for name in BASIC if f"trial.{name}" in text or f"    {name}: [" in text}
+    assert set(BASIC) - named == UNUSED
+    known = {name for name, one in PARAMETERS.items() if one.extra and f"\n    {name}: " in text}
+    assert {name for name, one in PARAMETERS.items() if one.extra} - known == REFUSED
+
+
+def test_what_is_not_known_to_the_page_is_refused(engine):
+    """Each of the other parameters, by its name; with every optimizer or output that it does know, it trains."""
+    trials = [Trial(**values) for values in EXTRAS.values()]
+    said = engine("(cases) => cases.map(([trial, gate]) => Bench.supports(trial, gate))", [sent(one) for one in trials])
+    for (name, values), sentence in zip(EXTRAS.items(), said, strict=True):
+        assert (sentence is not None) == (name in REFUSED)
+        assert sentence is None or any(f"{one} = " in sentence for one in values)
 
 
 def test_what_cannot_be_trained_in_the_page_is_said_in_a_sentence(engine):
     """The sentence names what is wrong."""
-    wrong = {"summation": "fma", "init": "he", "loss": "hinge", "activation": "gelu", "dtype": "float16"}
+    wrong = {
+        "summation": "fma",
+        "init": "orthogonal",
+        "unheard": "of",
+        "loss": "hinge",
+        "activation": "gelu",
+        "dtype": "float16",
+    }
     said = supports(engine, *({name: value} for name, value in wrong.items()), {"hidden": "4-4"}, {"hidden": "65"})
-    said.append(engine("([trial, gate]) => Bench.supports(trial, gate)", sent(Trial(gate="parity7"))))
-    for sentence, got in zip(said, [*wrong.values(), "4-4", "65", "128"], strict=True):
+    adder = Gate("adder", XOR.inputs, np.stack([XOR.targets, XOR.inputs.prod(axis=1)], axis=1))
+    for gate in ("parity7", adder):
+        said.append(engine("([trial, gate]) => Bench.supports(trial, gate)", sent(Trial(gate=gate))))
+    for sentence, got in zip(said, [*wrong.values(), "4-4", "65", "128", "2"], strict=True):
         assert sentence.startswith("The page ")
         assert sentence.endswith(".")
         assert got in sentence

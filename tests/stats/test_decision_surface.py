@@ -8,7 +8,7 @@ import pytest
 from bench.backends.numpy_loop import NumpyLoop
 from bench.model.gate import Gate, built_in
 from bench.model.outcome import Batch
-from bench.stats.decision_surface import decision_surface, is_linearly_separable, plane, predictions
+from bench.stats.decision_surface import decision_surface, is_linearly_separable, plane, predictions, shades
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,14 @@ def test_the_plane_goes_half_as_far_again_as_the_observations(trial):
     surface = decision_surface(some, [100.0, 0.0], 5)
     assert surface.shape == (5, 5)
     assert np.allclose(surface, 1 / (1 + np.exp(-100 * first)))
+
+
+def test_white_and_black_are_the_targets_of_0_and_1_or_the_ends_of_others(trial):
+    """Of a regression the least and the greatest."""
+    assert shades(trial(target_low=-0.5, target_high=0.9, output="tanh")) == (-0.5, 0.9)
+    inputs = np.array([[0.0, 0], [1, 1]])
+    assert shades(trial(gate=Gate("line", inputs, np.array([-3.0, 2.0])), output="linear")) == (-3, 2)
+    assert shades(trial(gate=Gate("flat", inputs, np.array([2.0, 2.0])), output="linear")) == (1.5, 2.5)
 
 
 def test_a_gate_of_three_inputs_has_no_plane(trial):

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from bench.metrics import columns as c
+from bench.model.gate import Gate
 from bench.model.outcome import Record, Result
 from bench.stats.final_patterns import (
     PATTERN,
@@ -15,6 +16,8 @@ from bench.stats.final_patterns import (
     unique_rows,
     where_they_end,
 )
+
+ADDER = Gate("adder", np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([[0.0, 0], [1, 0], [1, 0], [0, 1]]))
 
 
 def ends(data):
@@ -40,6 +43,38 @@ def ends(data):
 def test_predictions_are_named_by_what_they_are_near(predictions, pattern):
     """Ends are wide, fractions are narrow, and anything else is a dot."""
     assert name_patterns(np.array([predictions]))[0] == pattern
+
+
+def test_predictions_beyond_all_targets_have_their_digits():
+    """Where digits are asked for; of many predictions, those alike in a row are counted."""
+    assert name_patterns(np.array([[-2.5, 3.14159, 0.5, 1e300]]), digits=True)[0] == "-2.50 3.14 ½ 100000.00"
+    assert name_patterns(np.array([[0.5] * 20 + [0.0]]), digits=True)[0] == "½ ×20 0"
+
+
+def test_predictions_are_read_as_the_gate_has_its_targets(trial, ended, table):
+    """Whatever a trial makes of targets of 0 and 1, they are those, and the middle is a half."""
+    low = ended(trial(target_low=0.1, target_high=0.9, hidden=2), [[0.1, 0.9, 0.9, 0.1], [0.5, 0.9, 0.9, 0.13]])
+    both = ended(trial(target_low=-1.0, output="tanh", hidden=3), [[-1, 1, 1, -1], [-1, -0.4, 1, -0.9]])
+    assert ends(table(low, both)) == [
+        (0, None, "0 1 1 0"),
+        (0, None, "½ 1 1 0"),
+        (0, None, "0 1 1 0"),
+        (1, 2, "0 · 1 0"),
+    ]
+
+
+def test_an_observation_is_wrong_where_any_of_its_outputs_is(trial, ended, table):
+    """Of a half adder's four rows, whatever is wrong in one of them counts once."""
+    data = table(
+        ended(trial(gate=ADDER), [[0, 0, 1, 0, 1, 0, 1, 0], [0, 0, 1, 0, 1, 0, 0, 1], [1, 1, 0, 1, 1, 0, 0, 1]])
+    )
+    assert [row[:2] for row in ends(data)] == [(1, 4), (0, None), (2, None)]
+
+
+def test_a_regression_has_no_wrong_side(trial, ended, table):
+    """Nothing is said of it."""
+    gate = Gate("line", np.array([[0.0], [1.0]]), np.array([-3.0, 2.0]))
+    assert ends(table(ended(trial(gate=gate, output="linear"), [[-3, 2]]))) == [(None, None, "· ·")]
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))

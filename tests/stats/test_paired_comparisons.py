@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import quantile_test
 
 from bench.metrics import columns as c
+from bench.model.optimizer import OPTIMIZERS
 from bench.model.trial import PARAMETERS, Trial
 from bench.stats.paired_comparisons import (
     BETTER,
@@ -117,6 +118,26 @@ def test_many_values_are_compared_with_the_default_or_the_first():
     other = compared_of(made(firsts, learning_rate=(0.2, 0.3, 0.4, 0.5, 1.0)), c.LEARNING_RATE)
     assert other[[ONE, OTHER]].to_numpy().tolist() == [[one, 0.2] for one in (0.3, 0.4, 0.5, 1.0)]
     assert len(compared_of(made(np.array(firsts)[:, :4], learning_rate=(0.2, 0.3, 0.4, 0.5)), c.LEARNING_RATE)) == 6
+
+
+def test_optimizers_are_compared_each_with_its_own_constants(trial, ended, table):
+    """Four make six comparisons; of all, each is compared with gradient descent, with as many seeds."""
+    four = [trial(optimizer=one) for one in ("sgd", "nesterov", "adam", "adamw")]
+    found = compared_of(table(*(ended(one, [SOLVED, STUCK, SOLVED]) for one in four)), "optimizer")
+    assert (len(found), set(found[PAIRS])) == (6, {3})
+    assert found[CONTEXT].to_list() == [{}] * 6
+    every = [trial(optimizer=one) for one in OPTIMIZERS]
+    found = compared_of(table(*(ended(one, [SOLVED, STUCK, SOLVED]) for one in every)), "optimizer")
+    assert (set(found[OTHER]), len(found), set(found[PAIRS])) == ({"sgd"}, len(OPTIMIZERS) - 1, {3})
+
+
+def test_optimizers_whose_constants_were_asked_for_are_compared_where_these_are_equal(trial, ended, table):
+    """Nesterov's momentum without any and gradient descent's with 0.9 differ in two things."""
+    trials = [trial(optimizer=one, momentum=momentum) for one in ("sgd", "nesterov") for momentum in (0.0, 0.9)]
+    found = compared_of(table(*(ended(one, [SOLVED, STUCK]) for one in trials)), "optimizer")
+    assert found[CONTEXT].to_list() == [{"momentum": 0.0}, {"momentum": 0.9}]
+    sides = [table(ended(one, [SOLVED, STUCK])) for one in (trials[0], trials[3])]
+    assert match_sides(*sides).differing == ["optimizer"]
 
 
 def test_seeds_of_one_side_only_do_not_count(trial, ended, refused, failed, table):

@@ -1,4 +1,4 @@
-"""Exponential, sigmoid, hyperbolic tangent and activations of one number, compiled into every loop over lanes.
+"""Exponential, logarithm, sigmoid, hyperbolic tangent and activations of one number, compiled into loops over lanes.
 
 Numba types a literal as float64 and would widen float32 with it: hence ``real(1)``. Where torch has a float32 smaller
 than any normal number, these have 0.
@@ -14,7 +14,17 @@ from numba.extending import intrinsic, overload
 
 from bench.backends.numba_kernels.compiling import INLINE
 
-SIGMOID, TANH, RELU = range(3)
+SIGMOID, TANH, RELU, SYMMETRIC, LINEAR = range(5)
+
+
+@intrinsic
+def select(_context: Any, condition: Any, a: Any, b: Any) -> Any:
+    """Return a where the condition holds, else b, both being computed: no branch keeps LLVM from making vectors."""
+
+    def generate(_: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.select(*args)
+
+    return a(condition, a, b), generate
 
 
 @intrinsic
@@ -99,21 +109,67 @@ def tanh(z: Any) -> Any:
 
 @numba.njit(**INLINE)
 def activated(kind: int, z: Any) -> Any:
-    """Return a hidden neuron's output."""
+    """Return a neuron's output."""
     if kind == SIGMOID:
         return sigmoid(z)
     if kind == TANH:
         return tanh(z)
+    if kind == SYMMETRIC:
+        return sigmoid(z) - type(z)(0.5)
+    if kind == LINEAR:
+        return z
     zero = type(z)(0)
     return zero if z < zero else z  # NaN stays
 
 
 @numba.njit(**INLINE)
 def slope(kind: int, a: Any) -> Any:
-    """Return a hidden neuron's slope in terms of its output."""
+    """Return a neuron's slope in terms of its output."""
     real = type(a)
     if kind == SIGMOID:
         return a * (real(1) - a)
     if kind == TANH:
         return real(1) - a * a
+    if kind == SYMMETRIC:
+        return (real(0.5) + a) * (real(0.5) - a)
+    if kind == LINEAR:
+        return real(1)
     return real(1) if a > real(0) else real(0)
+
+
+@intrinsic
+def parted(_context: Any, x: Any) -> Any:
+    """Return ``(k, m)`` with x = 2**k * m and m from √½ to √2, of a normal number above 0."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        single = signature.args[0] == types.float32
+        bits, mantissa, root = (32, 23, 0x3F3504F3) if single else (64, 52, 0x3FE6A09E00000000)
+        whole = ir.IntType(bits)
+        above = builder.sub(builder.bitcast(args[0], whole), ir.Constant(whole, root))
+        power = builder.sitofp(builder.ashr(above, ir.Constant(whole, mantissa)), args[0].type)
+        rest = builder.add(builder.and_(above, ir.Constant(whole, 2**mantissa - 1)), ir.Constant(whole, root))
+        return context.make_tuple(builder, signature.return_type, (power, builder.bitcast(rest, args[0].type)))
+
+    return types.UniTuple(x, 2)(x), generate
+
+
+@numba.njit(**INLINE)
+def logarithm(x: Any) -> Any:
+    """Return the natural logarithm of a normal number above 0, as FreeBSD's e_log.c has it (Sun Microsystems 1993)."""
+    real = type(x)
+    k, m = parted(x)
+    f = m - real(1)
+    s = f / (real(2) + f)
+    z = s * s
+    w = z * z
+    odd = z * (
+        real(6.666666666666735130e-01)
+        + w
+        * (real(2.857142874366239149e-01) + w * (real(1.818357216161805012e-01) + w * real(1.479819860511658591e-01)))
+    )
+    even = w * (
+        real(3.999999999940941908e-01) + w * (real(2.222219843214978396e-01) + w * real(1.531383769920937332e-01))
+    )
+    half = real(0.5) * f * f
+    low = s * (half + odd + even) + k * real(1.90821492927058770002e-10)
+    return k * real(6.93147180369123816490e-01) - ((half - low) - f)

@@ -1,30 +1,36 @@
-"""Kernel for any network and any table, full batch or online.
+"""Kernel for any network, any table, any optimizer: full batch, or one batch of observations after the other.
 
-Shapes: L lanes, B blocks of them, N observations, I inputs, R observations in a tile, P rows of weights. A layer has J
-neurons and K inputs, of which the last is always 1: its weight is the bias.
+Shapes: L lanes, B blocks of them, N observations, I inputs, O outputs, R observations in a tile, P rows of weights. A
+layer has J neurons and K inputs, of which the last is always 1: its weight is the bias.
 """
 
+from functools import cache
 from typing import Any
 
 import numba
 import numpy as np
 
-from bench.backends.numba_kernels.arithmetic import RELU, SIGMOID, TANH, activated, slope
+from bench.backends.numba_kernels.arithmetic import RELU, SIGMOID, SYMMETRIC, TANH, activated, slope
 from bench.backends.numba_kernels.compiling import COMPILED, INLINE, compiled
+from bench.backends.numba_kernels.random_lanes import uniform, word
 from bench.backends.numba_kernels.row_operations import (
+    BY_LOSS,
     CHECK,
-    ROW_BYTES,
     Lanes,
     Task,
+    add_losses,
     all_solved,
-    deltas,
     fixed,
     freeze,
+    judge,
     keep_first,
+    slopes,
 )
-from bench.backends.numba_kernels.vectors import BITS, load, multiply_add, negative, store, unless_zero, zero
+from bench.backends.numba_kernels.steps import DIRECT, NONE, SGD, SUMS, Rule, take_step
+from bench.backends.numba_kernels.vectors import PARTS, load, multiply_add, negative, store, unless_zero, zero
+from bench.model.threefry import DROPOUT, LABELS, NEURON, ORDER
 
-PARTS = ROW_BYTES * 8 // BITS  # of a row, each a vector
+NEVER, ONCE, ALWAYS = range(3)  # observations are shuffled
 
 
 @numba.njit(**COMPILED)
@@ -58,28 +64,12 @@ def weighted_sums(
                 r += 1
 
 
-@numba.njit(**INLINE)
-def descend_or_keep(
-    W: Any, V: Any, G: Any, w: int, part: int, g: Any, down: Any, momentum: Any, moving: bool, last: bool
-) -> None:
-    """Move a weight down its whole gradient, as torch.optim.SGD does, or keep the part that is known."""
-    if not last:
-        store(G, w, part, g)
-        return
-    if moving:
-        # without momentum as if there were no velocity: 0 times infinity would be no number
-        inertia = load(momentum, 0, part)
-        g = unless_zero(inertia, multiply_add(inertia, load(V, w, part), g), g)
-        store(V, w, part, g)
-    store(W, w, part, multiply_add(down, g, load(W, w, part)))
-
-
 @numba.njit(**COMPILED)
 def add_gradients(
     block: Any,
     moving: bool,
     fresh: bool,
-    last: bool,
+    descends: bool,
     A: Any,
     a: int,
     D: Any,
@@ -93,165 +83,370 @@ def add_gradients(
 ) -> None:
     """Add ``A[a + k * R + r] * D[d + j * R + r]``, r below count, to the gradients ``w + j * w_step + k``.
 
-    ``fresh``: they begin here, and are 0. ``last``: they end here, and the weights step down them; where count
-    is 0, down what is there.
+    ``fresh``: they begin here, and are 0. ``descends``: they end here, and the weights step down them at once.
     """
-    W, V, G, rate, momentum = block
+    W, M, G, rate, momentum = block
     for part in range(PARTS):
         down = negative(load(rate, 0, part))
         for j in range(J):
             first, r = w + j * w_step, 0
-            if count == 0:
-                for k in range(K):
-                    descend_or_keep(W, V, G, first + k, part, load(G, first + k, part), down, momentum, moving, last)
             while r < count:
-                g, g_step = (len(W), 0) if fresh and r == 0 else (first, 1)  # below the gradients lies a row of zeros
+                g, g_step = (len(G) - SUMS, 0) if fresh and r == 0 else (first, 1)  # below them lies a row of zeros
                 row = d + j * R + r
                 if r + 4 <= count:
                     d0, d1 = load(D, row, part), load(D, row + 1, part)
                     d2, d3 = load(D, row + 2, part), load(D, row + 3, part)
-                    ends = last and r + 4 == count
+                    ends = descends and r + 4 == count
                     for k in range(K):
                         row = a + k * R + r
                         total = multiply_add(load(A, row, part), d0, load(G, g + k * g_step, part))
                         total = multiply_add(load(A, row + 1, part), d1, total)
                         total = multiply_add(load(A, row + 2, part), d2, total)
                         total = multiply_add(load(A, row + 3, part), d3, total)
-                        descend_or_keep(W, V, G, first + k, part, total, down, momentum, moving, ends)
+                        descend_or_keep(W, M, G, first + k, part, total, down, momentum, moving, ends)
                     r += 4
                 else:
-                    d0, ends = load(D, row, part), last and r + 1 == count
+                    d0, ends = load(D, row, part), descends and r + 1 == count
                     for k in range(K):
                         total = multiply_add(load(A, a + k * R + r, part), d0, load(G, g + k * g_step, part))
-                        descend_or_keep(W, V, G, first + k, part, total, down, momentum, moving, ends)
+                        descend_or_keep(W, M, G, first + k, part, total, down, momentum, moving, ends)
                     r += 1
 
 
 @numba.njit(**INLINE)
+def descend_or_keep(
+    W: Any, M: Any, G: Any, w: int, part: int, g: Any, down: Any, momentum: Any, moving: bool, ends: bool
+) -> None:
+    """Move a weight down its whole gradient, as torch.optim.SGD does, or keep the part that is known."""
+    if not ends:
+        store(G, w, part, g)
+        return
+    if moving:
+        # without momentum as if there were no velocity: 0 times infinity would be no number
+        inertia = load(momentum, 0, part)
+        g = unless_zero(inertia, multiply_add(inertia, load(M, w, part), g), g)
+        store(M, w, part, g)
+    store(W, w, part, multiply_add(down, g, load(W, w, part)))
+
+
+@numba.njit(**INLINE)
 def activate(kind: int, A: Any, row: int) -> None:
-    """Replace a hidden neuron's logits by its outputs."""
+    """Replace a neuron's logits by its outputs."""
     if kind == SIGMOID:
         for lane in range(A.shape[1]):
             A[row, lane] = activated(SIGMOID, A[row, lane])
     elif kind == TANH:
         for lane in range(A.shape[1]):
             A[row, lane] = activated(TANH, A[row, lane])
-    else:
+    elif kind == RELU:
         for lane in range(A.shape[1]):
             A[row, lane] = activated(RELU, A[row, lane])
+    elif kind == SYMMETRIC:
+        for lane in range(A.shape[1]):
+            A[row, lane] = activated(SYMMETRIC, A[row, lane])
 
 
 @numba.njit(**INLINE)
-def deactivate(kind: int, A: Any, D: Any, row: int) -> None:
+def deactivate(task: Task, A: Any, D: Any, row: int, kept: Any, dropping: bool) -> None:
     """Multiply the slopes by a hidden neuron's outputs with the activation's, which gives those by its logits."""
-    if kind == SIGMOID:
+    kind, offset = task.activation, task.offset
+    if dropping:
         for lane in range(A.shape[1]):
-            D[row, lane] *= slope(SIGMOID, A[row, lane])
+            a, factor = A[row, lane] / task.enlarged, kept[row, lane]  # as it was before it was made larger
+            if kind == SIGMOID:
+                D[row, lane] *= (slope(SIGMOID, a) + offset) * factor
+            elif kind == TANH:
+                D[row, lane] *= (slope(TANH, a) + offset) * factor
+            elif kind == RELU:
+                D[row, lane] *= (slope(RELU, a) + offset) * factor
+            else:
+                D[row, lane] *= (slope(SYMMETRIC, a) + offset) * factor
+    elif kind == SIGMOID:
+        for lane in range(A.shape[1]):
+            D[row, lane] *= slope(SIGMOID, A[row, lane]) + offset
     elif kind == TANH:
         for lane in range(A.shape[1]):
-            D[row, lane] *= slope(TANH, A[row, lane])
+            D[row, lane] *= slope(TANH, A[row, lane]) + offset
+    elif kind == RELU:
+        for lane in range(A.shape[1]):
+            D[row, lane] *= slope(RELU, A[row, lane]) + offset
     else:
         for lane in range(A.shape[1]):
-            D[row, lane] *= slope(RELU, A[row, lane])
+            D[row, lane] *= slope(SYMMETRIC, A[row, lane]) + offset
 
 
 @numba.njit(**INLINE)
-def forward(task: Task, targets: Any, layers: Any, W: Any, R: int, at: int, count: int, A: Any, D: Any) -> None:
-    """Fill ``A`` with the outputs of ``count`` observations whose inputs lie there, and in ``D`` the last's slopes."""
+def load_tile(task: Task, A: Any, T: Any, shortcut: int, R: int, first: int, count: int) -> None:
+    """Put so many observations from the first on into a tile, the same in every lane."""
+    X, outputs = task.inputs, len(task.targets) // len(task.inputs)
+    for r in range(count):
+        for i in range(X.shape[1]):
+            for lane in range(A.shape[1]):
+                A[i * R + r, lane] = X[first + r, i]
+            if shortcut > 0:
+                for lane in range(A.shape[1]):
+                    A[(shortcut + i) * R + r, lane] = X[first + r, i]
+        for j in range(outputs):
+            for lane in range(A.shape[1]):
+                T[r * outputs + j, lane] = task.targets[(first + r) * outputs + j]
+
+
+@numba.njit(**INLINE)
+def load_ordered(task: Task, A: Any, T: Any, order: Any, shortcut: int, R: int, first: int, count: int) -> None:
+    """Put observations from the first place of every lane's own order on into a tile."""
+    X, outputs = task.inputs, len(task.targets) // len(task.inputs)
+    for r in range(count):
+        for lane in range(A.shape[1]):
+            n = order[first + r, lane]
+            for i in range(X.shape[1]):
+                A[i * R + r, lane] = X[n, i]
+                if shortcut > 0:
+                    A[(shortcut + i) * R + r, lane] = X[n, i]
+            for j in range(outputs):
+                T[r * outputs + j, lane] = task.targets[n * outputs + j]
+
+
+@numba.njit(**INLINE)
+def flip_labels(task: Task, T: Any, at: int, order: Any, seed: Any, number: int, first: int, count: int) -> None:
+    """Replace some targets of a tile by the other one."""
+    low, high = np.uint32(number & 0xFFFFFFFF), np.uint32(number >> 32)
+    outputs = len(task.targets) // len(task.inputs)
+    for r in range(count):
+        for j in range(outputs):
+            if task.shuffle == NEVER:
+                place = (first + r) * outputs + j
+                target, key = task.targets[place], np.uint32(LABELS | place)
+                other = task.both - target
+                for lane in range(T.shape[1]):
+                    drawn = uniform(task.flips, seed[lane], key, low, high)
+                    T[(at + r) * outputs + j, lane] = other if drawn < task.flips else target
+                continue
+            for lane in range(T.shape[1]):
+                place = order[first + r, lane] * outputs + j
+                drawn = uniform(task.flips, seed[lane], np.uint32(LABELS | place), low, high)
+                target = task.targets[place]
+                T[(at + r) * outputs + j, lane] = task.both - target if drawn < task.flips else target
+
+
+@numba.njit(**INLINE)
+def shuffle(order: Any, seed: Any, iteration: int) -> None:
+    """Draw an order of all observations for every lane."""
+    low, high = np.uint32(iteration & 0xFFFFFFFF), np.uint32(iteration >> 32)
+    observations = len(order) - 1  # the last row is for what is drawn
+    for n in range(observations):
+        for lane in range(order.shape[1]):
+            order[n, lane] = n
+    for last in range(observations - 1, 0, -1):
+        key, size = np.uint32(ORDER | last), np.uint64(last + 1)
+        for lane in range(order.shape[1]):
+            drawn = np.uint64(word(seed[lane], key, low, high))
+            order[observations, lane] = np.int32((drawn * size) >> np.uint64(32))
+        for lane in range(order.shape[1]):
+            other = order[observations, lane]
+            order[last, lane], order[other, lane] = order[other, lane], order[last, lane]
+
+
+@numba.njit(**INLINE)
+def drop(task: Task, A: Any, kept: Any, row: int, order: Any, seed: Any, number: int, neuron: int, place: int) -> None:
+    """Set a hidden neuron's outputs to 0 in some lanes, and make the others larger."""
+    low, high = np.uint32(number & 0xFFFFFFFF), np.uint32(number >> 32)
+    for lane in range(A.shape[1]):
+        key = np.uint32(DROPOUT | (neuron << NEURON) | order[place, lane])
+        drawn = uniform(task.dropout, seed[lane], key, low, high)
+        factor = task.enlarged if drawn >= task.dropout else type(task.dropout)(0)
+        kept[row, lane] = factor
+        A[row, lane] *= factor
+
+
+@numba.njit(**INLINE)
+def forward(
+    task: Task,
+    layers: Any,
+    W: Any,
+    R: int,
+    at: int,
+    count: int,
+    A: Any,
+    kept: Any,
+    order: Any,
+    seed: Any,
+    number: int,
+    place: int,
+    dropping: bool,
+) -> None:
+    """Fill ``A`` with the outputs of ``count`` observations whose inputs lie there.
+
+    ``dropping``: without some of the hidden ones, as the step of this number has it.
+    """
+    neurons = 0
     for layer in range(len(layers)):
         K, J, w, before, neuron = layers[layer]
         first = neuron * R + at
         weighted_sums(A, first, A, before * R + at, W, w, K, 1, J, K, R, count)
+        is_hidden = layer + 1 < len(layers)
+        kind = task.activation if is_hidden else task.output
         for j in range(J):
             for r in range(count):
-                if layer + 1 < len(layers):
-                    activate(task.activation, A, first + j * R + r)
-                else:
-                    deltas(A, D, first + r, targets[r], task.loss, task.scale)
+                activate(kind, A, first + j * R + r)
+                if dropping and is_hidden:
+                    drop(task, A, kept, first + j * R + r, order, seed, number, neurons + j, place + r)
+        neurons += J
 
 
 @numba.njit(**INLINE)
 def backward(
-    task: Task, layers: Any, block: Any, fresh: bool, last: bool, R: int, at: int, count: int, A: Any, D: Any
-) -> None:
-    """Add what ``count`` observations give to the gradients; of ``D`` the last neuron's slopes are given."""
-    W = block[0]
-    for layer in range(len(layers) - 1, -1, -1):
-        K, J, w, before, neuron = layers[layer]
-        first, slopes = before * R + at, neuron * R + at
-        if layer > 0:
-            weighted_sums(D, first, D, slopes, W, w, 1, K, K - 1, J, R, count)
-            for k in range(K - 1):
-                for r in range(count):
-                    deactivate(task.activation, A, D, first + k * R + r)
-        trained = K if (task.hidden_bias if layer + 1 < len(layers) else task.output_bias) else K - 1
-        add_gradients(block, task.moving, fresh, last, A, first, D, slopes, w, K, J, trained, R, count)
-
-
-@compiled
-def general_kernel(
-    start: int,
-    end: int,
     task: Task,
-    lanes: Lanes,
     layers: Any,
-    gradients: Any,
+    block: Any,
+    fresh: bool,
+    descends: bool,
+    scale: Any,
+    R: int,
+    at: int,
+    count: int,
     A: Any,
     D: Any,
-    solved: Any,
-    correct: Any,
+    T: Any,
+    kept: Any,
+    dropping: bool,
 ) -> None:
-    """Advance all lanes from the predictions of iteration ``start`` (-1: none yet) to those of ``end``.
+    """Add what ``count`` observations give to the gradients, from their outputs and targets."""
+    W = block[0]
+    K, J, w, before, neuron = layers[-1]
+    for j in range(J):
+        for r in range(count):
+            slopes(task, A, D, neuron * R + j * R + at + r, T, (at + r) * J + j, scale)
+    for layer in range(len(layers) - 1, -1, -1):
+        K, J, w, before, neuron = layers[layer]
+        first, deltas = before * R + at, neuron * R + at
+        if layer > 0:
+            hidden = layers[layer - 1, 1]
+            weighted_sums(D, first, D, deltas, W, w, 1, K, hidden, J, R, count)
+            for k in range(hidden):
+                for r in range(count):
+                    deactivate(task, A, D, first + k * R + r, kept, dropping)
+        trained = K if (task.hidden_bias if layer + 1 < len(layers) else task.output_bias) else K - 1
+        add_gradients(block, task.moving, fresh, descends, A, first, D, deltas, w, K, J, trained, R, count)
 
-    Observations are taken in tiles of R. ``layers``: for each K, J, its first row of ``W``, first input, and first
-    neuron. ``gradients [B, P + 1, L]`` are kept from one call to the next; below them lies a row of zeros. Scratch:
-    ``A, D [neurons * R, L]`` outputs and slopes by logits of a tile, ``solved, correct [L]``.
+
+@cache
+def general_kernel(kind: int, batches: bool) -> Any:
+    """Return the kernel for an optimizer; ``batches``: each step looks at what is not looked at for convergence.
+
+    With DIRECT each weight steps down its gradient as soon as that is known, where all of the table is in one tile.
     """
-    X, targets = task.inputs, task.targets
-    A, D = fixed(A), fixed(D)
-    out = layers[-1, 4]
-    R = len(A) // (out + 1)
-    tiles = -(-len(targets) // R)
-    singles = len(targets) if task.online else 0
-    whole = task.online or tiles == 1  # gradients never wait for another tile
-    for block in range(len(lanes.weights)):
-        W, V, S = fixed(lanes.weights[block]), fixed(lanes.velocities[block]), fixed(lanes.predictions[block])
-        G, rate, momentum = fixed(gradients[block]), fixed(lanes.rate[block]), lanes.momentum[block]
-        solved_at, correct_at = lanes.solved_at[block], lanes.correct_at[block]
-        own = (W, V, G, rate, momentum)
-        at = count = 0
-        due = start >= 0 and not task.online  # the last call kept the gradients of all observations
-        for now in range(start + 1, end + 1):
-            if task.stop and now % CHECK == 0 and all_solved(solved_at):
-                break
-            solved[:] = correct[:] = True
-            # online: every observation by itself, each with a step; then, or only, all of them, to be checked
-            for piece in range(0 if now > 0 else singles, singles + tiles):
-                if due:
-                    backward(task, layers, own, whole and count > 0, True, R, at, count, A, D)
-                alone = piece < singles
-                first = piece if alone else (piece - singles) * R
-                at = first % R
-                count = 1 if alone else min(R, len(targets) - first)
-                if (tiles > 1) | (now == start + 1):  # else they lie there from the iteration before
-                    for i in range(X.shape[1]):
-                        for r in range(count):
-                            for lane in range(A.shape[1]):
-                                A[i * R + at + r, lane] = X[first + r, i]
-                forward(task, targets[first:], layers, W, R, at, count, A, D)
-                due = alone or (not task.online and piece + 1 == tiles and now < end)
-                if not (due or task.online):
-                    backward(task, layers, own, piece == 0, False, R, at, count, A, D)
-                if not alone:
+    direct = kind == DIRECT
+    optimizer = SGD if direct else kind
+
+    @compiled
+    def advance(
+        start: int,
+        end: int,
+        task: Task,
+        rule: Rule,
+        lanes: Lanes,
+        layers: Any,
+        gradients: Any,
+        A: Any,
+        D: Any,
+        T: Any,
+        kept: Any,
+        order: Any,
+        powers: Any,
+        solved: Any,
+        correct: Any,
+        sums: Any,
+    ) -> None:
+        """Advance all lanes from the predictions of iteration ``start`` (-1: none yet) to those of ``end``.
+
+        Observations are taken in tiles of R. ``layers``: for each K, J, its first row of ``W``, first input, and first
+        neuron. ``gradients [B, P + 3, L]`` are kept from one call to the next; below them lies a row of zeros, and two
+        for sums. Scratch: ``A, D [neurons * R, L]`` outputs and slopes by logits of a tile, ``T [R * O, L]`` its
+        targets, ``kept`` like ``A`` factors of dropout, ``order [N + 1, L]`` of the observations, ``[L]`` the others.
+        """
+        targets, observations = task.targets, len(task.inputs)
+        A, D, T, kept = fixed(A), fixed(D), fixed(T), fixed(kept)
+        outputs, out = layers[-1, 1], layers[-1, 4]
+        R = len(A) // (out + outputs)
+        tiles = -(-observations // R)
+        shortcut = layers[-1, 3] + layers[-2, 1] if task.shortcuts else 0
+        # the table lies in its only tile for good, and steps take it from there
+        lies = tiles == 1 and task.shuffle == NEVER
+        steps = -(-observations // task.batch)
+        dropping = batches and task.dropout > 0
+        real = type(task.scale)
+        for block in range(len(lanes.weights)):
+            W, M, S = fixed(lanes.weights[block]), fixed(lanes.memory[block]), fixed(lanes.predictions[block])
+            G, rate, momentum = fixed(gradients[block]), fixed(lanes.rate[block]), lanes.momentum[block]
+            rate_output, seed = fixed(lanes.rate_output[block]), lanes.seed[block]
+            own = (W, M, G, rate, momentum)
+            solved_at, correct_at, in_a_row = lanes.solved_at[block], lanes.correct_at[block], lanes.in_a_row[block]
+            if batches and task.shuffle == ONCE:
+                shuffle(order, seed, 0)
+            is_first = True
+            for now in range(start + 1, end + 1):
+                if task.stop and now % CHECK == 0 and all_solved(solved_at):
+                    break
+                if batches and now > 0 and kind != NONE:
+                    if task.shuffle == ALWAYS:
+                        shuffle(order, seed, now - 1)
+                    for step in range(steps):
+                        number, begin = (now - 1) * steps + step, step * task.batch
+                        stop = min(begin + task.batch, observations)
+                        scale = task.scale if task.summed else real(1) / real((stop - begin) * outputs)
+                        for first in range(begin, stop, R):
+                            at, count = (first if lies else 0), min(R, stop - first)
+                            if not lies:
+                                load_ordered(task, A, T, order, shortcut, R, first, count)
+                            elif now == start + 1 and step == 0:
+                                load_tile(task, A, T, shortcut, R, 0, observations)
+                            if task.flips > 0:
+                                flip_labels(task, T, at, order, seed, number, first, count)
+                            forward(task, layers, W, R, at, count, A, kept, order, seed, number, first, dropping)
+                            begins, ends = first == begin, direct and first + count == stop
+                            backward(
+                                *(task, layers, own, begins, ends, scale),
+                                *(R, at, count, A, D, T, kept, dropping),
+                            )
+                        if not direct:
+                            take_step(
+                                *(kind, rule, task.moving, now - 1, number, is_first, powers),
+                                *(W, G, M, rate, rate_output, momentum, seed),
+                            )
+                        is_first = False
+                elif now > 0 and kind != NONE:
+                    if direct and tiles == 1 and not is_first:  # the outputs lie there from the iteration before
+                        backward(task, layers, own, True, True, task.scale, R, 0, observations, A, D, T, kept, False)
+                    else:
+                        take_step(
+                            *(optimizer, rule, task.moving, now - 1, now - 1, is_first, powers),
+                            *(W, G, M, rate, rate_output, momentum, seed),
+                        )
+                    is_first = False
+                solved[:] = correct[:] = True
+                sums[:] = 0
+                for first in range(0, observations, R):
+                    count = min(R, observations - first)
+                    if now == start + 1 or not (lies if batches else tiles == 1):
+                        load_tile(task, A, T, shortcut, R, first, count)
+                    forward(task, layers, W, R, 0, count, A, kept, order, seed, 0, first, False)
+                    if not batches and (not direct or tiles > 1 or now <= 0 or now == end):
+                        backward(task, layers, own, first == 0, False, task.scale, R, 0, count, A, D, T, kept, False)
                     for r in range(count):
-                        n, row = first + r, out * R + r
-                        for lane in range(A.shape[1]):
-                            p = A[row, lane]
-                            S[n, lane] = p
-                            solved[lane] &= abs(p - targets[n]) <= task.tolerance
-                            correct[lane] &= (p >= task.lowest[n]) & (p <= task.highest[n])
-            iteration = np.int32(now)
-            for lane in range(A.shape[1]):
-                keep_first(solved[lane], correct[lane], iteration, solved_at, correct_at, lane)
-            if task.stop:
-                freeze(rate, solved_at, type(task.scale)(0))
+                        for j in range(outputs):
+                            n, row = (first + r) * outputs + j, (out + j) * R + r
+                            for lane in range(A.shape[1]):
+                                p = A[row, lane]
+                                S[n, lane] = p
+                                solved[lane] &= abs(p - targets[n]) <= task.tolerance
+                                correct[lane] &= (p >= task.lowest[n]) & (p <= task.highest[n])
+                            if task.success == BY_LOSS:
+                                add_losses(task, A, row, targets[n], sums)
+                judge(task, solved, correct, sums, in_a_row)
+                iteration = np.int32(now)
+                for lane in range(A.shape[1]):
+                    keep_first(solved[lane], correct[lane], iteration, solved_at, correct_at, lane)
+                if task.stop:
+                    freeze(rate, rate_output, solved_at, real(0))
+
+    return advance

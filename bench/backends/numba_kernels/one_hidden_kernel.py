@@ -16,49 +16,65 @@ from bench.backends.numba_kernels.row_operations import (
     Task,
     all_solved,
     deltas,
-    descend,
+    descend_or_keep,
     fixed,
     freeze,
     keep_first,
 )
+from bench.backends.numba_kernels.steps import DIRECT, NONE, Rule, take_step
 
 MAX_INPUTS = 4
 MAX_OBSERVATIONS = 8  # loops over more are not unrolled, and then not vectorised
 
 
 @cache
-def one_hidden_kernel(inputs: int, observations: int, activation: int, moving: bool) -> Any:
+def one_hidden_kernel(inputs: int, observations: int, activation: int, moving: bool, kind: int = DIRECT) -> Any:
     """Return the kernel for one hidden layer of any size, which makes three passes an iteration.
 
     The arguments are constants of the compilation: loops over inputs and observations are unrolled within a lane.
+    ``kind`` is the optimizer; with DIRECT each weight steps down its gradient as soon as that is known.
     """
+    direct = kind == DIRECT
 
     @compiled
-    def advance(start: int, end: int, task: Task, lanes: Lanes, outputs: Any, slopes: Any) -> None:
+    def advance(
+        start: int,
+        end: int,
+        task: Task,
+        rule: Rule,
+        lanes: Lanes,
+        outputs: Any,
+        slopes: Any,
+        gradients: Any,
+        powers: Any,
+    ) -> None:
         """Advance all lanes from the predictions of iteration ``start`` (-1: none yet) to those of ``end``.
 
         A hidden neuron has ``I + 2`` rows of ``W``: its weights, its bias, and its weight in the output; the last row
         is the output's bias. ``outputs [B, H * N, L]`` of the hidden neurons and ``slopes [B, N, L]`` of the loss by
-        the output's logit are kept from one call to the next.
+        the output's logit are kept from one call to the next. Scratch: ``gradients [P + 3, L]``, of which the last two
+        rows are for sums, and ``powers [2]``.
         """
         X, targets = task.inputs, task.targets
         zero = type(task.scale)(0)
         hidden = outputs.shape[1] // observations
         for block in range(len(lanes.weights)):
-            W, V, S = fixed(lanes.weights[block]), fixed(lanes.velocities[block]), fixed(lanes.predictions[block])
-            A, D = fixed(outputs[block]), fixed(slopes[block])
+            W, M, S = fixed(lanes.weights[block]), fixed(lanes.memory[block]), fixed(lanes.predictions[block])
+            A, D, G = fixed(outputs[block]), fixed(slopes[block]), fixed(gradients)
             rate, momentum = fixed(lanes.rate[block]), lanes.momentum[block]
             solved_at, correct_at = lanes.solved_at[block], lanes.correct_at[block]
             for now in range(start + 1, end + 1):
                 if task.stop and now % CHECK == 0 and all_solved(solved_at):
                     break
-                if now > 0:
+                if now > 0 and kind != NONE:
                     if task.output_bias:
                         for lane in range(S.shape[1]):
                             by_bias = zero
                             for n in range(observations):
                                 by_bias += D[n, lane]
-                            descend(W, V, hidden * (inputs + 2), by_bias, lane, rate, momentum, moving)
+                            descend_or_keep(
+                                direct, W, M, G, hidden * (inputs + 2), by_bias, lane, rate, momentum, moving
+                            )
                     for h in range(hidden):
                         first = h * (inputs + 2)
                         for lane in range(S.shape[1]):
@@ -76,16 +92,23 @@ def one_hidden_kernel(inputs: int, observations: int, activation: int, moving: b
                                     by_2 += d * X[n, 2]
                                 if inputs > 3:
                                     by_3 += d * X[n, 3]
-                            descend(W, V, first, by_0, lane, rate, momentum, moving)
+                            descend_or_keep(direct, W, M, G, first, by_0, lane, rate, momentum, moving)
                             if inputs > 1:
-                                descend(W, V, first + 1, by_1, lane, rate, momentum, moving)
+                                descend_or_keep(direct, W, M, G, first + 1, by_1, lane, rate, momentum, moving)
                             if inputs > 2:
-                                descend(W, V, first + 2, by_2, lane, rate, momentum, moving)
+                                descend_or_keep(direct, W, M, G, first + 2, by_2, lane, rate, momentum, moving)
                             if inputs > 3:
-                                descend(W, V, first + 3, by_3, lane, rate, momentum, moving)
+                                descend_or_keep(direct, W, M, G, first + 3, by_3, lane, rate, momentum, moving)
                             if task.hidden_bias:
-                                descend(W, V, first + inputs, by_bias, lane, rate, momentum, moving)
-                            descend(W, V, first + inputs + 1, by_weight, lane, rate, momentum, moving)
+                                descend_or_keep(direct, W, M, G, first + inputs, by_bias, lane, rate, momentum, moving)
+                            descend_or_keep(
+                                direct, W, M, G, first + inputs + 1, by_weight, lane, rate, momentum, moving
+                            )
+                if now > 0 and not (direct or kind == NONE):
+                    take_step(
+                        *(kind, rule, moving, now - 1, now - 1, now == max(start + 1, 1), powers),
+                        *(W, G, M, rate, fixed(lanes.rate_output[block]), momentum, lanes.seed[block]),
+                    )
                 for h in range(hidden):
                     first = h * (inputs + 2)
                     for n in range(observations):
@@ -107,6 +130,6 @@ def one_hidden_kernel(inputs: int, observations: int, activation: int, moving: b
                         correct &= (S[n, lane] >= task.lowest[n]) & (S[n, lane] <= task.highest[n])
                     keep_first(solved, correct, iteration, solved_at, correct_at, lane)
                 if task.stop:
-                    freeze(rate, solved_at, zero)
+                    freeze(rate, lanes.rate_output[block], solved_at, zero)
 
     return advance

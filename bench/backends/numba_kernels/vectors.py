@@ -15,6 +15,7 @@ from bench.backends.numba_kernels.compiling import WIDE
 from bench.backends.numba_kernels.row_operations import ROW_BYTES
 
 BITS = 2048 if WIDE else 1024  # of a vector: four sums take 16 of the 32 registers of 512 bits, or the 16 of 256
+PARTS = ROW_BYTES * 8 // BITS  # of a row, each a vector
 ALIGN = 64  # bytes
 
 

@@ -40,6 +40,8 @@
       part("seed").value = seed;
       showStarts();
       const opened = stages.open(parameters, data.gates[gate], () => Bench.initialWeights(parameters, data.gates[gate], seed));
+      part("how").hidden = opened.refused !== null;
+      part("said").className = opened.refused === null ? "said" : "how";
       part("said").textContent = opened.refused === null ? said(opened) : opened.refused;
       if (remember) toAddress();
     }

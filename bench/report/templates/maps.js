@@ -30,6 +30,8 @@ const Maps = (() => {
     [map.x, map.y].forEach(({ kind, of }, place) => {
       if (kind !== "parameter" || of === "init_scale") return;
       parameters[of] = of === "hidden" ? String(values[place]) : values[place];
+      // 0 would stand for the rate of the other layers: a rate that moves nothing is meant
+      if (of === "learning_rate_output") parameters[of] ||= Number.MIN_VALUE;
     });
     return parameters;
   };

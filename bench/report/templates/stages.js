@@ -38,7 +38,7 @@ const Stages = (() => {
       stop();
       Object.assign(state, { parameters, gate, record: null });
       const refused = Bench.supports(parameters, gate);
-      part("play").disabled = part("slider").disabled = refused !== null;
+      for (const shown of [box.querySelector(".stages"), part("play").parentElement]) shown.hidden = refused !== null;
       if (refused !== null) return { refused };
       const iterations = Math.min(parameters.iterations, MOST_ITERATIONS);
       state.record = Bench.record(parameters, gate, startOf(), iterations, POINTS);
@@ -54,14 +54,15 @@ const Stages = (() => {
       part("slider").value = place;
       part("slider").setAttribute("aria-valuetext", `iteration ${record.iterations[place]}`);
       part("at").textContent = `After ${record.iterations[place].toLocaleString("en")} iterations, loss ${write(record.loss[place])}`;
-      part("says").replaceChildren(...gate.targets.slice(0, 16).map((target, n) => {
+      const [targets, middle] = [Bench.targetsOf(state.parameters, gate), Bench.middleOf(state.parameters)];
+      part("says").replaceChildren(...targets.slice(0, 16).map((target, n) => {
         const row = document.createElement("tr");
-        for (const [text, kind] of [[gate.inputs[n].join(" "), ""], [String(target), "n"], [record.predictions[place][n].toFixed(3), "n"]]) {
+        for (const [text, kind] of [[gate.inputs[n].join(" "), ""], [write(target), "n"], [record.predictions[place][n].toFixed(3), "n"]]) {
           const cell = row.insertCell();
           cell.textContent = text;
           cell.className = kind;
         }
-        row.lastChild.classList.add(record.predictions[place][n] > 0.5 === target > 0.5 ? "holds" : "fails");
+        if (Bench.hasSides(gate)) row.lastChild.classList.add(record.predictions[place][n] > middle === target > middle ? "holds" : "fails");
         return row;
       }));
       if (gate.targets.length > 16) part("says").insertRow().insertCell().textContent = `and ${gate.targets.length - 16} more`;
@@ -129,9 +130,12 @@ const Stages = (() => {
       const grid = [];
       for (let row = 0; row < PLACES; row++) for (let column = 0; column < PLACES; column++) grid.push([along(0, (column + 0.5) / PLACES), along(1, 1 - (row + 0.5) / PLACES)]);
       const says = Bench.predict(parameters, record.weights[place], grid);
+      const [white, black] = Bench.shadesOf(parameters, gate);
+      const [targets, middle] = [Bench.targetsOf(parameters, gate), Bench.middleOf(parameters)];
+      const shade = (value) => 1 - Math.min(Math.max((value - white) / (black - white), 0), 1);
       const image = new ImageData(PLACES, PLACES);
       says.forEach((value, index) => {
-        const grey = Math.round(255 * (1 - Math.min(Math.max(value, 0), 1)));
+        const grey = Math.round(255 * shade(value));
         image.data.set([grey, grey, grey, 255], 4 * index);
       });
       const small = new OffscreenCanvas(PLACES, PLACES);
@@ -140,28 +144,29 @@ const Stages = (() => {
       pen.drawImage(small, 0, 0, width, width);
       const px = (value) => ((value - span[0][0]) / (span[0][1] - span[0][0])) * width;
       const py = (value) => (1 - (value - span[1][0]) / (span[1][1] - span[1][0])) * width;
-      half(pen, says, width);
+      const sides = Bench.hasSides(gate);
+      if (sides) half(pen, says.map((value) => value - middle), width);
       neurons(pen, span, px, py);
       gate.inputs.forEach(([a, b], n) => {
-        const right = record.predictions[place][n] > 0.5 === gate.targets[n] > 0.5;
+        const right = record.predictions[place][n] > middle === targets[n] > middle;
         pen.beginPath();
         pen.arc(px(a), py(b), width / 34, 0, 2 * Math.PI);
-        pen.fillStyle = `hsl(0 0% ${100 - 100 * gate.targets[n]}%)`;
+        pen.fillStyle = `hsl(0 0% ${100 * shade(targets[n])}%)`;
         pen.fill();
         pen.lineWidth = width / 80;
-        pen.strokeStyle = colour(right ? "--solved" : "--stuck");
+        pen.strokeStyle = colour(!sides ? "--dim" : right ? "--solved" : "--stuck");
         pen.stroke();
       });
     }
 
-    // the line at a half, cell by cell (marching squares)
-    function half(pen, says, width) {
+    // the line where what it says is no nearer to a target of 0 than of 1, cell by cell (marching squares)
+    function half(pen, beyond, width) {
       const cell = width / PLACES;
       pen.strokeStyle = colour("--seed");
       pen.lineWidth = 3;
       pen.beginPath();
       for (let row = 0; row + 1 < PLACES; row++) for (let column = 0; column + 1 < PLACES; column++) {
-        const at = (r, c) => says[(row + r) * PLACES + column + c] - 0.5;
+        const at = (r, c) => beyond[(row + r) * PLACES + column + c];
         const ends = [[0, 0, 0, 1], [0, 1, 1, 1], [1, 1, 1, 0], [1, 0, 0, 0]].flatMap(([r, c, s, d]) => {
           const [one, other] = [at(r, c), at(s, d)];
           if (one > 0 === other > 0) return [];
@@ -181,7 +186,8 @@ const Stages = (() => {
       pen.lineWidth = 2;
       pen.setLineDash([8, 6]);
       for (let h = 0; named.has(`hidden[${h}].input[0]`); h++) {
-        const [a, b, bias] = [named.get(`hidden[${h}].input[0]`), named.get(`hidden[${h}].input[1]`), named.get(`hidden[${h}].bias`) || 0];
+        let [a, b, bias] = [named.get(`hidden[${h}].input[0]`), named.get(`hidden[${h}].input[1]`), named.get(`hidden[${h}].bias`) || 0];
+        if (parameters.encoding === "bipolar") [a, b, bias] = [2 * a, 2 * b, bias - a - b]; // of inputs as they are shown
         const steep = Math.abs(b) < Math.abs(a);
         const other = (value) => (steep ? -(bias + b * value) / a : -(bias + a * value) / b);
         pen.beginPath();
