@@ -35,7 +35,6 @@ NEAR = 0.02  # predictions that differ by no more in any observation are neighbo
 # died, under the absolute loss) is chained to the plateau that it crosses
 FEWEST, FEWEST_SHARE = 5, 0.005  # the share is of the gate's stuck trainings
 HEAVIEST = 5_000  # different predictions among which clusters are sought: rarer ones can only belong to them
-MOST_NAMED = 64  # observations whose predictions are a name: parity has as many in six inputs
 
 SIDES = [CENTRE, WRONG, WHICH, UNDECIDED]
 COLUMNS = [
@@ -74,7 +73,7 @@ def _named_clusters(predictions_TN: Floats, stuck_T: NDArray[np.bool_]) -> NDArr
 def cluster_names(predictions_TN: Floats, stuck_T: NDArray[np.bool_]) -> tuple[NDArray[np.int64], list[str]]:
     """Return which of the clusters' names each unsolved training has ``[T]``, and the names, the first "elsewhere".
 
-    As `attractor_names` finds them, from the stuck among them. Of many observations they are numbered.
+    As `attractor_names` finds them, from the stuck among them.
     """
     rounded_TN = in_hundredths(predictions_TN)
     different_UN, which_T = unique_rows(rounded_TN)
@@ -84,8 +83,7 @@ def cluster_names(predictions_TN: Floats, stuck_T: NDArray[np.bool_]) -> tuple[N
     number_T = np.zeros(len(label_T), np.int64)
     for label in range(label_T.max(initial=-1) + 1):
         own_T = label_T == label
-        is_long = predictions_TN.shape[1] > MOST_NAMED
-        name = f"ending {label + 1}" if is_long else name_centre(np.median(predictions_TN[own_T & stuck_T], axis=0))
+        name = name_centre(np.median(predictions_TN[own_T & stuck_T], axis=0))
         number_T[own_T] = names.setdefault(name, len(names))
     return number_T, list(names)
 
