@@ -572,7 +572,7 @@ def papers(
 
         files = check_papers(names, output)
     options = Options(
-        workers, executor, tracking_uri, budget_check=False, quiet=True, reuse=reuse, started=started,
+        workers, executor, tracking_uri, runs="trial", budget_check=False, quiet=True, reuse=reuse, started=started,
         say=(lambda _: None) if quiet else say,
     )  # fmt: skip
     found = list(judged_papers(files, options))

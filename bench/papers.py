@@ -1,5 +1,6 @@
 """Papers: experiments about published claims carried out, or read again where they have been, and told on one page."""
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -40,7 +41,7 @@ def judged_papers(files: dict[str, Path], options: Options) -> Iterator[Paper]:
         swept = finished(experiment, plan, options) if options.reuse else None
         if swept is None:
             options.say(f"{word}: {experiment.title}")
-            swept = carry_out(experiment, options)
+            swept = carry_out(experiment, replace(options, started=time.monotonic()))
         yield _paper(name, swept, plan)
 
 

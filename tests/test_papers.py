@@ -1,6 +1,10 @@
 """Papers as a user checks them: what was published beside what is trained, on the terminal, as JSON and as a page."""
 
+from pathlib import Path
+
 import pytest
+
+from bench.config.files import papers
 
 MINE = """
 title = "Mine 2024: an example"
@@ -79,7 +83,7 @@ def test_what_is_wrong_with_a_request_is_told_before_any_work(bench, paper, word
     assert said in ran.err
 
 
-@pytest.mark.untraced
+@pytest.mark.slow
 def test_a_sweep_of_a_paper_shows_its_claims_and_does_not_fail(bench, paper):
     """What differs from a paper is printed, with its mark, and in the report."""
     ran = bench("sweep", "papers/mine_2024", "-o", "r.html")
@@ -87,3 +91,10 @@ def test_a_sweep_of_a_paper_shows_its_claims_and_does_not_fail(bench, paper):
     assert "0 of 2 published claims agree, 1 differ, 1 open" in ran.err
     assert "≠" in ran.out
     assert "Their machine was another one." in (paper / "r.html").read_text()
+
+
+def test_every_paper_is_in_the_documentation():
+    """With what it says, but for those whose claims wait."""
+    text = (Path(__file__).parent.parent / "docs" / "papers.md").read_text()
+    quoting = [name for name, path in papers().items() if "[[claim]]" in path.read_text()]
+    assert [name for name in quoting if f"| `{name}` |" not in text] == []

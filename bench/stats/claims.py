@@ -105,8 +105,9 @@ def counted_verdicts(verdicts: Sequence[str]) -> str:
     """Return in words how many claims hold, are refuted and are undecided, and how many published ones agree."""
     ours = [one for one in verdicts if one in OF_PUBLISHED]
     theirs = [one for one in verdicts if one not in OF_PUBLISHED]
-    own = [_counted(ours, "claims hold", {name: name for name in OF_PUBLISHED})] if ours or not theirs else []
-    return "; ".join([*own, *([_counted(theirs, "published claims agree", THEIRS)] if theirs else [])])
+    said = [_counted(theirs, "published claims agree", THEIRS)] if theirs else []
+    said += [_counted(ours, "claims hold", {name: name for name in OF_PUBLISHED})] if ours or not theirs else []
+    return "; ".join(said)
 
 
 def _counted(verdicts: Sequence[str], what: str, words: Mapping[str, str]) -> str:

@@ -43,12 +43,11 @@ def page_file(tmp_path_factory):
 
 
 class TestInABrowser:
-    """It opens without a word, on a telephone and on a desk, in the light and in the dark."""
+    """It opens without a word, on a telephone in the light and on a desk in the dark."""
 
     pytestmark = MARKS
 
-    @pytest.mark.parametrize("width", WIDTHS)
-    @pytest.mark.parametrize("scheme", SCHEMES)
+    @pytest.mark.parametrize(("width", "scheme"), list(zip(WIDTHS, SCHEMES, strict=True)))
     def test_it_fits(self, browser, page_file, width, scheme):
         """Nothing is wider than the window."""
         with opened(browser, page_file, width, scheme) as page:
