@@ -128,7 +128,8 @@ def _check(
     for found in _verdicts(planned, trainings, tail, maps):
         verdict = found
         if isinstance(said, str):
-            expected, judged = f"“{said}”: {verdict.expected}", OF_PUBLISHED[verdict.verdict]
+            quoted = said if planned.claim.recalled else f"“{said}”"  # what is recalled is in nobody's words
+            expected, judged = f"{quoted}: {verdict.expected}", OF_PUBLISHED[verdict.verdict]
             verdict = replace(verdict, expected=expected, verdict=judged)
         yield replace(verdict, recalled=planned.claim.recalled, why=planned.claim.why)
 

@@ -189,8 +189,9 @@ def test_words_that_were_published_agree_or_differ(judge):
     quoted = {"event": {"solved": True}, "recalled": True, "why": "luck"}
     found = judge(150, "most learn it", above=0.5, **quoted)
     assert (found.verdict, found.holds, found.recalled, found.why) == (AGREES, True, True, "luck")
-    assert found.expected == "“most learn it”: > 50%"
-    assert judge(50, "most learn it", above=0.5, **quoted).verdict == DIFFERS
+    assert found.expected == "most learn it: > 50%"
+    found = judge(50, "most learn it", above=0.5, **quoted | {"recalled": False})
+    assert (found.verdict, found.expected) == (DIFFERS, "“most learn it”: > 50%")
 
 
 def test_rare_shares_are_one_in_so_many(judge):
