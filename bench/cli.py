@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 DOCUMENTS = "documents"  # the experiment that `reproduce` carries out
 REPRODUCED = ("id", "source", "what", "expected", "observed", "holds")
+FAILING = ("refuted", "undecided")  # what differs from something published does not fail
 UNDECIDED = 3  # the exit status where all went well, but a claim is undecided
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 URI_HELP = "MLflow tracking URI.  [default: $MLFLOW_TRACKING_URI, else sqlite:///mlflow.db]"
@@ -253,7 +254,7 @@ def _run(experiment: "Experiment", options: "Options", *, dry_run: bool, form: s
         return 0, None
     in_words = form == TABLE and not options.quiet
     status, swept, summary = _carry_out(experiment, replace(options, show=print_results if in_words else None))
-    if swept is not None and not (options.quiet and swept.claims["holds"].all()):
+    if swept is not None and not (options.quiet and not swept.claims["verdict"].isin(FAILING).any()):
         print_conclusions(swept, on_stderr=not in_words)
     if form == JSON:
         click.echo(json.dumps(summary))
@@ -533,6 +534,61 @@ def reproduce(workers: int | None, executor: str, tracking_uri: str | None, *, a
         claims_table(swept.claims)
         click.echo(f"{swept.claims['holds'].sum()} of {len(swept.claims)} hold. Report: {summary['report']}")
     sys.exit(status)
+
+
+@cli.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=_completed_by("papers"))
+@workers
+@executor
+@tracking
+@as_json
+@quiet
+@click.option(
+    "--reuse/--fresh", default=True, show_default=True, help="Read what is trained already, or train all anew."
+)
+@report_path
+def papers(
+    names: tuple[str, ...],
+    workers: int | None,
+    executor: str,
+    tracking_uri: str | None,
+    output: Path | None,
+    *,
+    as_json: bool,
+    quiet: bool,
+    reuse: bool,
+) -> None:
+    """Train what papers have trained, and compare what they published with what comes out: all, or those named.
+
+    A difference is a finding and no failure. What was trained before is read again, and takes seconds.
+    """
+    started = time.monotonic()
+    with before_any_work():
+        with nullcontext() if quiet else _importing():
+            from bench.console import papers_table, say
+            from bench.lifecycle import Options
+            from bench.papers import check_papers, judged_papers, write_papers
+            from bench.stats.claims import counted_verdicts, verdict_rows
+
+        files = check_papers(names, output)
+    options = Options(
+        workers, executor, tracking_uri, runs="trial", budget_check=False, quiet=True, reuse=reuse, started=started,
+        say=(lambda _: None) if quiet else say,
+    )  # fmt: skip
+    found = list(judged_papers(files, options))
+    path = write_papers(found, output)
+    rows = [{"paper": one.name, **row} for one in found for row in verdict_rows(one.verdicts)]
+    if as_json:
+        about = [
+            {"paper": one.name, "sweep": one.sweep, "command": one.command, "seconds": one.seconds} for one in found
+        ]
+        click.echo(json.dumps({"papers": about, "claims": rows, "page": str(path.resolve())}, ensure_ascii=False))
+    elif quiet:
+        click.echo(path)
+    else:
+        papers_table(rows)
+        click.echo(f"{counted_verdicts([row['verdict'] for row in rows])}. Page: {path}")
+    sys.exit(1 if any(one.failed for one in found) else 0)
 
 
 @cli.command()

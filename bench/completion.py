@@ -7,6 +7,7 @@ from pathlib import Path
 from click import Context
 from click.shell_completion import CompletionItem
 
+from bench.config import files
 from bench.config.files import experiments, title_of
 
 EQUALS, COMMA = "=", ","
@@ -58,6 +59,13 @@ def sweeps(context: Context, begun: str) -> Iterator[CompletionItem]:
     for info in read_list(uri) or [] if is_there(uri) else []:
         if info.sweep.startswith(begun):
             yield CompletionItem(info.sweep[: max(8, len(begun))], help=info.name)
+
+
+def papers(context: Context, begun: str) -> Iterator[CompletionItem]:
+    """Yield the experiments about papers whose names begin like a word."""
+    for name, path in files.papers().items():
+        if name.startswith(begun) and name not in (context.params.get("names") or ()):
+            yield CompletionItem(name, help=title_of(path))
 
 
 def names(_context: Context, begun: str) -> Iterator[CompletionItem]:

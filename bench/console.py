@@ -1,7 +1,7 @@
 """What the terminal shows: results on stdout, everything else on stderr."""
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,7 +24,7 @@ from bench.model.network import weight_names
 from bench.model.trial import PARAMETERS, Trial
 from bench.report.map_words import map_row
 from bench.report.number_format import NONE, PER_CENT, about, bare_value, percent_interval, plural
-from bench.stats.claims import HOLDS, REFUTED, UNDECIDED, counted_verdicts
+from bench.stats.claims import HOLDS, OF_PUBLISHED, REFUTED, UNDECIDED, counted_verdicts
 from bench.stats.grid_analysis import DIGITS
 from bench.stats.holdout import HELD_OUT, KIND, SEARCH, TITLE, WINNER, column, interval_of
 from bench.stats.mlflow_summary import trial_medians
@@ -292,6 +292,9 @@ def _figures(rates: pd.DataFrame, medians: pd.DataFrame, trial_id: str) -> list[
 
 
 MARKS = {HOLDS: "[green]✓[/]", REFUTED: "[red]✗[/]", UNDECIDED: "[yellow]?[/]"}
+MARKS |= {
+    OF_PUBLISHED[own]: mark for own, mark in ((HOLDS, "[green]=[/]"), (REFUTED, "[yellow]≠[/]"), (UNDECIDED, "?"))
+}
 
 
 def claims_table(claims: pd.DataFrame, *, on_stderr: bool = False) -> None:
@@ -300,9 +303,21 @@ def claims_table(claims: pd.DataFrame, *, on_stderr: bool = False) -> None:
         return
     table = Table("", "source", "what", "expected", "observed", box=None, header_style="bold")
     for row in claims.to_dict("records"):
-        words = (row["source"], row["what"], row["expected"], f"{row['observed']}{_more_seeds(row['seeds'])}")
+        recalled = " (recalled)" if row["recalled"] else ""
+        observed = f"{row['observed']}{_more_seeds(row['seeds'])}"
+        words = (row["source"], row["what"], f"{row['expected']}{recalled}", observed)
         table.add_row(MARKS[row["verdict"]], *map(escape, words))
     print_table(table, on_stderr=on_stderr)
+
+
+def papers_table(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Print what papers have published beside what was observed; a star marks what is recalled."""
+    table = Table("", "paper", "claim", "published", "observed", "difference", box=None, header_style="bold")
+    for row in rows:
+        star = "*" if row["recalled"] else ""
+        words = (row["paper"], row["what"], f"{row['expected']}{star}", row["observed"], row["difference"])
+        table.add_row(f"{MARKS[row['verdict']]} {row['verdict']}", *map(escape, words))
+    print_table(table)
 
 
 def _more_seeds(seeds: float | None) -> str:
@@ -318,13 +333,13 @@ def print_results(swept: "Sweep") -> None:
 
 
 def print_conclusions(swept: "Sweep", *, on_stderr: bool = False) -> None:
-    """Print the findings of a sweep, and the claims that do not hold; ``on_stderr`` only these, there."""
+    """Print a sweep's findings, claims that do not hold and all published ones; ``on_stderr`` claims only, there."""
     if not on_stderr:
         findings_list(swept.findings)
     claims = swept.claims
     if len(claims):
         say(counted_verdicts(list(claims["verdict"])))
-        claims_table(claims[~claims["holds"]], on_stderr=on_stderr)
+        claims_table(claims[~claims["verdict"].isin([HOLDS])], on_stderr=on_stderr)
 
 
 def fields_table(fields: Mapping[str, Any]) -> None:

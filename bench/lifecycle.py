@@ -43,7 +43,7 @@ from bench.stats.proportions import COUNT, half_width, seeds_for_half_width
 from bench.store.earlier_trainings import EarlierTrainings
 from bench.store.finished_runs import Summary
 from bench.store.mlflow_store import Store, StoreError
-from bench.store.names import BUDGET_CHECK, COMMAND_TAG, PLAN_TAG, tracking_uri
+from bench.store.names import BUDGET_CHECK, CODE_TAG, COMMAND_TAG, PLAN_TAG, is_there, tracking_uri
 from bench.store.reader import begun_sweeps, planned_trainings, read_environment, read_plan
 from bench.store.shards import written_trainings
 from bench.store.writer import SweepWriter, is_running
@@ -109,6 +109,20 @@ def checked_plan(experiment: Experiment) -> Plan:
     plan = make_plan(experiment)
     check_until(plan, STATISTICS)
     return plan
+
+
+def finished(experiment: Experiment, plan: Plan, options: Options) -> Sweep | None:
+    """Return the newest sweep of the store that has trained this plan with this code, if there is one."""
+    uri = tracking_uri(options.tracking_uri)
+    if not is_there(uri):
+        return None
+    store = Store(uri)
+    code = fingerprint(environment(options.executor, executors.cpu_count(), _plugins(plan)))
+    _, ended = begun_sweeps(store, experiment.name)
+    wanted = {PLAN_TAG: plan.plan_id, CODE_TAG: code}
+    same = (run for run in ended if {name: run.data.tags.get(name) for name in wanted} == wanted)
+    run = next(same, None)
+    return None if run is None else Sweep(store, run.info.run_id)
 
 
 def carry_out(experiment: Experiment, options: Options) -> Sweep:

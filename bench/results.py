@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bench.config.claims import FigureClaim
 from bench.config.plan import Plan
 from bench.errors import RequestError
 from bench.metrics import columns as c
@@ -179,10 +180,21 @@ class Sweep:
         }
         return planned.join(counts, on=c.TRIAL_ID).join(pd.DataFrame(found), on=c.TRIAL_ID)
 
+    def with_plan(self, plan: Plan) -> "Sweep":
+        """Return it with a plan that asks other things of the same trainings."""
+        return Sweep(self._store, self.id, self.__dict__.get("_read"), plan=plan, seconds=self.seconds)
+
+    @property
+    def figures(self) -> Mapping[str, float]:
+        """What MLflow was told of the whole of it, by name."""
+        return dict(self._store.client.get_run(self.id).data.metrics)
+
     @cached_property
-    def _verdicts(self) -> list[Verdict]:
+    def verdicts(self) -> list[Verdict]:
+        """What came of each claim of its experiment."""
         claims = self.plan.claims_now
-        return check_claims(claims, self._read.trainings, self.plan.look) if claims else []
+        maps = self.maps if any(isinstance(one.claim, FigureClaim) and one.claim.map for one in claims) else ()
+        return check_claims(claims, self._read.trainings, self.plan.look, maps) if claims else []
 
     @cached_property
     def claims(self) -> pd.DataFrame:
@@ -192,7 +204,7 @@ class Sweep:
         not be.
         """
         names = [*(declared.name for declared in fields(Verdict)), "holds"]
-        return pd.DataFrame(verdict_rows(self._verdicts), columns=names, dtype=object).astype({"holds": bool})
+        return pd.DataFrame(verdict_rows(self.verdicts), columns=names, dtype=object).astype({"holds": bool})
 
     @cached_property
     def maps(self) -> "tuple[MapAnalysis, ...]":
@@ -208,7 +220,7 @@ class Sweep:
 
     def part(self, key: int) -> "Report":
         """Return its part of a report on several sweeps; ``key`` tells it from the others."""
-        return report_of(self._store, self._read, self._verdicts, lambda: self.account, key, self.maps)
+        return report_of(self._store, self._read, self.verdicts, lambda: self.account, key, self.maps)
 
     @property
     def findings(self) -> "Sequence[Finding]":

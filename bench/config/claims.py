@@ -1,4 +1,4 @@
-"""Claims: what an experiment says is true, declared in its file and checked after its sweep."""
+"""Claims: what an experiment says is true, or has read, declared in its file and checked after its sweep."""
 
 import re
 from collections.abc import Mapping
@@ -22,8 +22,60 @@ Amount = Literal["final_loss", "final_mse", "max_abs_error", "solved_at", "corre
 Event = Literal["outcome", "solved", "correct", "wrong", "wrong_observation", "pattern", Amount]
 
 
+class Published(BaseModel):
+    """A published figure with what is known of its uncertainty, in one of these forms.
+
+    A share is ``k`` ``of`` so many, or an ``estimate`` of ``n``; a number is an ``estimate``, its 95 % interval from
+    ``low`` to ``high`` or the ``sd`` of ``n`` runs beside it, or nothing. A range has ``low`` and ``high`` alone, a
+    bound is ``above`` or ``below``, and a ``shape`` is that of a share along a parameter.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    k: int | None = Field(default=None, ge=0)
+    of: int | None = Field(default=None, ge=1)
+    estimate: float | None = None
+    low: float | None = None
+    high: float | None = None
+    sd: float | None = Field(default=None, gt=0)
+    n: int | None = Field(default=None, ge=2)
+    above: float | None = None
+    below: float | None = None
+    shape: Literal["rises", "falls", "minimum inside", "beyond chance"] | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> "Published":
+        given = {name for name, value in self if value is not None}
+        if given not in FORMS:
+            allowed = "; ".join(", ".join(sorted(form)) for form in FORMS)
+            raise ValueError(f"got {', '.join(sorted(given)) or 'nothing'}; allowed are {allowed}")
+        if self.k is not None and self.of is not None and self.k > self.of:
+            raise ValueError(f"got {self.k} of {self.of}; allowed are at most all of them")
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise ValueError(f"got low = {self.low:g} and high = {self.high:g}; allowed is low up to high")
+        return self
+
+
+FORMS = (
+    {"k", "of"},
+    {"estimate"},
+    {"estimate", "n"},
+    {"estimate", "sd", "n"},
+    {"estimate", "low", "high"},
+    {"low", "high"},
+    {"above"},
+    {"below"},
+    {"shape"},
+)
+
+
 class Claim(BaseModel):
-    """What every claim says: its id, where it is from, what it says in words, and about which trainings."""
+    """What every claim says: its id, where it is from, what it says in words, and about which trainings.
+
+    One that says what was ``published``, in words or as a figure, agrees with what is trained or differs from it, which
+    is a finding and no failure. ``recalled`` says that nobody has looked it up in the paper's text, and ``why`` what
+    may make a difference.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -31,6 +83,9 @@ class Claim(BaseModel):
     source: str
     what: str
     where: Where
+    published: str | Published | None = None
+    recalled: bool = False
+    why: str = ""
 
 
 class TrainingClaim(Claim):
@@ -166,6 +221,53 @@ class Rate(EventClaim):
         return _one_of(self, "above", "below", "between", "never", "always")
 
 
+Figure = Literal["share", "ert", "mean", "median", "dimension", "everywhere", "better", "seed variance"]
+TIMES = ("ert", "mean", "median")
+CHANCE = "beyond chance"
+INPUTS = "inputs"  # the number of a gate's inputs, along which figures may grow
+
+
+class FigureClaim(EventClaim):
+    """A figure of the trainings beside a published one, each with its uncertainty.
+
+    ``figure`` is the ``share`` of trainings with the event; of iterations until a trial's trainings are solved the
+    ``ert`` (expected running time with restarts), the ``mean`` of those that are solved, or the ``median`` of all; the
+    ``dimension`` of the border of a ``map``, numbered from 1; the share of seeds that have the event ``everywhere``, in
+    all of the trials, or in more of them than ``seed`` has (``better``); the share of the variance in which the seed
+    has any part (``seed variance``). ``along`` a parameter, or the gate's ``inputs``, it is the shape of a share, and
+    the factor by which times grow for each 1 more. With ``than`` it is the ratio to the other selection's.
+    """
+
+    published: Published
+    event: dict[Event, Any] = Field(default={"solved": True}, min_length=1)
+    figure: Figure = "share"
+    along: str | None = None
+    than: Where | None = None
+    map: int | None = Field(default=None, ge=1)
+    seed: int | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _together(self) -> "FigureClaim":
+        shape, given = self.published.shape, f"figure = {self.figure!r}"
+        goes_along = ("share",) if shape else TIMES
+        for name, of in (("map", "dimension"), ("seed", "better")):
+            value = getattr(self, name)
+            if (value is None) == (self.figure == of):
+                raise ValueError(f"{name} is {value} with {given}; allowed is a number with {of!r}, and only there")
+        if (shape == CHANCE) != (self.figure == "everywhere"):
+            raise ValueError(
+                f"shape is {shape!r} with {given}; allowed is {CHANCE!r} with 'everywhere', and only there"
+            )
+        if shape not in (None, CHANCE) and self.along is None:
+            raise ValueError(f"shape is {shape!r} and along is missing; allowed is that with a parameter")
+        if self.along is not None and (self.figure not in goes_along or self.than is not None):
+            allowed = "a shape of a share, or a figure of times, and no than"
+            raise ValueError(f"along is {self.along!r} with {given}; allowed with it are {allowed}")
+        if self.than is not None and self.figure not in ("share", *TIMES):
+            raise ValueError(f"than is given with {given}; allowed is that with share, {', '.join(TIMES)}")
+        return self
+
+
 class Comparison(Claim):
     """One selection's measure above or below another's on the same seeds, by its probability over the seeds."""
 
@@ -197,6 +299,8 @@ def _one_of(claim: C, *names: str) -> C:
 def _kind(claim: Any) -> str:
     if not isinstance(claim, dict):
         return "bound"  # whose own check says that a table is wanted
+    if isinstance(claim.get("published"), dict | Published):
+        return "published"
     for key in ("printed", "within", "event", "than", "varies"):
         if key in claim:
             return key
@@ -204,6 +308,7 @@ def _kind(claim: Any) -> str:
 
 
 KINDS: dict[str, type[Claim]] = {
+    "published": FigureClaim,
     "printed": Printed,
     "within": Equivalence,
     "event": Rate,
@@ -219,7 +324,8 @@ def fields_of(claim: Any) -> list[str]:
 
 
 AnyClaim = Annotated[
-    Annotated[Printed, Tag("printed")]
+    Annotated[FigureClaim, Tag("published")]
+    | Annotated[Printed, Tag("printed")]
     | Annotated[Equivalence, Tag("within")]
     | Annotated[Rate, Tag("event")]
     | Annotated[Comparison, Tag("than")]

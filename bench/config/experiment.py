@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench import plugins
-from bench.config.claims import BEST, AnyClaim, Claim, TrainingClaim, fields_of
+from bench.config.claims import BEST, AnyClaim, Claim, FigureClaim, TrainingClaim, fields_of
 from bench.config.map_config import read_map
 from bench.config.search_config import Search
 from bench.config.search_parsing import read_search
@@ -276,7 +276,7 @@ def _misplaced(found: _Collected, search: Search | None, where: str) -> list[str
         f"claim {claim.id!r}: there is no [[grid]] in its file; allowed are claims about trials of a [[grid]]"
         " and, with a search, about its { best = 1 }"
         for claim, own in found.claims
-        if not own and not (search and BEST in claim.where)
+        if not own and not (search and BEST in claim.where) and not (isinstance(claim, FigureClaim) and claim.map)
     ]
 
 

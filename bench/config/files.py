@@ -7,14 +7,24 @@ from pathlib import Path
 from bench.errors import RequestError, unknown
 
 PACKAGE = Path(__file__).resolve().parent.parent
+PAPERS = "papers"  # a folder of experiments, each about something published
 FOLDERS = (Path("experiments"), PACKAGE.parent / "experiments", PACKAGE / "experiments")  # last: in a wheel
 
 
 def experiments() -> dict[str, Path]:
     """Return every experiment's file by name; one in the working folder hides bench's own of that name."""
+    return _files("") | {f"{PAPERS}/{name}": path for name, path in papers().items()}
+
+
+def papers() -> dict[str, Path]:
+    """Return the files of all experiments about papers by name."""
+    return _files(PAPERS)
+
+
+def _files(within: str) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder in FOLDERS:
-        for path in sorted(folder.glob("*.toml")):
+        for path in sorted((folder / within).glob("*.toml")):
             found.setdefault(path.stem, path)
     return found
 

@@ -3,21 +3,32 @@
 import hashlib
 import itertools
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from bench.config.claims import BEST, CLAIM, REFERENCE, Claim, Comparison, Equivalence, TrainingClaim
+from bench.config.claims import (
+    BEST,
+    CLAIM,
+    INPUTS,
+    REFERENCE,
+    TIMES,
+    Claim,
+    Comparison,
+    Equivalence,
+    FigureClaim,
+    TrainingClaim,
+)
 from bench.config.experiment import Experiment
 from bench.config.ranges import Linked
 from bench.config.search_config import Search
 from bench.config.search_state import BLOCKS, Proposals
 from bench.config.seeds import Until, compact, read_seeds, until_row, write_seeds
 from bench.config.values import MOST_TRAININGS, read_table, write_value
-from bench.errors import RequestError, collecting, raising_all
+from bench.errors import RequestError, collecting, raising_all, unknown
 from bench.model.gate import Gate
 from bench.model.initial_table import InitialTable
 from bench.model.maps import Map
@@ -68,13 +79,15 @@ class PlannedTrial:
 class PlannedClaim:
     """A claim with the ids of the trials that it is about, and of those that it compares them with.
 
-    One about a search's winner has ``seeds``, the held-out ones, and its trials once they are known.
+    One about a search's winner has ``seeds``, the held-out ones, and its trials once they are known. ``along`` has for
+    each of its trials the value of the parameter that a claim about a shape or a growth goes along.
     """
 
     claim: Claim
     trials: tuple[str, ...]
     than: tuple[str, ...] = ()
     seeds: Sequence[int] | None = None
+    along: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -247,7 +260,7 @@ def make_plan(experiment: Experiment) -> Plan:
     return Plan(
         trials,
         duplicates=total - sum(one.trainings for one in trials),
-        claims=plan_claims(experiment.claims, trials, experiment.search),
+        claims=plan_claims(experiment.claims, trials, experiment.search, len(maps)),
         search=search,
         timings=tuple(timings.values()),
         until=experiment.until,
@@ -315,20 +328,60 @@ def _followed(seeds: Sequence[int], more: range) -> Sequence[int]:
 
 
 def plan_claims(
-    claims: Sequence[tuple[Claim, range]], trials: Sequence[PlannedTrial], search: Search | None = None
+    claims: Sequence[tuple[Claim, range]], trials: Sequence[PlannedTrial], search: Search | None = None, maps: int = 0
 ) -> tuple[PlannedClaim, ...]:
     """Find the trials of every claim; raise RequestError for all selections that are wrong or select nothing."""
     with raising_all() as problems:
-        return tuple(_planned_claim(claim, own, trials, search, problems) for claim, own in claims)
+        return tuple(_planned_claim(claim, own, trials, search, problems, maps) for claim, own in claims)
+
+
+def _figure_problems(planned: PlannedClaim) -> Iterator[str]:
+    """Yield what is wrong with a figure: of times over several trials, or along a parameter with one number or none."""
+    claim = planned.claim
+    if not isinstance(claim, FigureClaim):
+        return
+    several = max(len(planned.trials), len(planned.than))
+    is_time, values = claim.figure in TIMES, len(set(planned.along))
+    if is_time and claim.along is None and several > 1:
+        yield f"claim {claim.id!r} selects {several} trials; allowed for {claim.figure} is one"
+    if claim.along is not None and claim.along not in (*PARAMETERS, INPUTS):
+        yield f"claim {claim.id!r}: along: {unknown('parameter', claim.along, [*PARAMETERS, INPUTS])}"
+    elif claim.along is not None and (values < 2 or (is_time and values < several)):
+        one = ", one trial for each" if is_time else ""
+        yield f"claim {claim.id!r} goes along {claim.along}; allowed are two numbers of it and more{one}"
+
+
+def _along(claim: Claim, chosen: Sequence[str], trials: Sequence[PlannedTrial]) -> tuple[float, ...]:
+    """Return the value of each chosen trial along which a claim goes; nothing where it is no number."""
+    name = claim.along if isinstance(claim, FigureClaim) else None
+    if name is None or (name != INPUTS and (name not in PARAMETERS or PARAMETERS[name].number is None)):
+        return ()
+    known = {one.trial.trial_id: one.trial for one in trials if one.trial.trial_id in chosen}
+    values = {key: one.gate.inputs.shape[1] if name == INPUTS else one.parameters[name] for key, one in known.items()}
+    return tuple(float(values[key]) for key in chosen)
 
 
 def _planned_claim(
-    claim: Claim, own: range, trials: Sequence[PlannedTrial], search: Search | None, problems: list[str]
+    claim: Claim,
+    own: range,
+    trials: Sequence[PlannedTrial],
+    search: Search | None,
+    problems: list[str],
+    maps: int,
 ) -> PlannedClaim:
-    than = claim.than if isinstance(claim, Comparison | Equivalence) else None
+    if isinstance(claim, FigureClaim) and claim.map is not None:
+        if claim.map > maps:
+            problems.append(
+                f"claim {claim.id!r} is about map {claim.map}; allowed are those of its file, {maps or 'none'}"
+            )
+        return PlannedClaim(claim, ())
+    than = claim.than if isinstance(claim, Comparison | Equivalence | FigureClaim) else None
     if BEST not in claim.where:
         others = () if than is None else _chosen(claim, than, own, trials, problems)
-        return PlannedClaim(claim, _chosen(claim, claim.where, own, trials, problems), others)
+        chosen = _chosen(claim, claim.where, own, trials, problems)
+        planned = PlannedClaim(claim, chosen, others, along=_along(claim, chosen, trials))
+        problems += _figure_problems(planned) if chosen else []
+        return planned
     others = () if than is None else _reference(claim, than, search, problems)
     allowed = search.best if search and search.validate and len(search.objectives) == 1 else 0
     rank = claim.where[BEST]
@@ -360,7 +413,7 @@ def _chosen(
     if None in wanted.values():
         return ()
     chosen = [p for p in trials if not set(own).isdisjoint(p.blocks) and _matches(p.trial, wanted)]
-    seed = getattr(claim, "seed", None)
+    seed = claim.seed if isinstance(claim, TrainingClaim) else None
     if isinstance(claim, Comparison) and claim.measure == "iteration_us" and any(p.together for p in chosen):
         problems.append(f"claim {claim.id!r} compares iteration_us; allowed are trials of a grid with alone = true")
     if not chosen:
@@ -490,17 +543,20 @@ def _read(document: Mapping[str, Any]) -> Plan:
     planned = {row["trial_id"]: _planned_trial(row, named, tables) for row in document["trials"]}
     trials = {name: one.trial for name, one in planned.items()}
     search = document["search"]
+    own = tuple(planned.values())
+    claims = [(CLAIM.validate_python(row["claim"]), row) for row in document["claims"]]
     return Plan(
-        trials=tuple(planned.values()),
+        trials=own,
         duplicates=document["duplicates"],
         claims=tuple(
             PlannedClaim(
-                CLAIM.validate_python(row["claim"]),
+                claim,
                 tuple(row["trials"]),
                 tuple(row["than"]),
-                () if BEST in row["claim"]["where"] else None,
+                () if BEST in claim.where else None,
+                _along(claim, row["trials"], own),
             )
-            for row in document["claims"]
+            for claim, row in claims
         ),
         search=Search.from_json(search, trials, named) if search else None,
         timings=tuple(

@@ -62,7 +62,8 @@ REDUCTIONS = ("mean", "sum")
 
 def loss_value(loss: str, reduction: str, predictions: Array, targets: Array, axis: int = -1) -> Array:
     """Return the loss over the observations: ``predictions [..., N]`` and ``targets [N]`` give ``[...]``."""
-    values = LOSSES[loss].value(predictions, targets)
+    with np.errstate(over="ignore"):  # a linear output may grow until its loss is infinite
+        values = LOSSES[loss].value(predictions, targets)
     total: Array = values.mean(axis=axis) if reduction == "mean" else values.sum(axis=axis)
     return total
 

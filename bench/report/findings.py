@@ -41,7 +41,7 @@ from bench.report.shared_luck import luck_findings
 from bench.report.sweep_data import SweepData
 from bench.stats import attractors, sensitivity, survival, timings
 from bench.stats import paired_comparisons as paired
-from bench.stats.claims import REFUTED, UNDECIDED, Verdict, counted_verdicts
+from bench.stats.claims import OF_PUBLISHED, REFUTED, UNDECIDED, Verdict, counted_verdicts
 from bench.stats.decision_surface import is_linearly_separable
 from bench.stats.final_patterns import COUNTS, P_HOLM, PATTERN, N, wrong_observation_summary
 from bench.stats.grid_analysis import BUDGET, DECIDES, NAME, GridAnalysis, highest, lowest, most_undecided
@@ -218,20 +218,30 @@ def _claims(verdicts: Sequence[Verdict]) -> Iterator[Finding]:
         return
     words = [
         f"{name}: {', '.join(ids)}."
-        for name in (REFUTED, UNDECIDED)
+        for name in (REFUTED, UNDECIDED, OF_PUBLISHED[REFUTED], OF_PUBLISHED[UNDECIDED])
         if (ids := [one.id for one in verdicts if one.verdict == name])
     ]
     if len(verdicts) == 1:
-        said = "The claim holds." if verdicts[0].holds else f"The claim is {verdicts[0].verdict}."
+        said = _of_one(verdicts[0])
     else:
         counted = counted_verdicts([one.verdict for one in verdicts])
-        said = f"{counted}." if words else f"All {len(verdicts):,} claims hold."
+        said = (
+            f"{counted}."
+            if words or any(one.is_published for one in verdicts)
+            else f"All {len(verdicts):,} claims hold."
+        )
     evidence = " ".join(map(sentence, words))
     yield Finding(
         said,
         evidence or "Printed numbers to their last digit, shares beyond an exact bound that errs in 2.5 % of sweeps.",
         "claims",
     )
+
+
+def _of_one(verdict: Verdict) -> str:
+    if verdict.is_published:
+        return f"What was published {'is open' if verdict.verdict == OF_PUBLISHED[UNDECIDED] else verdict.verdict}."
+    return "The claim holds." if verdict.holds else f"The claim is {verdict.verdict}."
 
 
 # ------------------------------------------------------------------ of the block in which most is undecided

@@ -17,7 +17,7 @@ from bench.report.map_words import map_title
 from bench.report.number_format import NONE, about, percent_interval, what_solves, whole, written
 from bench.report.sweep_data import SweepData
 from bench.stats import proportions
-from bench.stats.claims import HOLDS, REFUTED, UNDECIDED, counted_verdicts, verdict_rows
+from bench.stats.claims import HOLDS, OF_PUBLISHED, REFUTED, UNDECIDED, counted_verdicts, verdict_rows
 from bench.stats.grid_analysis import BLOCK, DIGITS, NAME, PLANNED, SEEDS, in_order
 from bench.stats.map_analysis import MapAnalysis
 from bench.stats.proportions import MISSING
@@ -120,7 +120,9 @@ def claims(data: SweepData) -> Content | None:
         return None
     columns = [
         text("verdict", _said, kind=lambda one: KINDS[one["verdict"]]),
-        *(text(name, name) for name in ("what", "expected", "observed", "source", "id")),
+        *(text(name, name) for name in ("what", "expected", "observed")),
+        *(text(name, name) for name in ("difference", "why") if any(getattr(one, name) for one in data.verdicts)),
+        *(text(name, name) for name in ("source", "id")),
     ]
     return {
         "heading": counted_verdicts([one.verdict for one in data.verdicts]),
@@ -129,11 +131,12 @@ def claims(data: SweepData) -> Content | None:
 
 
 KINDS = {HOLDS: "holds", REFUTED: "fails", UNDECIDED: "dim"}
+KINDS |= {OF_PUBLISHED[own]: kind for own, kind in KINDS.items()}
 
 
 def _said(row: Row) -> str:
-    seeds = row["seeds"]
-    return row["verdict"] if pd.isna(seeds) else f"{row['verdict']}: about {about(seeds)} seeds would decide"
+    seeds, recalled = row["seeds"], ", recalled" if row["recalled"] else ""
+    return f"{row['verdict']}{recalled}{'' if pd.isna(seeds) else f': about {about(seeds)} seeds would decide'}"
 
 
 # ------------------------------------------------------------------ commands

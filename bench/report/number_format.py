@@ -18,16 +18,16 @@ NONE = "–"
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """Write a share as percent; 0 and 100 only where it is exactly that."""
+    """Write a share as percent; 0 and 100 only where it is exactly that, and a rare one with two digits that count."""
     if share is None or math.isnan(share):
         return NONE
     value = 100 * share
     if value in (0, 100):
         return f"{value:.0f}{PER_CENT}"
-    text = f"{value:.{digits}f}"
-    if float(text) in (0, 100):
-        edge = 10**-digits
-        text = f"<{edge:g}" if value < 50 else f">{100 - edge:g}"
+    rounds_to_nothing = value < 10**-digits
+    text = f"{value:.{digits + 1}g}" if rounds_to_nothing else f"{value:.{digits}f}"
+    if float(text) == 100:
+        text = f">{100 - 10**-digits:g}"
     return f"{text}{PER_CENT}"
 
 

@@ -205,7 +205,7 @@ class Report:
 
     def header_html(self) -> str:
         """Return the HTML of the first screen."""
-        _, jinja = _templates()
+        _, jinja = templates()
         with drawing.style():
             self._write_pictures(self.first_screen)
             return jinja.get_template("header.html").render(s=self.header(), k=self.key)
@@ -229,7 +229,7 @@ def added_html(section: Section, data: SweepData) -> str:
 
 
 def _section_html(section: Section, template: str, content: Any, data: SweepData, key: int) -> str:
-    _, jinja = _templates()
+    _, jinja = templates()
     whole_section = jinja.get_template("section.html")
     return whole_section.render(section=section, template=template, content=content, s=_shown(data), k=key)
 
@@ -244,7 +244,7 @@ def render(reports: Sequence[Report], by: str | None = None) -> str:
 
     It begins with what differs between sweeps, and with the values compared of the parameter that it is ``by``.
     """
-    texts, jinja = _templates()
+    texts, jinja = templates()
     all_sections = sections()
     names = [section.name for section in all_sections]
     sweeps = []
@@ -283,7 +283,7 @@ def _told(data: SweepData) -> dict[str, tuple[str, str]]:
 
 
 @cache
-def _templates() -> tuple[dict[str, str], Environment]:
+def templates() -> tuple[dict[str, str], Environment]:
     """Return the templates' texts by name, and what compiles each of them once for all reports of a process."""
     texts = {file.name: file.read_text(encoding="utf-8") for file in TEMPLATES.iterdir()}
     jinja = Environment(

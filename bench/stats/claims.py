@@ -2,8 +2,8 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -17,24 +17,28 @@ from bench.config.claims import (
     Claim,
     Comparison,
     Equivalence,
-    EventClaim,
+    FigureClaim,
     Printed,
     Rate,
     Variety,
 )
 from bench.config.plan import PlannedClaim
 from bench.metrics import columns as c
-from bench.metrics.measures import begun, lost, measured, never_trained
+from bench.metrics.measures import begun, never_trained
+from bench.stats import published
 from bench.stats.bounded_means import share_bounds
-from bench.stats.curves import halfway_iterations, recorded
-from bench.stats.final_patterns import WRONG, WRONG_OBSERVATION, where_they_end
+from bench.stats.curves import recorded
+from bench.stats.events import has_event, measure, percent
+from bench.stats.final_patterns import WRONG_OBSERVATION, where_they_end
+from bench.stats.map_analysis import MapAnalysis
 from bench.stats.paired_tests import mean_difference
 from bench.stats.proportions import TAIL, clustered_interval, exact_interval
+from bench.stats.published import AGREES, DIFFERS, NO_DATA, OPEN
 
-HALFWAY_AT = "halfway_at"
 CARRIED = 1e-5  # of a number: what float32, with 1e-7 an iteration, carries through some ten thousand of them
-NO_DATA = "no such training was finished"
 HOLDS, REFUTED, UNDECIDED = "holds", "refuted", "undecided"
+OF_PUBLISHED = {HOLDS: AGREES, REFUTED: DIFFERS, UNDECIDED: OPEN}
+THEIRS = {AGREES: "agree", DIFFERS: "differ", OPEN: "open"}
 RARE = 0.02  # never is less than that; a share of 0 cannot be shown
 HALF = 0.5
 MOST_SEEDS = 10_000_000  # that are worth naming
@@ -45,6 +49,8 @@ class Verdict:
     """One row of the table of claims: it holds, it is refuted, or it is undecided.
 
     ``seeds`` is about how many would decide what is undecided, if shares stay what they are; None where nobody knows.
+    What was published agrees, differs or is open; ``difference`` is that to the published figure, with its interval,
+    ``recalled`` and ``why`` are the claim's, and ``numbers`` has both figures with the ends of their intervals.
     """
 
     id: str
@@ -54,23 +60,40 @@ class Verdict:
     observed: str
     verdict: str
     seeds: int | None = None
+    difference: str = ""
+    recalled: bool = False
+    why: str = ""
+    numbers: Mapping[str, Sequence[float]] | None = None
 
     @property
     def holds(self) -> bool:
         """Whether it holds, beyond chance."""
-        return self.verdict == HOLDS
+        return self.verdict in (HOLDS, AGREES)
+
+    @property
+    def is_published(self) -> bool:
+        """Whether it is of something published, which may differ: that is a finding."""
+        return self.verdict in OF_PUBLISHED.values()
 
 
-def check_claims(claims: Sequence[PlannedClaim], trainings: pd.DataFrame, look: int = 0) -> list[Verdict]:
+def check_claims(
+    claims: Sequence[PlannedClaim], trainings: pd.DataFrame, look: int = 0, maps: Sequence[MapAnalysis] = ()
+) -> list[Verdict]:
     """Check every claim; a printed list gives a verdict for each of its numbers.
 
     What is said of shares holds, or is refuted, beyond an exact bound that errs in 2.5 % of sweeps (Clopper & Pearson
     1934), over seeds where trials share them. With seeds added until claims are decided it is the ``look`` at them, the
     first is 1, whose bound errs in 2.5 % / (k (k + 1)), in all looks together again in 2.5 % (a confidence sequence by
     the union bound, as Howard et al. 2021 stitch them). The number of seeds at each must not depend on what was seen.
+    All claims about something published err together as one of the others does (Bonferroni).
     """
-    tail = 1 - (1 - TAIL) / (look * (look + 1) if look else 1)
-    return [verdict for planned in claims for verdict in _check(planned, trainings, tail)]
+    error = (1 - TAIL) / (look * (look + 1) if look else 1)
+    several = max(sum(planned.claim.published is not None for planned in claims), 1)
+    return [
+        verdict
+        for planned in claims
+        for verdict in _check(planned, trainings, 1 - error / (several if planned.claim.published else 1), maps)
+    ]
 
 
 def verdict_rows(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
@@ -79,10 +102,18 @@ def verdict_rows(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
 
 
 def counted_verdicts(verdicts: Sequence[str]) -> str:
-    """Return in words how many claims hold, are refuted and are undecided."""
-    counts = [verdicts.count(one) for one in (HOLDS, REFUTED, UNDECIDED)]
-    rest = [f"{count:,} {name}" for count, name in zip(counts[1:], (REFUTED, UNDECIDED), strict=True) if count]
-    return f"{counts[0]:,} of {len(verdicts):,} claims hold{''.join(f', {words}' for words in rest)}"
+    """Return in words how many claims hold, are refuted and are undecided, and how many published ones agree."""
+    ours = [one for one in verdicts if one in OF_PUBLISHED]
+    theirs = [one for one in verdicts if one not in OF_PUBLISHED]
+    said = [_counted(theirs, "published claims agree", THEIRS)] if theirs else []
+    said += [_counted(ours, "claims hold", {name: name for name in OF_PUBLISHED})] if ours or not theirs else []
+    return "; ".join(said)
+
+
+def _counted(verdicts: Sequence[str], what: str, words: Mapping[str, str]) -> str:
+    first, *others = (verdicts.count(name) for name in words)
+    rest = "".join(f", {count:,} {said}" for count, said in zip(others, list(words.values())[1:], strict=True) if count)
+    return f"{first:,} of {len(verdicts):,} {what}{rest}"
 
 
 def undecided(verdicts: Sequence[Verdict]) -> int:
@@ -90,11 +121,30 @@ def undecided(verdicts: Sequence[Verdict]) -> int:
     return sum(verdict.verdict == UNDECIDED for verdict in verdicts)
 
 
-def _check(planned: PlannedClaim, trainings: pd.DataFrame, tail: float) -> Iterator[Verdict]:
+def _check(
+    planned: PlannedClaim, trainings: pd.DataFrame, tail: float, maps: Sequence[MapAnalysis]
+) -> Iterator[Verdict]:
+    said = planned.claim.published
+    for found in _verdicts(planned, trainings, tail, maps):
+        verdict = found
+        if isinstance(said, str):
+            quoted = said if planned.claim.recalled else f"“{said}”"  # what is recalled is in nobody's words
+            expected, judged = f"{quoted}: {verdict.expected}", OF_PUBLISHED[verdict.verdict]
+            verdict = replace(verdict, expected=expected, verdict=judged)
+        yield replace(verdict, recalled=planned.claim.recalled, why=planned.claim.why)
+
+
+def _verdicts(
+    planned: PlannedClaim, trainings: pd.DataFrame, tail: float, maps: Sequence[MapAnalysis]
+) -> Iterator[Verdict]:
     if planned.seeds is not None:
         trainings = trainings[trainings[c.SEED].isin(planned.seeds)]
     selected, than = (trainings[trainings[c.TRIAL_ID].isin(some)] for some in (planned.trials, planned.than))
     match planned.claim:
+        case FigureClaim() as claim:
+            found = published.compare(planned, selected, than, tail, maps)
+            verdict = _verdict(claim, found.expected, found.observed, found.verdict)
+            yield replace(verdict, difference=found.difference, numbers=found.numbers)
         case Printed() as claim:
             yield from _printed(claim, selected)
         case Bound() as claim:
@@ -170,26 +220,6 @@ def _bound(claim: Bound, trainings: pd.DataFrame) -> Verdict:
     return _verdict(claim, f"{'<' if is_below else '>'} {bound:g}", observed, _known(len(rows), holds=holds))
 
 
-def measure(trainings: pd.DataFrame, name: str) -> pd.Series:
-    """Return one number per training, as `measured` has it; or ``wrong``, or ``halfway_at``.
-
-    These are infinite where it diverged or failed, too; ``halfway_at`` is missing where the curve was not kept.
-    """
-    if name not in (HALFWAY_AT, WRONG):
-        return pd.Series(measured(trainings, name), index=trainings.index)
-    values = _halfway(trainings) if name == HALFWAY_AT else where_they_end(trainings)[WRONG].astype(float)
-    return values.where(~lost(trainings), math.inf)
-
-
-def _halfway(trainings: pd.DataFrame) -> pd.Series:
-    """Return when each loss had done half of its fall; NaN where the curve was not kept, which says nothing."""
-    values = pd.Series(math.nan, index=trainings.index)
-    for _, rows in trainings[trainings[c.CURVE].notna()].groupby(c.TRIAL_ID, observed=True):
-        final, done = (rows[name].to_numpy(dtype=np.float64) for name in (c.FINAL_LOSS, c.ITERATIONS_DONE))
-        values[rows.index] = halfway_iterations(np.stack(rows[c.CURVE].to_list()), recorded(rows), final, done)
-    return values
-
-
 # ------------------------------------------------------------------ shares of trainings
 
 
@@ -198,7 +228,7 @@ def _rate(claim: Rate, trainings: pd.DataFrame, tail: float) -> Verdict:
     expected, (least, most) = _range(claim)
     if started.empty:
         return _verdict(claim, expected, NO_DATA, UNDECIDED)
-    event = _has_event(claim, started)
+    event = has_event(claim, started)
     by_seed = event.groupby(started[c.SEED]).agg(["sum", "size"])
     bounds = partial(share_bounds, by_seed["sum"], by_seed["size"], tail)
     low, high = bounds()
@@ -241,25 +271,6 @@ def _seeds_for_range(
     sizes = range(fewest, MOST_SEEDS)
     place = bisect_left(sizes, True, key=decides)
     return sizes[place] if place < len(sizes) else None
-
-
-def _has_event(claim: EventClaim, trainings: pd.DataFrame) -> pd.Series:
-    """Return which trainings have every property that the event names."""
-    known = pd.concat([trainings, where_they_end(trainings)], axis=1)
-    happened = pd.Series(True, index=trainings.index)
-    for name, value in claim.event.items():
-        if isinstance(value, dict):
-            ((side, bound),) = value.items()
-            values = measure(trainings, name)
-            happened &= values > bound if side == "above" else values < bound
-        else:
-            happened &= known[name].isin(value if isinstance(value, list) else [value])
-    return happened
-
-
-def percent(share: float, low: float, high: float) -> str:
-    """Return a share in words, with its interval."""
-    return f"{share:.1%} [{low:.1%}, {high:.1%}]"
 
 
 def _variety(claim: Variety, trainings: pd.DataFrame) -> Verdict:
@@ -313,7 +324,7 @@ def _equivalence(claim: Equivalence, trainings: pd.DataFrame, than: pd.DataFrame
 
     It is refuted where all of the interval lies outside.
     """
-    shares = [_has_event(claim, some).groupby(some[c.SEED]).mean() for some in map(begun, (trainings, than))]
+    shares = [has_event(claim, some).groupby(some[c.SEED]).mean() for some in map(begun, (trainings, than))]
     pairs = pd.concat(shares, axis=1, join="inner")
     expected = f"the same within {100 * claim.within:g} points"
     if pairs.empty:

@@ -95,7 +95,7 @@ def times_to_solution(trainings: pd.DataFrame, *, seconds: bool = False, at_once
 
 
 def _figures(times: Times, tail: float) -> tuple[float, ...]:
-    return *_median(times, tail), *_restricted_mean(times), *running_time(times)
+    return *median_time(times, tail), *_restricted_mean(times), *running_time(times)
 
 
 def times_by_trial(trainings: pd.DataFrame, *, seconds: bool = False) -> Iterator[Times]:
@@ -136,7 +136,7 @@ def _thinned(curve: dict[str, Floats], points: int) -> dict[str, Floats]:
     return {name: values_U[places] for name, values_U in curve.items()}
 
 
-def _median(times: Times, tail: float) -> Interval:
+def median_time(times: Times, tail: float) -> Interval:
     """Return the median time to solution and its exact interval; missing where they are not within the budget."""
     middle, place = (times.trainings - 1) // 2, int(median_place(times.trainings, tail))
     time_T = np.append(times.solved_S, np.full(times.censored, np.nan))
@@ -153,7 +153,7 @@ def _restricted_mean(times: Times) -> Interval:
     interval of the clipped times would know nothing of failures that were not seen (of 20 seeds it covers 13 % where
     one in a thousand fails).
     """
-    (mean, *mean_ends), (failing, *failing_ends) = _solved_mean(times), times.failing
+    (mean, *mean_ends), (failing, *failing_ends) = solved_mean(times), times.failing
     estimate = (1 - failing) * mean + failing * times.budget
     low, high = (
         np.hypot((times.budget - mean) * (end - failing), (1 - failing) * (mean_end - mean))
@@ -169,7 +169,7 @@ def running_time(times: Times) -> Interval:
     by MOVER as that of the restricted mean. Where nothing solved, what solutions would cost is not known, and the
     lower end is what the failures before one cost.
     """
-    (mean, *mean_ends), (failing, *failing_ends) = _solved_mean(times), times.failing
+    (mean, *mean_ends), (failing, *failing_ends) = solved_mean(times), times.failing
     odds, odds_low, odds_high = (p / (1 - p) if p < 1 else np.inf for p in (failing, *failing_ends))
     if not len(times.solved_S):
         return np.inf, times.budget * odds_low, np.inf
@@ -181,7 +181,7 @@ def running_time(times: Times) -> Interval:
     return estimate, float(max(estimate - low, 0)), float(estimate + high)
 
 
-def _solved_mean(times: Times) -> Interval:
+def solved_mean(times: Times) -> Interval:
     """Return the mean time of those that solved, with Student's interval; from 0 to the budget below two.
 
     Of none it is 0, the earliest that there can be: what is not known must not make an interval shorter.

@@ -1,6 +1,7 @@
 import pytest
 
-from bench.config.claims import CLAIM, Bound, Comparison, Equivalence, Printed, Rate, Variety
+from bench.config.claims import CLAIM, Bound, Comparison, Equivalence, FigureClaim, Printed, Rate, Variety
+from bench.config.plan import Plan, make_plan
 from bench.errors import RequestError
 
 WORDS = {"id": "a", "source": "s", "what": "w", "where": {}}
@@ -19,6 +20,9 @@ EQUIVALENCE = "than = {}\n" + RATE
         ({"than": {}, "measure": "final_mse", "is": "above"}, Comparison),
         ({"than": {}, "event": {"solved": True}, "within": 0.05}, Equivalence),
         ({"varies": "outcome"}, Variety),
+        ({"published": {"k": 1, "of": 2}}, FigureClaim),
+        ({"published": {"k": 1, "of": 2}, "event": {"solved": True}}, FigureClaim),
+        ({"published": "some learn it", "event": {"solved": True}, "above": 0.5}, Rate),
     ],
 )
 def test_a_claim_is_of_the_kind_that_its_keys_say(body, kind):
@@ -68,8 +72,22 @@ def test_a_claim_is_of_the_kind_that_its_keys_say(body, kind):
         (EQUIVALENCE + "within = 1", "within is 1: input should be less than 1"),
         (RATE + "within = 0.05", "than is missing"),
         ("than = {}\nwithin = 0.05", "event is missing"),
-        (EQUIVALENCE + "within = 0.05\nabove = 0.5", "key 'above' is not known; choose from event, id, source, than"),
+        (
+            EQUIVALENCE + "within = 0.05\nabove = 0.5",
+            "key 'above' is not known; choose from event, id, published, recalled, source",
+        ),
         ('varies = "colour"', "varies is 'colour': input should be 'wrong_observation', 'outcome' or 'pattern'"),
+        ("published = { k = 3, of = 2 }", "got 3 of 2; allowed are at most all of them"),
+        ("published = { low = 2.0, high = 1.0 }", "got low = 2 and high = 1; allowed is low up to high"),
+        ("published = { k = 3 }", "got k; allowed are k, of; estimate;"),
+        ("published = {}", "got nothing; allowed are k, of; estimate;"),
+        ("published = { estimate = 1.5 }\nfigure = 'dimension'", "map is None with figure = 'dimension'; allowed is"),
+        ("published = { estimate = 0.5 }\nseed = 3", "seed is 3 with figure = 'share'; allowed is a number with"),
+        ("published = { shape = 'rises' }", "shape is 'rises' and along is missing; allowed is that with a parameter"),
+        ("published = { shape = 'beyond chance' }", "shape is 'beyond chance' with figure = 'share'; allowed is"),
+        ("published = { estimate = 0.5 }\nalong = 'momentum'", "along is 'momentum' with figure = 'share'; allowed"),
+        ("published = { below = 1.0 }\nfigure = 'better'\nseed = 1\nthan = {}", "than is given with figure ="),
+        ("published = { estimate = 0.5 }\nfigur = 'ert'", "key 'figur' is not known; did you mean 'figure'"),
         (RATE + "never = true\nseed = 3", "key 'seed' is not known; choose from above, always, below, between"),
     ],
 )
@@ -141,3 +159,34 @@ def test_a_claim_is_made_of_other_backends_too():
     assert (other.id, other.what, other.where) == ("a-numba", "w; with numba", {"backend": "numba"})
     assert (own.carried, other.carried) == (False, True)
     assert CLAIM.validate_python(other.model_dump(by_alias=True)) == other
+
+
+GRID = '[[grid]]\ngate = ["parity2", "parity3"]\nlearning_rate = [0.5, 1.0]\n'
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("figure = 'ert'\npublished = { estimate = 3.0 }", "claim 'a' selects 4 trials; allowed for ert is one"),
+        ("along = 'colour'\npublished = { shape = 'rises' }", "claim 'a': along: parameter 'colour' is not known"),
+        ("along = 'loss'\npublished = { shape = 'rises' }", "goes along loss; allowed are two numbers of it and more"),
+        ("along = 'momentum'\npublished = { shape = 'rises' }", "goes along momentum; allowed are two numbers"),
+        (
+            "figure = 'ert'\nalong = 'inputs'\npublished = { estimate = 4.0 }",
+            "goes along inputs; allowed are two numbers of it and more, one trial for each",
+        ),
+        ("figure = 'dimension'\nmap = 1\npublished = { low = 1.0, high = 2.0 }", "is about map 1; allowed are those"),
+    ],
+)
+def test_a_figure_that_the_grid_has_not_is_refused(read, claim, body, words):
+    """What it is of, or along, must be there."""
+    with pytest.raises(RequestError) as caught:
+        make_plan(read(GRID + claim("a", body=body)))
+    assert words in caught.value.problems[0]
+
+
+def test_a_plan_that_was_kept_knows_what_its_claims_go_along(read, claim):
+    """Read back it is the same, whichever value each of the trials has."""
+    plan = make_plan(read(GRID + claim("a", body="along = 'inputs'\npublished = { shape = 'rises' }")))
+    assert plan.claims[0].along == (2.0, 2.0, 3.0, 3.0)
+    assert Plan.from_json(plan.to_json()).claims == plan.claims
