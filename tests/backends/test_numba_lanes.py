@@ -306,3 +306,45 @@ def test_lanes_that_are_given_back_change_no_number(parameters, monkeypatch):
     still = NumbaLanes().train(batch)
     for name in ("loss_TC", "predictions_TN", "weights_TP", "solved_at_T", "correct_at_T", "iterations_T"):
         np.testing.assert_array_equal(getattr(found, name), getattr(still, name), err_msg=name)
+
+
+ADDER = Gate("adder", np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([[0.0, 0], [1, 0], [1, 0], [0, 1]]))
+MIXED = {  # few kernels, and together all that they can do; the contract has every parameter by itself
+    "one hidden layer": {
+        **{"optimizer": "rmsprop", "momentum": 0.5, "epsilon": 1e-3, "noise": 0.02, "clip": 0.05, "weight_decay": 0.01},
+        **{"schedule": "cosine", "schedule_length": 25, "frozen": "biases", "learning_rate_output": 0.05},
+    },
+    "batches": {
+        **{"gate": ADDER, "hidden": "3-2", "shortcuts": True, "activation": "symmetric", "output": "tanh"},
+        **{"optimizer": "adamw", "noise": 0.02, "update": "minibatch", "batch_size": 3, "shuffle": "always"},
+        **{"dropout": 0.2, "label_flips": 0.2, "slope_offset": 0.05},
+    },
+    "full batch": {
+        **{"hidden": "3-2", "loss": "arctanh", "output": "linear", "encoding": "bipolar", "target_low": 0.1},
+        **{"success": "loss", "success_loss": 0.12, "success_for": 3, "optimizer": "normalized", "momentum": 0.5},
+    },
+}
+
+
+@pytest.mark.parametrize("parameters", MIXED.values(), ids=MIXED)
+def test_whatever_a_step_is_made_of_is_the_plain_loops(parameters):
+    """Optimizers, noise, flipped labels, dropout, orders, outputs and successes, in float64 to 1e-9."""
+    trial = Trial(**{"learning_rate": 0.1, "iterations": 40, "dtype": "float64", **parameters})
+    batch = Batch.of(trial, range(4))
+    found, expected = NumbaLanes().train(batch), NumpyLoop().train(batch)
+    for name in ("loss_TC", "predictions_TN", "weights_TP"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-9, atol=1e-9, err_msg=name)
+    for name in ("solved_at_T", "correct_at_T", "iterations_T"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
+
+
+def test_what_an_optimizer_remembers_moves_with_its_lane(monkeypatch):
+    """With Adam and noise too, lanes that are given back change no number, nor do points of the curve."""
+    trial = Trial(optimizer="adam", noise=0.01, learning_rate=0.1, iterations=1200, stop="solved")
+    batch = Batch.of(trial, range(300))
+    found = NumbaLanes().train(batch)
+    monkeypatch.setattr(numba_lanes, "WORTH", 1e-9)
+    still = NumbaLanes().train(replace(batch, trial=replace(trial, curve_points=7)))
+    assert len(set(found.iterations_T.tolist())) > 100
+    for name in ("predictions_TN", "weights_TP", "solved_at_T", "correct_at_T", "iterations_T"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(still, name), err_msg=name)
