@@ -18,7 +18,8 @@ FORMAT = re.compile(r"\.\d{1,2}[efg]")
 Measure = Literal[
     "final_loss", "final_mse", "max_abs_error", "solved_at", "correct_at", "iteration_us", "halfway_at", "wrong"
 ]
-Amount = Literal["final_loss", "final_mse", "max_abs_error", "solved_at", "correct_at", "halfway_at"]
+Diagnosed = Literal["gradient_norm", "largest_weight", "smallest_curvature"]  # where trials ask for diagnostics
+Amount = Literal["final_loss", "final_mse", "max_abs_error", "solved_at", "correct_at", "halfway_at", Diagnosed]
 Event = Literal["outcome", "solved", "correct", "wrong", "wrong_observation", "pattern", Amount]
 
 
@@ -189,11 +190,16 @@ class EventClaim(Claim):
 
     @model_validator(mode="after")
     def _possible(self) -> "EventClaim":
-        for name, value in self.event.items():
-            reader: Reader = PROPERTIES.get(name, _read_amount)
-            for item in value if isinstance(value, list) and name in PROPERTIES else [value]:
-                reader(name, item)
+        _check_event(self.event)
         return self
+
+
+def _check_event(event: Mapping[Event, Any]) -> None:
+    """Raise RequestError for an event that can never happen."""
+    for name, value in event.items():
+        reader: Reader = PROPERTIES.get(name, _read_amount)
+        for item in value if isinstance(value, list) and name in PROPERTIES else [value]:
+            reader(name, item)
 
 
 class Rate(EventClaim):
@@ -230,16 +236,18 @@ INPUTS = "inputs"  # the number of a gate's inputs, along which figures may grow
 class FigureClaim(EventClaim):
     """A figure of the trainings beside a published one, each with its uncertainty.
 
-    ``figure`` is the ``share`` of trainings with the event; of iterations until a trial's trainings are solved the
-    ``ert`` (expected running time with restarts), the ``mean`` of those that are solved, or the ``median`` of all; the
-    ``dimension`` of the border of a ``map``, numbered from 1; the share of seeds that have the event ``everywhere``, in
-    all of the trials, or in more of them than ``seed`` has (``better``); the share of the variance in which the seed
-    has any part (``seed variance``). ``along`` a parameter, or the gate's ``inputs``, it is the shape of a share, and
-    the factor by which times grow for each 1 more. With ``than`` it is the ratio to the other selection's.
+    ``figure`` is the ``share`` of trainings with the event, ``among`` those with another one if it says so; of
+    iterations until a trial's trainings are solved the ``ert`` (expected running time with restarts), the ``mean`` of
+    those that are solved, or the ``median`` of all; the ``dimension`` of the border of a ``map``, numbered from 1; the
+    share of seeds that have the event ``everywhere``, in all of the trials, or in more of them than ``seed`` has
+    (``better``); the share of the variance in which the seed has any part (``seed variance``). ``along`` a parameter,
+    or the gate's ``inputs``, it is the shape of a share, and the factor by which times grow for each 1 more. With
+    ``than`` it is the ratio to the other selection's.
     """
 
     published: Published
     event: dict[Event, Any] = Field(default={"solved": True}, min_length=1)
+    among: dict[Event, Any] = {}
     figure: Figure = "share"
     along: str | None = None
     than: Where | None = None
@@ -248,6 +256,7 @@ class FigureClaim(EventClaim):
 
     @model_validator(mode="after")
     def _together(self) -> "FigureClaim":
+        _check_event(self.among)
         shape, given = self.published.shape, f"figure = {self.figure!r}"
         goes_along = ("share",) if shape else TIMES
         for name, of in (("map", "dimension"), ("seed", "better")):

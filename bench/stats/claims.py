@@ -228,7 +228,7 @@ def _rate(claim: Rate, trainings: pd.DataFrame, tail: float) -> Verdict:
     expected, (least, most) = _range(claim)
     if started.empty:
         return _verdict(claim, expected, NO_DATA, UNDECIDED)
-    event = has_event(claim, started)
+    event = has_event(claim.event, started)
     by_seed = event.groupby(started[c.SEED]).agg(["sum", "size"])
     bounds = partial(share_bounds, by_seed["sum"], by_seed["size"], tail)
     low, high = bounds()
@@ -324,7 +324,7 @@ def _equivalence(claim: Equivalence, trainings: pd.DataFrame, than: pd.DataFrame
 
     It is refuted where all of the interval lies outside.
     """
-    shares = [has_event(claim, some).groupby(some[c.SEED]).mean() for some in map(begun, (trainings, than))]
+    shares = [has_event(claim.event, some).groupby(some[c.SEED]).mean() for some in map(begun, (trainings, than))]
     pairs = pd.concat(shares, axis=1, join="inner")
     expected = f"the same within {100 * claim.within:g} points"
     if pairs.empty:

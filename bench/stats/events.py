@@ -1,11 +1,12 @@
 """Numbers and events of trainings, as claims name them: which trainings have an event, and shares of them in words."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bench.config.claims import EventClaim
 from bench.metrics import columns as c
 from bench.metrics.measures import lost, measured
 from bench.stats.curves import halfway_iterations, recorded
@@ -19,8 +20,11 @@ NO_DIGITS = 0.001  # of a smaller one, percent with one digit have none that cou
 def measure(trainings: pd.DataFrame, name: str) -> pd.Series:
     """Return one number per training, as `measured` has it; or ``wrong``, or ``halfway_at``.
 
-    These are infinite where it diverged or failed, too; ``halfway_at`` is missing where the curve was not kept.
+    These are infinite where it diverged or failed, too; ``halfway_at`` is missing where the curve was not kept,
+    and diagnostics where nobody asked for them.
     """
+    if name in c.DIAGNOSTICS:
+        return trainings[name].astype(float) if name in trainings else pd.Series(math.nan, index=trainings.index)
     if name not in (HALFWAY_AT, WRONG):
         return pd.Series(measured(trainings, name), index=trainings.index)
     values = _halfway(trainings) if name == HALFWAY_AT else where_they_end(trainings)[WRONG].astype(float)
@@ -36,11 +40,11 @@ def _halfway(trainings: pd.DataFrame) -> pd.Series:
     return values
 
 
-def has_event(claim: EventClaim, trainings: pd.DataFrame) -> pd.Series:
+def has_event(event: Mapping[Any, Any], trainings: pd.DataFrame) -> pd.Series:
     """Return which trainings have every property that the event names."""
     known = pd.concat([trainings, where_they_end(trainings)], axis=1)
     happened = pd.Series(True, index=trainings.index)
-    for name, value in claim.event.items():
+    for name, value in event.items():
         if isinstance(value, dict):
             ((side, bound),) = value.items()
             values = measure(trainings, name)

@@ -79,6 +79,7 @@ def compare(
     assert isinstance(claim, FigureClaim)
     expected = published_words(claim)
     started = begun(trainings)
+    started = started[has_event(claim.among, started)]
     if claim.figure == "dimension":
         return _border(claim, expected, tail, maps)
     if started.empty or (claim.than is not None and begun(than).empty):
@@ -111,7 +112,7 @@ def _figure(claim: FigureClaim, started: pd.DataFrame, tail: float) -> Estimate:
         return _time(claim.figure, replace(times, tail=tail))
     if claim.figure == "seed variance":
         return _seed_variance(started)
-    event = has_event(claim, started)
+    event = has_event(claim.event, started)
     if claim.figure == "better":
         count_S = event.groupby(started[c.SEED]).sum()
         better = int((count_S > count_S.get(claim.seed, math.inf)).sum())
@@ -173,7 +174,7 @@ def _shape(planned: PlannedClaim, expected: str, started: pd.DataFrame, tail: fl
     assert isinstance(claim, FigureClaim)
     values = dict(zip(planned.trials, planned.along, strict=True))
     at = started[c.TRIAL_ID].astype(str).map(values)
-    event = pd.DataFrame({"at": at, c.SEED: started[c.SEED], "event": has_event(claim, started).astype(float)})
+    event = pd.DataFrame({"at": at, c.SEED: started[c.SEED], "event": has_event(claim.event, started).astype(float)})
     table = event.pivot_table("event", c.SEED, "at")
     places = range(len(table.columns))
     pairs = list(combinations(places, 2))
@@ -204,7 +205,7 @@ def _shape_verdict(shape: str, places: range, up: set[tuple[int, int]], down: se
 
 def _beyond_chance(claim: FigureClaim, expected: str, started: pd.DataFrame, tail: float) -> Comparison:
     """Compare the share of seeds that have an event in all trials with that of independent trials, their product."""
-    event = has_event(claim, started)
+    event = has_event(claim.event, started)
     every_S = event.groupby(started[c.SEED]).min()
     chance = float(np.prod(event.groupby(started[c.TRIAL_ID], observed=True).mean()))
     count, size = int(every_S.sum()), len(every_S)
@@ -321,7 +322,7 @@ def _words(claim: FigureClaim, figure: Estimate, counted: str) -> str:
 def _counted(claim: FigureClaim, started: pd.DataFrame) -> str:
     size = len(started)
     if claim.figure == "share" and claim.than is None:
-        return f", {int(has_event(claim, started).sum()):,} of {size:,}"
+        return f", {int(has_event(claim.event, started).sum()):,} of {size:,}"
     return f", n = {started[c.SEED].nunique() if claim.figure in ('better', 'seed variance') else size:,}"
 
 

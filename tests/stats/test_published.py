@@ -206,3 +206,12 @@ def test_published_claims_are_counted_by_themselves():
     assert counted_verdicts(["holds", "refuted"]) == "1 of 2 claims hold, 1 refuted"
     assert counted_verdicts([AGREES, DIFFERS, DIFFERS]) == "1 of 3 published claims agree, 2 differ"
     assert counted_verdicts(["holds", OPEN]) == "0 of 1 published claims agree, 1 open; 1 of 1 claims hold"
+
+
+def test_a_share_may_be_of_some_trainings_only(judge):
+    """Of those that are not solved none is solved, and diagnostics that nobody asked for are of none."""
+    words = {"among": {"solved": False}, "published": {"below": 0.1}}
+    found = judge(100, words.pop("published"), event={"solved": True}, **words)
+    assert (found.verdict, found.observed) == (AGREES, "0.0% [0.0%, 3.6%], 0 of 100")
+    curved = {"smallest_curvature": {"above": 0.0}}
+    assert judge(100, {"below": 0.1}, event=curved, **words).observed.endswith("0 of 100")
