@@ -57,6 +57,7 @@ class Parameters(TypedDict, total=False):
     target_high: Numbers
     output: Many[str]
     shortcuts: Many[bool]
+    init_table: Many[str]
     optimizer: Many[str]
     beta1: Numbers
     beta2: Numbers
@@ -87,7 +88,6 @@ class Parameters(TypedDict, total=False):
     success_loss: Numbers
     success_for: Numbers
     diagnostics: Many[bool]
-    init_table: Many[str]
     seeds: Seeds
     alone: bool
     rounds: int

@@ -95,8 +95,10 @@ def _known(key: str) -> Sequence[str]:
     from bench.model.parameter_fields import Choice, flag
     from bench.model.trial import PARAMETERS, Trial, backend_names
 
+    files = sorted(map(str, Path().glob("*.csv")))
     known: dict[str, Sequence[str]] = {
-        "gate": [*gate_names(), *sorted(map(str, Path().glob("*.csv")))],
+        "gate": [*gate_names(), *files],
+        "init_table": files,
         "backend": backend_names(),
         "alone": ("true", "false"),
         f"{SEARCH}objective": objective_names(),

@@ -97,9 +97,10 @@ def test_what_follows_a_comma_is_another_value(complete, folder):
 
 def test_every_value_that_is_offered_is_taken(complete, folder):
     """Of parameters that have many values, the default shows how one is written."""
+    assert complete("sweep", "init_table=") == []  # a file, of which there is none here
     for name in PARAMETERS:
         offered = complete("sweep", f"{name}=")
-        assert offered
+        assert offered or name == "init_table"
         for word in offered:
             read_overrides([word], folder)
 
