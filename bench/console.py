@@ -303,7 +303,7 @@ def claims_table(claims: pd.DataFrame, *, on_stderr: bool = False) -> None:
         return
     table = Table("", "source", "what", "expected", "observed", box=None, header_style="bold")
     for row in claims.to_dict("records"):
-        recalled = " (recalled)" if row["recalled"] else ""
+        recalled = " (recalled)" if row.get("recalled") else ""
         observed = f"{row['observed']}{_more_seeds(row['seeds'])}"
         words = (row["source"], row["what"], f"{row['expected']}{recalled}", observed)
         table.add_row(MARKS[row["verdict"]], *map(escape, words))

@@ -31,7 +31,7 @@ from bench.report_files import (
     write_page,
 )
 from bench.stats import proportions, survival
-from bench.stats.claims import Verdict, check_claims, verdict_rows
+from bench.stats.claims import PUBLISHED, Verdict, check_claims, verdict_rows
 from bench.stats.grid_analysis import DIGITS, PLANNED, trial_table
 from bench.stats.numeric_axis import thinned
 from bench.stats.proportions import Account, account
@@ -201,9 +201,10 @@ class Sweep:
         """One row per claim of the experiment: id, source, what, expected, observed, and its ``verdict``.
 
         It ``holds``, or is refuted, or undecided: with about so many ``seeds``, if shares stay what they are, it would
-        not be.
+        not be. Of claims about something published, whether they agree, with the difference and why they may differ.
         """
-        names = [*(declared.name for declared in fields(Verdict)), "holds"]
+        more = () if any(one.is_published for one in self.verdicts) else PUBLISHED
+        names = [*(one.name for one in fields(Verdict) if one.name not in more), "holds"]
         return pd.DataFrame(verdict_rows(self.verdicts), columns=names, dtype=object).astype({"holds": bool})
 
     @cached_property

@@ -44,6 +44,9 @@ HALF = 0.5
 MOST_SEEDS = 10_000_000  # that are worth naming
 
 
+PUBLISHED = ("difference", "recalled", "why", "numbers")  # what is said of claims about something published only
+
+
 @dataclass(frozen=True)
 class Verdict:
     """One row of the table of claims: it holds, it is refuted, or it is undecided.
