@@ -102,8 +102,12 @@ def maps_table(maps: "Sequence[MapAnalysis]") -> None:
 def _search_words(search: Search) -> str:
     """Return what a search will do: its trials cannot be listed before they are proposed."""
     repeated = f", {len(search.studies):,} times" if len(search.studies) > 1 else ""
+    if search.each:
+        variants = {one.variant: None for one in search.each}
+        repeated = f", for each of {len(search.each):,} combinations: {', '.join(variants)}"
+    best = "best of each" if search.each else f"best {search.best:,}"
     held_out = (
-        f"; then the best {search.best:,} with {plural(search.validate, 'held-out seed')}" if search.validate else ""
+        f"; then the {best} with {plural(search.validate, 'held-out seed')}" if search.validate else ""
     )
     limits = f" with {' and '.join(map(str, search.constraints))}" if search.constraints else ""
     return (

@@ -311,10 +311,11 @@ def _planned_claim(
         others = () if than is None else _chosen(claim, than, own, trials, problems)
         return PlannedClaim(claim, _chosen(claim, claim.where, own, trials, problems), others)
     others = () if than is None else _reference(claim, than, search, problems)
-    allowed = search.best if search and search.validate and len(search.objectives) == 1 else 0
+    is_one = search and search.validate and len(search.objectives) == 1 and not search.each
+    allowed = search.best if search and is_one else 0
     rank = claim.where[BEST]
     if set(claim.where) != {BEST} or type(rank) is not int or not 1 <= rank <= allowed:
-        ranks = f"{{ best = 1 }} to {{ best = {allowed} }}" if allowed else "that with held-out seeds and one objective"
+        ranks = f"{{ best = 1 }} to {{ best = {allowed} }}" if allowed else "that with held-out seeds, one objective and no [search.each]"
         problems.append(f"claim {claim.id!r} selects {dict(claim.where)} of the search; allowed is {ranks}")
     if isinstance(claim, TrainingClaim):
         problems.append(f"claim {claim.id!r} is about one training of the search's best; allowed are shares over seeds")
