@@ -63,12 +63,17 @@ def read_each(table: Any, overrides: Overrides, folder: Path, problems: list[str
     axes = {name: values for name, values in read.items() if values is not None}
     variants = _read_variants(table[VARIANT], folder, found) if VARIANT in table else []
     held = {name for _, values in variants for name in values}
-    for name in held & axes.keys():
-        found.append(f"each: {name} is a list, and a variant's; allowed is one of them")
-    for name in overrides.ranges.keys() & (held | axes.keys()):
-        found.append(f"{name} is given as a range, and [search.each] holds it fixed; allowed are values")
-    for name in overrides.values.keys() & held:
-        found.append(f"{name} is given, and variants of [search.each] set it; allowed are other parameters")
+    found += [f"each: {name} is a list, and a variant's; allowed is one of them" for name in axes if name in held]
+    found += [
+        f"{name} is given as a range, and [search.each] holds it fixed; allowed are values"
+        for name in overrides.ranges
+        if name in held or name in axes
+    ]
+    found += [
+        f"{name} is given, and variants of [search.each] set it; allowed are other parameters"
+        for name in overrides.values
+        if name in held
+    ]
     axes |= {name: overrides.values[name] for name in axes if name in overrides.values}
     if not found and not variants and not axes:
         found.append("each is empty; allowed are lists of values, and [[search.each.variant]]s")

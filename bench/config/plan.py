@@ -123,6 +123,13 @@ class Plan:
         return replace(planned, trials=(known,) if known else (), seeds=self.search.held_out)
 
     @property
+    def combination_titles(self) -> dict[str, str]:
+        """What the best of each combination of a search is called, by its trial; none before they are known."""
+        if self.search is None or self.proposals is None or not self.search.each:
+            return {}
+        return {one.trial_id: self.search.each[one.study].title for one in self.proposals.winners}
+
+    @property
     def trainings(self) -> int:
         """How many trainings are planned."""
         return sum(planned.trainings for planned in self.trials)
@@ -315,7 +322,11 @@ def _planned_claim(
     allowed = search.best if search and is_one else 0
     rank = claim.where[BEST]
     if set(claim.where) != {BEST} or type(rank) is not int or not 1 <= rank <= allowed:
-        ranks = f"{{ best = 1 }} to {{ best = {allowed} }}" if allowed else "that with held-out seeds, one objective and no [search.each]"
+        ranks = (
+            f"{{ best = 1 }} to {{ best = {allowed} }}"
+            if allowed
+            else "that with held-out seeds, one objective and no [search.each]"
+        )
         problems.append(f"claim {claim.id!r} selects {dict(claim.where)} of the search; allowed is {ranks}")
     if isinstance(claim, TrainingClaim):
         problems.append(f"claim {claim.id!r} is about one training of the search's best; allowed are shares over seeds")

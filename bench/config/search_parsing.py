@@ -90,7 +90,7 @@ def read_search(
     space, fixed = split or ({}, {})
     search = Search(space=space, fixed=fixed, each=each, **_with_defaults(options, is_each=EACH in table))
     if EACH in table:
-        found += _mismatched_each(search, options, REFERENCE in table)
+        found += _mismatched_each(search, options, has_references=REFERENCE in table)
     elif split:
         search = replace(search, references=_references(search, named, found))
     if not split:
@@ -341,7 +341,7 @@ def _no_trial(search: Search, most: int) -> str:
     return ""
 
 
-def _mismatched_each(search: Search, options: Mapping[str, Any], has_references: bool) -> Iterator[str]:
+def _mismatched_each(search: Search, options: Mapping[str, Any], *, has_references: bool) -> Iterator[str]:
     """Yield what does not go together with combinations, each of which has one search and one best."""
     alone = [name for name in ("baseline", "repeats") if options.get(name) not in (None, NONE)]
     alone += [REFERENCE] if has_references else []
@@ -353,7 +353,7 @@ def _mismatched_each(search: Search, options: Mapping[str, Any], has_references:
     if len(search.objectives) > 1:
         yield f"[search.each] needs one objective, and there are {', '.join(search.objectives)}"
     if not search.validate:
-        yield "validate is 0 beside [search.each]; allowed is at least 1: the best of each are compared on held-out seeds"
+        yield "validate is 0 beside [search.each], whose best are compared on held-out seeds; allowed is at least 1"
     wrong: dict[str, str] = {}
     names: dict[str, str] = {}
     for combination, part in zip(search.each, search.parts, strict=False):
@@ -362,7 +362,9 @@ def _mismatched_each(search: Search, options: Mapping[str, Any], has_references:
         if problem := _no_trial(part, max(MOST_COMBINATIONS // len(search.each), 2)):
             wrong[combination.variant] = f"each: {combination.title}: {problem}"
         elif (same := names.setdefault(part.first_trial.trial_id, combination.title)) != combination.title:
-            wrong[combination.variant] = f"each: {same!r} and {combination.title!r} are equal; allowed are different ones"
+            wrong[combination.variant] = (
+                f"each: {same!r} and {combination.title!r} are equal; allowed are different ones"
+            )
     yield from wrong.values()
 
 
