@@ -94,7 +94,6 @@ def matrix(found: CombinationResults) -> Content | None:
     rows = {(row[VARIANT], row[SETTING]): row for row in found.table.to_dict("records")}
     count = found.table[COUNT].dropna()
     return {
-        "variants": "change in solved rate",
         "settings": found.settings,
         "rows": [
             (name, [_cell(found, rows[name, one]) if (name, one) in rows else None for one in found.settings])
