@@ -24,7 +24,6 @@ from bench.model.trial import PARAMETERS, Trial
 from bench.report.map_words import map_row
 from bench.report.number_format import NONE, PER_CENT, about, bare_value, percent_interval, plural
 from bench.stats.claims import HOLDS, REFUTED, UNDECIDED, counted_verdicts
-from bench.stats.combinations import SETTING, VARIANT
 from bench.stats.grid_analysis import DIGITS
 from bench.stats.holdout import HELD_OUT, KIND, SEARCH, TITLE, WINNER, column, interval_of
 from bench.stats.mlflow_summary import trial_medians
@@ -230,6 +229,7 @@ def combinations_table(found: "CombinationResults") -> None:
     On held-out seeds; settings that the terminal has no room for come in a table of their own.
     """
     from bench.report.combinations import change_cell  # Matplotlib takes a second
+    from bench.stats.combinations import SETTING, VARIANT
 
     rows = {(row[VARIANT], row[SETTING]): row for row in found.table.to_dict("records")}
     columns = {

@@ -320,13 +320,10 @@ def _planned_claim(
     others = () if than is None else _reference(claim, than, search, problems)
     is_one = search and search.validate and len(search.objectives) == 1 and not search.each
     allowed = search.best if search and is_one else 0
+    needed = "without [search.each]" if search and search.each else "with held-out seeds and one objective"
     rank = claim.where[BEST]
     if set(claim.where) != {BEST} or type(rank) is not int or not 1 <= rank <= allowed:
-        ranks = (
-            f"{{ best = 1 }} to {{ best = {allowed} }}"
-            if allowed
-            else "that with held-out seeds, one objective and no [search.each]"
-        )
+        ranks = f"{{ best = 1 }} to {{ best = {allowed} }}" if allowed else f"that {needed}"
         problems.append(f"claim {claim.id!r} selects {dict(claim.where)} of the search; allowed is {ranks}")
     if isinstance(claim, TrainingClaim):
         problems.append(f"claim {claim.id!r} is about one training of the search's best; allowed are shares over seeds")

@@ -125,9 +125,7 @@ def test_a_sweep_is_named_by_its_space_and_how_many_combinations_there_are(plan)
 def test_no_claim_is_about_the_best_of_several_combinations(plan, claim):
     """There is one for each of them."""
     text = f"[search]\n{SPACE}{EACH}" + claim("a", "{ best = 1 }", "event = { solved = true }\nabove = 0.5\n")
-    with pytest.raises(
-        RequestError, match=r"allowed is that with held-out seeds, one objective and no \[search.each\]"
-    ):
+    with pytest.raises(RequestError, match=r"of the search; allowed is that without \[search.each\]"):
         plan(text)
 
 
