@@ -262,7 +262,7 @@ def _run(experiment: "Experiment", options: "Options", *, dry_run: bool, form: s
         print_sweep(swept, form)
     if form != JSON and summary["report"] and not (options.quiet and form == CSV):
         click.echo(summary["report"] if options.quiet else f"Report: {summary['report']}", err=form == CSV)
-    if swept is not None and not options.quiet and swept.search_results is not None:
+    if swept is not None and not options.quiet and (swept.search_results or swept.combinations) is not None:
         say(search_words(swept, summary["seconds"]))
     return status, swept
 

@@ -34,6 +34,7 @@ from bench.stats.proportions import HIGH, LOW, RATE, counted_rates
 if TYPE_CHECKING:
     from bench.report.charts import Finding
     from bench.results import Sweep
+    from bench.stats.combinations import CombinationResults
     from bench.stats.map_analysis import MapAnalysis
     from bench.stats.search_results import SearchResults
 
@@ -103,9 +104,11 @@ def maps_table(maps: "Sequence[MapAnalysis]") -> None:
 def _search_words(search: Search) -> str:
     """Return what a search will do: its trials cannot be listed before they are proposed."""
     repeated = f", {len(search.studies):,} times" if len(search.studies) > 1 else ""
-    held_out = (
-        f"; then the best {search.best:,} with {plural(search.validate, 'held-out seed')}" if search.validate else ""
-    )
+    if search.each:
+        variants = {one.variant: None for one in search.each}
+        repeated = f", for each of {len(search.each):,} combinations: {', '.join(variants)}"
+    best = "best of each" if search.each else f"best {search.best:,}"
+    held_out = f"; then the {best} with {plural(search.validate, 'held-out seed')}" if search.validate else ""
     limits = f" with {' and '.join(map(str, search.constraints))}" if search.constraints else ""
     return (
         f"{plural(search.trials, 'trial')} of a search over {', '.join(search.space)}, proposed by {search.sampler} "
@@ -221,6 +224,32 @@ def best_table(found: "SearchResults") -> None:
         print_table(table)
 
 
+def combinations_table(found: "CombinationResults") -> None:
+    """Print the solved rate of the first variant in each setting, and by how many points the others differ from it.
+
+    On held-out seeds; settings that the terminal has no room for come in a table of their own.
+    """
+    from bench.report.combinations import change_cell  # Matplotlib takes a second
+    from bench.stats.combinations import SETTING, VARIANT
+
+    rows = {(row[VARIANT], row[SETTING]): row for row in found.table.to_dict("records")}
+    columns = {
+        setting: [
+            change_cell(found, rows[name, setting]) if (name, setting) in rows else NONE for name in found.variants
+        ]
+        for setting in found.settings
+    }
+    width = max(map(len, (*found.variants, "")))
+    for names in _side_by_side(_room(columns), output(Console()).width - width - 2):
+        table = Table(box=None, header_style="bold")
+        table.add_column("points", width=width)
+        for name in names:
+            table.add_column(name, justify="right", no_wrap=True)
+        for place, variant in enumerate(found.variants):
+            table.add_row(escape(variant), *(columns[name][place] for name in names))
+        print_table(table)
+
+
 def _best_figures(found: "SearchResults", rows: Sequence[Mapping[Any, Any]]) -> dict[str, list[str]]:
     """Return the columns of the best: the first objective as searched and held out, all others held out if they are."""
     validated = found.search.validate > 0
@@ -329,6 +358,8 @@ def print_results(swept: "Sweep") -> None:
     trials_table(swept.plan, swept.account.counts, swept.sample)
     if swept.search_results is not None:
         best_table(swept.search_results)
+    if swept.combinations is not None:
+        combinations_table(swept.combinations)
     maps_table(swept.maps)
 
 

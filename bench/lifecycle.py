@@ -336,7 +336,7 @@ def _kinds(plan: Plan, pool: executors.WorkerPool) -> str:
     jobs = [Job(planned.trial, planned.together) for planned in plan.trials if planned.together]
     jobs += [Job(one.trial, range(one.points), of=one) for one in plan.maps]
     if plan.search:
-        jobs.append(Job(plan.search.first_trial, range(plan.search.expected_trainings)))
+        jobs += [Job(part.first_trial, range(part.expected_trainings)) for part in plan.search.parts]
     return " and ".join(pool.divide(jobs)) or "serial"
 
 
@@ -351,7 +351,7 @@ def _plugins(plan: Plan) -> dict[str, str]:
     used = [(plugins.SECTION, one.name) for one in added_sections()]
     trials: list[Trial] = [planned.trial for planned in plan.trials] + [one.trial for one in plan.maps]
     if plan.search:
-        trials.append(plan.search.first_trial)
+        trials += [part.first_trial for part in plan.search.parts]
         if (searched := plan.search.space.get(c.BACKEND)) and isinstance(searched.over, Choices):
             used += [(plugins.BACKEND, name) for name in searched.over.values]
         measures = [*plan.search.objectives, *(limit.measure for limit in plan.search.constraints)]

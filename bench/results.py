@@ -45,6 +45,7 @@ from bench.store.writer import SweepWriter, is_running
 if TYPE_CHECKING:
     from bench.report.charts import Finding
     from bench.report.page import Report
+    from bench.stats.combinations import CombinationResults
     from bench.stats.map_analysis import MapAnalysis
     from bench.stats.search_results import SearchResults
 
@@ -232,6 +233,11 @@ class Sweep:
     def search_results(self) -> "SearchResults | None":
         """What its search found: ``held_out`` has the best on other seeds, a row each; None where it has no search."""
         return self.page.search_results if self.plan.search else None
+
+    @property
+    def combinations(self) -> "CombinationResults | None":
+        """What its search for each of several combinations found: ``table`` has the best of each; None without."""
+        return self.page.data.combinations if self.plan.search else None
 
     def export(self, path: str | Path, lists: Sequence[str] = (), say: Callable[[str], None] | None = None) -> int:
         """Write `trainings` to a .parquet or .csv file, some at a time, and return how many there are.

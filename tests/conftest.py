@@ -502,7 +502,8 @@ def search_plan(planned_row: Callable[..., dict[str, Any]]) -> Callable[..., dic
         references = references or {}
         places: dict[str, list[int]] = {}
         first = [one.trial.trial_id for one in studies[0]]
-        held_out = [one.trial.trial_id for one in (*winners, *references.values())]
+        of_each = [one for _, one in more_winners] if "each" in more else []  # of repeated ones only the first
+        held_out = [one.trial.trial_id for one in (*winners, *of_each, *references.values())]
         records = {one.trial.trial_id: one for some in (*studies, references.values()) for one in some}
         for trial_id in records:
             named = [place for place, some in ((0, first), (1, held_out)) if trial_id in some]

@@ -28,7 +28,8 @@ class Published(BaseModel):
 
     A share is ``k`` ``of`` so many, or an ``estimate`` of ``n``; a number is an ``estimate``, its 95 % interval from
     ``low`` to ``high`` or the ``sd`` of ``n`` runs beside it, or nothing. A range has ``low`` and ``high`` alone, a
-    bound is ``above`` or ``below``, and a ``shape`` is that of a share along a parameter.
+    bound is ``above`` or ``below``, and a ``shape`` is that of a share along a parameter. Beside a bound that is not
+    the paper's there are its ``words``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -42,12 +43,13 @@ class Published(BaseModel):
     n: int | None = Field(default=None, ge=2)
     above: float | None = None
     below: float | None = None
+    words: str | None = None
     shape: Literal["rises", "falls", "minimum inside", "beyond chance"] | None = None
 
     @model_validator(mode="after")
     def _one_form(self) -> "Published":
         given = {name for name, value in self if value is not None}
-        if given not in FORMS:
+        if given - ({"words"} if given & {"above", "below"} else set()) not in FORMS:
             allowed = "; ".join(", ".join(sorted(form)) for form in FORMS)
             raise ValueError(f"got {', '.join(sorted(given)) or 'nothing'}; allowed are {allowed}")
         if self.k is not None and self.of is not None and self.k > self.of:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.config import map_config
+from bench.config.combinations import EACH
 from bench.config.ranges import LINEAR, is_counted, is_range, read_bounds
 from bench.config.search_parsing import OPTIONS, REFERENCE
 from bench.config.search_space import Range, read_range
@@ -66,6 +67,8 @@ def _unknown(key: str) -> str:
         return f"{key} is a table; allowed are its options, {SEARCH}KEY=VALUE, with KEY one of {', '.join(OPTIONS)}"
     if key == f"{SEARCH}{REFERENCE}":
         return f"{key} is a table of parameters; allowed in an experiment file"
+    if key == f"{SEARCH}{EACH}":
+        return f"{key} is a table of combinations; allowed in an experiment file"
     if key.startswith(SEARCH) and name in PARAMETERS:
         return f"{key} is no option of a search; allowed is {name}=..., as parameters are given: without {SEARCH}"
     for before, known in ((SEARCH, OPTIONS), (MAP, map_config.OPTIONS)):

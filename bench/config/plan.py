@@ -137,6 +137,13 @@ class Plan:
         return replace(planned, trials=(known,) if known else (), seeds=self.search.held_out)
 
     @property
+    def combination_titles(self) -> dict[str, str]:
+        """What the best of each combination of a search is called, by its trial; none before they are known."""
+        if self.search is None or self.proposals is None or not self.search.each:
+            return {}
+        return {one.trial_id: self.search.each[one.study].title for one in self.proposals.winners}
+
+    @property
     def trainings(self) -> int:
         """How many trainings are planned."""
         return sum(planned.trainings for planned in self.trials)
@@ -383,10 +390,12 @@ def _planned_claim(
         problems += _figure_problems(planned) if chosen else []
         return planned
     others = () if than is None else _reference(claim, than, search, problems)
-    allowed = search.best if search and search.validate and len(search.objectives) == 1 else 0
+    is_one = search and search.validate and len(search.objectives) == 1 and not search.each
+    allowed = search.best if search and is_one else 0
+    needed = "without [search.each]" if search and search.each else "with held-out seeds and one objective"
     rank = claim.where[BEST]
     if set(claim.where) != {BEST} or type(rank) is not int or not 1 <= rank <= allowed:
-        ranks = f"{{ best = 1 }} to {{ best = {allowed} }}" if allowed else "that with held-out seeds and one objective"
+        ranks = f"{{ best = 1 }} to {{ best = {allowed} }}" if allowed else f"that {needed}"
         problems.append(f"claim {claim.id!r} selects {dict(claim.where)} of the search; allowed is {ranks}")
     if isinstance(claim, TrainingClaim):
         problems.append(f"claim {claim.id!r} is about one training of the search's best; allowed are shares over seeds")

@@ -3,9 +3,11 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
+from bench.config.combinations import EACH, Combination
 from bench.config.search_space import Choices, Dimension, in_order
 from bench.config.seeds import read_seeds, write_seeds
 from bench.config.values import parse_value, write_value
@@ -61,7 +63,8 @@ class Search:
     ``space`` lists dimensions after those that they depend on; ``fixed`` holds all other parameters, and what a
     dimension is where it is not searched. A trial is judged over ``seeds``; the best, and the references, also over
     ``held_out`` ones. ``prune`` lists numbers of seeds after which a trial may be given up. ``sampler`` proposes, and
-    so does ``baseline`` beside it, each ``repeats`` times, with other sampler seeds.
+    so does ``baseline`` beside it, each ``repeats`` times, with other sampler seeds. With ``each`` there is a study for
+    each of these combinations instead, and ``best`` is 1.
     """
 
     space: Mapping[str, Dimension]
@@ -80,6 +83,7 @@ class Search:
     baseline: str | None = None
     repeats: int = 1
     references: tuple[Reference, ...] = ()
+    each: tuple[Combination, ...] = ()
 
     def trial(self, proposed: Mapping[str, Any]) -> Trial:
         """Return the trial with these values of the space: numbers of ranges, names of choices."""
@@ -100,7 +104,19 @@ class Search:
     @property
     def first_trial(self) -> Trial:
         """Return the trial at the low end of every range, with the first of all choices: one as good as any."""
+        if self.each:
+            return self.parts[0].first_trial
         return self.trial(self.active({name: dimension.over.ends[0] for name, dimension in self.space.items()}))
+
+    @cached_property
+    def parts(self) -> "tuple[Search, ...]":
+        """The searches of all combinations, each without the others; itself where there are none."""
+        if not self.each:
+            return (self,)
+        return tuple(
+            replace(self, fixed={**self.fixed, **one.values}, seed=self.seed + place, each=())
+            for place, one in enumerate(self.each)
+        )
 
     def default(self, name: str) -> Any:
         """Return what a parameter is where it is not searched."""
@@ -129,6 +145,8 @@ class Search:
 
         No two have a seed in common: samplers that begin at random would begin with the same trials.
         """
+        if self.each:
+            return tuple((part.sampler, part.seed) for part in self.parts)
         samplers = [self.sampler, *([self.baseline] if self.baseline else [])]
         named = [sampler for sampler in samplers for _ in range(self.repeats)]
         return tuple((sampler, self.seed + place) for place, sampler in enumerate(named))
@@ -153,6 +171,8 @@ class Search:
     @property
     def expected_iterations(self) -> int:
         """Return how many iterations these trainings have at most: where budgets are searched, all of the longest."""
+        if self.each:
+            return sum(part.expected_iterations for part in self.parts)
         own = sum(one.trial.iterations for one in self.references) * self.validate
         return (self.expected_trainings - len(self.references) * self.validate) * self._budget + own
 
@@ -171,6 +191,7 @@ class Search:
     def row(self) -> dict[str, Any]:
         """Return it as a sweep keeps it, in plain values."""
         kept = {name: getattr(self, name) for name in PLAIN}
+        kept |= {EACH: [one.row for one in self.each]} if self.each else {}  # others are named as they were before
         return kept | {
             "space": {name: dimension.row for name, dimension in self.space.items()},
             "seeds": write_seeds(self.seeds),
@@ -211,5 +232,6 @@ class Search:
                 for one in row["references"]
                 if one["trial_id"] in trials
             ),
+            each=tuple(Combination.from_json(one) for one in row.get(EACH, ())),
             **{name: row[name] for name in PLAIN},
         )

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from bench.config.combinations import EACH, check_held, read_each
 from bench.config.search_config import SAMPLERS, Reference, Search
 from bench.config.search_space import (
     Dimension,
@@ -73,17 +74,26 @@ def read_search(
     """Read a ``[search]`` table over the defaults with overrides in place; note every problem, and return None then."""
     found: list[str] = []
     readers: dict[str, Reader] = {**OPTIONS, **{name: partial(read_dimension, folder=folder) for name in PARAMETERS}}
-    options_first = sorted((name for name in table if name != REFERENCE), key=lambda name: name in PARAMETERS)
-    own = read_table({name: table[name] for name in options_first}, readers, "", found, also=(REFERENCE,))
+    each = read_each(table[EACH], overrides, folder, found) if EACH in table else ()
+    tables = (REFERENCE, EACH)
+    options_first = sorted((name for name in table if name not in tables), key=lambda name: name in PARAMETERS)
+    own = read_table({name: table[name] for name in options_first}, readers, "", found, also=tables)
     named = _read_references(table[REFERENCE], folder, found) if REFERENCE in table else None
     options = _options(own, defaults, overrides)
     unread = {name for name, value in options.items() if value is None}
-    split = _space({name: own[name] for name in own if name not in OPTIONS}, defaults, overrides, found)
+    searched = {name: own[name] for name in own if name not in OPTIONS}
+    check_held(each, list(searched), found)
+    held = {name for one in each for name in one.values}
+    left = {name: values for name, values in defaults.items() if name not in held}
+    given = replace(overrides, values={name: some for name, some in overrides.values.items() if name not in held})
+    split = _space(searched, left, given, found)
     space, fixed = split or ({}, {})
-    search = Search(space=space, fixed=fixed, **_with_defaults(options))
-    if split:
+    search = Search(space=space, fixed=fixed, each=each, **_with_defaults(options, is_each=EACH in table))
+    if EACH in table:
+        found += _mismatched_each(search, options, has_references=REFERENCE in table)
+    elif split:
         search = replace(search, references=_references(search, named, found))
-    else:
+    if not split:
         unread.add(SPACE)
     found += [problem for reads, problem in _mismatches(search) if unread.isdisjoint(reads)]
     problems += [f"search: {problem}" for problem in found]
@@ -102,13 +112,14 @@ def _options(own: Mapping[str, Any], defaults: Mapping[str, Any], overrides: Ove
     return found
 
 
-def _with_defaults(options: Mapping[str, Any]) -> dict[str, Any]:
+def _with_defaults(options: Mapping[str, Any], *, is_each: bool = False) -> dict[str, Any]:
     """Return the fields of a search that its options give, and those that follow from others."""
     given = {name: value for name, value in options.items() if value not in (None, NONE)}
     follow = {
         "seeds": DEFAULT_SEEDS,
         "batch": min(DEFAULT_BATCH, given.get("trials", DEFAULT_BATCH)),
         "repeats": DEFAULT_REPEATS if "baseline" in given else 1,
+        **({"best": 1} if is_each else {}),
     }
     return {FIELDS.get(name, name): value for name, value in {**follow, **given}.items()}
 
@@ -315,13 +326,46 @@ def _mismatched_space(search: Search) -> Iterator[Mismatch]:
                 yield ("objective", "constraints", SPACE), f"{measure} {why}, and needs {name} fixed"
     for one in search.references:
         yield from _mismatched_reference(search, one)
-    # the first combination of ends and choices that is no trial: a search would stop where it is proposed
-    for values in _combinations({name: dimension.over.ends for name, dimension in search.space.items()}):
+    if not search.each:
+        problem = _no_trial(search, MOST_COMBINATIONS)
+        yield from [((SPACE,), f"{problem}, in every combination of what is searched")] if problem else []
+
+
+def _no_trial(search: Search, most: int) -> str:
+    """Return why the first combination of ends and choices is no trial that is none: the search would stop there."""
+    for values in _combinations({name: dimension.over.ends for name, dimension in search.space.items()}, most):
         try:
             search.trial(search.active(values))
         except RequestError as error:
-            yield (SPACE,), f"{error.problems[0]}, in every combination of what is searched"
-            return
+            return error.problems[0]
+    return ""
+
+
+def _mismatched_each(search: Search, options: Mapping[str, Any], *, has_references: bool) -> Iterator[str]:
+    """Yield what does not go together with combinations, each of which has one search and one best."""
+    alone = [name for name in ("baseline", "repeats") if options.get(name) not in (None, NONE)]
+    alone += [REFERENCE] if has_references else []
+    if alone:
+        first = "the first variant is what others are compared with"
+        yield f"{' and '.join(alone)} cannot be given beside [search.each]; allowed is one of them: {first}"
+    if search.best != 1:
+        yield f"best is {search.best} beside [search.each]; allowed is 1, the best of each"
+    if len(search.objectives) > 1:
+        yield f"[search.each] needs one objective, and there are {', '.join(search.objectives)}"
+    if not search.validate:
+        yield "validate is 0 beside [search.each], whose best are compared on held-out seeds; allowed is at least 1"
+    wrong: dict[str, str] = {}
+    names: dict[str, str] = {}
+    for combination, part in zip(search.each, search.parts, strict=False):
+        if combination.variant in wrong:
+            continue
+        if problem := _no_trial(part, max(MOST_COMBINATIONS // len(search.each), 2)):
+            wrong[combination.variant] = f"each: {combination.title}: {problem}"
+        elif (same := names.setdefault(part.first_trial.trial_id, combination.title)) != combination.title:
+            wrong[combination.variant] = (
+                f"each: {same!r} and {combination.title!r} are equal; allowed are different ones"
+            )
+    yield from wrong.values()
 
 
 def _mismatched_reference(search: Search, one: Reference) -> Iterator[Mismatch]:
@@ -335,11 +379,11 @@ def _mismatched_reference(search: Search, one: Reference) -> Iterator[Mismatch]:
         yield (REFERENCE, SPACE), f"{one.title}: tolerance is {one.trial.tolerance:g}; {allowed}"
 
 
-def _combinations(ends: Mapping[str, tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
+def _combinations(ends: Mapping[str, tuple[Any, ...]], most: int) -> Iterator[dict[str, Any]]:
     """Yield all combinations, or of too many some that are spread over them: the same each time."""
-    if math.prod(map(len, ends.values())) <= MOST_COMBINATIONS:
+    if math.prod(map(len, ends.values())) <= most:
         yield from (dict(zip(ends, values, strict=True)) for values in itertools.product(*ends.values()))
         return
     drawn = random.Random(0)  # noqa: S311  # which ones are tried is no secret
-    for _ in range(MOST_COMBINATIONS):
+    for _ in range(most):
         yield {name: drawn.choice(values) for name, values in ends.items()}

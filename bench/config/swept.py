@@ -50,6 +50,9 @@ def _of_search(plan: Plan) -> dict[str, str]:
         return {}
     first, row = plan.search.first_trial.parameters, plan.search.row
     found = {name: str(dimension.over) for name, dimension in plan.search.space.items()}
+    firsts = [part.first_trial.parameters for part in plan.search.parts]
+    each = dict.fromkeys(name for one in plan.search.each for name in one.values)
+    found |= {name: _listed(name, list(dict.fromkeys(one[name] for one in firsts))) for name in each}
     held = [name for name in PARAMETERS if name == "gate" or first[name] != DEFAULTS[name]]
     found |= {name: bare(name, first[name]) for name in held if name not in found}
     given = {name: row[name] for name in OF_SEARCH if row[name] not in (None, "", [])}
@@ -75,7 +78,8 @@ def sweep_name(plan: Plan) -> str:
         parts.append(asked([planned.trial.parameters for planned in plan.trials]))
     if plan.search:
         over = [f"{name_words(name)} {_span(one.over)}" for name, one in plan.search.space.items()]
-        parts.append(f"{plan.search.gate.name}: a search over {', '.join(over)}")
+        times = f" for each of {len(plan.search.each)} combinations" if plan.search.each else ""
+        parts.append(f"{plan.search.gate.name}: a search over {', '.join(over)}{times}")
     parts += [f"{m.trial.gate.name}: {name_words(m.x.words)} × {name_words(m.y.words)}" for m in plan.maps]
     return _cut("; ".join(parts), LONGEST_NAME)
 

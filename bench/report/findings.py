@@ -17,6 +17,7 @@ from bench.model.maps import ELSEWHERE
 from bench.model.network import read_hidden
 from bench.report.backends import fastest
 from bench.report.charts import Content, Finding, Row, row_interval, row_percent
+from bench.report.combination_findings import combination_findings
 from bench.report.effects import differences_by_setting, greatest_effect
 from bench.report.endings import TELLING, check_words, telling_checks
 from bench.report.maps import map_findings
@@ -73,7 +74,8 @@ def findings(data: SweepData, ledger: Content, of_block: Sequence[tuple[int, Fin
     ``of_block`` has those of all sections, in any order.
     """
     blocks, main = _several(data), _main(data)
-    leading = search_findings(data.search_results) if data.search_results else ()
+    leading = list(search_findings(data.search_results) if data.search_results else ())
+    leading += combination_findings(data.combinations) if data.combinations else ()
     rates = _rates(blocks, data) if blocks else _few(data.blocks)
     asks = [*_claims(data.verdicts), *question_findings(data)]
     over = [finding for block in blocks for finding in number_findings(block)][:MOST_RATES]

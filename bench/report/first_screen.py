@@ -17,6 +17,8 @@ from bench.report import drawing
 from bench.report.backends import speed_answer, speed_charts
 from bench.report.charts import Chart, Content, Row, row_percent
 from bench.report.colours import EFFECT, INK
+from bench.report.combination_findings import answer as combinations_answer
+from bench.report.combinations import matrix
 from bench.report.drawing import panel
 from bench.report.maps import map_answer
 from bench.report.number_format import from_to, gate_words, percent, percent_interval, plural, short
@@ -41,7 +43,7 @@ NAMED = ("hidden", "activation", "loss", "learning_rate")  # of a search's winne
 def first_screen(data: SweepData) -> Content:
     """Return the answer of a sweep in a sentence, and up to two charts that show it."""
     said, draw = _lead(data)
-    return {"answer": said, "charts": draw()}
+    return {"answer": said, "charts": draw(), "matrix": matrix(data.combinations) if data.combinations else None}
 
 
 def answer(data: SweepData) -> str:
@@ -55,6 +57,8 @@ def _lead(data: SweepData) -> tuple[str, Callable[[], list[Chart]]]:
     found = data.search_results
     if found is not None and len(found.held_out):
         return _searched(data), lambda: [*_held_out(data), *_references(data)]
+    if data.combinations is not None:
+        return combinations_answer(data.combinations), list
     main = most_undecided(grids) if grids else None
     if len(data.timed) and (main is None or c.BACKEND in main.names):
         return speed_answer(data), lambda: list(speed_charts(data))

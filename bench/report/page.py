@@ -16,6 +16,7 @@ from bench.report import colours, drawing
 from bench.report.backends import backends
 from bench.report.caveats import caveats
 from bench.report.charts import Content, Finding, row_percent, write_picture
+from bench.report.combinations import combinations
 from bench.report.effects import effects
 from bench.report.endings import attractors
 from bench.report.explorer import explorer
@@ -59,7 +60,16 @@ def _trained(data: SweepData) -> list[GridAnalysis]:
 
 
 def _rates(data: SweepData) -> list[Content]:
-    return _by_block(partial(rates, until=data.plan.until), data, data.rated)
+    return _by_block(partial(rates, until=data.plan.until), data, _uncombined(data, data.rated))
+
+
+def _uncombined(data: SweepData, blocks: Sequence[GridAnalysis]) -> list[GridAnalysis]:
+    """Return blocks without the best of several combinations: their rates come first, and they are no sample of any."""
+    return [block for block in blocks if not (block.proposed and data.combinations)]
+
+
+def _matters(data: SweepData) -> list[Content]:
+    return _by_block(effects, data, _uncombined(data, _trained(data)))
 
 
 def _explorer(data: SweepData) -> Content | None:
@@ -81,6 +91,7 @@ def _curves(data: SweepData) -> list[Content]:
 SECTIONS = (
     Section("maps", "Maps", "Where do starts learn?", "Every pixel a training", maps),
     Section("search", "Search", "Is the best really that good?", "What the search found", search),
+    Section("combinations", "What helps", "What helps where?", "The best of each, against the first", combinations),
     Section("rates", "How surely", "Does it learn, and how surely?", "From how many starts it is solved", _rates),
     Section("explorer", "Pick a start", "What does it look like?", "Pick a start, and watch it learn, or not",
             _explorer),
@@ -92,7 +103,7 @@ SECTIONS = (
     Section("luck", "Who shares luck", "Who shares luck?", "The same starts in different settings",
             partial(_by_block, shared_luck)),
     Section("matters", "What matters", "What matters?", "What one chooses, and what one does not",
-            partial(_by_block, effects)),
+            _matters),
     Section("pairs", "Compared by seed", "Same start, one thing changed", "Trials compared seed by seed",
             partial(_by_block, pairs)),
     Section("backends", "Backends", "Which backend?", "Whether they train alike, and how fast", backends),

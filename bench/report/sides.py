@@ -150,6 +150,9 @@ def _drawn(rows: pd.DataFrame, names: tuple[str, str], key: str = "sides") -> Co
 def _compared_trainings(data: SweepData) -> pd.DataFrame:
     """Return a sweep's trainings; of a search those of its best on held-out seeds."""
     found = data.search_results
+    if data.combinations is not None:
+        of_best = data.trainings[c.TRIAL_ID].astype(str).isin(data.combinations.table[c.TRIAL_ID])
+        return data.trainings[of_best & data.trainings[c.SEED].isin(data.combinations.search.held_out)]
     if found is None or found.held_out.empty:
         return data.trainings
     best = found.held_out[found.held_out[KIND] == WINNER]
@@ -244,7 +247,7 @@ def time_words(rows: pd.DataFrame, names: tuple[str, str]) -> tuple[str, str]:
 def _notes(found: paired.Sides, first: SweepData, second: SweepData) -> list[str]:
     said = [f"They differ in {listed(found.differing)}; everything else is the same in each setting."]
     said += _notes_on_pairs(found)
-    if any(one.search_results is not None for one in (first, second)):
+    if any(one.search_results is not None or one.combinations is not None for one in (first, second)):
         said.append("Of a search, its best is compared, on held-out seeds.")
     return said
 

@@ -17,6 +17,7 @@ from bench.report.number_format import gate_words, listed
 from bench.report.panel_layout import is_single
 from bench.stats.agreement import agreements, pair_summary
 from bench.stats.claims import Verdict
+from bench.stats.combinations import CombinationResults, combination_results
 from bench.stats.grid_analysis import GridAnalysis, grid_analyses, trial_table
 from bench.stats.map_analysis import MapAnalysis
 from bench.stats.proportions import Account, account
@@ -109,8 +110,13 @@ class SweepData:
 
     @cached_property
     def search_results(self) -> SearchResults | None:
-        """All that is known of its search; None where it has none."""
+        """All that is known of its search; None where it has none, or one for each of several combinations."""
         return search_results(self.plan, self.trainings, self.searched)
+
+    @cached_property
+    def combinations(self) -> CombinationResults | None:
+        """All that is known of a search for each of several combinations; None where it has none."""
+        return combination_results(self.plan, self.trainings, self.searched)
 
 
 def heading(data: SweepData, block: GridAnalysis) -> str:

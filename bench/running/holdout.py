@@ -36,7 +36,10 @@ class HeldOutValidation:
         yield Step(plan, "training on held-out seeds", open=trial_ids, names=names)
         held_out = {trial_id: self._evaluate(trial_id, recorder) for trial_id in trial_ids}
         recorder.close({trial_id: Note(metrics=found) for trial_id, found in held_out.items()})
-        self._write_summary(held_out, recorder)
+        if self.spec.each:
+            self._write_seconds(recorder)
+        else:
+            self._write_summary(held_out, recorder)
 
     def _winners(self) -> Iterator[Winner]:
         for study in self.search.studies:
@@ -47,7 +50,8 @@ class HeldOutValidation:
         known = {planned.trial.trial_id: planned.trial for planned in recorder.plan.trials}
         block = (self.search.block(HELD_OUT, recorder),)
         for winner in winners:
-            yield PlannedTrial(known[winner.trial_id], () if winner.study else block, self.spec.held_out, ())
+            own = block if winner.study == 0 or self.spec.each else ()
+            yield PlannedTrial(known[winner.trial_id], own, self.spec.held_out, ())
         for reference in self.spec.references:
             yield PlannedTrial(reference.trial, block, self.spec.held_out, ())
         for trial_id in recorder.unplanned & known.keys():  # they were the best of fewer trials, before it was extended
@@ -58,6 +62,14 @@ class HeldOutValidation:
         rows = recorder.trainings(trial_id, self.spec.held_out)
         measures = dict.fromkeys((SOLVED_RATE, *self.spec.objectives))
         return {f"held_out_{name}": objective(rows, name) for name in measures}
+
+    def _write_seconds(self, recorder: Recorder) -> None:
+        """Keep seconds with the sweep; of several combinations none is the best, and their runs say what each is."""
+        seconds = {name: round(recorder.seconds[name], 3) for name in SECONDS}
+        with recorder.clock("track"):
+            recorder.writer.json(SEARCH, {"importance": [], "seconds": seconds})
+            tags = {STORAGE_TAG: self.search.state.storage, "search.trials": str(self.spec.trials)}
+            recorder.writer.sum_up(Summary({}, {}), tags)
 
     def _write_summary(self, held_out: Mapping[str, Mapping[str, float]], recorder: Recorder) -> None:
         """Keep importances and seconds with the sweep, and log with its run what came of the search."""

@@ -43,6 +43,8 @@ class RunningStudy:
     """One of a search's studies: its proposals so far, and what came of those that were not pruned."""
 
     place: int
+    spec: Search
+    title: str  # before the numbers of its trials, where it is not the only one
     study: Study
     record: StudyRecord
     journal: JournalStudy
@@ -103,11 +105,13 @@ class OptunaSearch:
         self.ended = BY_TRIALS
 
     def _study(self, place: int, sampler: str, seed: int, recorder: Recorder) -> RunningStudy:
-        sweep = f"{recorder.experiment.name} {recorder.writer.run_id[:8]}"
-        name = f"{sweep} {sampler} {seed}" if place else sweep
+        title = self.spec.each[place].title if self.spec.each else f"{sampler} {seed}" if place else ""
+        name = f"{recorder.experiment.name} {recorder.writer.run_id[:8]} {title}".rstrip()
         attributes = {"sweep": recorder.writer.run_id, "command": recorder.experiment.command}
-        journal = self.journal.study(name, self.spec, attributes)
-        return RunningStudy(place, Study(self.spec, sampler, seed), StudyRecord(name, sampler, seed), journal)
+        spec = self.spec.parts[place] if self.spec.each else self.spec
+        journal = self.journal.study(name, spec, attributes)
+        record = StudyRecord(name, sampler, seed)
+        return RunningStudy(place, spec, title, Study(spec, sampler, seed), record, journal)
 
     def _batch_sizes(self) -> Iterator[int]:
         """Yield the sizes of the batches: first a single trial where a sampler takes its space from what it is told."""
@@ -120,10 +124,10 @@ class OptunaSearch:
             left -= self.spec.batch
 
     def _propose(self, study: RunningStudy, size: int) -> Iterator[Proposal]:
-        prefix = f"{study.record.sampler} {study.record.seed} " if study.place else ""
+        prefix = f"{study.title} " if study.title else ""
         width = len(str(self.spec.trials - 1))  # so that a list of names is in the order of the numbers
         for number, proposed in study.study.ask(size).items():
-            trial = self.spec.trial(proposed)
+            trial = study.spec.trial(proposed)
             values = " ".join(word(name, trial.parameters[name], DIGITS) for name in proposed)
             study.record = replace(study.record, trials=(*study.record.trials, trial.trial_id))
             yield Proposal(study, number, trial, f"{prefix}#{number:0{width}} {values}")
@@ -131,7 +135,8 @@ class OptunaSearch:
     def _step(self, batch: Sequence[Proposal], left: Sequence[Proposal], count: int, recorder: Recorder) -> Step:
         """Return the step that trains what is left of a batch with its first seeds."""
         seeds = self.spec.seeds[:count]
-        blocks = [self.block(REPEATED if proposal.study.place else SEARCHED, recorder) for proposal in left]
+        # of several studies beside each other there is no analysis as of one: what is read of each is its best
+        blocks = [self.block(REPEATED if proposal.study.title else SEARCHED, recorder) for proposal in left]
         planned = [PlannedTrial(one.trial, (block,), seeds, ()) for one, block in zip(left, blocks, strict=True)]
         names = {proposal.trial.trial_id: proposal.name for proposal in batch}
         return Step(recorder.plan.extended(planned, self.state), "searching", open=names.keys(), names=names)

@@ -63,7 +63,8 @@ def _planned(plan: Plan) -> Iterator[Work]:
     for one in plan.maps:
         yield work_of(one.trial, one.points, alone=False)
     if plan.search and not plan.proposals:
-        yield work_of(plan.search.first_trial, plan.search.expected_trainings, alone=False)
+        for part in plan.search.parts:
+            yield work_of(part.first_trial, part.expected_trainings, alone=False)
 
 
 def done_work(records: Sequence[Record], samples: Sequence[Sample] = ()) -> Work:

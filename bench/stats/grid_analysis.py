@@ -220,7 +220,11 @@ def grid_analyses(
         rows = own[own[c.SEED].isin(seeds[place])] if place in seeds else _of_block(own, place, blocks)
         if len(rows):
             some = trials[trials.index.isin(rows[c.TRIAL_ID].unique())]
-            named = some.assign(**{NAME: labels(_parameters(some), write=phrase)})
+            names = labels(_parameters(some), write=phrase)
+            titles = plan.combination_titles if place in seeds else {}
+            named = some.assign(
+                **{NAME: [titles.get(str(one), name) for one, name in zip(some.index, names, strict=True)]}
+            )
             yield GridAnalysis(title, named, rows, proposed=place in seeds, checked=checked)
 
 

@@ -302,7 +302,8 @@ def published_words(claim: FigureClaim) -> str:
     if said.above is not None or said.below is not None:
         sign, bound = (">", said.above) if said.above is not None else ("<", said.below)
         assert bound is not None
-        return f"{sign} {100 * bound:g}%" if is_share else f"{sign} {bound:g}"
+        least = f"{sign} {100 * bound:g}%" if is_share else f"{sign} {bound:g}"
+        return f"“{said.words}”: here {least}" if said.words else least
     if said.estimate is None and said.k is None:
         return f"{said.low:g} to {said.high:g}"
     figure = published_estimate(said, is_share=is_share)

@@ -170,7 +170,7 @@ class SearchResults(TrialScores):
             for row in self.best.to_dict("records")
             for name, over in self.space.items()
             if isinstance(over.over, Range) and row[name] is not None
-            for end in [_edge(float(row[name]), over.over)]
+            for end in [range_end(float(row[name]), over.over)]
             if end
         ]
         return pd.DataFrame(found, columns=[TRIAL, PARAMETER, VALUE, END])
@@ -270,8 +270,10 @@ class SearchResults(TrialScores):
 
 
 def search_results(plan: Plan, trainings: pd.DataFrame, saved: Mapping[str, Any] | None) -> SearchResults | None:
-    """Return the results of a sweep's search; None where it has none, or nothing was proposed yet."""
-    return SearchResults(plan, trainings, saved) if plan.proposals is not None and plan.proposals.studies else None
+    """Return the results of a sweep's search; None where it has none or several, or nothing was proposed yet."""
+    if plan.search is None or plan.search.each or plan.proposals is None or not plan.proposals.studies:
+        return None  # of several combinations there is more: see `bench.stats.combinations`
+    return SearchResults(plan, trainings, saved)
 
 
 def label(number: int) -> str:
@@ -284,7 +286,7 @@ def _column(values: Sequence[Any]) -> "pd.Series[Any]":
     return pd.Series(values, dtype=object) if None in values else pd.Series(values)
 
 
-def _edge(value: float, over: Range) -> str:
+def range_end(value: float, over: Range) -> str:
     """Return which end of its range a value lies at, if any."""
     low, at, high = (np.log(end) if over.log else end for end in (over.low, value, over.high))
     share = (at - low) / (high - low)
