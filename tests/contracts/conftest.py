@@ -6,12 +6,13 @@ from itertools import combinations, groupby
 import pytest
 
 COSTLY = {"jax", "torch"}  # backends that compile for every shape, or train one after the other
+LARGE = 100  # tests of one product that are many whatever each takes
 COMPILED = {"jax", "numba"}  # those to which every mixture of parameters is a program: some are in their own tests
 
 
 @pytest.hookimpl(tryfirst=True)  # before those that are marked slow are left out
 def pytest_collection_modifyitems(items):
-    """Of a costly backend's tests, mark those slow whose parameters meet in pairs in other tests already.
+    """Of a costly backend's tests, and of large products, mark those slow whose parameters meet in pairs in others.
 
     And those of a mixture of parameters, where each is compiled.
     """
@@ -19,9 +20,13 @@ def pytest_collection_modifyitems(items):
         known = parameters(item) if getattr(item, "callspec", None) else {}
         if known.get("backend") in COMPILED and "mixture" in known:
             item.add_marker(pytest.mark.slow)
-    costly = [item for item in items if getattr(item, "callspec", None) and parameters(item)["backend"] in COSTLY]
-    for _, group in groupby(costly, lambda item: (item.path, item.originalname, item.callspec.params["backend"])):
+    multiplied = [item for item in items if getattr(item, "callspec", None)]
+    for (_, _, backend), group in groupby(
+        multiplied, lambda item: (item.path, item.originalname, parameters(item)["backend"])
+    ):
         tests = list(group)
+        if backend not in COSTLY and (backend is None or len(tests) < LARGE):
+            continue
         kept = pairwise_covering([pairs(item) for item in tests])
         for place, item in enumerate(tests):
             if place not in kept:

@@ -66,7 +66,7 @@ def test_the_page_begins_with_the_table_of_changes(report):
     kinds = [re.findall(r'<td[^>]*?class="(\w+)"', cells) for _, cells in rows]
     assert kinds == [[], ["fewer", "more"], ["alike", "alike"]]
     assert "−47.5 [" in text(rows[1][1])
-    assert "2.5 % [0.1, 13.2] · 9.9↑" in text(rows[1][1])
+    assert "2.5 % [0.063, 13.2] · 9.9↑" in text(rows[1][1])
     assert text(rows[0][1]).count("[") == 2  # its own rates, and no change
 
 

@@ -106,7 +106,13 @@ def test_seeds_that_are_added_are_taken_over(bench, trained):
 
 
 @pytest.mark.parametrize(
-    "after", [1, pytest.param(2, marks=pytest.mark.slow), 3, pytest.param(4, marks=pytest.mark.slow)]
+    "after",
+    [
+        pytest.param(1, marks=pytest.mark.slow),
+        pytest.param(2, marks=pytest.mark.slow),
+        3,
+        pytest.param(4, marks=pytest.mark.slow),
+    ],
 )
 def test_killed_while_it_takes_over_it_goes_on(bench, monkeypatch, after):
     """What was taken over is not taken twice, and counted once."""
