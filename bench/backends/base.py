@@ -23,6 +23,7 @@ Ints = NDArray[np.int64]
 Results = tuple[Array, Array, Ints, Ints]  # final predictions [T, N] and weights [T, P], solved_at [T], correct_at [T]
 ELSEWHERE = ("diagnostics", "init_table")  # extra parameters that are seen to outside of backends
 LATER = {"activation": ("symmetric",), "loss": ("arctanh",), "update": ("minibatch",)}  # values like extra parameters
+EVERYTHING: dict[str, Collection[Any] | None] = dict.fromkeys(["outputs", *PARAMETERS])  # what takes all has
 MULTIPLY_ADD_US = 0.002  # microseconds for one of a loop's multiply-adds: only chunk sizes depend on it
 
 
@@ -52,8 +53,7 @@ def compiled_kernels() -> int:
 
 def loss_factor(trial: Trial) -> float:
     """Return the factor of the losses that a step sums up: 1, or for a mean one over their number."""
-    observations = {"online": 1, "minibatch": trial.batch_size}.get(trial.update, len(trial.inputs))
-    return 1.0 if trial.reduction == "sum" else 1 / (observations * trial.gate.outputs)
+    return 1.0 if trial.reduction == "sum" else 1 / (trial.step_size * trial.gate.outputs)
 
 
 def padded(values: NDArray[Any], size: int, dtype: str, axis: int = 0) -> NDArray[Any]:
@@ -266,7 +266,7 @@ class LoopTraining(Group):
         if NEVER not in (self.solved_at, self.correct_at):
             return
         if self.correct_at == NEVER:
-            if ((predictions_N > self.middle) == self.side_N).all() and not np.isnan(predictions_N).any():
+            if self._is_correct(predictions_N):
                 self.correct_at = iteration
             elif self.solved_is_correct:
                 return
@@ -275,10 +275,14 @@ class LoopTraining(Group):
             if self.in_a_row == self.trial.success_for:
                 self.solved_at = iteration
 
+    def _is_correct(self, predictions_N: Array) -> bool:
+        """Whether every prediction is on its target's side."""
+        return bool(((predictions_N > self.middle) == self.side_N).all() and not np.isnan(predictions_N).any())
+
     def _succeeds(self, predictions_N: Array) -> bool:
         """Whether predictions meet the trial's ``success``."""
         if self.trial.success == "correct":
-            return bool(((predictions_N > self.middle) == self.side_N).all() and not np.isnan(predictions_N).any())
+            return self._is_correct(predictions_N)
         if self.trial.success == "loss":
             return bool(self.loss() <= self.loss_bound)
         return bool((np.abs(predictions_N - self.targets_N) <= self.tolerance).all())

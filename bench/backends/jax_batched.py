@@ -21,15 +21,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
+from bench.backends.base import EVERYTHING, Backend, Group, Results, loss_factor, padded
 from bench.backends.base import Array as HostArray
-from bench.backends.base import Backend, Group, Results, loss_factor, padded
 from bench.backends.jax_steps import Rule, Tree, factor, length, normals, rule, step_number, unavailable
-from bench.backends.numpy_loop import CLIP_GUARD
 from bench.model.loss import ARCTANH_CEILING, HUBER_DELTA, LOG_FLOOR, SLOPE_FLOOR, loss_value
 from bench.model.network import Network
-from bench.model.optimizer import OPTIMIZERS
+from bench.model.optimizer import CLIP_GUARD, OPTIMIZERS
 from bench.model.outcome import Batch, Outcome
-from bench.model.trial import PARAMETERS, Trial
+from bench.model.trial import Trial
 
 Parameters = list[tuple[Any, Any]]  # a layer's weight [fan_in, fan_out] and bias [fan_out]; None where there is none
 
@@ -439,7 +438,7 @@ class JaxBatched(Backend):
     name = "jax"
     group = ProgramGroup
     least = LANES
-    takes = dict.fromkeys(["outputs", *PARAMETERS]) | {
+    takes = EVERYTHING | {
         "optimizer": ("sgd", "nesterov", "adam", "adamw", "rmsprop", "signsgd", "normalized", "none"),
         "update": (),
         **dict.fromkeys(("batch_size", "shuffle", "label_flips", "dropout", "slope_offset"), ()),

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.backends.base import Array, Backend, Group, Ints, Results, compiles, loss_factor, padded
+from bench.backends.base import EVERYTHING, Array, Backend, Group, Ints, Results, compiles, loss_factor, padded
 from bench.backends.numba_kernels import arithmetic
 from bench.backends.numba_kernels import row_operations as rows
 from bench.backends.numba_kernels.compiling import clear_cache
@@ -28,7 +28,7 @@ from bench.model.loss import loss_value
 from bench.model.network import Network
 from bench.model.optimizer import OPTIMIZERS
 from bench.model.outcome import NEVER, Batch
-from bench.model.trial import PARAMETERS, Trial
+from bench.model.trial import Trial
 
 GROUP_BYTES = 2**28  # of a group's lanes
 TILE_BYTES = 2**18  # of outputs and slopes: they stay in the second cache
@@ -286,7 +286,7 @@ class LaneGroup(Group):
             output_bias=trial.output_bias,
             shortcuts=trial.shortcuts,
             moving=self.moving,
-            batch={"full": len(trial.inputs), "online": 1}.get(trial.update, trial.batch_size),
+            batch=trial.step_size,
             shuffle=SHUFFLES[trial.shuffle],
             flips=real(trial.label_flips),
             both=real(trial.target_low + trial.target_high),
@@ -329,7 +329,7 @@ class NumbaLanes(Backend):
     name = "numba"
     group = LaneGroup
     least = LANES
-    takes = dict.fromkeys(["outputs", *PARAMETERS])
+    takes = EVERYTHING
 
     def cost_us(self, trial: Trial) -> float:
         """Return what an iteration of one lane takes: its exponentials and its multiply-adds, in microseconds."""

@@ -8,16 +8,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.backends.base import Array, LoopBackend, LoopTraining
+from bench.backends.base import EVERYTHING, Array, LoopBackend, LoopTraining
 from bench.backends.numpy_steps import STEPS
 from bench.model.draws import batches, dropout_factors, flipped_targets, gradient_noise
 from bench.model.loss import loss_slope, loss_value
 from bench.model.network import ACTIVATIONS, Activation
-from bench.model.optimizer import OPTIMIZERS
+from bench.model.optimizer import CLIP_GUARD, OPTIMIZERS
 from bench.model.outcome import Batch
-from bench.model.trial import PARAMETERS
-
-CLIP_GUARD = 1e-6  # as in torch.nn.utils.clip_grad_norm_
 
 
 class NumpyTraining(LoopTraining):
@@ -139,4 +136,4 @@ class NumpyLoop(LoopBackend):
     name = "numpy"
     group = NumpyTraining
     overhead_us = 12.0
-    takes = dict.fromkeys(["outputs", *PARAMETERS])
+    takes = EVERYTHING

@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bench.backends.base import LoopBackend, LoopTraining
+from bench.backends.base import EVERYTHING, LoopBackend, LoopTraining
 from bench.model.draws import batches, dropout_factors, flipped_targets, gradient_noise
 from bench.model.loss import ARCTANH_CEILING
 from bench.model.outcome import Batch
-from bench.model.trial import PARAMETERS, Trial
+from bench.model.trial import Trial
 
 Groups = list[dict[str, Any]]  # parameters that share a learning rate, as torch.optim takes them
 
@@ -361,7 +361,7 @@ class TorchLoop(LoopBackend):
     group = TorchTraining
     overhead_us = 65.0
     summations = ("library", "fma")
-    takes = dict.fromkeys(["outputs", *PARAMETERS]) | {"optimizer": (*OPTIMIZERS, "none")}
+    takes = EVERYTHING | {"optimizer": (*OPTIMIZERS, "none")}
     has_gpu = staticmethod(torch.cuda.is_available)
 
     def unsupported(self, trial: Trial) -> str | None:

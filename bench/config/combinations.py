@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench.config.values import Overrides, parse_value, read_list, read_table, write_value
+from bench.config.values import Overrides, parse_value, read_list, read_one, read_table, read_title, write_value
 from bench.errors import RequestError, collecting
 from bench.model.display_labels import phrase
 from bench.model.parameter_fields import Reader
@@ -86,29 +86,17 @@ def _read_variants(tables: Any, folder: Path, problems: list[str]) -> list[Title
     if not isinstance(tables, list):
         problems.append("each: variant is a table; allowed are lists of them, each written [[search.each.variant]]")
         return []
-    readers: dict[str, Reader] = {name: partial(_read_one, folder=folder) for name in PARAMETERS if name != "gate"}
+    one_each = partial(read_one, folder=folder, where=" in a variant")
+    readers: dict[str, Reader] = {name: one_each for name in PARAMETERS if name != "gate"}
     found: list[Titled] = []
     for place, table in enumerate(tables, 1):
-        values = read_table(table, {**readers, TITLE: _read_title}, f"each: variant {place}: ", problems)
+        values = read_table(table, {**readers, TITLE: read_title}, f"each: variant {place}: ", problems)
         if None not in values.values():
             found.append((values.pop(TITLE, "") or _words(values) or PLAIN, values))
     for title, count in Counter(title for title, _ in found).items():
         if count > 1:
             problems.append(f"each: {count} variants are called {title!r}; allowed are different titles")
     return found
-
-
-def _read_one(name: str, value: Any, folder: Path) -> Any:
-    found = read_list(name, value, folder)
-    if len(found) > 1:
-        raise RequestError(f"{name} has {len(found)} values; allowed in a variant is one")
-    return found[0]
-
-
-def _read_title(what: str, value: object) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise RequestError(f"{what} is {value!r}; allowed is text")
-    return value
 
 
 def _combinations(variants: Sequence[Titled], axes: Mapping[str, Sequence[Any]]) -> tuple[Combination, ...]:

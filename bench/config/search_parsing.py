@@ -22,7 +22,7 @@ from bench.config.search_space import (
     split_fixed,
 )
 from bench.config.seeds import read_seeds
-from bench.config.values import KEYS, Overrides, read_list, read_table
+from bench.config.values import KEYS, Overrides, read_one, read_table, read_title
 from bench.errors import RequestError, collecting
 from bench.metrics.objectives import OBJECTIVES, read_constraints, read_objectives
 from bench.model.gate import Gate, built_in
@@ -184,8 +184,8 @@ TitledParameters = tuple[str, Mapping[str, Any]]  # of a reference
 def _read_references(tables: Any, folder: Path, problems: list[str]) -> list[TitledParameters]:
     """Read one table of parameters or a list of them, each with an optional title; note what is wrong."""
     readers: dict[str, Reader] = {
-        **{name: partial(_read_one, folder=folder) for name in PARAMETERS},
-        TITLE: _read_title,
+        **{name: partial(read_one, folder=folder) for name in PARAMETERS},
+        TITLE: read_title,
     }
     found: list[TitledParameters] = []
     for place, table in enumerate(tables if isinstance(tables, list) else [tables], 1):
@@ -197,19 +197,6 @@ def _read_references(tables: Any, folder: Path, problems: list[str]) -> list[Tit
         if None not in values.values():
             found.append((values.pop(TITLE, what), values))
     return found
-
-
-def _read_one(name: str, value: Any, folder: Path) -> Any:
-    found = read_list(name, value, folder)
-    if len(found) > 1:
-        raise RequestError(f"{name} has {len(found)} values; allowed is one")
-    return found[0]
-
-
-def _read_title(what: str, value: object) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise RequestError(f"{what} is {value!r}; allowed is text")
-    return value
 
 
 def _references(search: Search, named: Sequence[TitledParameters] | None, problems: list[str]) -> tuple[Reference, ...]:

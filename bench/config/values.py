@@ -81,6 +81,21 @@ def _read_each(name: str, value: Any, folder: Path) -> list[Any]:
     return [known.read(value)]
 
 
+def read_one(name: str, value: Any, folder: Path, where: str = "") -> Any:
+    """Return the only value of one parameter; ``where`` says in a message of what it is the only one."""
+    found = read_list(name, value, folder)
+    if len(found) > 1:
+        raise RequestError(f"{name} has {len(found)} values; allowed{where} is one")
+    return found[0]
+
+
+def read_title(what: str, value: object) -> str:
+    """Return a title, which is text that says something."""
+    if not isinstance(value, str) or not value.strip():
+        raise RequestError(f"{what} is {value!r}; allowed is text")
+    return value
+
+
 def write_value(value: Any) -> str:
     """Write a value that was read as its user would: a gate by its name, hidden layers as 4-4."""
     if isinstance(value, Gate):

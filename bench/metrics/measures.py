@@ -63,10 +63,9 @@ def measured(trainings: "pd.DataFrame", measure: str) -> Floats:
     Errors and losses are infinite where the training diverged or failed. ``log10 final_mse`` is finite: there, it is
     that of the worst error there is, and errors below 1e-12 count as 1e-12. The worst is 1 of a sigmoid, 4 of a tanh;
     an output that is linear has no worst, and one a hundred times as far off as targets lie apart counts as that.
-    ``solved_at`` and
-    ``correct_at`` are times to that state, infinite where the training did not end in it; ``solved_at / iterations`` is
-    that share of its budget, 1 where it ended unsolved. ``iteration_us`` is what an iteration took, whatever came of
-    it, and missing where none was timed. Raises ValueError for any other measure.
+    ``solved_at`` and ``correct_at`` are times to that state, infinite where the training did not end in it; ``solved_at
+    / iterations`` is that share of its budget, 1 where it ended unsolved. ``iteration_us`` is what an iteration took,
+    whatever came of it, and missing where none was timed. Raises ValueError for any other measure.
     """
     if measure == SOLVED:
         return trainings[c.SOLVED].to_numpy(dtype=np.float64)

@@ -18,12 +18,11 @@ Seed = NDArray[np.uint32]
 
 def batches(trial: Trial, seed: Seed, iteration: int) -> Iterator[tuple[int, Rows]]:
     """Yield the number of each step of an iteration, and the observations that it is given."""
-    size = {"full": len(trial.inputs), "online": 1}.get(trial.update, trial.batch_size)
     order = np.arange(len(trial.inputs))
     if trial.shuffle != "never":
         order = permutations(seed, iteration if trial.shuffle == "always" else 0, len(order))[0]
-    for place, start in enumerate(range(0, len(order), size)):
-        yield iteration * trial.steps + place, order[start : start + size]
+    for place, start in enumerate(range(0, len(order), trial.step_size)):
+        yield iteration * trial.steps + place, order[start : start + trial.step_size]
 
 
 def flipped_targets(trial: Trial, seed: Seed, number: int, targets_NO: Floats) -> Floats:

@@ -19,6 +19,7 @@ EVERY = (
     "frozen",
     "learning_rate_output",
 )  # what all that train take
+CLIP_GUARD = 1e-6  # is added to the length of a gradient that is cut, as in torch.nn.utils.clip_grad_norm_
 SCHEDULED = ("schedule", "schedule_length", "schedule_factor")
 
 

@@ -153,7 +153,6 @@ class Trial:
     target_high: float = extra(1.0, number(), "what a target of 1 becomes", TRAINING)
     output: str = extra("sigmoid", choice(*OUTPUT_RANGES), "activation of the output neurons", TRAINING)
     shortcuts: bool = extra(False, flag, "the output layer sees the inputs too", INITIALIZATION)
-
     init_table: InitialTable | str = parameter(
         "", _read_initial_table, "init = table: .csv of weights", INITIALIZATION, extra=True
     )
@@ -275,10 +274,14 @@ class Trial:
         return (self.target_low + self.target_high) / 2
 
     @property
+    def step_size(self) -> int:
+        """How many observations a step looks at; the last of an iteration at what is left."""
+        return {"full": len(self.inputs), "online": 1}.get(self.update, self.batch_size)
+
+    @property
     def steps(self) -> int:
         """How many steps an iteration takes."""
-        observations = len(self.inputs)
-        return {"full": 1, "online": observations}.get(self.update) or -(-observations // self.batch_size)
+        return -(-len(self.inputs) // self.step_size)
 
     def rate_factors(self, start: int, end: int) -> NDArray[np.float64]:
         """Return what its schedule multiplies the learning rate by, in the iterations from start to end."""

@@ -43,6 +43,7 @@ def papers_page(papers: Sequence[Paper]) -> str:
     """Return one HTML page, which needs no network, with a table of all claims and a section for each paper."""
     texts, jinja = templates()
     return jinja.get_template("papers.html").render(
+        title="Published claims, trained again",
         papers=papers,
         summary=_summary(papers),
         counted=counted_verdicts([one.verdict for paper in papers for one in paper.verdicts]),

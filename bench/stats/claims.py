@@ -28,12 +28,12 @@ from bench.metrics.measures import begun, never_trained
 from bench.stats import published
 from bench.stats.bounded_means import share_bounds
 from bench.stats.curves import recorded
-from bench.stats.events import has_event, measure, percent
+from bench.stats.events import has_event, measure
 from bench.stats.final_patterns import WRONG_OBSERVATION, where_they_end
 from bench.stats.map_analysis import MapAnalysis
 from bench.stats.paired_tests import mean_difference
-from bench.stats.proportions import TAIL, clustered_interval, exact_interval
-from bench.stats.published import AGREES, DIFFERS, NO_DATA, OPEN
+from bench.stats.proportions import TAIL, clustered_interval, exact_interval, percent
+from bench.stats.published import AGREES, DIFFERS, NO_DATA, OPEN, quoted
 
 CARRIED = 1e-5  # of a number: what float32, with 1e-7 an iteration, carries through some ten thousand of them
 HOLDS, REFUTED, UNDECIDED = "holds", "refuted", "undecided"
@@ -131,8 +131,7 @@ def _check(
     for found in _verdicts(planned, trainings, tail, maps):
         verdict = found
         if isinstance(said, str):
-            quoted = said if planned.claim.recalled else f"“{said}”"  # what is recalled is in nobody's words
-            expected, judged = f"{quoted}: {verdict.expected}", OF_PUBLISHED[verdict.verdict]
+            expected, judged = f"{quoted(planned.claim, said)}: {verdict.expected}", OF_PUBLISHED[verdict.verdict]
             verdict = replace(verdict, expected=expected, verdict=judged)
         yield replace(verdict, recalled=planned.claim.recalled, why=planned.claim.why)
 

@@ -1,4 +1,4 @@
-"""Numbers and events of trainings, as claims name them: which trainings have an event, and shares of them in words."""
+"""Numbers and events of trainings, as claims name them: and which trainings have an event."""
 
 import math
 from collections.abc import Mapping
@@ -13,8 +13,6 @@ from bench.stats.curves import halfway_iterations, recorded
 from bench.stats.final_patterns import WRONG, where_they_end
 
 HALFWAY_AT = "halfway_at"
-RARELY = 0.005  # a smaller share is one in so many
-NO_DIGITS = 0.001  # of a smaller one, percent with one digit have none that counts
 
 
 def measure(trainings: pd.DataFrame, name: str) -> pd.Series:
@@ -52,16 +50,3 @@ def has_event(event: Mapping[Any, Any], trainings: pd.DataFrame) -> pd.Series:
         else:
             happened &= known[name].isin(value if isinstance(value, list) else [value])
     return happened
-
-
-def percent(share: float, low: float, high: float) -> str:
-    """Return a share in words, with its interval; a rare one as one in so many."""
-    if 0 < share < RARELY:
-        most = f"{1 / low:,.0f}" if low > 0 else "…"
-        return f"1 in {1 / share:,.0f} [{1 / high:,.0f}, {most}]"
-    return f"{bare_percent(share)} [{bare_percent(low)}, {bare_percent(high)}]"
-
-
-def bare_percent(share: float) -> str:
-    """Return a share in words; of a rare one, two digits that count."""
-    return f"{100 * share:.2g}%" if 0 < share < NO_DIGITS else f"{share:.1%}"

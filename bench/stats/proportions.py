@@ -221,3 +221,22 @@ def ledger(counts: pd.DataFrame, planned: Mapping[str, int] | pd.Series) -> pd.D
         raise ValueError(f"more trainings than planned: {'; '.join(wrong)}")
     counts = counts.reindex(plan.index, fill_value=0)
     return pd.concat([plan, counts, (plan - counts.sum(axis=1)).rename(MISSING)], axis=1)
+
+
+# ------------------------------------------------------------------ in words
+
+RARELY = 0.005  # a smaller share is one in so many
+NO_DIGITS = 0.001  # of a smaller one, percent with one digit have none that counts
+
+
+def percent(share: float, low: float, high: float) -> str:
+    """Return a share in words, with its interval; a rare one as one in so many."""
+    if 0 < share < RARELY:
+        most = f"{1 / low:,.0f}" if low > 0 else "…"
+        return f"1 in {1 / share:,.0f} [{1 / high:,.0f}, {most}]"
+    return f"{bare_percent(share)} [{bare_percent(low)}, {bare_percent(high)}]"
+
+
+def bare_percent(share: float) -> str:
+    """Return a share in words; of a rare one, two digits that count."""
+    return f"{100 * share:.2g}%" if 0 < share < NO_DIGITS else f"{share:.1%}"

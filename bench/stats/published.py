@@ -15,15 +15,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
 
-from bench.config.claims import CHANCE, TIMES, FigureClaim, Published
+from bench.config.claims import CHANCE, TIMES, Claim, FigureClaim, Published
 from bench.config.plan import PlannedClaim
 from bench.metrics import columns as c
 from bench.metrics.measures import SOLVED_SHARE, begun
 from bench.model.trial import PARAMETERS
-from bench.stats.events import bare_percent, has_event, percent
+from bench.stats.events import has_event
 from bench.stats.map_analysis import MapAnalysis
 from bench.stats.paired_tests import mean_difference
-from bench.stats.proportions import TAIL, Z, clustered_interval, exact_interval
+from bench.stats.proportions import TAIL, Z, bare_percent, clustered_interval, exact_interval, percent
 from bench.stats.sensitivity import SEED_ALONE, TERM, TOTAL, TOTAL_HIGH, TOTAL_LOW, variance_shares
 from bench.stats.survival import Times, median_time, running_time, solved_mean, times_by_trial
 
@@ -294,6 +294,11 @@ def _numbers(claim: FigureClaim, figure: Estimate) -> dict[str, list[float]]:
 # ------------------------------------------------------------------ words
 
 
+def quoted(claim: Claim, words: str) -> str:
+    """Return a paper's words in quotation marks; what is recalled is in nobody's words."""
+    return words if claim.recalled else f"“{words}”"
+
+
 def published_words(claim: FigureClaim) -> str:
     """Return a published figure in words, with its 95 % interval where it has one."""
     said, is_share = claim.published, _is_share(claim)
@@ -303,7 +308,7 @@ def published_words(claim: FigureClaim) -> str:
         sign, bound = (">", said.above) if said.above is not None else ("<", said.below)
         assert bound is not None
         least = f"{sign} {100 * bound:g}%" if is_share else f"{sign} {bound:g}"
-        return f"“{said.words}”: here {least}" if said.words else least
+        return f"{quoted(claim, said.words)}: here {least}" if said.words else least
     if said.estimate is None and said.k is None:
         return f"{said.low:g} to {said.high:g}"
     figure = published_estimate(said, is_share=is_share)

@@ -1,5 +1,6 @@
 """Reports: of sweeps that the command line carried out, of plans that are trained here, and of made-up records."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -216,3 +217,15 @@ def _record(trial, seeds):
     if reason:
         return Record(trial, tuple(seeds), result=Result.UNSUPPORTED, reason=reason)
     return Record(trial, tuple(seeds), outcome=backend.train(Batch.of(trial, seeds)))
+
+
+@pytest.fixture
+def said():
+    """What a report's findings say, each with its evidence, without spaces that do not break."""
+    return lambda report: [f"{one.sentence} | {one.evidence}".replace("\u00a0", " ") for one in report.findings]
+
+
+@pytest.fixture
+def text():
+    """The words of a piece of a page, without its markup."""
+    return lambda html: re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html)).replace("\u00a0", " ")

@@ -48,15 +48,7 @@ def report(made_report, search_plan, proposal, trial):
     return made
 
 
-def said(report):
-    return [f"{one.sentence} | {one.evidence}".replace("\u00a0", " ") for one in report.findings]
-
-
-def text(html):
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html)).replace("\u00a0", " ")
-
-
-def test_the_page_begins_with_the_table_of_changes(report):
+def test_the_page_begins_with_the_table_of_changes(report, text):
     """A row for each variant, a column for each setting, coloured by sign where it is beyond chance."""
     page = report(MIXED).header_html()
     header = page[page.index("<h1>") : page.index('<ul class="findings"')]
@@ -93,7 +85,7 @@ def test_the_answer_says_what_there_is_to_say(report, solved, expected):
     assert answer(report(solved).data).startswith(expected)
 
 
-def test_findings_name_what_helps_in_each_setting_and_what_must_be_known_of_the_tuning(report):
+def test_findings_name_what_helps_in_each_setting_and_what_must_be_known_of_the_tuning(report, said):
     """The mixed ones first; then each setting, values at an end of their range, and optimism."""
     found = said(report(MIXED, as_searched=0.6))
     assert found[0].startswith(

@@ -67,19 +67,11 @@ def brief(html):
     return page
 
 
-def said(report):
-    return [f"{one.sentence} | {one.evidence}".replace("\u00a0", " ") for one in report.findings]
-
-
-def text(html):
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html)).replace("\u00a0", " ")
-
-
 def section(html):
     return html[html.index('<section id="search-1">') :].split("</section>")[0]
 
 
-def test_the_first_finding_is_what_the_best_is_worth_on_held_out_seeds(found, five, usual):
+def test_the_first_finding_is_what_the_best_is_worth_on_held_out_seeds(found, five, usual, said):
     """With its interval, what it seemed, and the reference beside it: the exact ones of 30 and of 4 of 40."""
     first = said(found(five, winners=[five[3]], references={"the documents' configuration": usual}))[0]
     assert first.startswith(
@@ -104,7 +96,7 @@ def test_the_first_screen_names_the_best_and_shows_the_reference_from_two_starts
 
 
 @pytest.mark.untraced
-def test_optimism_beyond_chance_is_a_finding(found, five, proposal, trial):
+def test_optimism_beyond_chance_is_a_finding(found, five, proposal, trial, said):
     """10 iterations as searched and 32.5 on others; that of one that is as good elsewhere is not told."""
     (sentence,) = [one for one in said(found(five, winners=[five[3]])) if "too optimistic" in one]
     assert "was 10 iterations on the seeds that chose it, and is 32.5 [" in sentence
@@ -144,7 +136,7 @@ def test_the_page_begins_with_the_search_with_its_charts_in_order(found, five, h
 
 
 @pytest.mark.untraced
-def test_disagreeing_evaluators_and_the_time_that_it_took_are_named(found, five, brief):
+def test_disagreeing_evaluators_and_the_time_that_it_took_are_named(found, five, brief, text):
     """Both evaluators, each with its first; Optuna, training and MLflow apart."""
     words = text(section(brief(found(five, winners=[five[3]], kept=KEPT))))
     assert "disagree" in words
@@ -154,7 +146,7 @@ def test_disagreeing_evaluators_and_the_time_that_it_took_are_named(found, five,
 
 
 @pytest.mark.untraced
-def test_what_an_objective_cannot_depend_on_has_no_bar(found, five, brief):
+def test_what_an_objective_cannot_depend_on_has_no_bar(found, five, brief, text):
     """Nor has what all trials have in common, or what depends on one parameter alone: a sentence says so."""
     report = found(five, winners=[five[3]], kept=KEPT, objectives=["rmst", "parameters"])
     words = text(section(brief(report)))
@@ -169,7 +161,7 @@ def test_what_an_objective_cannot_depend_on_has_no_bar(found, five, brief):
     ]
 
 
-def test_conditional_parameters_are_said_to_be_left_out_of_fanova(found, five, brief):
+def test_conditional_parameters_are_said_to_be_left_out_of_fanova(found, five, brief, text):
     """It compares what every trial has."""
     space = SPACE | {"momentum": {**SPACE["learning_rate"], "low": 0.0, "log": False, "only_if": {"hidden": ["7"]}}}
     words = text(section(brief(found(five, winners=[five[3]], kept=KEPT, space=space))))
@@ -177,14 +169,14 @@ def test_conditional_parameters_are_said_to_be_left_out_of_fanova(found, five, b
 
 
 @pytest.mark.untraced
-def test_a_winner_at_the_edge_of_the_space_is_noted(found, five, brief):
+def test_a_winner_at_the_edge_of_the_space_is_noted(found, five, brief, text):
     """Two is the fewest neurons that were allowed."""
     words = text(section(brief(found(five, winners=[five[0]]))))
     assert "At the lower end of its range: 2 neurons of #0. A wider range may hold better trials." in words
 
 
 @pytest.mark.untraced
-def test_several_objectives_have_a_front(found, five, brief):
+def test_several_objectives_have_a_front(found, five, brief, text):
     """And no best so far."""
     report = found(
         five, winners=[five[3]], objectives=["rmst", "parameters"], directions=["minimize", "minimize"],
@@ -195,7 +187,7 @@ def test_several_objectives_have_a_front(found, five, brief):
 
 
 @pytest.mark.untraced
-def test_where_nothing_was_solved_the_page_says_what_to_try(found, ended, trial, brief):
+def test_where_nothing_was_solved_the_page_says_what_to_try(found, ended, trial, brief, said, text):
     """And that the search had nothing to go by."""
     listed = [ended(trial(hidden=size), [[0.5 + size / 100] * 4] * 20) for size in (2, 3)]
     report = found(listed, winners=listed[:1], held_out="", validate=0)
@@ -205,7 +197,7 @@ def test_where_nothing_was_solved_the_page_says_what_to_try(found, ended, trial,
     assert "More iterations or a wider space may help" in text(section(brief(report)))
 
 
-def test_where_no_trial_keeps_the_limits_the_nearest_is_named(found, five, html):
+def test_where_no_trial_keeps_the_limits_the_nearest_is_named(found, five, html, said):
     """Before anything else."""
     report = found(five[:3], constraints=["solved_rate >= 0.9"])
     assert said(report)[0].startswith("None of the 3 proposed trials keeps solved_rate >= 0.9. | Nearest came #2 (")
@@ -222,28 +214,28 @@ def test_where_no_trial_keeps_the_limits_the_nearest_is_named(found, five, html)
         ({"held_out": "", "validate": 0}, "validate = 0: nothing was checked on"),
     ],
 )
-def test_what_a_reader_must_know_of_a_search_is_in_the_warnings(found, five, brief, more, words):
+def test_what_a_reader_must_know_of_a_search_is_in_the_warnings(found, five, brief, more, words, text):
     """Before the rest is trusted."""
     page = brief(found(five, **more))
     assert words in text(page[page.index('class="warnings"') :].split("</header>")[0])
 
 
 @pytest.mark.untraced
-def test_a_search_that_ended_and_was_checked_has_no_warning_of_its_own(found, five, brief):
+def test_a_search_that_ended_and_was_checked_has_no_warning_of_its_own(found, five, brief, text):
     """Nothing to add."""
     header = brief(found(five, winners=[five[3]])).split("</header>")[0]
     assert "search" not in text(header.partition('class="warnings"')[2]).lower()
 
 
 @pytest.mark.untraced
-def test_a_search_without_held_out_seeds_shows_its_best_as_what_it_is(found, five, brief):
+def test_a_search_without_held_out_seeds_shows_its_best_as_what_it_is(found, five, brief, text):
     """Chosen, and not checked."""
     words = text(section(brief(found(five, winners=[five[3]], held_out="", validate=0))))
     assert "By the 20 seeds that it was chosen by, #3" in words
     assert "it was not trained on other seeds" in words
 
 
-def test_repeated_searches_are_compared_with_their_interval(found, proposal, trial, brief):
+def test_repeated_searches_are_compared_with_their_interval(found, proposal, trial, brief, said):
     """The winners of tpe solve more held-out seeds; the sentence names both, the interval and pairs won."""
     listed = [
         [
@@ -265,7 +257,7 @@ def test_repeated_searches_are_compared_with_their_interval(found, proposal, tri
 
 
 @pytest.mark.parametrize("size", [0, 1])
-def test_a_search_of_next_to_nothing_has_a_page(found, five, html, size):
+def test_a_search_of_next_to_nothing_has_a_page(found, five, html, size, text):
     """One proposal that was judged, or none whose trainings are there."""
     report = (
         found(five[:1], ended=None, trials=5) if size else found([], ended=None, trials=5, references={"a": five[3]})
@@ -274,14 +266,14 @@ def test_a_search_of_next_to_nothing_has_a_page(found, five, html, size):
 
 
 @pytest.mark.untraced
-def test_a_search_whose_trainings_all_failed_has_a_page(found, failed, refused, trial, html):
+def test_a_search_whose_trainings_all_failed_has_a_page(found, failed, refused, trial, html, text):
     """Whatever came of them, nothing was solved."""
     listed = [failed(trial(hidden=2), range(20)), refused(trial(hidden=4), range(20))]
     page = html(found(listed, winners=listed[:1], references={"a": listed[1]}))
     assert "No training of the 2 proposed trials solves XOR" in text(section(page))
 
 
-def test_of_a_search_that_trained_nothing_no_trial_is_ranked_or_drawn(found, refused, trial, html):
+def test_of_a_search_that_trained_nothing_no_trial_is_ranked_or_drawn(found, refused, trial, html, said):
     """There is nothing to compare; that every backend refused is in the warnings."""
     listed = [refused(trial(hidden=2 + k), range(20)) for k in range(3)]
     report = found(listed, winners=listed[:1])
@@ -290,7 +282,7 @@ def test_of_a_search_that_trained_nothing_no_trial_is_ranked_or_drawn(found, ref
     assert "<figure" not in section(html(report))
 
 
-def test_of_a_search_for_several_things_the_best_in_each_leads(found, proposal, trial):
+def test_of_a_search_for_several_things_the_best_in_each_leads(found, proposal, trial, said):
     """With what it is on held-out seeds, and how long the front is."""
     listed = [
         proposal(trial(hidden=hidden, learning_rate=2.0), count, held, at=10)
@@ -308,7 +300,7 @@ def test_of_a_search_for_several_things_the_best_in_each_leads(found, proposal, 
 
 
 @pytest.mark.untraced
-def test_an_interrupted_search_whose_references_were_not_begun_has_a_page(found, five, usual, brief):
+def test_an_interrupted_search_whose_references_were_not_begun_has_a_page(found, five, usual, brief, text):
     """What it will be compared with is not there yet."""
     data = found(five, ended=None, trials=9).data
     asked = replace(data.plan.search, references=(Reference("the usual", usual.trial),))
@@ -317,7 +309,7 @@ def test_an_interrupted_search_whose_references_were_not_begun_has_a_page(found,
     assert "the usual" not in words
 
 
-def test_a_range_that_cannot_be_wider_is_no_edge(found, proposal, trial):
+def test_a_range_that_cannot_be_wider_is_no_edge(found, proposal, trial, said):
     """There are no fewer neurons than none."""
     listed = [proposal(trial(hidden=0, learning_rate=rate), 12, 20, at=10) for rate in (0.1, 1.0)]
     space = SPACE | {"hidden": {**SPACE["hidden"], "low": 0}}

@@ -10,8 +10,7 @@ from bench.metrics import columns as c
 from bench.store.mlflow_store import Store
 from bench.store.reader import find_sweep, read_plan, read_sweep
 
-FILE = """
-title = "Which helps?"
+SEARCH = """
 [defaults]
 gate = "xor"
 iterations = 100
@@ -21,8 +20,12 @@ learning_rate = {low = 0.5, high = 20.0, log = true}
 trials = 4
 batch = 2
 seeds = "0:6"
-seed = 3
 validate = 12
+"""
+FILE = f"""
+title = "Which helps?"
+{SEARCH}
+seed = 3
 [search.each]
 hidden = [2, 3]
 [[search.each.variant]]
@@ -31,20 +34,11 @@ title = "plain"
 title = "steady"
 momentum = 0.9
 """
-ALONE = """
-[defaults]
-gate = "xor"
-iterations = 100
-curve_points = 2
-[search]
-learning_rate = {low = 0.5, high = 20.0, log = true}
+ALONE = f"""
+{SEARCH}
 hidden = 3
 momentum = 0.9
-trials = 4
-batch = 2
-seeds = "0:6"
 seed = 6
-validate = 12
 best = 1
 """
 KILLED = """

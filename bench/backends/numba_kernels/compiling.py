@@ -12,7 +12,7 @@ import numba
 from numba import config
 from numba.misc.appdirs import AppDirs
 
-from bench.model import loss
+from bench.model import loss, optimizer, threefry
 
 # no nnan or ninf: a lane that diverged must stay so; no reassoc: sums keep their order; contract: fused multiply-add
 FLAGS = {"contract", "nsz", "arcp"}
@@ -37,7 +37,8 @@ def _cache_folder() -> Path | None:
 
     Its name has a hash of all sources: Numba itself notices a change of one file, and not of those that it calls.
     """
-    sources = [*sorted(Path(__file__).parent.glob("*.py")), Path(loss.__file__)]
+    constants = (Path(module.__file__) for module in (loss, optimizer, threefry) if module.__file__)
+    sources = [*sorted(Path(__file__).parent.glob("*.py")), *constants]
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
     base = config.CACHE_DIR or AppDirs(appname="bench", appauthor=False).user_cache_dir
     folder = Path(base) / f"lanes-{digest[:12]}"

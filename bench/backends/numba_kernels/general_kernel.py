@@ -26,8 +26,8 @@ from bench.backends.numba_kernels.row_operations import (
     keep_first,
     slopes,
 )
-from bench.backends.numba_kernels.steps import DIRECT, NONE, SUMS, Rule, descend_all, take_step
-from bench.backends.numba_kernels.vectors import PARTS, load, multiply_add, negative, store, unless_zero, zero
+from bench.backends.numba_kernels.steps import DIRECT, NONE, SUMS, Rule, descend_all, step_down, take_step
+from bench.backends.numba_kernels.vectors import PARTS, load, multiply_add, negative, store, zero
 from bench.model.threefry import DROPOUT, LABELS, NEURON, ORDER
 
 NEVER, ONCE, ALWAYS = range(3)  # observations are shuffled
@@ -117,16 +117,11 @@ def add_gradients(
 def descend_or_keep(
     W: Any, M: Any, G: Any, w: int, part: int, g: Any, down: Any, momentum: Any, moving: bool, ends: bool
 ) -> None:
-    """Move a weight down its whole gradient, as torch.optim.SGD does, or keep the part that is known."""
-    if not ends:
+    """Move a weight down its whole gradient, or keep the part that is known."""
+    if ends:
+        step_down(W, M, w, part, g, down, momentum, moving)
+    else:
         store(G, w, part, g)
-        return
-    if moving:
-        # without momentum as if there were no velocity: 0 times infinity would be no number
-        inertia = load(momentum, 0, part)
-        g = unless_zero(inertia, multiply_add(inertia, load(M, w, part), g), g)
-        store(M, w, part, g)
-    store(W, w, part, multiply_add(down, g, load(W, w, part)))
 
 
 @numba.njit(**INLINE)

@@ -14,7 +14,7 @@ from bench.backends.numba_kernels.arithmetic import select
 from bench.backends.numba_kernels.compiling import INLINE
 from bench.backends.numba_kernels.random_lanes import two_normal
 from bench.backends.numba_kernels.vectors import PARTS, load, multiply_add, negative, store, unless_zero
-from bench.model.optimizer import OPTIMIZERS, SCHEDULES
+from bench.model.optimizer import CLIP_GUARD, OPTIMIZERS, SCHEDULES
 from bench.model.threefry import NOISE
 from bench.model.trial import Trial
 
@@ -23,7 +23,6 @@ SGD, NESTEROV, ADAM, ADAMW, RMSPROP, ADAGRAD, RPROP, SIGNSGD, NORMALIZED, QUICKP
 DIRECT = -1  # no optimizer: each weight steps down its gradient as soon as that is known
 SUMS = 3  # rows below the gradients: of zeros, and two for sums
 CONSTANT, COSINE, STEP, WARMUP = range(len(SCHEDULES))
-CLIP_GUARD = 1e-6  # as in torch.nn.utils.clip_grad_norm_
 ANCHOR = 64  # steps between two powers that are computed anew
 NOTHING = 1e-30  # what is taken from 1 without effect; smaller powers would take long
 
@@ -116,7 +115,7 @@ def rate_factor(rule: Rule, iteration: int) -> float:
 
 @numba.njit(**INLINE)
 def raise_powers(rule: Rule, powers: Any, exponent: int, is_first: bool) -> None:
-    """Write beta1 and beta2 to an exponent: from the last, which was one less, unless this is the ``first``.
+    """Write beta1 and beta2 to an exponent: from the last, which was one less, unless it ``is_first``.
 
     Every ANCHOR steps they are computed anew, so that they depend on the exponent alone.
     """
@@ -158,21 +157,26 @@ def add_noise(rule: Rule, G: Any, seed: Any, number: int) -> None:
 
 
 @numba.njit(**INLINE)
+def step_down(W: Any, M: Any, row: int, part: int, g: Any, down: Any, momentum: Any, moving: bool) -> None:
+    """Move a part of a weight's lanes down its gradient, as torch.optim.SGD does: LLVM need not find vectors."""
+    if moving:
+        # without momentum as if there were no velocity: 0 times infinity would be no number
+        inertia = load(momentum, 0, part)
+        g = unless_zero(inertia, multiply_add(inertia, load(M, row, part), g), g)
+        store(M, row, part, g)
+    store(W, row, part, multiply_add(down, g, load(W, row, part)))
+
+
+@numba.njit(**INLINE)
 def descend(W: Any, G: Any, M: Any, row: int, rate: Any, momentum: Any, moving: bool) -> None:
-    """Move a weight down its gradient, as torch.optim.SGD does: the usual step, in vectors that LLVM need not find."""
+    """Move a weight down its gradient."""
     for part in range(PARTS):
-        g = load(G, row, part)
-        if moving:
-            # without momentum as if there were no velocity: 0 times infinity would be no number
-            inertia = load(momentum, 0, part)
-            g = unless_zero(inertia, multiply_add(inertia, load(M, row, part), g), g)
-            store(M, row, part, g)
-        store(W, row, part, multiply_add(negative(load(rate, 0, part)), g, load(W, row, part)))
+        step_down(W, M, row, part, load(G, row, part), negative(load(rate, 0, part)), momentum, moving)
 
 
 @numba.njit(**INLINE)
 def descend_all(rule: Rule, W: Any, G: Any, M: Any, rate: Any, momentum: Any, moving: bool) -> None:
-    """Move all weights so."""
+    """Move all weights down their gradients."""
     for f in range(len(rule.rows)):
         descend(W, G, M, rule.rows[f], rate, momentum, moving)
 
