@@ -587,7 +587,7 @@ def papers(
         click.echo(path)
     else:
         papers_table(rows)
-        click.echo(f"{counted_verdicts([row['verdict'] for row in rows])}. Page: {path}")
+        click.echo(f"{counted_verdicts([verdict for one in found for verdict in one.verdicts])}. Page: {path}")
     sys.exit(1 if any(one.failed for one in found) else 0)
 
 

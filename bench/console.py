@@ -369,7 +369,7 @@ def print_conclusions(swept: "Sweep", *, on_stderr: bool = False) -> None:
         findings_list(swept.findings)
     claims = swept.claims
     if len(claims):
-        say(counted_verdicts(list(claims["verdict"])))
+        say(counted_verdicts(swept.verdicts))
         claims_table(claims[~claims["verdict"].isin([HOLDS])], on_stderr=on_stderr)
 
 

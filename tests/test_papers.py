@@ -65,7 +65,11 @@ def test_a_paper_is_trained_once_and_told_on_one_page(bench, paper):
     assert [one["sweep"] for one in again.json["papers"]] == [one["sweep"] for one in ran.json["papers"]]
     assert [row["verdict"] for row in again.json["claims"]] == ["open", "agrees"]
     said = bench("papers", "mine_2024")
-    assert "1 of 2 published claims agree, 1 open. Page: reports/papers.html" in said.out
+    assert (
+        "0 of 1 published figures agree (1 recalled), 1 open; 1 of 1 readings of published words agree"
+        in said.out
+    )
+    assert "Page: reports/papers.html" in said.out
     assert bench("papers", "mine_2024", "--quiet").out == "reports/papers.html\n"
 
 
@@ -88,7 +92,7 @@ def test_a_sweep_of_a_paper_shows_its_claims_and_does_not_fail(bench, paper):
     """What differs from a paper is printed, with its mark, and in the report."""
     ran = bench("sweep", "papers/mine_2024", "-o", "r.html")
     assert ran.status == 0
-    assert "0 of 2 published claims agree, 1 differ, 1 open" in ran.err
+    assert "0 of 1 readings of published words agree, 1 differs" in ran.err
     assert "≠" in ran.out
     assert "Their machine was another one." in (paper / "r.html").read_text()
 

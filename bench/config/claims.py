@@ -18,7 +18,9 @@ FORMAT = re.compile(r"\.\d{1,2}[efg]")
 Measure = Literal[
     "final_loss", "final_mse", "max_abs_error", "solved_at", "correct_at", "iteration_us", "halfway_at", "wrong"
 ]
-Diagnosed = Literal["gradient_norm", "largest_weight", "smallest_curvature"]  # where trials ask for diagnostics
+Diagnosed = Literal[
+    "gradient_norm", "largest_weight", "smallest_curvature", "newton_step"
+]  # where trials ask for diagnostics
 Amount = Literal["final_loss", "final_mse", "max_abs_error", "solved_at", "correct_at", "halfway_at", Diagnosed]
 Event = Literal["outcome", "solved", "correct", "wrong", "wrong_observation", "pattern", Amount]
 
@@ -27,9 +29,9 @@ class Published(BaseModel):
     """A published figure with what is known of its uncertainty, in one of these forms.
 
     A share is ``k`` ``of`` so many, or an ``estimate`` of ``n``; a number is an ``estimate``, its 95 % interval from
-    ``low`` to ``high`` or the ``sd`` of ``n`` runs beside it, or nothing. A range has ``low`` and ``high`` alone, a
-    bound is ``above`` or ``below``, and a ``shape`` is that of a share along a parameter. Beside a bound that is not
-    the paper's there are its ``words``.
+    ``low`` to ``high`` or the ``sd`` of ``n`` runs beside it, or nothing. A range has ``low`` and ``high`` alone. What
+    is published in ``words`` is read as a bound, ``above`` or ``below``, or as the ``shape`` of a share along a
+    parameter.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -46,10 +48,15 @@ class Published(BaseModel):
     words: str | None = None
     shape: Literal["rises", "falls", "minimum inside", "beyond chance"] | None = None
 
+    @property
+    def bound(self) -> float | None:
+        """The bound that words are read as, if it is one."""
+        return self.below if self.above is None else self.above
+
     @model_validator(mode="after")
     def _one_form(self) -> "Published":
         given = {name for name, value in self if value is not None}
-        if given - ({"words"} if given & {"above", "below"} else set()) not in FORMS:
+        if given not in FORMS:
             allowed = "; ".join(", ".join(sorted(form)) for form in FORMS)
             raise ValueError(f"got {', '.join(sorted(given)) or 'nothing'}; allowed are {allowed}")
         if self.k is not None and self.of is not None and self.k > self.of:
@@ -66,9 +73,9 @@ FORMS = (
     {"estimate", "sd", "n"},
     {"estimate", "low", "high"},
     {"low", "high"},
-    {"above"},
-    {"below"},
-    {"shape"},
+    {"words", "above"},
+    {"words", "below"},
+    {"words", "shape"},
 )
 
 

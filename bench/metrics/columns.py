@@ -45,10 +45,11 @@ CURVE_US = "curve_us"  # microseconds per iteration from each recorded iteration
 TOGETHER = "together"  # how many trainings advanced side by side while iteration_us was measured
 
 DIAGNOSED = "diagnostics"  # the parameter that asks for these
-DIAGNOSTICS = GRADIENT_NORM, LARGEST_WEIGHT, SMALLEST_CURVATURE = (
+DIAGNOSTICS = GRADIENT_NORM, LARGEST_WEIGHT, SMALLEST_CURVATURE, NEWTON_STEP = (
     "gradient_norm",
     "largest_weight",
     "smallest_curvature",
+    "newton_step",
 )
 
 SEEDS = "seeds"  # of a timing: those that were trained side by side

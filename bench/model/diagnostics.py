@@ -1,4 +1,4 @@
-"""Diagnostics of where trainings end: how steep and how curved the loss is there, and how large the weights.
+"""Diagnostics of where trainings end: how steep and curved the loss is, how large the weights, how far a minimum.
 
 Shapes: T trainings, N observations, P weights and biases, of which R are trained, D diagnostics.
 """
@@ -16,27 +16,38 @@ NUMBERS = 2_000_000  # complex ones in memory at a time, of one layer's outputs
 
 
 def diagnostics(trial: Trial, weights_TP: ArrayLike) -> Floats:
-    """Return of each row of weights its ``gradient_norm``, ``largest_weight`` and ``smallest_curvature`` ``[T, 3]``.
+    """Return ``gradient_norm``, ``largest_weight``, ``smallest_curvature`` and ``newton_step`` of weights, ``[T, 4]``.
 
     They are of the trial's own loss over its whole table, in float64: the Euclidean length of the gradient, the
-    largest weight or bias, and the smallest eigenvalue of the Hessian, of which one below 0 is a direction of escape;
-    what rounding alone may give is 0.
+    largest weight or bias, the smallest eigenvalue of the Hessian, of which one below 0 is a direction of escape, and
+    the length of Newton's step (Nocedal & Wright 2006, equation 2.15), which is how far the nearest stationary point
+    is of the parabola that fits the loss there: at a minimum it is next to nothing, however flat that is, and on a
+    slope that falls for ever, towards weights at infinity, it is not. Eigenvalues that rounding alone may give are 0,
+    and have no part in the step.
     Gradient and Hessian are by the weights that are trained. What is not finite is NaN.
     """
     weights = np.atleast_2d(np.asarray(weights_TP, dtype=np.float64))
-    found_TD = np.full((len(weights), 3), np.nan)
+    found_TD = np.full((len(weights), 4), np.nan)
     for rows in np.array_split(np.arange(len(weights)), _parts(trial, len(weights))):
-        found_TD[rows, 0] = np.linalg.norm(gradients(trial, weights[rows])[:, trial.trained], axis=1)
+        gradient_TR = gradients(trial, weights[rows])[:, trial.trained]
+        found_TD[rows, 0] = np.linalg.norm(gradient_TR, axis=1)
         found_TD[rows, 1] = np.abs(weights[rows]).max(axis=1)
         hessian_TRR = hessians(trial, weights[rows])
         finite_T = np.isfinite(hessian_TRR).all(axis=(1, 2))
         if finite_T.any() and hessian_TRR.shape[1]:
-            eigenvalues_TR = np.linalg.eigvalsh(hessian_TRR[finite_T])
-            rounding_T = len(hessian_TRR[0]) * np.finfo(np.float64).eps * np.abs(eigenvalues_TR).max(axis=1)
-            smallest_T = eigenvalues_TR[:, 0]
-            found_TD[rows[finite_T], 2] = np.where(np.abs(smallest_T) <= rounding_T, 0, smallest_T)
+            found_TD[rows[finite_T], 2:] = _curvature_and_step(hessian_TRR[finite_T], gradient_TR[finite_T])
     found_TD[~np.isfinite(found_TD)] = np.nan
     return found_TD
+
+
+def _curvature_and_step(hessian_TRR: Floats, gradient_TR: Floats) -> Floats:
+    """Return the smallest eigenvalue and the length of Newton's step ``[T, 2]``."""
+    eigenvalue_TR, eigenvector_TRR = np.linalg.eigh(hessian_TRR)
+    rounding_T1 = hessian_TRR.shape[1] * np.finfo(np.float64).eps * np.abs(eigenvalue_TR).max(axis=1, keepdims=True)
+    eigenvalue_TR[np.abs(eigenvalue_TR) <= rounding_T1] = 0
+    along_TR = (gradient_TR[:, None] @ eigenvector_TRR)[:, 0]
+    step_TR = np.divide(along_TR, eigenvalue_TR, out=np.zeros_like(along_TR), where=eigenvalue_TR != 0)
+    return np.stack([eigenvalue_TR[:, 0], np.linalg.norm(step_TR, axis=1)], axis=1)
 
 
 def hessians(trial: Trial, weights_TP: ArrayLike) -> Floats:

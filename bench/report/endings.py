@@ -40,6 +40,7 @@ DIAGNOSED = (
     ("gradient norm", c.GRADIENT_NORM),
     ("largest weight", c.LARGEST_WEIGHT),
     ("smallest curvature", c.SMALLEST_CURVATURE),
+    ("step to the next stationary point", c.NEWTON_STEP),
 )
 MOST_SQUARES = 64  # beside a pattern
 
@@ -70,7 +71,7 @@ def diagnosed_in_words(trainings: pd.DataFrame) -> str:
     escapes, seeds = stuck[c.SMALLEST_CURVATURE] < 0, stuck[c.SEED]
     counts_S, totals_S = escapes.groupby(seeds).sum(), escapes.groupby(seeds).size()
     share = percent_interval(float(escapes.mean()), *clustered_interval(counts_S, totals_S))
-    medians = [f"{what} {short(float(stuck[name].median()))}" for what, name in DIAGNOSED]
+    medians = [f"{what} {short(float(stuck[name].median()))}" for what, name in DIAGNOSED if name in stuck]
     return (
         f"Of {plural(len(stuck), 'stuck training')}, {int(escapes.sum()):,} {'has' if escapes.sum() == 1 else 'have'} "
         f"a direction of escape, a smallest curvature below 0: {share}, interval over the seeds. "

@@ -226,7 +226,7 @@ def _claims(verdicts: Sequence[Verdict]) -> Iterator[Finding]:
     if len(verdicts) == 1:
         said = _of_one(verdicts[0])
     else:
-        counted = counted_verdicts([one.verdict for one in verdicts])
+        counted = counted_verdicts(verdicts)
         said = (
             f"{counted}."
             if words or any(one.is_published for one in verdicts)

@@ -96,7 +96,7 @@ def _searched(data: SweepData) -> str:
 
 def _few(data: SweepData) -> str:
     if data.verdicts:
-        return f"{counted_verdicts([one.verdict for one in data.verdicts])}."
+        return f"{counted_verdicts(data.verdicts)}."
     done = begun(data.trainings)
     solved = int(done[c.SOLVED].sum())
     return f"{solved:,} of {plural(len(done), 'training')} {'solves' if solved == 1 else 'solve'} it."

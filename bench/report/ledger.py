@@ -125,7 +125,7 @@ def claims(data: SweepData) -> Content | None:
         *(text(name, name) for name in ("source", "id")),
     ]
     return {
-        "heading": counted_verdicts([one.verdict for one in data.verdicts]),
+        "heading": counted_verdicts(data.verdicts),
         "table": tabulate("claims-table", "Claims", pd.DataFrame(verdict_rows(data.verdicts)), columns),
     }
 

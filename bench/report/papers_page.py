@@ -13,7 +13,7 @@ from bench.report.page import templates
 from bench.stats.claims import Verdict, counted_verdicts
 
 MARGIN = 0.08  # of the picture's width, on either side
-NAMED = {True: "recalled: not looked up in the paper's text", False: ""}
+RECALLED = "recalled: not looked up in the paper's text"
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,10 @@ def papers_page(papers: Sequence[Paper]) -> str:
         title="Published claims, trained again",
         papers=papers,
         summary=_summary(papers),
-        counted=counted_verdicts([one.verdict for paper in papers for one in paper.verdicts]),
+        counted=counted_verdicts([one for paper in papers for one in paper.verdicts]),
         kinds=KINDS,
         intervals=intervals,
-        named=NAMED,
+        recalled=RECALLED,
         colours=colours.css(),
         css=texts["page.css"],
         js=texts["page.js"],

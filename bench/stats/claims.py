@@ -33,18 +33,20 @@ from bench.stats.final_patterns import WRONG_OBSERVATION, where_they_end
 from bench.stats.map_analysis import MapAnalysis
 from bench.stats.paired_tests import mean_difference
 from bench.stats.proportions import TAIL, clustered_interval, exact_interval, percent
-from bench.stats.published import AGREES, DIFFERS, NO_DATA, OPEN, quoted
+from bench.stats.published import AGREES, DIFFERS, NO_DATA, OPEN, read_as
 
 CARRIED = 1e-5  # of a number: what float32, with 1e-7 an iteration, carries through some ten thousand of them
 HOLDS, REFUTED, UNDECIDED = "holds", "refuted", "undecided"
 OF_PUBLISHED = {HOLDS: AGREES, REFUTED: DIFFERS, UNDECIDED: OPEN}
-THEIRS = {AGREES: "agree", DIFFERS: "differ", OPEN: "open"}
+SEVERAL = {DIFFERS: "differ"}
 RARE = 0.02  # never is less than that; a share of 0 cannot be shown
 HALF = 0.5
 MOST_SEEDS = 10_000_000  # that are worth naming
 
 
-PUBLISHED = ("difference", "recalled", "why", "numbers")  # what is said of claims about something published only
+PUBLISHED = ("difference", "recalled", "why", "numbers", "basis")  # what is said of published claims only
+FIGURE, READING = "figure", "reading"  # what a published claim is about: a figure, or words as they are read here
+BASES = {FIGURE: "published figures agree", READING: "readings of published words agree", "": "other claims hold"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ class Verdict:
 
     ``seeds`` is about how many would decide what is undecided, if shares stay what they are; None where nobody knows.
     What was published agrees, differs or is open; ``difference`` is that to the published figure, with its interval,
-    ``recalled`` and ``why`` are the claim's, and ``numbers`` has both figures with the ends of their intervals.
+    ``recalled`` and ``why`` are the claim's, ``numbers`` has both figures with the ends of their intervals, and
+    ``basis`` says whether it is a ``figure`` or a ``reading`` of words, whose bound or trend is not the author's.
     """
 
     id: str
@@ -67,6 +70,7 @@ class Verdict:
     recalled: bool = False
     why: str = ""
     numbers: Mapping[str, Sequence[float]] | None = None
+    basis: str = ""
 
     @property
     def holds(self) -> bool:
@@ -104,19 +108,22 @@ def verdict_rows(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
     return [{**asdict(verdict), "holds": verdict.holds} for verdict in verdicts]
 
 
-def counted_verdicts(verdicts: Sequence[str]) -> str:
+def counted_verdicts(verdicts: Sequence[Verdict]) -> str:
     """Return in words how many claims hold, are refuted and are undecided, and how many published ones agree."""
-    ours = [one for one in verdicts if one in OF_PUBLISHED]
-    theirs = [one for one in verdicts if one not in OF_PUBLISHED]
-    said = [_counted(theirs, "published claims agree", THEIRS)] if theirs else []
-    said += [_counted(ours, "claims hold", {name: name for name in OF_PUBLISHED})] if ours or not theirs else []
-    return "; ".join(said)
+    by_basis = {basis: [one for one in verdicts if one.basis == basis] for basis in BASES}
+    if len(by_basis[""]) == len(verdicts):
+        return _counted(verdicts, "claims hold")
+    return "; ".join(_counted(some, BASES[basis]) for basis, some in by_basis.items() if some)
 
 
-def _counted(verdicts: Sequence[str], what: str, words: Mapping[str, str]) -> str:
-    first, *others = (verdicts.count(name) for name in words)
-    rest = "".join(f", {count:,} {said}" for count, said in zip(others, list(words.values())[1:], strict=True) if count)
-    return f"{first:,} of {len(verdicts):,} {what}{rest}"
+def _counted(verdicts: Sequence[Verdict], what: str) -> str:
+    recalled = sum(one.recalled for one in verdicts)
+    words = f"{sum(one.holds for one in verdicts):,} of {len(verdicts):,} {what}"
+    words += f" ({recalled:,} recalled)" if recalled else ""
+    for name in (REFUTED, UNDECIDED, DIFFERS, OPEN):
+        count = sum(one.verdict == name for one in verdicts)
+        words += f", {count:,} {SEVERAL.get(name, name) if count > 1 else name}" if count else ""
+    return words
 
 
 def undecided(verdicts: Sequence[Verdict]) -> int:
@@ -131,9 +138,10 @@ def _check(
     for found in _verdicts(planned, trainings, tail, maps):
         verdict = found
         if isinstance(said, str):
-            expected, judged = f"{quoted(planned.claim, said)}: {verdict.expected}", OF_PUBLISHED[verdict.verdict]
+            expected, judged = read_as(planned.claim, said, verdict.expected), OF_PUBLISHED[verdict.verdict]
             verdict = replace(verdict, expected=expected, verdict=judged)
-        yield replace(verdict, recalled=planned.claim.recalled, why=planned.claim.why)
+        basis = "" if said is None else READING if isinstance(said, str) or said.words is not None else FIGURE
+        yield replace(verdict, recalled=planned.claim.recalled, why=planned.claim.why, basis=basis)
 
 
 def _verdicts(

@@ -221,7 +221,7 @@ def _beyond_chance(claim: FigureClaim, expected: str, started: pd.DataFrame, tai
 def _judged(claim: FigureClaim, expected: str, observed: str, figure: Estimate, tail: float) -> Comparison:
     """Judge a figure by its interval at that tail, which is of all published figures of a sweep at once."""
     said = claim.published
-    bound = said.above if said.above is not None else said.below
+    bound = said.bound
     if bound is not None:
         side = 1 if said.above is not None else -1
         ends = sorted((side * (figure.low - bound), side * (figure.high - bound)))
@@ -280,9 +280,8 @@ def published_estimate(said: Published, tail: float = TAIL, *, is_share: bool = 
 
 def _numbers(claim: FigureClaim, figure: Estimate) -> dict[str, list[float]]:
     said = claim.published
-    bound = said.above if said.above is not None else said.below
-    if bound is not None:
-        theirs = Estimate(bound, bound, bound)
+    if said.bound is not None:
+        theirs = Estimate(said.bound, said.bound, said.bound)
     elif said.estimate is None and said.low is not None and said.high is not None:
         theirs = Estimate((said.low + said.high) / 2, said.low, said.high)
     else:
@@ -294,21 +293,18 @@ def _numbers(claim: FigureClaim, figure: Estimate) -> dict[str, list[float]]:
 # ------------------------------------------------------------------ words
 
 
-def quoted(claim: Claim, words: str) -> str:
-    """Return a paper's words in quotation marks; what is recalled is in nobody's words."""
-    return words if claim.recalled else f"“{words}”"
+def read_as(claim: Claim, words: str, reading: str) -> str:
+    """Return a paper's words and how they are read here; in quotation marks, unless they are recalled."""
+    return f"{words if claim.recalled else f'“{words}”'}; read here as: {reading}"
 
 
 def published_words(claim: FigureClaim) -> str:
     """Return a published figure in words, with its 95 % interval where it has one."""
     said, is_share = claim.published, _is_share(claim)
-    if said.shape is not None:
-        return said.shape
-    if said.above is not None or said.below is not None:
-        sign, bound = (">", said.above) if said.above is not None else ("<", said.below)
-        assert bound is not None
-        least = f"{sign} {100 * bound:g}%" if is_share else f"{sign} {bound:g}"
-        return f"{quoted(claim, said.words)}: here {least}" if said.words else least
+    if said.words is not None:
+        bound = said.bound
+        number = "" if bound is None else f"{100 * bound:g}%" if is_share else f"{bound:g}"
+        return read_as(claim, said.words, said.shape or f"{'<' if said.above is None else '>'} {number}")
     if said.estimate is None and said.k is None:
         return f"{said.low:g} to {said.high:g}"
     figure = published_estimate(said, is_share=is_share)

@@ -83,10 +83,19 @@ def test_a_claim_is_of_the_kind_that_its_keys_say(body, kind):
         ("published = {}", "got nothing; allowed are k, of; estimate;"),
         ("published = { estimate = 1.5 }\nfigure = 'dimension'", "map is None with figure = 'dimension'; allowed is"),
         ("published = { estimate = 0.5 }\nseed = 3", "seed is 3 with figure = 'share'; allowed is a number with"),
-        ("published = { shape = 'rises' }", "shape is 'rises' and along is missing; allowed is that with a parameter"),
-        ("published = { shape = 'beyond chance' }", "shape is 'beyond chance' with figure = 'share'; allowed is"),
+        (
+            "published = { words = 'so', shape = 'rises' }",
+            "shape is 'rises' and along is missing; allowed is that with a parameter",
+        ),
+        (
+            "published = { words = 'so', shape = 'beyond chance' }",
+            "shape is 'beyond chance' with figure = 'share'; allowed is",
+        ),
         ("published = { estimate = 0.5 }\nalong = 'momentum'", "along is 'momentum' with figure = 'share'; allowed"),
-        ("published = { below = 1.0 }\nfigure = 'better'\nseed = 1\nthan = {}", "than is given with figure ="),
+        (
+            "published = { words = 'so', below = 1.0 }\nfigure = 'better'\nseed = 1\nthan = {}",
+            "than is given with figure =",
+        ),
         ("published = { estimate = 0.5 }\nfigur = 'ert'", "key 'figur' is not known; did you mean 'figure'"),
         (RATE + "never = true\nseed = 3", "key 'seed' is not known; choose from above, always, below, between"),
     ],
@@ -168,9 +177,18 @@ GRID = '[[grid]]\ngate = ["parity2", "parity3"]\nlearning_rate = [0.5, 1.0]\n'
     ("body", "words"),
     [
         ("figure = 'ert'\npublished = { estimate = 3.0 }", "claim 'a' selects 4 trials; allowed for ert is one"),
-        ("along = 'colour'\npublished = { shape = 'rises' }", "claim 'a': along: parameter 'colour' is not known"),
-        ("along = 'loss'\npublished = { shape = 'rises' }", "goes along loss; allowed are two numbers of it and more"),
-        ("along = 'momentum'\npublished = { shape = 'rises' }", "goes along momentum; allowed are two numbers"),
+        (
+            "along = 'colour'\npublished = { words = 'so', shape = 'rises' }",
+            "claim 'a': along: parameter 'colour' is not known",
+        ),
+        (
+            "along = 'loss'\npublished = { words = 'so', shape = 'rises' }",
+            "goes along loss; allowed are two numbers of it and more",
+        ),
+        (
+            "along = 'momentum'\npublished = { words = 'so', shape = 'rises' }",
+            "goes along momentum; allowed are two numbers",
+        ),
         (
             "figure = 'ert'\nalong = 'inputs'\npublished = { estimate = 4.0 }",
             "goes along inputs; allowed are two numbers of it and more, one trial for each",
@@ -187,6 +205,6 @@ def test_a_figure_that_the_grid_has_not_is_refused(read, claim, body, words):
 
 def test_a_plan_that_was_kept_knows_what_its_claims_go_along(read, claim):
     """Read back it is the same, whichever value each of the trials has."""
-    plan = make_plan(read(GRID + claim("a", body="along = 'inputs'\npublished = { shape = 'rises' }")))
+    plan = make_plan(read(GRID + claim("a", body="along = 'inputs'\npublished = { words = 'so', shape = 'rises' }")))
     assert plan.claims[0].along == (2.0, 2.0, 3.0, 3.0)
     assert Plan.from_json(plan.to_json()).claims == plan.claims

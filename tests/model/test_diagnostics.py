@@ -3,11 +3,15 @@
 Shapes: T trainings, N observations, P weights and biases.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from bench.backends import load
 from bench.model.diagnostics import diagnostics, hessians
 from bench.model.gate import Gate, built_in
+from bench.model.outcome import Batch
 from bench.model.trial import Trial
 
 XOR = built_in("xor")
@@ -64,16 +68,29 @@ def test_gradient_and_curvature_are_those_of_automatic_differentiation(way):
         np.testing.assert_allclose(hessian_RR, expected[trained][:, trained], rtol=0, atol=1e-10)
         smallest = np.linalg.eigvalsh(expected[trained][:, trained])[0]
         near = [np.linalg.norm(gradient[trained]), np.abs(weights_P).max(), smallest]
-        np.testing.assert_allclose(found_D, near, rtol=0, atol=1e-10)
+        np.testing.assert_allclose(found_D[:3], near, rtol=0, atol=1e-10)
+        step_R = np.linalg.pinv(expected[trained][:, trained], rcond=1e-14) @ gradient[trained]
+        assert found_D[3] == pytest.approx(np.linalg.norm(step_R), rel=1e-4)
 
 
 def test_a_known_saddle_has_a_direction_of_escape():
     """With all weights 0 XOR is half right everywhere: no slope, and a way down."""
     trial = Trial(hidden=2)
-    steep, largest, curved = diagnostics(trial, np.zeros(trial.network.parameters))[0]
+    steep, largest, curved, _ = diagnostics(trial, np.zeros(trial.network.parameters))[0]
     assert (steep, largest) == (pytest.approx(0, abs=1e-15), 0)
     assert diagnostics(trial, np.full(trial.network.parameters, 0.5))[0, 2] < 0
     assert curved <= 1e-15
+
+
+def test_a_minimum_is_told_from_a_slope_that_falls_for_ever():
+    """A neuron alone is best where it says one half; with OR it falls for ever, and is flat long before."""
+    minimum = Trial(hidden=0, loss="bce", iterations=5000, learning_rate=2.0, dtype="float64", backend="numpy")
+    falling = replace(minimum, gate="or")
+    for trial, is_there in ((minimum, True), (falling, False)):
+        weights = load("numpy").train(Batch.of(trial, [0])).weights_TP
+        _, _, curved, step = diagnostics(trial, weights)[0]
+        assert curved > 0
+        assert (step < 1e-3) == is_there
 
 
 def test_large_weights_have_a_curvature_and_weights_that_are_no_numbers_have_none():
@@ -107,4 +124,4 @@ def test_many_trainings_are_diagnosed_as_one_by_one(monkeypatch):
 def test_where_nothing_is_trained_there_is_no_curvature():
     """Nor any slope."""
     trial = Trial(hidden=0, frozen="output")
-    assert np.array_equal(diagnostics(trial, [[1.0, -2.0, 0.5]]), [[0, 2, np.nan]], equal_nan=True)
+    assert np.array_equal(diagnostics(trial, [[1.0, -2.0, 0.5]]), [[0, 2, np.nan, np.nan]], equal_nan=True)

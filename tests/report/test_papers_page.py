@@ -8,8 +8,10 @@ from bench.stats.claims import Verdict
 from .chromium import MARKS, SCHEMES, WIDTHS, opened
 
 NUMBERS = {"published": [0.9, 0.8, 1.0], "observed": [0.5, 0.4, float("inf")]}
-SHARE = Verdict("a", "A 1990", "Most learn it", "90%", "50%", "differs", None, "-40 points", True, "Luck.", NUMBERS)
-WORDS = Verdict("b", "B 1991, abstract", "Some learn it", "“some”", "50%", "agrees")
+SHARE = Verdict(
+    "a", "A 1990", "Most learn it", "90%", "50%", "differs", None, "-40 points", True, "Luck.", NUMBERS, "figure"
+)
+WORDS = Verdict("b", "B 1991, abstract", "Some learn it", "“some”", "50%", "agrees", basis="reading")
 PAPER = Paper(
     "a_1990", "A 1990: a claim", "About it.", "python -m bench sweep papers/a_1990", "0" * 32, 1.5, 20, [SHARE, WORDS]
 )
@@ -27,7 +29,10 @@ def test_figures_lie_where_their_numbers_are():
 def test_the_page_says_what_is_recalled_and_why_it_may_differ():
     """And how many agree, in words."""
     page = papers_page([PAPER])
-    assert "1 of 2 published claims agree, 1 differ." in page
+    assert (
+        "0 of 1 published figures agree (1 recalled), 1 differs; 1 of 1 readings of published words agree."
+        in page
+    )
     assert page.count("recalled: not looked up") == 1
     assert "Luck." in page
     assert "20 trainings, 1.5 s" in page

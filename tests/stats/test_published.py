@@ -1,12 +1,14 @@
 """Published figures beside what is observed: against SciPy, simulations and closed forms."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import fisher_exact, t
 
 from bench.config.claims import CLAIM, Published
 from bench.config.plan import PlannedClaim
-from bench.stats.claims import check_claims, counted_verdicts
+from bench.stats.claims import Verdict, check_claims, counted_verdicts
 from bench.stats.published import AGREES, DIFFERS, OPEN, Estimate, published_estimate
 
 SOLVED, STUCK = [0, 1, 1, 0], [0.5] * 4
@@ -90,8 +92,8 @@ def test_a_ratio_is_a_difference_of_logarithms():
         ({"estimate": 150.0, "sd": 200.0, "n": 10}, OPEN, "150 [6.93, 293], n = 10"),
         ({"low": 50.0, "high": 90.0}, DIFFERS, "50 to 90"),
         ({"low": 90.0, "high": 200.0}, AGREES, "90 to 200"),
-        ({"below": 200.0}, AGREES, "< 200"),
-        ({"above": 200.0}, DIFFERS, "> 200"),
+        ({"words": "so", "below": 200.0}, AGREES, "“so”; read here as: < 200"),
+        ({"words": "so", "above": 200.0}, DIFFERS, "“so”; read here as: > 200"),
     ],
 )
 def test_a_time_is_compared_with_what_was_published(judge, published, verdict, words):
@@ -128,7 +130,7 @@ def test_the_shape_of_a_share_along_a_parameter(trial, ended, table, shares, sha
         ended(one, [SOLVED] * round(200 * share) + [STUCK] * (200 - round(200 * share)))
         for one, share in zip(trials, shares, strict=True)
     ]
-    claim = CLAIM.validate_python(WORDS | {"along": "learning_rate", "published": {"shape": shape}})
+    claim = CLAIM.validate_python(WORDS | {"along": "learning_rate", "published": {"words": "so", "shape": shape}})
     planned = PlannedClaim(claim, tuple(one.trial_id for one in trials), along=(1.0, 2.0, 3.0, 4.0))
     (found,) = check_claims([planned], table(*rows))
     assert found.verdict == verdict
@@ -151,7 +153,9 @@ def test_times_grow_by_a_factor(trial, ended, table, times, verdict):
 def test_seeds_that_are_good_everywhere_are_more_than_chance(trial, ended, table):
     """Half of the seeds solve each of two trials: the same half, or one that has nothing to do with it."""
     trials = [trial(hidden=2), trial(hidden=3)]
-    claim = CLAIM.validate_python(WORDS | {"figure": "everywhere", "published": {"shape": "beyond chance"}})
+    claim = CLAIM.validate_python(
+        WORDS | {"figure": "everywhere", "published": {"words": "so", "shape": "beyond chance"}}
+    )
     planned = PlannedClaim(claim, tuple(one.trial_id for one in trials))
     half, other = [SOLVED, STUCK] * 50, [SOLVED, SOLVED, STUCK, STUCK] * 25
     same, apart = (
@@ -164,7 +168,7 @@ def test_seeds_that_are_good_everywhere_are_more_than_chance(trial, ended, table
 def test_a_seed_is_ranked_by_how_much_it_solves(trial, ended, table):
     """Seed 0 solves one of two trials, and half of the seeds solve both."""
     trials = [trial(hidden=2), trial(hidden=3)]
-    words = {"figure": "better", "seed": 0, "published": {"below": 0.05}}
+    words = {"figure": "better", "seed": 0, "published": {"words": "so", "below": 0.05}}
     planned = PlannedClaim(CLAIM.validate_python(WORDS | words), tuple(one.trial_id for one in trials))
     rows = [ended(trials[0], [SOLVED] * 100), ended(trials[1], [STUCK, SOLVED] * 50)]
     (found,) = check_claims([planned], table(*rows))
@@ -174,7 +178,7 @@ def test_a_seed_is_ranked_by_how_much_it_solves(trial, ended, table):
 def test_the_seed_has_a_part_in_the_variance(trial, ended, table):
     """All of it where both trials do the same from each start, none where the trial alone decides."""
     trials = [trial(hidden=2, learning_rate=rate, iterations=1000) for rate in (1.0, 2.0)]
-    words = {"figure": "seed variance", "published": {"above": 0.5}}
+    words = {"figure": "seed variance", "published": {"words": "so", "above": 0.5}}
     planned = PlannedClaim(CLAIM.validate_python(WORDS | words), tuple(one.trial_id for one in trials))
     half = [SOLVED, STUCK] * 30
     for others, verdict in ((half, AGREES), ([STUCK] * 60, DIFFERS)):
@@ -189,9 +193,9 @@ def test_words_that_were_published_agree_or_differ(judge):
     quoted = {"event": {"solved": True}, "recalled": True, "why": "luck"}
     found = judge(150, "most learn it", above=0.5, **quoted)
     assert (found.verdict, found.holds, found.recalled, found.why) == (AGREES, True, True, "luck")
-    assert found.expected == "most learn it: > 50%"
+    assert found.expected == "most learn it; read here as: > 50%"
     found = judge(50, "most learn it", above=0.5, **quoted | {"recalled": False})
-    assert (found.verdict, found.expected) == (DIFFERS, "“most learn it”: > 50%")
+    assert (found.verdict, found.expected) == (DIFFERS, "“most learn it”; read here as: > 50%")
 
 
 def test_rare_shares_are_one_in_so_many(judge):
@@ -201,17 +205,32 @@ def test_rare_shares_are_one_in_so_many(judge):
     assert found.observed.endswith(", 1 of 2,000")
 
 
-def test_published_claims_are_counted_by_themselves():
-    """What differs is a finding, and is told apart from what does not hold."""
-    assert counted_verdicts(["holds", "refuted"]) == "1 of 2 claims hold, 1 refuted"
-    assert counted_verdicts([AGREES, DIFFERS, DIFFERS]) == "1 of 3 published claims agree, 2 differ"
-    assert counted_verdicts(["holds", OPEN]) == "0 of 1 published claims agree, 1 open; 1 of 1 claims hold"
+def test_figures_readings_of_words_and_claims_of_ones_own_are_counted_apart():
+    """What differs is a finding, and what is recalled is told."""
+    said = Verdict("a", "s", "w", "e", "o", "holds")
+    assert counted_verdicts([said, replace(said, verdict="refuted")]) == "1 of 2 claims hold, 1 refuted"
+    figures = [replace(said, verdict=verdict, basis="figure", recalled=True) for verdict in (AGREES, DIFFERS, DIFFERS)]
+    assert counted_verdicts(figures) == "1 of 3 published figures agree (3 recalled), 2 differ"
+    words = replace(said, verdict=OPEN, basis="reading")
+    expected = "0 of 1 readings of published words agree, 1 open; 1 of 1 other claims hold"
+    assert counted_verdicts([said, words]) == expected
+    assert counted_verdicts([]) == "0 of 0 claims hold"
+
+
+def test_what_a_claim_is_judged_by_is_known(judge):
+    """A figure, or words as they are read here."""
+    event = {"event": {"solved": True}}
+    assert judge(100, {"k": 1, "of": 2}).basis == "figure"
+    assert (
+        judge(100, {"words": "most", "above": 0.5}).basis == judge(100, "most", above=0.5, **event).basis == "reading"
+    )
+    assert judge(100, None, above=0.5, **event).basis == ""
 
 
 def test_a_share_may_be_of_some_trainings_only(judge):
     """Of those that are not solved none is solved, and diagnostics that nobody asked for are of none."""
-    words = {"among": {"solved": False}, "published": {"below": 0.1}}
+    words = {"among": {"solved": False}, "published": {"words": "so", "below": 0.1}}
     found = judge(100, words.pop("published"), event={"solved": True}, **words)
     assert (found.verdict, found.observed) == (AGREES, "0.0% [0.0%, 3.6%], 0 of 100")
     curved = {"smallest_curvature": {"above": 0.0}}
-    assert judge(100, {"below": 0.1}, event=curved, **words).observed.endswith("0 of 100")
+    assert judge(100, {"words": "so", "below": 0.1}, event=curved, **words).observed.endswith("0 of 100")

@@ -26,7 +26,7 @@ def test_diagnostics_are_kept_exported_and_resumed(bench, folder, monkeypatch):
     assert resumed.status == 0
     bench("export", "-o", "all.csv", "--with", "weights")
     found = pd.read_csv(folder / "all.csv")
-    assert tuple(found.columns[-5:]) == (*c.DIAGNOSTICS, c.INITIAL_WEIGHTS, c.WEIGHTS)
+    assert tuple(found.columns[-6:]) == (*c.DIAGNOSTICS, c.INITIAL_WEIGHTS, c.WEIGHTS)
     asked = found[found["diagnostics"]]
     assert found[~found["diagnostics"]][[*c.DIAGNOSTICS]].isna().all(axis=None)
     trial = library.load(resumed.json["sweep"]).plan.trials[1].trial
@@ -53,7 +53,7 @@ def test_sweeps_without_diagnostics_have_no_such_columns(bench):
 def test_what_diverged_has_no_diagnostics(trial, ended):
     """They are null."""
     record = ended(trial(diagnostics=True), [[np.nan] * 4, [0.5] * 4])
-    object.__setattr__(record.outcome, "diagnostics_TD", np.array([[1.0, 2, 3], [4, 5, -6]]))
+    object.__setattr__(record.outcome, "diagnostics_TD", np.array([[1.0, 2, 3, 4], [4, 5, -6, 7]]))
     assert rows(record, 9)[c.SMALLEST_CURVATURE].to_pylist() == [None, -6]
 
 
@@ -62,9 +62,11 @@ def test_how_many_have_a_direction_of_escape_is_said_of_stuck_trainings():
     rows = pd.DataFrame({c.OUTCOME: ["stuck", "stuck", "slow", "diverged"], c.SEED: [0, 1, 2, 3]})
     assert diagnosed_in_words(rows) == ""
     asked = rows.assign(gradient_norm=[0.1, 0.3, 1, None], largest_weight=7.0, smallest_curvature=[-1, 1, -2, None])
+    asked["newton_step"] = [2, 4, None, None]
     said = diagnosed_in_words(asked)
     assert said.startswith(
         "Of 2 stuck trainings, 1 has a direction of escape, a smallest curvature below 0: 50.0\u00a0% ["
     )
-    assert said.endswith("Medians: gradient norm 0.2, largest weight 7, smallest curvature 0.")
+    medians = "gradient norm 0.2, largest weight 7, smallest curvature 0, step to the next stationary point 3"
+    assert said.endswith(f"Medians: {medians}.")
     assert diagnosed_in_words(asked[2:]) == ""
