@@ -65,10 +65,7 @@ def test_a_paper_is_trained_once_and_told_on_one_page(bench, paper):
     assert [one["sweep"] for one in again.json["papers"]] == [one["sweep"] for one in ran.json["papers"]]
     assert [row["verdict"] for row in again.json["claims"]] == ["open", "agrees"]
     said = bench("papers", "mine_2024")
-    assert (
-        "0 of 1 published figures agree (1 recalled), 1 open; 1 of 1 readings of published words agree"
-        in said.out
-    )
+    assert "0 of 1 published figures agree (1 recalled), 1 open; 1 of 1 readings of published words agree" in said.out
     assert "Page: reports/papers.html" in said.out
     assert bench("papers", "mine_2024", "--quiet").out == "reports/papers.html\n"
 

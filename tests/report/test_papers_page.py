@@ -29,10 +29,7 @@ def test_figures_lie_where_their_numbers_are():
 def test_the_page_says_what_is_recalled_and_why_it_may_differ():
     """And how many agree, in words."""
     page = papers_page([PAPER])
-    assert (
-        "0 of 1 published figures agree (1 recalled), 1 differs; 1 of 1 readings of published words agree."
-        in page
-    )
+    assert "0 of 1 published figures agree (1 recalled), 1 differs; 1 of 1 readings of published words agree." in page
     assert page.count("recalled: not looked up") == 1
     assert "Luck." in page
     assert "20 trainings, 1.5 s" in page
