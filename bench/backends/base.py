@@ -7,10 +7,11 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from itertools import pairwise
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,33 @@ ELSEWHERE = ("diagnostics", "init_table")  # extra parameters that are seen to o
 LATER = {"activation": ("symmetric",), "loss": ("arctanh",), "update": ("minibatch",)}  # values like extra parameters
 EVERYTHING: dict[str, Collection[Any] | None] = dict.fromkeys(["outputs", *PARAMETERS])  # what takes all has
 MULTIPLY_ADD_US = 0.002  # microseconds for one of a loop's multiply-adds: only chunk sizes depend on it
+
+
+PIECE_S = 0.1  # how long trainings go on without a look at whether they are wanted any more
+
+
+class Flag(Protocol):
+    """An event of threads or of processes."""
+
+    def is_set(self) -> bool:
+        """Whether it has come."""
+
+
+class StoppedError(Exception):
+    """Trainings were left before their end, because nobody wants them any more."""
+
+
+_STOP: ContextVar[Flag | None] = ContextVar("stop", default=None)
+
+
+@contextmanager
+def heeding(stop: Flag | None) -> Iterator[None]:
+    """Have what is trained meanwhile, in this thread, raise StoppedError soon after ``stop`` is set."""
+    token = _STOP.set(stop)
+    try:
+        yield
+    finally:
+        _STOP.reset(token)
 
 
 _COMPILING: list[bool] = []  # a mark for each kernel that was begun: whether it is ready
@@ -155,22 +183,46 @@ class Backend(ABC):
     def _train_group(self, batch: Batch, indices: Ints, outcome: Outcome) -> float:
         """Train some of the batch's trainings into their rows of the outcome; return the seconds spent on compiling."""
         trial, group = batch.trial, self.group(batch.take(indices))
+        stops = trial.stop == "solved"
+        piece = max(int(PIECE_S * 1e6 / (self.cost_us(trial) * max(len(indices), self.least))), 1)
         for checkpoint, (start, end) in enumerate(pairwise([*trial.checkpoints.tolist(), trial.iterations])):
             started = perf_counter() - group.compile_seconds
-            outcome.loss_TC[indices, checkpoint] = group.advance(start, end)
+            outcome.loss_TC[indices, checkpoint], piece = self._advance(group, start, end, piece, stops=stops)
             seconds = perf_counter() - group.compile_seconds - started
             outcome.seconds_TC[indices, checkpoint] = seconds / len(indices)
-            if trial.stop == "solved" and group.all_solved():
+            if stops and group.all_solved():
                 break
         predictions_TN, weights_TP, solved_at_T, correct_at_T = group.results()
         solved_at_T = np.where(solved_at_T > trial.iterations, NEVER, solved_at_T)
-        stopped_T = (solved_at_T != NEVER) & (trial.stop == "solved")
+        stopped_T = (solved_at_T != NEVER) & stops
         done_T = np.where(stopped_T, solved_at_T, trial.iterations)
         outcome.predictions_TN[indices], outcome.weights_TP[indices] = predictions_TN, weights_TP
         outcome.solved_at_T[indices], outcome.iterations_T[indices] = solved_at_T, done_T
         outcome.correct_at_T[indices] = np.where(correct_at_T > done_T, NEVER, correct_at_T)
         outcome.loss_TC[indices] = np.where(trial.checkpoints > done_T[:, None], np.nan, outcome.loss_TC[indices])
         return group.compile_seconds
+
+    @staticmethod
+    def _advance(group: Group, start: int, end: int, piece: int, *, stops: bool) -> tuple[Array, int]:
+        """Advance a group, ``piece`` iterations at a time; return the losses before the first, and the next piece.
+
+        A piece takes PIECE_S or so, as those before it took. Between two of them Ctrl-C is heeded, whoever calls.
+        """
+        stop, losses_T = _STOP.get(), None
+        while start < end:
+            if stop is not None and stop.is_set():
+                raise StoppedError
+            began, last = perf_counter(), min(start + piece, end)
+            found_T = group.advance(start, last)
+            losses_T = found_T if losses_T is None else losses_T
+            taken_s = max(perf_counter() - began, 1e-9)
+            if last < end or taken_s > PIECE_S:
+                piece = max(int(piece * min(max(PIECE_S / taken_s, 0.25), 4.0)), 1)
+                if stops and group.all_solved():
+                    break
+            start = last
+        assert losses_T is not None
+        return losses_T, piece
 
 
 class Unavailable(Backend):

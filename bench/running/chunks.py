@@ -2,18 +2,20 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 
 from threadpoolctl import threadpool_limits
 
 from bench.backends import load
-from bench.backends.base import Backend
+from bench.backends.base import Backend, Flag, StoppedError, heeding
 from bench.model.diagnostics import diagnostics
 from bench.model.maps import Map
 from bench.model.outcome import Batch, Outcome, Record, Result
 from bench.model.trial import Trial
 from bench.running.continuation import Start, go_on
+from bench.running.process_setup import drivers_stop
 
 CHUNK_S = 0.5
 CHUNK_NUMBERS = 4_000_000  # that a chunk's trainings return, at most: a few chunks are in memory at a time
@@ -172,18 +174,26 @@ def loaded_backend(name: str) -> Backend:
     return load(name)
 
 
-def train_chunk(chunk: Chunk) -> list[Record]:
-    """Train a chunk; a training that raises becomes a failed one, with its reason."""
+def train_chunk(chunk: Chunk, stop: Flag | None = None) -> list[Record]:
+    """Train a chunk; a training that raises becomes a failed one, with its reason.
+
+    Soon after ``stop`` is set, in a worker process after that of its driver, it is left: what is finished comes back.
+    """
     for job in chunk.jobs:
         loaded_backend(job.trial.backend)  # before the limit: a library's threads are limited once it is loaded
-    with threadpool_limits(limits=THREADS):
-        return [record for job in chunk.jobs for record in train_job(job)]
+    records: list[Record] = []
+    with threadpool_limits(limits=THREADS), heeding(stop or drivers_stop()), suppress(StoppedError):
+        for job in chunk.jobs:
+            records += train_job(job)
+    return records
 
 
 def train_job(job: Job) -> list[Record]:
     """Train one job; where it raises, halve it until the training at fault is alone."""
     try:
         outcome = job.train()
+    except StoppedError:
+        raise
     except Exception as error:  # noqa: BLE001 - whatever a backend raises must cost one training, not the sweep
         if job.trainings == 1:
             return [failed_record(job, f"{type(error).__name__}: {error}")]

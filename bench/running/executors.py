@@ -12,6 +12,7 @@ from concurrent.futures import (
     ThreadPoolExecutor,
     wait,
 )
+from functools import partial
 from itertools import islice
 from threading import Event
 from typing import Any, Self, TypeVar
@@ -21,7 +22,7 @@ from bench.errors import RequestError, unknown
 from bench.model.outcome import Record
 from bench.running.chunks import Chunk, Job, Pace, cut, failed_record, train_chunk
 from bench.running.dask_executor import LOCAL, DaskExecutor, SchedulerLostError, is_dask
-from bench.running.process_setup import WorkerContext, set_up_worker
+from bench.running.process_setup import WorkerContext, end_workers, set_up_worker
 
 A = TypeVar("A")
 NAMES = ("auto", "serial", "threads", "processes")
@@ -44,6 +45,16 @@ class SerialExecutor(Executor):
         except Exception as error:  # noqa: BLE001 - a future carries whatever was raised
             future.set_exception(error)
         return future
+
+
+class Processes(ProcessPoolExecutor):
+    """Worker processes, which leave what they do once ``stop`` is set."""
+
+    def __init__(self, workers: int) -> None:
+        """Start none yet."""
+        context = WorkerContext()
+        self.stop = context.Event()
+        super().__init__(workers, mp_context=context, initializer=set_up_worker, initargs=(self.stop,))
 
 
 def cpu_count() -> int:
@@ -122,7 +133,7 @@ def executor_maker(name: str, workers: int) -> MakeExecutor:
         return SerialExecutor
     if name == "threads":
         return lambda: ThreadPoolExecutor(workers)
-    return lambda: ProcessPoolExecutor(workers, mp_context=WorkerContext(), initializer=set_up_worker)
+    return lambda: Processes(workers)
 
 
 def train_chunks(
@@ -131,7 +142,8 @@ def train_chunks(
     """Yield the records of every chunk as they come, with at most so many in flight as ``window`` says at the time.
 
     When a worker dies, the chunks in flight are tried again one at a time; one that is lost even then is halved,
-    down to the training at fault, which is recorded as failed. Once ``stop`` is set nothing new is begun.
+    down to the training at fault, which is recorded as failed. Once ``stop`` is set nothing new is begun, and what is
+    being trained on this machine is left. Whatever ends this at once ends worker processes, too.
     """
     waiting, suspects = _Waiting(chunks), deque[Chunk]()
     pool = make()
@@ -152,6 +164,9 @@ def train_chunks(
                 yield [failed_record(chunk.jobs[0], reason)]
             else:
                 suspects.extendleft(reversed(chunk.halves()))
+    except KeyboardInterrupt:
+        end_workers()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -179,16 +194,20 @@ def _drain(
     pool: Executor, queue: _Waiting, window: Callable[[], int], stop: Event
 ) -> Generator[list[Record], None, list[tuple[Chunk, str]]]:
     """Yield records until the queue is empty or a chunk is lost; return the lost ones, each with why."""
+    here = isinstance(pool, SerialExecutor | ThreadPoolExecutor)
+    work = partial(train_chunk, stop=stop) if here else train_chunk
     flying: dict[Future[list[Record]], Chunk] = {}
     lost: list[tuple[Chunk, str]] = []
     while flying or (queue and not stop.is_set() and not lost):
         while len(flying) < window() and not stop.is_set() and not lost and queue:
             chunk = queue.pop()
             try:
-                flying[pool.submit(train_chunk, chunk)] = chunk
+                flying[pool.submit(work, chunk)] = chunk
             except BrokenExecutor:
                 lost.append((chunk, KILLED))
         if stop.is_set():
+            if isinstance(pool, Processes):
+                pool.stop.set()
             flying = {future: chunk for future, chunk in flying.items() if not future.cancel()}
         done, _ = wait(flying, timeout=POLL_S, return_when=FIRST_COMPLETED)
         for future in done:

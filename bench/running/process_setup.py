@@ -38,8 +38,27 @@ class WorkerContext(SpawnContext):
     Process = WorkerProcess
 
 
-def set_up_worker() -> None:
-    """Leave Ctrl-C, which reaches every process of a terminal, to the driver; and end when the driver does."""
+def end_workers() -> None:
+    """End all worker processes of this one at once."""
+    for child in multiprocessing.active_children():
+        if isinstance(child, WorkerProcess):
+            child.kill()
+
+
+_STOP: list[Any] = []  # the driver's event, in a worker
+
+
+def drivers_stop() -> Any:
+    """Return the event that the driver sets where its workers are to leave what they do; None in no worker."""
+    return _STOP[0] if _STOP else None
+
+
+def set_up_worker(stop: Any = None) -> None:
+    """Leave Ctrl-C, which reaches every process of a terminal, to the driver; and end when the driver does.
+
+    ``stop`` is the driver's event, if it has one.
+    """
+    _STOP[:] = [] if stop is None else [stop]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -15,6 +15,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 from threadpoolctl import threadpool_limits
 
+from bench.backends.base import StoppedError, heeding
 from bench.config.plan import Plan
 from bench.config.seeds import compact, write_seeds
 from bench.metrics import columns as c
@@ -195,12 +196,11 @@ def take_turns(waiting: Sequence[Turn], stop: Event) -> Iterator[tuple[list[Reco
                 return
             if turn.place not in broken:
                 try:
-                    outcome, sample = _measured(turn.timing, turn.timing.trial, turn.round, turn.order)
-                except Exception:  # noqa: BLE001 - whatever a backend raises must cost trainings, not the sweep
-                    broken.add(turn.place)
-                    yield _in_parts(turn), []
-                else:
-                    yield _rows(turn, outcome), [sample]
+                    with heeding(stop):
+                        taken = _taken(turn, broken)
+                except StoppedError:
+                    return
+                yield taken
 
 
 @contextmanager
@@ -212,6 +212,18 @@ def _frozen() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
+
+
+def _taken(turn: Turn, broken: set[int]) -> tuple[list[Record], list[Sample]]:
+    """Return what a turn gave; a batch that raises is done in parts, and its timing is ``broken`` from then on."""
+    try:
+        outcome, sample = _measured(turn.timing, turn.timing.trial, turn.round, turn.order)
+    except StoppedError:
+        raise
+    except Exception:  # noqa: BLE001 - whatever a backend raises must cost trainings, not the sweep
+        broken.add(turn.place)
+        return _in_parts(turn), []
+    return _rows(turn, outcome), [sample]
 
 
 def _warmed(timing: Timing, order: int) -> tuple[list[Record], list[Sample]]:

@@ -7,12 +7,13 @@ import itertools
 import re
 from dataclasses import replace
 from functools import cache
+from threading import Event, Timer
 
 import numpy as np
 import pytest
 
 from bench.backends import load
-from bench.backends.base import Backend
+from bench.backends.base import Backend, StoppedError, heeding
 from bench.model.gate import Gate
 from bench.model.initial_table import InitialTable
 from bench.model.loss import LOSSES, REDUCTIONS, loss_value
@@ -731,6 +732,22 @@ class BackendContract:
         sparse, dense = (train(self.backend, replace(trial, curve_points=points), [0, 1]) for points in (1, 100))
         np.testing.assert_array_equal(sparse.weights_TP, dense.weights_TP)
         np.testing.assert_array_equal(sparse.loss_TC, dense.loss_TC[:, np.isin(np.arange(30), trial.checkpoints)])
+
+    @pytest.mark.parametrize("stop", ["never", "solved"])
+    def test_a_training_does_not_depend_on_the_pieces_it_is_trained_in(self, monkeypatch, stop):
+        """Between two of them it looks whether it is wanted: the numbers are those of one piece, to the bit."""
+        seeds, budget = SOME["full"]
+        trial = trial_for(self.backend, **FAST["full"], iterations=budget, stop=stop, curve_points=3)
+        whole = train(self.backend, trial, seeds)
+        monkeypatch.setattr("bench.backends.base.PIECE_S", 1e-9)
+        same(train(self.backend, trial, seeds), whole)
+
+    def test_a_training_that_nobody_wants_any_more_is_left(self):
+        """Soon after the event that says so."""
+        trial, stop = trial_for(self.backend, iterations=10**9, curve_points=1), Event()
+        Timer(0.3, stop.set).start()
+        with heeding(stop), pytest.raises(StoppedError):
+            train(self.backend, trial, [0])
 
     def test_a_single_iteration_is_one_update(self):
         """The shortest budget moves the weights once and records the loss of the initial ones."""

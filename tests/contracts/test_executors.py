@@ -1,5 +1,6 @@
 """What every executor must do: the same rows, whoever trains them and whatever dies meanwhile."""
 
+import multiprocessing
 import os
 import signal
 import threading
@@ -15,6 +16,7 @@ from bench.model.trial import Trial
 from bench.running import executors
 from bench.running.chunks import Chunk, Job, Pace, cut, train_chunk
 from bench.running.dask_executor import DaskExecutor
+from bench.running.process_setup import WorkerProcess
 
 TRIAL = Trial(iterations=50)
 JOBS = [Job(TRIAL, range(6)), Job(Trial(iterations=50, hidden=2), range(4))]
@@ -174,6 +176,38 @@ def test_nothing_new_is_begun_after_a_stop():
         found += records
         stop.set()
     assert len(found) == 1
+
+
+@pytest.mark.parametrize("name", ["serial", "threads", pytest.param("processes", marks=pytest.mark.slow)])
+def test_what_is_being_trained_is_left_after_a_stop(name):
+    """However long it would take; what the same chunk has finished by then comes back."""
+    stop, endless = threading.Event(), Job(Trial(iterations=10**9, curve_points=1), range(2))
+    threading.Timer(10.0 if name == "processes" else 1.0, stop.set).start()
+    chunks = [Chunk((*JOBS, endless)), Chunk((endless,))]
+    began = time.monotonic()
+    found = [
+        one
+        for some in executors.train_chunks(executors.executor_maker(name, 2), chunks, lambda: 4, stop)
+        for one in some
+    ]
+    assert time.monotonic() - began < 30
+    assert [record.trial for record in found] == [job.trial for job in JOBS]
+
+
+@pytest.mark.slow
+def test_worker_processes_end_with_whoever_is_ended_at_once():
+    """A second Ctrl-C leaves none behind, whatever they do."""
+
+    class Insisting(threading.Event):
+        def is_set(self):
+            if multiprocessing.active_children():
+                raise KeyboardInterrupt
+            return False
+
+    endless = Chunk((Job(Trial(iterations=10**9, curve_points=1), range(2)),))
+    with pytest.raises(KeyboardInterrupt):
+        list(executors.train_chunks(executors.executor_maker("processes", 2), [endless], lambda: 4, Insisting()))
+    assert not [child for child in multiprocessing.active_children() if isinstance(child, WorkerProcess)]
 
 
 def test_auto_starts_processes_only_for_work_that_pays_for_them():
