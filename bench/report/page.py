@@ -1,5 +1,7 @@
 """The page: what a sweep asked, what became of every training, and what that shows, in one HTML file."""
 
+import hashlib
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, cached_property, partial
@@ -293,6 +295,11 @@ def _told(data: SweepData) -> dict[str, tuple[str, str]]:
     return told
 
 
+def _source_hash(script: str) -> str:
+    """Return what a Content-Security-Policy calls a script: a browser then runs that one, and no other."""
+    return f"sha256-{b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
+
+
 @cache
 def templates() -> tuple[dict[str, str], Environment]:
     """Return the templates' texts by name, and what compiles each of them once for all reports of a process."""
@@ -304,7 +311,7 @@ def templates() -> tuple[dict[str, str], Environment]:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    jinja.filters |= {"whole": whole, "plural": plural}
+    jinja.filters |= {"whole": whole, "plural": plural, "sha256": _source_hash}
     # names given as globals are those that macros see too
     jinja.globals |= {"variables": colours.VARIABLES, "scale": colours.scale(), "objectives": OBJECTIVES}
     return texts, jinja

@@ -1,5 +1,6 @@
 """Pages in a real browser, opened so that whatever they say or ask for is seen."""
 
+import re
 import shutil
 from contextlib import contextmanager
 
@@ -15,6 +16,13 @@ MARKS = [
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:playwright"),
 ]
+
+
+def at(page, words):
+    """Wait until the address of a page ends with these words."""
+    from playwright.sync_api import expect
+
+    expect(page).to_have_url(re.compile(re.escape(words) + "$"))
 
 
 @contextmanager

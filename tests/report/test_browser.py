@@ -233,7 +233,7 @@ def test_the_contents_say_where_one_is(page):
     """The section that is read now, and no other."""
     for name in ("times-1", "matters-1"):
         page.evaluate(f"document.getElementById('{name}').scrollIntoView({{ behavior: 'instant' }})")
-        page.wait_for_function(f"document.querySelector('.toc [aria-current]')?.hash === '#{name}'")
+        page.locator(f".toc [aria-current][href='#{name}']").wait_for()
         assert page.locator(".toc [aria-current]").count() == 1
 
 
@@ -318,7 +318,7 @@ def test_a_link_into_another_block_shows_that_block(browser, blocks):
     """What a finding leads to is there to be seen."""
     with opened(browser, blocks) as page:
         page.evaluate("location.hash = '#rates-2-1'")
-        page.wait_for_function("document.querySelector('[data-block=OR]:not([hidden])') !== null")
+        page.locator("[data-block=OR]:not([hidden])").first.wait_for(state="attached")
         assert shown_blocks(page) == {"OR"}
 
 

@@ -14,7 +14,7 @@ from bench import api
 from bench.cli import zoom
 from bench.model.outcome import NEVER, Result
 
-from .chromium import MARKS, opened
+from .chromium import MARKS, at, opened
 
 pytestmark = MARKS
 HOSTILE = "</script><img src=x onerror=alert(1)>"
@@ -267,7 +267,7 @@ def test_a_click_trains_the_pixel_which_ends_as_in_the_map(wide, maps):
     over = in_sight(wide)
     for place, column, row in sampled(analysis, 4):
         wide.mouse.click(*middle(over, analysis.map, column, row))
-        wide.wait_for_function("words => location.hash === words", arg=f"#map=1&px={column},{row}")
+        at(wide, f"#map=1&px={column},{row}")
         assert part(wide, "said").inner_text().startswith(f"Trained here: {outcome(analysis, place)} after ")
         assert part(wide, "said").inner_text().endswith("iterations, as in the map.")
         assert part(wide, "stages").locator("[data-x=at]").inner_text().startswith("After 300 iterations, loss ")
@@ -287,7 +287,7 @@ def test_a_training_that_ends_otherwise_here_is_said_to(wide, maps):
     )
     over = in_sight(wide, 2)
     wide.mouse.click(*middle(over, analysis.map, *other))
-    wide.wait_for_function("words => location.hash === words", arg=f"#map=2&px={other[0]},{other[1]}")
+    at(wide, f"#map=2&px={other[0]},{other[1]}")
     assert re.search(
         r"^Trained here: .* iterations; in the map: solved after \d+ iterations", part(wide, "said", 2).inner_text()
     )
@@ -356,7 +356,7 @@ def test_keys_go_from_pixel_to_pixel_and_train_one(wide, maps):
         readout.get_by_text(f"pixel {place}").wait_for()
         assert box(wide).locator(".across").is_visible()
     wide.keyboard.press("Enter")
-    wide.wait_for_function("location.hash === '#map=1&px=11,46'")
+    at(wide, "#map=1&px=11,46")
     wide.keyboard.press("z")
     assert part(wide, "command").inner_text().startswith("python -m bench zoom ")
     wide.keyboard.press("Escape")
@@ -403,7 +403,7 @@ def test_on_a_telephone_a_tap_trains_a_pixel(browser, link, maps):
     page.goto(link)
     over = in_sight(page)
     page.touchscreen.tap(*middle(over, maps[0].map, 30, 40))
-    page.wait_for_function("location.hash === '#map=1&px=30,40'")
+    at(page, "#map=1&px=30,40")
     part(page, "said").get_by_text("as in the map").wait_for()
     assert "pixel 30, 40" in part(page, "readout").inner_text()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
