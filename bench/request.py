@@ -95,6 +95,8 @@ def _words(parameters: Mapping[str, Any]) -> list[str]:
 def _text(name: str, value: Any) -> str:
     """Return one value as a command line has it: ``2,3``, ``0:100``, ``true``."""
     value = _plain(value, name.rpartition(".")[2])
+    if value is None and not name.startswith(f"{SEARCH}."):  # the word none would name an optimizer
+        raise RequestError(f"{name} is None; allowed are values, and to leave it out")
     if isinstance(value, Mapping):
         raise RequestError(f"{name} is {value!r}; allowed are values, lists of them, and ranges such as '2..16'")
     if not isinstance(value, list):

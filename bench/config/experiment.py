@@ -162,7 +162,8 @@ class _Collected:
             values = {**defaults, **own}
             if own.get("rounds") is not None and values.get("alone", False) is False:
                 problems.append(f"grid {place}: rounds is {own['rounds']}, which needs alone = true")
-            self.blocks.append(Block.of({**values, **self.overrides.values}, f"{path.name}: grid {place}: "))
+            given = () if self.overrides.values else own  # what is changed may leave a file's own without effect
+            self.blocks.append(Block.of({**values, **self.overrides.values}, f"{path.name}: grid {place}: ", given))
         if defaults.get("rounds") is not None and not any(block.alone for block in self.blocks[start:]):
             problems.append(f"defaults: {_nothing_alone(defaults['rounds'])}")
         for place, table in enumerate(file.map, 1):
@@ -235,7 +236,7 @@ def adhoc(overrides: Overrides, request: Sequence[str]) -> Experiment:
             with collecting(problems, "map: "):
                 found.maps.append(read_map({}, {}, overrides.of_maps, Path()))
         elif not overrides.searched:
-            found.blocks.append(Block.of(overrides.values))
+            found.blocks.append(Block.of(overrides.values, given=overrides.values))
         problems.extend(
             [] if problems else _misplaced_of_maps(found, search, ADHOC) or _misplaced(found, search, ADHOC)
         )

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import InitVar, dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -196,16 +196,19 @@ class Trial:
     success_for: int = extra(1, whole(1, 1_000_000), "iterations in a row that it takes", BUDGET)
     diagnostics: bool = extra(False, flag, "gradient, curvature and largest weight in the end", BUDGET)
 
-    def __post_init__(self) -> None:
+    is_stored: InitVar[bool] = False  # what was trained is read, whatever goes together by now
+
+    def __post_init__(self, is_stored: bool) -> None:  # as dataclasses call it
         """Read every field; raise one RequestError that names all problems."""
         own = OPTIMIZERS[self.optimizer].own if self.optimizer in OPTIMIZERS else {}
         with raising_all() as problems:
             for name, known in PARAMETERS.items():
                 given = getattr(self, name)
                 with collecting(problems):
-                    value = own.get(name, known.default) if given is None else known.read(given)
+                    left = given is None and name in OF_OPTIMIZERS
+                    value = own.get(name, known.default) if left else known.read(given)
                     object.__setattr__(self, name, value)
-            if not problems:
+            if not problems and not is_stored:
                 problems.extend(problems_of(self, PARAMETERS))
         if self.optimizer == "none":  # nothing changes after the first look
             object.__setattr__(self, "iterations", 1)
@@ -214,7 +217,7 @@ class Trial:
     def stored(cls, parameters: Mapping[str, Any], gate: Gate, table: InitialTable | None = None) -> "Trial":
         """Return the trial with the parameters that a sweep keeps; what trained it, and files, need not be here."""
         kept = {"gate": gate, "backend": StoredName(parameters["backend"])} | ({"init_table": table} if table else {})
-        return cls(**{**parameters, **kept})
+        return cls(**{**parameters, **kept}, is_stored=True)
 
     @property
     def kept_table(self) -> dict[str, str]:

@@ -310,8 +310,10 @@ def test_a_near_miss_is_suggested(name, value, near):
 @pytest.mark.parametrize(("low", "high"), [(1, 1), (2, 1), (1, 0)])
 def test_uniform_ends_are_in_order(low, high):
     """A lower end that is not below the upper one is refused."""
-    assert problems_of(init_low=low, init_high=high) == (
-        f"init_low is {low}; allowed are numbers below init_high, {high}",
+    said = f"init_low is {low}; allowed are numbers below init_high, {high}"
+    assert problems_of(init="uniform", init_low=low, init_high=high) == (said,)
+    assert problems_of(init="he", init_low=low, init_high=high) == (
+        f"{said}; both belong to init = uniform, and init is he",
     )
 
 
