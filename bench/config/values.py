@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bench.config.ranges import is_range, read_linked, read_values
 from bench.config.seeds import read_seeds
 from bench.errors import RequestError, collecting, raising_all, unknown
+from bench.model.consistency import written
 from bench.model.gate import Gate, read_gate
 from bench.model.initial_table import read_initial_table
 from bench.model.network import write_hidden
@@ -111,7 +112,7 @@ def given_in_vain(values: Mapping[str, Sequence[Any]], reasons: Mapping[str, str
     """
     for name, why in reasons.items():
         if list(values[name]) != [PARAMETERS[name].default]:
-            words = [write_value(value) for value in values[name]]
+            words = [written(value) for value in values[name]]
             told = ", ".join([*words[:MOST_TOLD], *["…"] * (len(words) > MOST_TOLD)])
             yield f"{name} is {told} {why}"
 
@@ -139,7 +140,7 @@ class Block:
     alone: bool
     rounds: int = DEFAULT_ROUNDS  # how often each of its timings is taken, if alone
     source: str = ""  # what its messages begin with: "mine.toml: grid 1: "
-    given: frozenset[str] = frozenset()  # the parameters that are said for it, and not for all blocks of a file
+    given: tuple[str, ...] = ()  # the parameters that are said for it, and not for all blocks of a file
 
     @classmethod
     def of(cls, values: Mapping[str, Any], source: str = "", given: Collection[str] = ()) -> "Block":
@@ -151,7 +152,7 @@ class Block:
             values.get("alone", False),
             values.get("rounds", DEFAULT_ROUNDS),
             source,
-            frozenset(given).intersection(PARAMETERS),
+            tuple(name for name in PARAMETERS if name in given),
         )
 
 

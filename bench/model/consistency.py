@@ -39,7 +39,7 @@ def _constants(trial: "Trial", parameters: Mapping[str, Parameter]) -> Iterator[
         value = getattr(trial, name)
         if name not in optimizer.takes and value != parameters[name].default:
             others = ", ".join(takers(name))
-            yield f"{name} is {_written(value)} with optimizer = {trial.optimizer}; allowed is that with {others}"
+            yield f"{name} is {written(value)} with optimizer = {trial.optimizer}; allowed is that with {others}"
 
 
 def _pairs(trial: "Trial", parameters: Mapping[str, Parameter]) -> Iterator[str]:
@@ -51,7 +51,7 @@ def _pairs(trial: "Trial", parameters: Mapping[str, Parameter]) -> Iterator[str]
             more = f" above {default:g}" if is_number else ", the path of a .csv file"
             yield f"{of} is {other} {without}; allowed is that with {name}{more}"
         elif other not in values and value != default:
-            yield f"{name} is {_written(value)} with {of} = {other}; allowed is that with {of} = {' or '.join(values)}"
+            yield f"{name} is {written(value)} with {of} = {other}; allowed is that with {of} = {' or '.join(values)}"
 
 
 def _sizes(trial: "Trial") -> Iterator[str]:
@@ -69,7 +69,7 @@ def _sizes(trial: "Trial") -> Iterator[str]:
         yield f"batch_size is {trial.batch_size}; allowed for gate {trial.gate.name} are 1 to {observations}"
     for name in ("shortcuts", "dropout"):
         if getattr(trial, name) and not trial.hidden:
-            yield f"{name} is {_written(getattr(trial, name))} with hidden = 0; allowed is that with hidden layers"
+            yield f"{name} is {written(getattr(trial, name))} with hidden = 0; allowed is that with hidden layers"
 
 
 def _columns(trial: "Trial", table: InitialTable) -> Iterator[str]:
@@ -125,7 +125,9 @@ def without_effect(trial: "Trial") -> dict[str, str]:
     if trial.success != "tolerance":
         found["tolerance"] = f"with success = {trial.success}; allowed is that with success = tolerance"
     if trial.success_for > trial.iterations:  # nothing could be solved
-        found["success_for"] = f"with iterations = {trial.iterations}; allowed are at most as many"
+        once = trial.optimizer == "none"
+        looks = "optimizer = none, which looks once" if once else f"iterations = {trial.iterations}"
+        found["success_for"] = f"with {looks}; allowed are whole numbers from 1 to {trial.iterations:,}"
     return found
 
 
@@ -140,5 +142,6 @@ def without_effect_in_all(trials: Iterable["Trial"], given: Collection[str]) -> 
     return found
 
 
-def _written(value: object) -> str:
+def written(value: object) -> str:
+    """Write a value of a parameter as its user would: true, 0.5, sgd."""
     return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)

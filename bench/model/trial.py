@@ -171,7 +171,7 @@ class Trial:
     kappa: float = extra(0.035, number(0), "delta-bar-delta: what a rate gains", TRAINING)
     phi: float = extra(0.333, number(0, 1), "delta-bar-delta: the share of a rate that is lost", TRAINING)
     theta: float = extra(0.7, number(0, 1, below=True), "delta-bar-delta: of the mean gradient", TRAINING)
-    learning_rate_output: float = extra(0.0, number(0), "of the output layer; 0: learning_rate", TRAINING)
+    learning_rate_output: float = extra(0.0, number(0), "of the output layer; 0: as learning_rate", TRAINING)
     weight_decay: float = extra(0.0, number(0), "of weights, as in torch.optim; adamw 0.01", TRAINING, own=True)
     clip: float = extra(0.0, number(0), "the longest gradient; 0: none is too long", TRAINING)
     noise: float = extra(0.0, number(0), "deviation of normal noise on every gradient", TRAINING)
