@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from bench.config.experiment import ADHOC, Experiment, adhoc, read_experiment
+from bench.config.experiment import ADHOC, Experiment, adhoc, python_line, read_experiment
 from bench.config.files import find_experiment
 from bench.config.overrides import read_overrides
 from bench.config.seeds import ALLOWED, read_seeds, read_until, write_seeds
@@ -75,8 +75,7 @@ def _script(content: Mapping[str, Any], words: Sequence[str], until: float | str
     """Return the line of Python that asks what no command line can."""
     options = {"until": until, "max_seeds": max_seeds}
     given = [f"{name}={value!r}" for name, value in options.items() if value is not None]
-    arguments = [repr(dict(content)), *map(repr, words), *given, "resume='--resume' in sys.argv"]
-    return f"import bench, sys; bench.sweep({', '.join(arguments)})"
+    return python_line(content, words, *given)
 
 
 # ------------------------------------------------------------------ Python's values

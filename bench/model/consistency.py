@@ -1,7 +1,7 @@
 """What the parameters of a trial must be to go together: constants of optimizers, schedules, outputs and targets."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -107,27 +107,27 @@ def _outputs(trial: "Trial") -> Iterator[str]:
 # ------------------------------------------------------------------ what changes nothing
 
 
-def without_effect(trial: "Trial") -> dict[str, str]:
+def without_effect(parameters: Mapping[str, Any]) -> dict[str, str]:
     """Return the parameters that change nothing of a trial, whatever they are: each with why, and what is allowed.
 
-    Those of optimizers, and those that only some values of another take, are refused by `problems_of`.
+    Those of optimizers, and those that only some values of another take, are refused by `problems_of`. Of the extra
+    parameters, those that are not their default are enough.
     """
     found: dict[str, str] = {}
-    if trial.optimizer == "none":
+    optimizer, success, most = parameters.get("optimizer", "sgd"), parameters.get("success", "tolerance"), 1
+    if optimizer == "none":
         found |= dict.fromkeys(OF_STEPS, "with optimizer = none, which trains nothing; allowed is that with others")
-    if not trial.hidden:
+        looks = "optimizer = none, which looks once"
+    else:
+        most, looks = int(parameters["iterations"]), f"iterations = {parameters['iterations']}"
+    if str(parameters["hidden"]) == "0":
         found["learning_rate_output"] = "with hidden = 0; allowed is that with hidden layers"
-        if trial.frozen != "biases":
+        if parameters.get("frozen") != "biases":
             found["frozen"] = "with hidden = 0; allowed are hidden layers, and biases"
-    if trial.init != "uniform":
-        why = f"with init = {trial.init}; allowed is that with init = uniform"
-        found |= dict.fromkeys(("init_low", "init_high"), why)
-    if trial.success != "tolerance":
-        found["tolerance"] = f"with success = {trial.success}; allowed is that with success = tolerance"
-    if trial.success_for > trial.iterations:  # nothing could be solved
-        once = trial.optimizer == "none"
-        looks = "optimizer = none, which looks once" if once else f"iterations = {trial.iterations}"
-        found["success_for"] = f"with {looks}; allowed are whole numbers from 1 to {trial.iterations:,}"
+    if success != "tolerance":
+        found["tolerance"] = f"with success = {success}; allowed is that with success = tolerance"
+    if parameters.get("success_for", 1) > most:  # nothing could be solved
+        found["success_for"] = f"with {looks}; allowed are whole numbers from 1 to {most:,}"
     return found
 
 
@@ -135,7 +135,7 @@ def without_effect_in_all(trials: Iterable["Trial"], given: Collection[str]) -> 
     """Return those of the given parameters that change nothing of any of these trials, with reasons of one of them."""
     found = dict.fromkeys(given, "")
     for trial in trials:
-        own = without_effect(trial)
+        own = without_effect(trial.parameters)
         found = {name: own[name] for name in found if name in own}
         if not found:
             break

@@ -196,7 +196,6 @@ WRONG = {
         ["only_if goes in a circle", "loss → update → loss"],
     ),
     "ends that could cross": ("init_low = {low = 0, high = 3}", ["init_low is 3; allowed are numbers below init_high"]),
-    "ends of another way to draw": ("init_low = {low = -2, high = -1}", ["init_low is -2.0..-1.0 with init = torch"]),
     "steps of what is not trained": (
         "optimizer = 'none'\nlearning_rate = [1, 2]\ninit = ['he', 'xavier']",
         ["learning_rate is 1.0,2.0 with optimizer = none, which trains nothing"],
