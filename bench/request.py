@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from bench.config.experiment import ADHOC, Experiment, adhoc, read_experiment
+from bench.config.experiment import ADHOC, Experiment, adhoc, python_line, read_experiment
 from bench.config.files import find_experiment
 from bench.config.overrides import read_overrides
 from bench.config.seeds import ALLOWED, read_seeds, read_until, write_seeds
@@ -75,8 +75,7 @@ def _script(content: Mapping[str, Any], words: Sequence[str], until: float | str
     """Return the line of Python that asks what no command line can."""
     options = {"until": until, "max_seeds": max_seeds}
     given = [f"{name}={value!r}" for name, value in options.items() if value is not None]
-    arguments = [repr(dict(content)), *map(repr, words), *given, "resume='--resume' in sys.argv"]
-    return f"import bench, sys; bench.sweep({', '.join(arguments)})"
+    return python_line(content, words, *given)
 
 
 # ------------------------------------------------------------------ Python's values
@@ -95,6 +94,8 @@ def _words(parameters: Mapping[str, Any]) -> list[str]:
 def _text(name: str, value: Any) -> str:
     """Return one value as a command line has it: ``2,3``, ``0:100``, ``true``."""
     value = _plain(value, name.rpartition(".")[2])
+    if value is None and not name.startswith(f"{SEARCH}."):  # the word none would name an optimizer
+        raise RequestError(f"{name} is None; allowed are values, and to leave it out")
     if isinstance(value, Mapping):
         raise RequestError(f"{name} is {value!r}; allowed are values, lists of them, and ranges such as '2..16'")
     if not isinstance(value, list):

@@ -245,6 +245,8 @@ WRONG = {
     "a list in a list": ((), {"learning_rate": [[1, 2]]}, "learning_rate holds [1, 2]; allowed are values"),
     "a table in a list": ((), {"hidden": [{}]}, "hidden holds {}"),
     "bytes": ((), {"gate": b"xor"}, "gate \"b'xor'\" is not known"),
+    "nothing, which is no optimizer": ((), {"optimizer": None}, "optimizer is None; allowed are values"),
+    "nothing among values": ((), {"momentum": [0.5, None]}, "momentum is None; allowed are values"),
     "an executor of no kind": ((), {"executor": None}, "executor is None; allowed is text"),
     "a report of no type": ((), {"report": 3}, "report is 3; allowed is a path, True or False"),
     "a flag in words": ((), {"resume": "yes"}, "resume is 'yes'; allowed are true and false"),

@@ -238,6 +238,7 @@ class Rate(EventClaim):
 
 Figure = Literal["share", "ert", "mean", "median", "dimension", "everywhere", "better", "seed variance"]
 TIMES = ("ert", "mean", "median")
+SHARES = ("share", "everywhere", "better", "seed variance")
 CHANCE = "beyond chance"
 INPUTS = "inputs"  # the number of a gate's inputs, along which figures may grow
 
@@ -262,6 +263,17 @@ class FigureClaim(EventClaim):
     than: Where | None = None
     map: int | None = Field(default=None, ge=1)
     seed: int | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _share(self) -> "FigureClaim":
+        """Refuse what no share can be: ratios of two of them may be anything from 0."""
+        if self.figure in SHARES and self.than is None:
+            for name in ("estimate", "low", "high", "above", "below"):
+                value = getattr(self.published, name)
+                if value is not None and not 0 <= value <= 1:
+                    allowed = f"shares from 0 to 1 with figure = {self.figure!r}"
+                    raise ValueError(f"published: {name} is {value:g}; allowed are {allowed}")
+        return self
 
     @model_validator(mode="after")
     def _together(self) -> "FigureClaim":

@@ -18,6 +18,7 @@ from bench.config.search_parsing import read_search
 from bench.config.seeds import Until
 from bench.config.values import Block, Overrides, block_readers, read_table
 from bench.errors import collecting, raising_all, unknown
+from bench.model.consistency import without_effect
 from bench.model.maps import Map
 from bench.model.trial import PARAMETERS
 
@@ -51,6 +52,23 @@ class Experiment:
             return shlex.join(["python", "-c", self.script])
         more = [*(self.until.request if self.until else ()), *plugins.words()]
         return shlex.join(["python", "-m", "bench", self.verb, *self.request, *more])
+
+
+def python_line(content: Mapping[str, Any], words: Sequence[str], *options: str) -> str:
+    """Return the line of Python that asks what no command line can: the content of a file, and words that change it."""
+    arguments = [repr(dict(content)), *map(repr, words), *options, "resume='--resume' in sys.argv"]
+    return f"import bench, sys; bench.sweep({', '.join(arguments)})"
+
+
+def again_command(parameters: Mapping[Any, Any], words: Sequence[str], content: Mapping[str, Any]) -> str:
+    """Return the command that trains one trial or map again: words alone, or words that change the content of a file.
+
+    The latter where some of its parameters change nothing: words alone would be refused.
+    """
+    given = {word.partition("=")[0] for word in words}
+    if given.intersection(without_effect(parameters)):
+        return shlex.join(["python", "-c", python_line(content, words)])
+    return shlex.join(["python", "-m", "bench", "sweep", *words, *plugins.words()])
 
 
 # ------------------------------------------------------------------ files
@@ -162,7 +180,8 @@ class _Collected:
             values = {**defaults, **own}
             if own.get("rounds") is not None and values.get("alone", False) is False:
                 problems.append(f"grid {place}: rounds is {own['rounds']}, which needs alone = true")
-            self.blocks.append(Block.of({**values, **self.overrides.values}, f"{path.name}: grid {place}: "))
+            given = () if self.overrides.values else own  # what is changed may leave a file's own without effect
+            self.blocks.append(Block.of({**values, **self.overrides.values}, f"{path.name}: grid {place}: ", given))
         if defaults.get("rounds") is not None and not any(block.alone for block in self.blocks[start:]):
             problems.append(f"defaults: {_nothing_alone(defaults['rounds'])}")
         for place, table in enumerate(file.map, 1):
@@ -235,7 +254,7 @@ def adhoc(overrides: Overrides, request: Sequence[str]) -> Experiment:
             with collecting(problems, "map: "):
                 found.maps.append(read_map({}, {}, overrides.of_maps, Path()))
         elif not overrides.searched:
-            found.blocks.append(Block.of(overrides.values))
+            found.blocks.append(Block.of(overrides.values, given=overrides.values))
         problems.extend(
             [] if problems else _misplaced_of_maps(found, search, ADHOC) or _misplaced(found, search, ADHOC)
         )

@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench.config.values import MOST_TRAININGS, read_list, read_table
+from bench.config.values import MOST_TRAININGS, given_in_vain, read_list, read_table
 from bench.errors import RequestError, collecting, raising_all, unknown
+from bench.model.consistency import without_effect_in_all
 from bench.model.initialization import MAX_SEED
 from bench.model.maps import (
     DIRECTION,
@@ -71,6 +72,7 @@ def read_map(table: Mapping[str, Any], defaults: Mapping[str, Any], overrides: M
             if axis.kind == PARAMETER and axis.of in asked
         ]
     check_map(found)
+    _check_effects(found, own if not overrides else {} if own else overrides)
     return in_float64_if_needed(found)
 
 
@@ -247,6 +249,18 @@ def check_map(found: Map) -> None:
             f"{size}, {found.points:,} trainings with its pairs; allowed in one map are {MOST_TRAININGS:,}"
         )
     _check_memory(found, size)
+
+
+def _check_effects(found: Map, given: Mapping[str, Any]) -> None:
+    """Raise RequestError for parameters that are given for the map, or are an axis of it, and change nothing of it."""
+    axes = {name: axis for name, axis in (("x", found.x), ("y", found.y)) if axis.kind == PARAMETER}
+    names = [name for name in given if name in PARAMETERS] + [str(axis.of) for axis in axes.values()]
+    reasons = without_effect_in_all(found.corners(), names)
+    with raising_all() as problems:
+        problems += [
+            f"{name} is {axis.of} {reasons.pop(str(axis.of))}" for name, axis in axes.items() if axis.of in reasons
+        ]
+        problems.extend(given_in_vain(given, reasons))
 
 
 def _seeds_of(found: Map) -> list[int]:

@@ -27,8 +27,9 @@ from bench.config.ranges import Linked
 from bench.config.search_config import Search
 from bench.config.search_state import BLOCKS, Proposals
 from bench.config.seeds import Until, compact, read_seeds, until_row, write_seeds
-from bench.config.values import MOST_TRAININGS, read_table, write_value
+from bench.config.values import MOST_TRAININGS, given_in_vain, read_table, write_value
 from bench.errors import RequestError, collecting, raising_all, unknown
+from bench.model.consistency import without_effect_in_all
 from bench.model.gate import Gate
 from bench.model.initial_table import InitialTable
 from bench.model.maps import Map
@@ -244,9 +245,11 @@ def make_plan(experiment: Experiment) -> Plan:
     with raising_all() as problems:
         for place, block in enumerate(grid):
             names = [name for name in PARAMETERS if name in block.axes]
+            made: list[Trial] = []
             for values in itertools.product(*(block.axes[name] for name in names)):
                 with collecting(problems, block.source):
                     trial = Trial(**_resolved(dict(zip(names, values, strict=True))))
+                    made.append(trial)
                     _check_table(trial, block.seeds, experiment)
                     together, alone = ((), block.seeds) if block.alone else (block.seeds, ())
                     new = PlannedTrial(trial, (place,), together, alone)
@@ -257,6 +260,9 @@ def make_plan(experiment: Experiment) -> Plan:
                         key = (trial.trial_id, write_seeds(block.seeds))
                         rounds = max(block.rounds, timings[key].rounds if key in timings else 0)
                         timings[key] = Timing(planned[trial.trial_id].trial, block.seeds, rounds)
+            if not problems:  # one that is refused might have had an effect
+                reasons = without_effect_in_all(made, block.given)
+                problems += [f"{block.source}{problem}" for problem in given_in_vain(block.axes, reasons)]
     trials = tuple(planned.values())
     maps = tuple({one.map_id: one for one in reversed(experiment.maps)}.values())[::-1]  # of two alike, the first
     of_maps = [one.trial.gate for one in maps]

@@ -4,7 +4,8 @@ import importlib.util
 import itertools
 import math
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -22,9 +23,10 @@ from bench.config.search_space import (
     split_fixed,
 )
 from bench.config.seeds import read_seeds
-from bench.config.values import KEYS, Overrides, read_one, read_table, read_title
+from bench.config.values import KEYS, Overrides, given_in_vain, read_one, read_table, read_title
 from bench.errors import RequestError, collecting
 from bench.metrics.objectives import OBJECTIVES, read_constraints, read_objectives
+from bench.model.consistency import without_effect_in_all
 from bench.model.gate import Gate, built_in
 from bench.model.initialization import MAX_SEED
 from bench.model.parameter_fields import Reader, Role, choice, number, whole
@@ -93,6 +95,8 @@ def read_search(
         found += _mismatched_each(search, options, has_references=REFERENCE in table)
     elif split:
         search = replace(search, references=_references(search, named, found))
+        changed = [name for name in (*overrides.values, *overrides.ranges) if name in PARAMETERS]
+        found += [] if found else _in_vain(search, searched if not changed else () if table else changed)
     if not split:
         unread.add(SPACE)
     found += [problem for reads, problem in _mismatches(search) if unread.isdisjoint(reads)]
@@ -326,6 +330,16 @@ def _no_trial(search: Search, most: int) -> str:
         except RequestError as error:
             return error.problems[0]
     return ""
+
+
+def _in_vain(search: Search, given: Collection[str]) -> Iterator[str]:
+    """Yield a sentence for each parameter that is given for a search and changes nothing of any of its trials."""
+    ends = {name: dimension.over.ends for name, dimension in search.space.items()}
+    trials = (search.trial(search.active(values)) for values in _combinations(ends, MOST_COMBINATIONS))
+    over = {name: [str(dimension.over)] for name, dimension in search.space.items()}
+    values = {**{name: [value] for name, value in search.fixed.items()}, **over}
+    with suppress(RequestError):  # of what is no trial, others speak
+        yield from given_in_vain(values, without_effect_in_all(trials, given))
 
 
 def _mismatched_each(search: Search, options: Mapping[str, Any], *, has_references: bool) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Values as users write them: tables are read key by key, and every mistake of them is told, once."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bench.config.ranges import is_range, read_linked, read_values
 from bench.config.seeds import read_seeds
 from bench.errors import RequestError, collecting, raising_all, unknown
+from bench.model.consistency import written
 from bench.model.gate import Gate, read_gate
 from bench.model.initial_table import read_initial_table
 from bench.model.network import write_hidden
@@ -22,6 +23,7 @@ MOST_TRAININGS = 100_000_000  # more would not fit the memory that accounts for 
 DEFAULT_SEEDS = range(20)
 IN_FILES: Mapping[str, Callable[[str, Path], Any]] = {"gate": read_gate, "init_table": read_initial_table}
 KEYS = ("seeds", "alone", "rounds", "title")  # of a block, beside the parameters
+MOST_TOLD = 5  # values of a parameter, in an error
 DEFAULT_ROUNDS = 9  # of fewer, the 95 % interval of a median is their whole range, or there is none
 
 
@@ -103,6 +105,18 @@ def write_value(value: Any) -> str:
     return write_hidden(value) if isinstance(value, tuple) else str(value)
 
 
+def given_in_vain(values: Mapping[str, Sequence[Any]], reasons: Mapping[str, str]) -> Iterator[str]:
+    """Yield a sentence for each parameter that is given and has a reason to change nothing.
+
+    One that is only written out as it is without being said is left alone.
+    """
+    for name, why in reasons.items():
+        if list(values[name]) != [PARAMETERS[name].default]:
+            words = [written(value) for value in values[name]]
+            told = ", ".join([*words[:MOST_TOLD], *["…"] * (len(words) > MOST_TOLD)])
+            yield f"{name} is {told} {why}"
+
+
 def parse_value(name: str, text: str) -> Any:
     """Return the value of a parameter that `write_value` wrote; of gates, those that are built in."""
     default = PARAMETERS[name].default
@@ -126,9 +140,10 @@ class Block:
     alone: bool
     rounds: int = DEFAULT_ROUNDS  # how often each of its timings is taken, if alone
     source: str = ""  # what its messages begin with: "mine.toml: grid 1: "
+    given: tuple[str, ...] = ()  # the parameters that are said for it, and not for all blocks of a file
 
     @classmethod
-    def of(cls, values: Mapping[str, Any], source: str = "") -> "Block":
+    def of(cls, values: Mapping[str, Any], source: str = "", given: Collection[str] = ()) -> "Block":
         """Return the block that these values describe, each read by its reader."""
         return cls(
             values.get("title", ""),
@@ -137,6 +152,7 @@ class Block:
             values.get("alone", False),
             values.get("rounds", DEFAULT_ROUNDS),
             source,
+            tuple(name for name in PARAMETERS if name in given),
         )
 
 

@@ -19,6 +19,7 @@ SPOKEN = {  # values that have a name of their own
     ("loss", "huber"): "Huber loss",
     ("activation", "relu"): "ReLU",
     ("hidden", "0"): "no hidden layer",
+    ("learning_rate_output", "0.0"): "output layer as the others",
 }
 
 

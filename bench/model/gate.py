@@ -121,7 +121,9 @@ def read_csv(path: Path) -> Gate:
     several = outputs > 1 or columns[-1:] == [TARGET_COLUMN]
     named = columns[:1] == [INDEX_COLUMN] and several and len(columns) >= outputs + 2
     if not named or len(set(columns)) < len(columns):
-        allowed = f"{INDEX_COLUMN},input1,...,{TARGET_COLUMN}, each once"
+        numbered = any(name.removeprefix(TARGET_COLUMN).isdecimal() for name in columns)
+        last = f"{TARGET_COLUMN}1,{TARGET_COLUMN}2,... without a gap" if numbered else TARGET_COLUMN
+        allowed = f"{INDEX_COLUMN},input1,...,{last}, each once"
         raise RequestError(f"{what} has the columns {','.join(columns)}; allowed is {allowed}")
     numbers = as_numbers(what, columns[1:], cells.iloc[:, 1:])
     inputs, targets = np.ascontiguousarray(numbers[:, :-outputs]), np.ascontiguousarray(numbers[:, -outputs:])

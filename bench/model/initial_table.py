@@ -66,6 +66,19 @@ class InitialTable:
         """Hash name and content."""
         return hash((self.name, self.digest))
 
+    @cached_property
+    def _largest(self) -> float:
+        return float(np.abs(self.weights_SP).max(initial=0))
+
+    def beyond(self, dtype: str, scale: float) -> tuple[int, int] | None:
+        """Return row and column of the first weight that a dtype cannot hold once it is scaled; None where it can."""
+        with np.errstate(over="ignore"):
+            if np.isfinite(np.float64(self._largest * scale).astype(dtype)):
+                return None
+            drawn_SP = (self.weights_SP * scale).astype(dtype)
+        row, column = np.argwhere(~np.isfinite(drawn_SP))[0].tolist()
+        return row, column
+
     def weights(self, seeds: Sequence[int], names: Sequence[str]) -> Floats:
         """Return the weights ``[T, P]`` of these names that seeds start from; raise RequestError for seeds without."""
         rows = {seed: row for row, seed in enumerate(self.seeds_S.tolist())}

@@ -199,7 +199,7 @@ def read_outcome(trial: Trial, outcome: Outcome) -> Reading:
     if trial.success_for > 1:  # to have met it at the end is not enough
         solved &= outcome.solved_at_T != NEVER
     late = outcome.loss_TC[:, np.searchsorted(trial.checkpoints, trial.late_iteration)]
-    falling = late - final_loss > LEARNING * late
+    falling = late - np.where(finite, final_loss, np.nan) > LEARNING * late  # of what diverged, nothing is asked
     result = np.select([~finite, solved, falling], [Result.DIVERGED, Result.SOLVED, Result.SLOW], default=Result.STUCK)
     return Reading(
         result_T=result,

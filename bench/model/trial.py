@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import InitVar, dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -171,7 +171,7 @@ class Trial:
     kappa: float = extra(0.035, number(0), "delta-bar-delta: what a rate gains", TRAINING)
     phi: float = extra(0.333, number(0, 1), "delta-bar-delta: the share of a rate that is lost", TRAINING)
     theta: float = extra(0.7, number(0, 1, below=True), "delta-bar-delta: of the mean gradient", TRAINING)
-    learning_rate_output: float = extra(0.0, number(0), "of the output layer; 0: learning_rate", TRAINING)
+    learning_rate_output: float = extra(0.0, number(0), "of the output layer; 0: as learning_rate", TRAINING)
     weight_decay: float = extra(0.0, number(0), "of weights, as in torch.optim; adamw 0.01", TRAINING, own=True)
     clip: float = extra(0.0, number(0), "the longest gradient; 0: none is too long", TRAINING)
     noise: float = extra(0.0, number(0), "deviation of normal noise on every gradient", TRAINING)
@@ -196,16 +196,19 @@ class Trial:
     success_for: int = extra(1, whole(1, 1_000_000), "iterations in a row that it takes", BUDGET)
     diagnostics: bool = extra(False, flag, "gradient, curvature and largest weight in the end", BUDGET)
 
-    def __post_init__(self) -> None:
+    is_stored: InitVar[bool] = False  # what was trained is read, whatever goes together by now
+
+    def __post_init__(self, is_stored: bool) -> None:  # as dataclasses call it
         """Read every field; raise one RequestError that names all problems."""
         own = OPTIMIZERS[self.optimizer].own if self.optimizer in OPTIMIZERS else {}
         with raising_all() as problems:
             for name, known in PARAMETERS.items():
                 given = getattr(self, name)
                 with collecting(problems):
-                    value = own.get(name, known.default) if given is None else known.read(given)
+                    left = given is None and name in OF_OPTIMIZERS
+                    value = own.get(name, known.default) if left else known.read(given)
                     object.__setattr__(self, name, value)
-            if not problems:
+            if not problems and not is_stored:
                 problems.extend(problems_of(self, PARAMETERS))
         if self.optimizer == "none":  # nothing changes after the first look
             object.__setattr__(self, "iterations", 1)
@@ -214,7 +217,7 @@ class Trial:
     def stored(cls, parameters: Mapping[str, Any], gate: Gate, table: InitialTable | None = None) -> "Trial":
         """Return the trial with the parameters that a sweep keeps; what trained it, and files, need not be here."""
         kept = {"gate": gate, "backend": StoredName(parameters["backend"])} | ({"init_table": table} if table else {})
-        return cls(**{**parameters, **kept})
+        return cls(**{**parameters, **kept}, is_stored=True)
 
     @property
     def kept_table(self) -> dict[str, str]:

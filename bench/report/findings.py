@@ -127,7 +127,7 @@ def _rates(blocks: Sequence[GridAnalysis], data: SweepData) -> Iterator[Finding]
         solved = ", ".join((f"{gate_word(gate)} " if len(gates) > 1 else "") + _counted(some) for gate, some in gates)
         slow = "".join(f" {words}" for words in telling_checks(block))
         title = f"“{block.title}”: " if block.title and len(blocks) > 1 else ""
-        said = f"Within {_budget(block)}, {_networks(block)} {'; they '.join(parts)}."
+        said = f"{_within(block)}, {_networks(block)} {'; they '.join(parts)}."
         yield Finding(said, f"{title}{solved}; {how}.{slow}", "rates")
 
 
@@ -162,6 +162,12 @@ def _why_none(data: SweepData, gate: str, rows: pd.DataFrame) -> str:
     what = "line" if table.inputs.shape[1] == 2 else "plane"
     name = gate_word(gate)
     return f"their output is monotone in a weighted sum of the inputs, and no {what} separates {name}'s 0s from its 1s"
+
+
+def _within(block: GridAnalysis) -> str:
+    """Return how long networks were trained, or that nothing but their weights was drawn."""
+    guessed = c.OPTIMIZER in block.trials and (block.trials[c.OPTIMIZER] == "none").all()
+    return "As they are drawn" if guessed else f"Within {_budget(block)}"
 
 
 def _budget(block: GridAnalysis) -> str:

@@ -1,12 +1,11 @@
 """The ledger: what became of every training, what was claimed, and the command of every trial."""
 
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from bench import plugins
+from bench.config.experiment import again_command
 from bench.metrics import columns as c
 from bench.model.display_labels import bare, varying
 from bench.model.outcome import Result
@@ -162,9 +161,11 @@ def commands(data: SweepData) -> Content:
 def command_of(parameters: Mapping[Any, Any], seeds: str, rounds: int | None) -> str:
     """Return the command that trains one trial with its seeds: all parameters that are not the usual ones."""
     usual = {name: is_left_to_optimizer(name, parameters) for name in OF_OPTIMIZERS}
+    if parameters.get(c.OPTIMIZER) == "none":
+        usual[c.ITERATIONS] = True  # there is one, whatever is said
     others = (name for name in PARAMETERS if not usual.get(name, parameters[name] == USUAL[name]))
     words = [f"{name}={written(name, parameters[name])}" for name in others]
     if not any(word.startswith("gate=") for word in words):
         words.insert(0, f"gate={written(c.GATE, parameters[c.GATE])}")  # a command names its question
-    alone = [] if rounds is None else ["alone=true", f"rounds={rounds}"]
-    return shlex.join(["python", "-m", "bench", "sweep", *words, f"seeds={seeds}", *alone, *plugins.words()])
+    words += [f"seeds={seeds}"] + ([] if rounds is None else ["alone=true", f"rounds={rounds}"])
+    return again_command(parameters, words, {"grid": [{}]})

@@ -1,9 +1,8 @@
 """Words about maps: what each is called, what it says in a sentence, how to read its axes, and its command."""
 
-import shlex
 from collections.abc import Iterator, Mapping
 
-from bench import plugins
+from bench.config.experiment import again_command
 from bench.config.map_config import write_axis
 from bench.metrics import columns as c
 from bench.model.display_labels import gate_word, name_words, phrase
@@ -144,13 +143,15 @@ def how_to_read(one: Map) -> list[str]:
 def again(one: Map) -> str:
     """Return the command that trains a map again."""
     parameters = one.trial.parameters
+    left_out = (one.x.of, one.y.of, c.CURVE_POINTS, *([c.ITERATIONS] if parameters[c.OPTIMIZER] == "none" else []))
     words = [
         f"{name}={written(name, value)}"
         for name, value in parameters.items()
-        if name == c.GATE or (value != USUAL[name] and name not in (one.x.of, one.y.of, "curve_points"))
+        if name == c.GATE or (value != USUAL[name] and name not in left_out)
     ]
     start = f"map.seed={one.seed}" if one.start is None else f"map.start={','.join(map(repr, one.start))}"
-    axes = [f"map.x={write_axis(one.x)}", f"map.y={write_axis(one.y)}"]
+    x, y = write_axis(one.x), write_axis(one.y)
     size = [f"map.size={one.width}x{one.height}", f"map.pairs={one.pairs}"]
     more = [f"map.{name}={text}" for name, text in (("title", one.title), ("border", one.border)) if text]
-    return shlex.join(["python", "-m", "bench", "sweep", *words, start, *axes, *size, *more, *plugins.words()])
+    words += [start, f"map.x={x}", f"map.y={y}", *size, *more]
+    return again_command(parameters, words, {"map": [{"x": x, "y": y}]})

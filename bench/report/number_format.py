@@ -15,6 +15,7 @@ from bench.model.gate import gate_names
 SECONDS_UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
 PER_CENT = "\u00a0%"  # no line ends between a number and its sign
 NONE = "–"
+LARGE = 1e10  # more than any count of iterations: an error, of which three digits say how far it went
 
 
 def percent(share: float, digits: int = 1) -> str:
@@ -60,11 +61,13 @@ def about(count: float) -> str:
 
 
 def short(value: float | None) -> str:
-    """Write a number with three digits, or all that it has before the point."""
+    """Write a number with three digits, or all that it has before the point where those can be counted."""
     if value is None or pd.isna(value):
         return NONE
     if math.isinf(value):
         return "∞"
+    if abs(value) >= LARGE:
+        return f"{value:.3g}".replace("e+", "e")
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}".replace("e-0", "e-")
 
 

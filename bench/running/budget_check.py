@@ -77,6 +77,8 @@ def _cost_s(trial: Trial, trainings: int) -> float:
 
 
 def _may_be_longer(trial: Trial) -> bool:
+    if trial.optimizer == "none":  # it stays where it is
+        return False
     return LONGER * trial.iterations <= MOST_ITERATIONS and load(BACKEND).unsupported(_longer(trial)) is None
 
 

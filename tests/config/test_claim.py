@@ -170,6 +170,23 @@ def test_a_claim_is_made_of_other_backends_too():
     assert CLAIM.validate_python(other.model_dump(by_alias=True)) == other
 
 
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({"estimate": 1.4}, "estimate is 1.4"),
+        ({"low": -0.1, "high": 0.5}, "low is -0.1"),
+        ({"above": 2.0}, "above is 2"),
+    ],
+)
+def test_a_published_share_beyond_0_and_1_is_refused(form, said):
+    """A ratio of two shares may be anything; a share is a part."""
+    figure = WORDS | {"published": form}
+    with pytest.raises(ValueError, match=f"published: {said}; allowed are shares from 0 to 1"):
+        CLAIM.validate_python(figure)
+    CLAIM.validate_python(figure | {"than": {"hidden": 2}})
+    CLAIM.validate_python(figure | {"figure": "ert"})
+
+
 GRID = '[[grid]]\ngate = ["parity2", "parity3"]\nlearning_rate = [0.5, 1.0]\n'
 
 

@@ -311,6 +311,59 @@ def test_a_plan_comes_back_from_the_document_that_a_sweep_keeps_of_it(path):
     assert (read.trials, read.timings, read.question) == (plan.trials, plan.timings, plan.question)
 
 
+IN_VAIN = {
+    "optimizer=none learning_rate=1,2": "learning_rate is 1, 2 with optimizer = none, which trains nothing; allowed is",
+    "optimizer=none iterations=7": "iterations is 7 with optimizer = none, which trains nothing; allowed is",
+    "optimizer=none stop=solved": "stop is solved with optimizer = none, which trains nothing; allowed is",
+    "optimizer=none success_for=2": "success_for is 2 with optimizer = none, which looks once; allowed are whole",
+    "iterations=9 success_for=10": "success_for is 10 with iterations = 9; allowed are whole numbers from 1 to 9",
+    "hidden=0 learning_rate_output=0.1": "learning_rate_output is 0.1 with hidden = 0; allowed is that with hidden lay",
+    "hidden=0 frozen=output,hidden": "frozen is output, hidden with hidden = 0; allowed are hidden layers, and biases",
+    "success=correct tolerance=0.2,0.3": "tolerance is 0.2, 0.3 with success = correct; allowed is that with success",
+    "success=loss success_loss=0.1 tolerance=0.2": "tolerance is 0.2 with success = loss; allowed is that with succes",
+    "schedule=cosine schedule_length=0": "schedule is cosine and schedule_length is 0; allowed is that with schedule",
+}
+
+
+@pytest.mark.parametrize(("words", "said"), IN_VAIN.items())
+def test_what_is_given_and_changes_nothing_is_refused(tmp_path, words, said):
+    """One sentence: what, got, allowed."""
+    with pytest.raises(RequestError) as caught:
+        make_plan(adhoc(read_overrides(words.split(), tmp_path), []))
+    (problem,) = caught.value.problems
+    assert problem.startswith(said)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "optimizer=sgd,none learning_rate=2",
+        "hidden=0,2 frozen=output",
+        "hidden=0 frozen=biases",
+        "hidden=0 frozen=nothing",
+    ],
+)
+def test_what_changes_some_trial_or_is_only_written_out_is_taken(tmp_path, words):
+    """A grid multiplies out, and a default says what it is."""
+    make_plan(adhoc(read_overrides(words.split(), tmp_path), []))
+
+
+def test_a_grid_is_refused_what_is_said_for_it_and_not_what_is_said_for_all(tmp_path):
+    """Defaults are for whom they concern; what a command line changes may leave a file's own without effect."""
+    guessed = {"optimizer": "none", "hidden": 2}
+    content = {"defaults": {"iterations": 50, "learning_rate": 2.0}, "grid": [guessed, {"hidden": 3}]}
+
+    def read(*words):
+        make_plan(read_experiment(Path("m.toml"), read_overrides(words, tmp_path), [], content))
+
+    read()
+    read("learning_rate=3", "iterations=9")
+    guessed["iterations"] = 70
+    read("learning_rate=3")
+    with pytest.raises(RequestError, match=r"^m.toml: grid 1: iterations is 70 with optimizer = none, which trains"):
+        read()
+
+
 def test_gates_with_one_table_keep_their_names_in_a_document(tmp_path):
     """XOR and parity2 are one table by two names."""
     plan = make_plan(adhoc(read_overrides(["gate=xor,parity2", "seeds=0:2"], tmp_path), []))

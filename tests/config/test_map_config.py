@@ -150,6 +150,14 @@ WRONG = {
         {"pairs": 64, "x": {"parameter": "tolerance", "low": 0.1, "high": 0.4}},
         "pairs is 64, and x is tolerance; allowed beside that parameter is 0",
     ),
+    "what changes nothing": (
+        {"success": "correct", "tolerance": 0.2},
+        "tolerance is 0.2 with success = correct; allowed is that with success = tolerance",
+    ),
+    "an axis that changes nothing": (
+        {"optimizer": "none"},
+        "y is learning_rate with optimizer = none, which trains nothing; allowed is that with others",
+    ),
     "a list": ({"hidden": [2, 3]}, "hidden has 2 values; allowed in a map is one"),
     "no such file": ({"start": "nowhere.csv"}, "start is 'nowhere.csv', which cannot be read"),
     "unknown option": ({"sise": 3}, "parameter 'sise' is not known; did you mean 'size'?"),

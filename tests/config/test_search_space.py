@@ -196,6 +196,10 @@ WRONG = {
         ["only_if goes in a circle", "loss → update → loss"],
     ),
     "ends that could cross": ("init_low = {low = 0, high = 3}", ["init_low is 3; allowed are numbers below init_high"]),
+    "steps of what is not trained": (
+        "optimizer = 'none'\nlearning_rate = [1, 2]\ninit = ['he', 'xavier']",
+        ["learning_rate is 1.0,2.0 with optimizer = none, which trains nothing"],
+    ),
     "ends that could cross where both are searched": (
         CROSSING,
         ["init_low is 1; allowed are numbers below init_high, 0.5", "every combination"],

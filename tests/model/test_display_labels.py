@@ -48,6 +48,13 @@ def test_a_group_of_one_is_labelled_by_the_usual_parameters():
     assert labels(trials, [1, 1, 2]) == ["hidden=3", "hidden=4", "or hidden=3 mse"]
 
 
+def test_an_output_layer_without_a_rate_of_its_own_is_said_to_be_as_the_others():
+    """A rate of 0 would be one that stands still."""
+    each = [parameters(learning_rate_output=rate) for rate in (0.0, 0.5)]
+    assert labels(each, write=phrase) == ["output layer as the others", "learning rate output 0.5"]
+    assert labels(each) == ["learning_rate_output=0", "learning_rate_output=0.5"]
+
+
 def test_what_an_optimizer_has_of_its_own_is_part_of_its_name():
     """Every optimizer with its own constants is a word, one without training too; constants that are asked for vary."""
     every = [parameters(optimizer=one) for one in OPTIMIZERS]

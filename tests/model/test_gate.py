@@ -227,6 +227,12 @@ def test_a_missing_column_is_shown_beside_the_allowed_ones(csv, header):
     assert problem.endswith(f"has the columns {header}; allowed is observation,input1,...,output, each once")
 
 
+def test_outputs_that_leave_out_a_number_are_told_how_several_are_written(csv):
+    """The header of a file with one output would be no help."""
+    problem = problem_of(csv, "observation,input1,output1,output3\n1,0,0,1\n")
+    assert problem.endswith("; allowed is observation,input1,...,output1,output2,... without a gap, each once")
+
+
 @pytest.mark.parametrize("names", ["a,a", "a, a ", "a,output", "observation,a"])
 def test_a_column_that_comes_twice_is_refused(csv, names):
     """Whether both are written alike, or with spaces around one of them, nobody could say which is meant."""

@@ -75,7 +75,12 @@ def test_what_a_table_lacks_is_said_before_any_work(bench, folder):
         ("init_table=w",): "init_table 'w' is no .csv file; allowed are",
         (): "init is table without init_table; allowed is that with init_table, the path of a .csv file",
         ("init_table=w.csv", "seeds=0:4", "--until", "0.1"): "init is table with until",
-        ("init_table=w.csv", "seeds=0:4", "hidden=3"): "init_table 'w' has the weights output.bias, ",
+        ("init_table=w.csv", "seeds=0:4", "hidden=3"): (
+            "init_table 'w' has no column hidden[2].input[0], hidden[2].input[1], hidden[2].bias, output.hidden[2]; "
+            "allowed is a column for each weight, and seed"
+        ),
+        ("init_table=w.csv", "seeds=0:4", "output_bias=false"): "has output.bias, no weight of this network; allowed",
+        ("init_table=w.csv", "seeds=0:4", "init_scale=1e39"): "init_table 'w', row 1, column 'output.bias': got 0.",
         ("init_table=w.csv", "map.x=toward:9:0..1", "map.y=toward:1:0..1"): "has no row of seed 9",
         ("init_table=w.csv", "seeds=0:4", "learning_rate=0.1..1"): "init is table in a [search]",
     }

@@ -93,6 +93,13 @@ def test_a_loss_that_overflows_is_diverged():
     assert result_of([0.0, 1.0, 1e200, 0.0], Trial(dtype="float64")) == Result.DIVERGED
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_loss_that_was_endless_before_the_end_is_no_warning():
+    """Endless less endless is no number that anybody asked for."""
+    assert result_of([np.inf] * 4, late_loss=np.inf) == Result.DIVERGED
+    assert result_of(WRONG, late_loss=np.inf) == Result.STUCK
+
+
 def test_a_diverged_training_is_neither_solved_nor_correct():
     """Not even where the predictions are right."""
     trial = Trial()

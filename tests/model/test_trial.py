@@ -310,9 +310,30 @@ def test_a_near_miss_is_suggested(name, value, near):
 @pytest.mark.parametrize(("low", "high"), [(1, 1), (2, 1), (1, 0)])
 def test_uniform_ends_are_in_order(low, high):
     """A lower end that is not below the upper one is refused."""
-    assert problems_of(init_low=low, init_high=high) == (
-        f"init_low is {low}; allowed are numbers below init_high, {high}",
+    said = f"init_low is {low}; allowed are numbers below init_high, {high}"
+    assert problems_of(init="uniform", init_low=low, init_high=high) == (said,)
+    assert problems_of(init="he", init_low=low, init_high=high) == (
+        f"{said}; both belong to init = uniform, and init is he",
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [("success", "correct", "success is correct"), ("label_flips", 0.1, "label_flips is 0.1")],
+)
+def test_outputs_that_are_neither_0_nor_1_have_no_other_side(name, value, said):
+    """What is stored is read all the same: it was trained when nobody asked."""
+    between = {"gate": renamed_xor([0.2, 0.8, 0.7, 0.3]), name: value}
+    assert problems_of(**between) == (f"{said} for gate xor; allowed is that where outputs are 0 and 1",)
+    kept = Trial().parameters | {name: value}
+    assert getattr(Trial.stored(kept, between["gate"]), name) == value
+
+
+@pytest.mark.parametrize("name", sorted(set(PARAMETERS) - {"momentum", "epsilon", "weight_decay"}))
+def test_nothing_is_no_value(name):
+    """But of what an optimizer has a default of its own."""
+    (problem,) = problems_of(**{name: None})
+    assert problem.startswith(f"{name} ")
 
 
 @pytest.mark.parametrize("gate", ["xor", "parity5"])

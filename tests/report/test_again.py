@@ -1,5 +1,6 @@
 """Every trial again: its command asks for it and for nothing else."""
 
+import ast
 import shlex
 
 import pytest
@@ -52,6 +53,9 @@ SEEDS = st.one_of(
 def asked(command):
     """Return the plan that a command asks for."""
     words = shlex.split(command)
+    if words[:2] == ["python", "-c"]:
+        call = ast.parse(words[2]).body[-1].value
+        return make_plan(read_request([ast.literal_eval(one) for one in call.args]))
     assert words[:4] == ["python", "-m", "bench", "sweep"]
     return make_plan(read_request(words[4:]))
 
@@ -72,6 +76,25 @@ def test_a_timings_command_takes_as_many_rounds_alone(parameters, rounds):
     plan = asked(command_of(trial.parameters, "0:4", rounds))
     (timing,) = plan.timings
     assert (timing.trial.trial_id, list(timing.seeds), timing.rounds) == (trial.trial_id, [0, 1, 2, 3], rounds)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"optimizer": "none"},
+        {"optimizer": "none", "learning_rate": 2.0, "stop": "solved"},
+        {"hidden": 0, "frozen": "output", "learning_rate_output": 0.1},
+        {"success": "correct", "tolerance": 0.2},
+        {"iterations": 5, "success_for": 9},
+    ],
+)
+def test_a_trial_that_says_what_changes_nothing_is_asked_for_all_the_same(parameters):
+    """As one of several, or by the defaults of a file, it was trained, and its words alone would be refused."""
+    trial = Trial(**parameters)
+    command = command_of(trial.parameters, "0:4", None)
+    assert command.startswith("python -c") == (len(parameters) > 1)
+    (planned,) = asked(command).trials
+    assert planned.trial.trial_id == trial.trial_id
 
 
 def test_a_command_says_only_what_is_not_usual():

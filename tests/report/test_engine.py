@@ -225,24 +225,25 @@ def trials_with_extras():
     ]
     changes += [{"optimizer": one, "weight_decay": 0.02, "clip": 0.3} for one in OPTIMIZED[:-1]]
     cases = itertools.product(changes, (0, 1, 2))
-    return [
-        Trial(
-            **{
-                "hidden": 3,
-                "learning_rate": 0.05,
-                "iterations": 30,
-                "curve_points": 10,
-                "init_scale": 2.0,
-                "dtype": "float64",
-                "backend": "numpy",
-                "update": ("full", "online")[place % 2],
-                **({} if {"success", "success_for"} & set(values) else successes[place % len(successes)]),
-                **values,
-                **(outputs[place % len(outputs)] if turn else {}),
-            }
-        )
+    found = [
+        {
+            "hidden": 3,
+            "learning_rate": 0.05,
+            "iterations": 30,
+            "curve_points": 10,
+            "init_scale": 2.0,
+            "dtype": "float64",
+            "backend": "numpy",
+            "update": ("full", "online")[place % 2],
+            **({} if {"success", "success_for"} & set(values) else successes[place % len(successes)]),
+            **values,
+            **(outputs[place % len(outputs)] if turn else {}),
+        }
         for place, (values, turn) in enumerate(cases)
     ]
+    close = {"success": "tolerance", "tolerance": 0.49}  # where no side is right
+    sided = [one | (close if (one.get("gate"), one.get("success")) == (BEYOND, "correct") else {}) for one in found]
+    return [Trial(**one) for one in sided]
 
 
 def test_whatever_else_a_trial_sets_trainings_are_numpys_to_the_last_digits(engine):

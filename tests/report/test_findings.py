@@ -49,6 +49,12 @@ def test_how_often_it_is_solved_has_its_exact_interval_and_n(made_report, some):
     assert "exact 95 % interval" in said
 
 
+def test_what_was_only_drawn_is_not_said_to_be_trained(made_report, some):
+    """Guessed weights have no iterations within which they solve it."""
+    said = the(made_report(some(75, 25, optimizer="none")), "solve XOR")
+    assert said.startswith("As they are drawn, networks with one hidden layer solve XOR from 75.0")
+
+
 def test_a_gate_that_is_never_solved_is_said_to_be_so(made_report, some):
     """Exactly none, with the interval that remains."""
     said = the(made_report(some(0, 100)), "networks with one hidden layer solve XOR from none of 100 seeds")

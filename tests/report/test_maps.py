@@ -1,5 +1,6 @@
 """Maps in the report: their colours, their words, and the way down."""
 
+import ast
 import shlex
 from dataclasses import replace
 
@@ -95,6 +96,16 @@ def test_the_command_of_a_map_asks_for_the_same_trainings(trial, axes):
         found = Map(trial(hidden=2, curve_points=1), *axes, 20, 30, pairs=64, **start)
     (asked,) = read_request(shlex.split(again(found))[4:]).maps
     assert (asked, asked.map_id) == (found, found.map_id)
+
+
+def test_the_command_of_a_map_of_guesses_changes_the_content_of_a_file(trial):
+    """What is only said for all of a file changes nothing of it, and words alone would be refused."""
+    found = Map(trial(hidden=2, curve_points=1, optimizer="none", learning_rate=0.1), *PLANE, 20, 30, seed=4, pairs=64)
+    call = ast.parse(shlex.split(again(found))[2]).body[-1].value
+    (asked,) = read_request([ast.literal_eval(one) for one in call.args]).maps
+    assert asked == found
+    plain = Map(trial(hidden=2, curve_points=1, optimizer="none"), *PLANE, 20, 30, seed=4, pairs=64)
+    assert read_request(shlex.split(again(plain))[4:]).maps == (plain,)
 
 
 def test_the_way_down_is_one_sentence_and_a_moving_picture(trial, tmp_path, monkeypatch):

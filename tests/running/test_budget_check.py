@@ -79,6 +79,13 @@ def test_what_takes_too_long_is_not_checked(trial, ended, table, iterations):
     assert check_budget(plan, data, WorkerPool("serial", 1), Event()) == []
 
 
+def test_what_is_not_trained_is_not_trained_on(checked, trial):
+    """Ten times none is none."""
+    rows, data, _ = checked([trial(hidden=2, optimizer="none")], range(5))
+    assert (data[c.OUTCOME] == "stuck").all()
+    assert rows == []
+
+
 @pytest.mark.untraced
 def test_each_gate_has_its_share_with_an_interval(checked, trial):
     """Of one trial it is exact: what a perceptron cannot solve, it does not solve with ten times the budget."""
