@@ -26,7 +26,7 @@ from bench.config.seeds import read_seeds
 from bench.config.values import KEYS, Overrides, given_in_vain, read_one, read_table, read_title
 from bench.errors import RequestError, collecting
 from bench.metrics.objectives import OBJECTIVES, read_constraints, read_objectives
-from bench.model.consistency import without_effect_in_all
+from bench.model.consistency import without_effect_in_all, written
 from bench.model.gate import Gate, built_in
 from bench.model.initialization import MAX_SEED
 from bench.model.parameter_fields import Reader, Role, choice, number, whole
@@ -371,13 +371,14 @@ def _mismatched_each(search: Search, options: Mapping[str, Any], *, has_referenc
 
 def _mismatched_reference(search: Search, one: Reference) -> Iterator[Mismatch]:
     """Ask that a reference learns the same and means the same by solved; how long it may train is said beside it."""
-    own = search.default("tolerance")
     if "gate" not in search.space and one.trial.gate.digest != search.gate.digest:
         allowed = f"allowed is the search's, {search.gate.name}"
         yield (REFERENCE, SPACE), f"{one.title}: gate is {one.trial.gate.name}; {allowed}"
-    if "tolerance" not in search.space and one.trial.tolerance != own:
-        allowed = f"allowed is the search's, {own:g}"
-        yield (REFERENCE, SPACE), f"{one.title}: tolerance is {one.trial.tolerance:g}; {allowed}"
+    for name in ("tolerance", "success", "success_loss", "success_for"):
+        own, its = search.default(name), getattr(one.trial, name)
+        if name not in search.space and its != own:
+            allowed = f"allowed is the search's, {written(own)}"
+            yield (REFERENCE, SPACE), f"{one.title}: {name} is {written(its)}; {allowed}"
 
 
 def _combinations(ends: Mapping[str, tuple[Any, ...]], most: int) -> Iterator[dict[str, Any]]:

@@ -175,7 +175,7 @@ def test_a_claim_is_made_of_other_backends_too():
     [
         ({"estimate": 1.4}, "estimate is 1.4"),
         ({"low": -0.1, "high": 0.5}, "low is -0.1"),
-        ({"above": 2.0}, "above is 2"),
+        ({"words": "so", "above": 2.0}, "above is 2"),
     ],
 )
 def test_a_published_share_beyond_0_and_1_is_refused(form, said):

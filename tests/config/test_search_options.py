@@ -173,6 +173,10 @@ WRONG: Mapping[str, tuple[str, list[str]]] = {
         "reference = {tolerance = 0.2}",
         ["reference 1: tolerance is 0.2; allowed is the search's, 0.1"],
     ),
+    "a reference of which other things are asked": (
+        "reference = {success = 'correct'}",
+        ["reference 1: success is correct; allowed is the search's, tolerance"],
+    ),
     "a reference twice": (
         "reference = [{hidden = 2}, {title = 'mine', hidden = '2'}]",
         ["references 'reference 1' and 'mine' are equal"],
