@@ -290,7 +290,8 @@ def _carry_out(experiment: "Experiment", options: "Options") -> "tuple[int, Swee
         say(str(failed))
         if failed.__cause__ is not None:  # the store's own error: nothing more is asked of it
             return 1, None, summed_up(failed.sweep, {})
-        return 1, failed.sweep, summed_up(failed.sweep, failed.sweep.outcomes, report=options.report)
+        report = not failed.unreported and options.report
+        return 1, failed.sweep, summed_up(failed.sweep, failed.sweep.outcomes, report=report)
     except KeyboardInterrupt as at_once:
         for words in getattr(at_once, "__notes__", ()):
             say(words)
@@ -313,8 +314,8 @@ def report(sweeps: tuple[str, ...], output: Path | None, by: str | None, trackin
     """Write the report of a sweep again (the newest by default), or of several side by side."""
     from bench.api import load
     from bench.console import tell
-    from bench.report_files import check_output
     from bench.results import comparison_words, write_report
+    from bench.user_files import check_output
 
     if output is not None:
         check_output(output, ".html")
@@ -413,8 +414,8 @@ def export(
     from bench.console import say
     from bench.model.parameter_fields import choice
     from bench.report.number_format import plural
-    from bench.report_files import check_output
     from bench.store.export import LISTS, write_arrays, write_export
+    from bench.user_files import check_output
 
     check_output(output, ".parquet", ".csv", ".npz")
     named = [choice(*LISTS)("with", name.strip()) for name in lists.split(",")] if lists is not None else []
@@ -489,7 +490,7 @@ def zoom(
     with before_any_work():
         from bench.api import load
         from bench.lifecycle import Options
-        from bench.report_files import check_output
+        from bench.user_files import check_output
         from bench.zoom import zoom as zoomed
 
         if animation is not None:

@@ -15,6 +15,7 @@ from bench.config.map_config import write_axis
 from bench.config.plan import Plan, PlannedTrial
 from bench.config.search_config import Search
 from bench.config.seeds import write_seeds
+from bench.errors import printable
 from bench.listings import output, print_table
 from bench.metrics import columns as c
 from bench.metrics.objectives import SOLVED_RATE
@@ -47,7 +48,7 @@ USUAL_VALUES = Trial().parameters
 
 def say(message: str) -> None:
     """Tell the user something that is not the result."""
-    click.echo(message, err=True)
+    click.echo(printable(message), err=True)
 
 
 def plan_table(plan: Plan) -> None:
@@ -61,14 +62,14 @@ def plan_table(plan: Plan) -> None:
         print_table(table)
     twice = f"; {plan.duplicates:,} named more than once and planned once" if plan.duplicates else ""
     if plan.search:
-        click.echo(_search_words(plan.search))
+        click.echo(printable(_search_words(plan.search)))
         for words in repeats_words(plan.search):
-            click.echo(words)
+            click.echo(printable(words))
     if plan.until:
         click.echo(f"and more seeds for those not alone, in rounds, until {plan.until}")
     for one in plan.maps:
         for words in map_words(one):
-            click.echo(words)
+            click.echo(printable(words))
     some = "at most " if plan.search else ""
     trials = f"{plural(plan.expected_trials, 'trial')}, " if plan.expected_trials or not plan.maps else ""
     trainings = plural(plan.expected_trainings + plan.points, "training")

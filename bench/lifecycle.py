@@ -47,6 +47,7 @@ from bench.store.names import BUDGET_CHECK, CODE_TAG, COMMAND_TAG, PLAN_TAG, is_
 from bench.store.reader import begun_sweeps, planned_trainings, read_environment, read_plan
 from bench.store.shards import written_trainings
 from bench.store.writer import SweepWriter, is_running
+from bench.user_files import OutputError
 
 if TYPE_CHECKING:
     from bench.search.optuna_journal import Journal
@@ -62,12 +63,14 @@ STATISTICS = Statistics(half_width, seeds_for_half_width, describe_trial, descri
 class SweepError(RuntimeError):
     """A sweep that its store, or a cluster's scheduler, did not let come to its end; what was written before is safe.
 
-    ``sweep`` is the `Sweep`. The same call with ``resume=True`` goes on with it.
+    ``sweep`` is the `Sweep`. The same call with ``resume=True`` goes on with it. Where all is done but the report,
+    which could not be written, it is ``unreported``.
     """
 
-    def __init__(self, message: str, sweep: Sweep) -> None:
+    def __init__(self, message: str, sweep: Sweep, *, unreported: bool = False) -> None:
         super().__init__(message)
         self.sweep = sweep
+        self.unreported = unreported
 
 
 class Interrupted(KeyboardInterrupt):
@@ -286,11 +289,7 @@ def _conclude(recorder: Recorder, options: Options, store: Store) -> Sweep:
         options.show(swept)
     for number, one in enumerate(swept.maps, 1):
         _write_map(writer, one, number)
-    if options.report:
-        with _phase(options, "writing the report"), tempfile.TemporaryDirectory() as folder:
-            path = write_report([swept], options.report if isinstance(options.report, Path) else None, Path(folder))
-            writer.file(path, REPORT)
-            writer.folder(Path(folder), FIGURES)
+    unwritten = _write_report(swept, options, writer) if options.report else None
     if read:
         writer.conclude(swept.page.answer, [(one.sentence, one.evidence) for one in swept.findings])
     recorder.seconds["report"] = time.monotonic() - reporting
@@ -300,7 +299,22 @@ def _conclude(recorder: Recorder, options: Options, store: Store) -> Sweep:
         back = f"{swept.account.trainings:,} of {plan.trainings:,}"
         raise SweepError(f"only {back} trainings could be read back; {options.resuming} does the rest", swept)
     writer.finish()
+    if unwritten:
+        again = f"All trainings are safe. Write it again with: python -m bench report {swept.id[:8]} -o REPORT.html"
+        raise SweepError(f"{unwritten}\n{again}", swept, unreported=True)
     return swept
+
+
+def _write_report(swept: Sweep, options: Options, writer: SweepWriter) -> OutputError | None:
+    """Write the report, and keep it with the sweep; return the error where its file cannot be written."""
+    with _phase(options, "writing the report"), tempfile.TemporaryDirectory() as folder:
+        try:
+            path = write_report([swept], options.report if isinstance(options.report, Path) else None, Path(folder))
+        except OutputError as error:
+            return error
+        writer.file(path, REPORT)
+        writer.folder(Path(folder), FIGURES)
+    return None
 
 
 def _phase(options: Options, words: str) -> AbstractContextManager[None]:

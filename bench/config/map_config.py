@@ -11,6 +11,7 @@ from typing import Any
 
 from bench.config.values import MOST_TRAININGS, read_list, read_table
 from bench.errors import RequestError, collecting, raising_all, unknown
+from bench.model.csv_table import beside
 from bench.model.initialization import MAX_SEED
 from bench.model.maps import (
     DIRECTION,
@@ -28,6 +29,7 @@ from bench.model.network import weight_names
 from bench.model.outcome import Result
 from bench.model.parameter_fields import Reader, flag, number, whole
 from bench.model.trial import PARAMETERS, Trial
+from bench.user_files import MOST_TOML_BYTES, read_text
 
 LARGEST_SIDE = 16_384
 POINT_BYTES, PREDICTION_BYTES = 100, 16  # of memory, for a point that is trained, read and drawn
@@ -181,11 +183,11 @@ def _read_start(name: str, value: object, folder: Path = Path()) -> tuple[float,
     if isinstance(value, str) and "," in value:
         value = [_number(part) for part in value.split(",")]
     if isinstance(value, str):
-        path = folder / value if (folder / value).is_file() else Path(value)
+        path = beside(value, folder)
         try:
-            cells = [cell for row in csv.reader(path.read_text(encoding="utf-8-sig").splitlines()) for cell in row]
+            cells = [cell for row in csv.reader(read_text(path, MOST_TOML_BYTES).splitlines()) for cell in row]
             value = [float(cell) for cell in cells if cell.strip()]
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, csv.Error) as error:
             why = error.strerror if isinstance(error, OSError) else error
             raise RequestError(
                 f"{name} is {str(path)!r}, which cannot be read: {why}; allowed is a CSV file of numbers"

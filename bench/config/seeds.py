@@ -83,6 +83,7 @@ def write_seeds(seeds: Sequence[int]) -> str:
 
 
 INTERVAL, CLAIMS, MAX_SEEDS = "interval", "claims", "max_seeds"
+FINEST = 1e-6  # half-width: even a rate of 0 takes two million seeds to be known so well, others 10^12
 
 
 @dataclass(frozen=True)
@@ -137,9 +138,12 @@ def _read_half_width(until: Any) -> Any:
     allowed = "a half-width between 0 and 0.5, such as 0.02, and the word claims"
     try:
         value = float(until) if isinstance(until, str) else until
-        return number(0, 0.5, above=True, below=True)("until", value)
+        found = number(0, 0.5, above=True, below=True)("until", value)
     except (ValueError, RequestError) as error:
         raise RequestError(f"until is {until!r}; allowed are {allowed}") from error
+    if found < FINEST:
+        raise RequestError(f"until is {until!r}; allowed are half-widths of {FINEST:g} and more")
+    return found
 
 
 def until_row(until: Until | None) -> dict[str, Any] | None:

@@ -218,6 +218,8 @@ def _check_files(uri: str, path: Path) -> None:
     artifacts = path.parent / "mlruns"
     if not path.parent.is_dir():
         raise RequestError(f"tracking URI {uri!r}: {str(path.parent)!r} is not a folder; allowed is one that exists")
+    if path.exists() and not path.is_file():
+        raise RequestError(f"tracking URI {uri!r}: {str(path)!r} is no file; allowed are a database's and a new one's")
     for used in (path.parent, path, artifacts):
         if used.exists() and not os.access(used, os.W_OK):
             raise RequestError(f"tracking URI {uri!r}: {str(used)!r} cannot be written; allowed is a place that can")
