@@ -250,7 +250,7 @@ def _run(experiment: "Experiment", options: "Options", *, dry_run: bool, form: s
     from bench.console import print_conclusions, print_results, say
 
     if dry_run:
-        print_plan(experiment, form, quiet=options.quiet)
+        print_plan(experiment, form, quiet=options.quiet, workers=options.workers)
         return 0, None
     in_words = form == TABLE and not options.quiet
     status, swept, summary = _carry_out(experiment, replace(options, show=print_results if in_words else None))

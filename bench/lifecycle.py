@@ -17,6 +17,7 @@ from bench.config.search_space import Choices
 from bench.config.swept import sweep_name
 from bench.console import repeats_words, say
 from bench.errors import RequestError, before_any_work, collecting, raising_all
+from bench.estimates import Estimate, check_memory, estimate
 from bench.listings import phase
 from bench.metrics import columns as c
 from bench.metrics.objectives import objective_names
@@ -138,11 +139,18 @@ def carry_out(experiment: Experiment, options: Options) -> Sweep:
     with before_any_work(), _phase(options, "planning"):
         plan = checked_plan(experiment)
     with _checked(options) as pool:
-        return _carry_out(experiment, plan, options, pool, imported)
+        expected = estimate(plan, max(pool.workers, 1))
+        check_memory(expected)
+        return _carry_out(experiment, plan, options, pool, imported, expected)
 
 
 def _carry_out(
-    experiment: Experiment, plan: Plan, options: Options, pool: executors.WorkerPool, imported: float
+    experiment: Experiment,
+    plan: Plan,
+    options: Options,
+    pool: executors.WorkerPool,
+    imported: float,
+    expected: Estimate,
 ) -> Sweep:
     """Carry a plan out with these workers; ``imported`` is when all imports were done."""
     kind, cores = _kinds(plan, pool), pool.workers
@@ -168,7 +176,7 @@ def _carry_out(
         with _phase(options, "reading what was finished") if options.resume else nullcontext():
             already = recorder.resume() if options.resume else 0
         on = kind if kind == "serial" else f"{kind} on {cores}"
-        begun = f"sweep {writer.run_id[:8]}: {_work(plan, already)}, {on}"
+        begun = f"sweep {writer.run_id[:8]}: {_work(plan, already)}, {on}{'' if already else expected.long}"
         for words in () if options.quiet else (begun, *(repeats_words(plan.search) if plan.search else ())):
             options.say(words)
         recorder.seconds["import"] = imported - options.started

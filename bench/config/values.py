@@ -18,6 +18,7 @@ from bench.model.trial import PARAMETERS, StoredName
 if TYPE_CHECKING:
     from bench.config.search_space import Range
 
+MOST_TRIALS = 100_000  # more would be planned for a minute, and have runs in MLflow for hours
 MOST_TRAININGS = 100_000_000  # more would not fit the memory that accounts for them
 DEFAULT_SEEDS = range(20)
 IN_FILES: Mapping[str, Callable[[str, Path], Any]] = {"gate": read_gate, "init_table": read_initial_table}
