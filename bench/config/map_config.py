@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bench.config.seeds import DIGITS
 from bench.config.values import MOST_TRAININGS, read_list, read_table
 from bench.errors import RequestError, collecting, raising_all, unknown
 from bench.model.csv_table import beside
@@ -131,13 +132,13 @@ def _read_axis(name: str, value: object) -> Axis:
             problems.append(f"{name}: low is {low:g} on a logarithmic axis; allowed are numbers above 0")
         if log and kind != PARAMETER:
             problems.append(f"{name}: log goes with a parameter, not with {kind}; allowed is log = false")
-        if log and kind == PARAMETER and Axis(kind, str(value[kind]), 0, 1).is_whole:
+        if log and kind == PARAMETER and value[kind] in NUMERIC and Axis(kind, value[kind], 0, 1).is_whole:
             problems.append(f"{name}: {value[kind]} has whole numbers; allowed is log = false")
     return Axis(kind, of, low, high, log)
 
 
 def _seed(text: str) -> int | str:
-    return int(text) if text.isascii() and text.isdigit() else text
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= DIGITS else text
 
 
 def _read_of(kind: str, value: object) -> int | str:
@@ -158,7 +159,7 @@ NUMERIC = tuple(name for name, one in PARAMETERS.items() if one.number is not No
 
 def _read_size(name: str, value: object) -> tuple[int, int]:
     sides = value if isinstance(value, list) and len(value) == 2 else [value, value]
-    if isinstance(value, str) and (found := re.fullmatch(r"(\d+)x(\d+)", value)):
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,9})x(\d{1,9})", value)):
         sides = [int(found[1]), int(found[2])]
     try:
         width, height = (whole(1, LARGEST_SIDE)(name, side) for side in sides)

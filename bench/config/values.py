@@ -40,6 +40,9 @@ def read_table(
     What is wrong is added to the problems, after ``where``. Messages say what keys are ``called``, and which there
     are ``also``.
     """
+    if not isinstance(table, Mapping):
+        problems.append(f"{where}got {table!r}; allowed is a table")
+        return {}
     found = dict.fromkeys(table)
     for name, value in table.items():
         with collecting(problems, where):

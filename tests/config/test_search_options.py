@@ -14,7 +14,7 @@ from bench.config.experiment import read_experiment
 from bench.config.plan import Plan, make_plan
 from bench.config.values import Overrides, parse_value, write_value
 from bench.errors import RequestError
-from bench.metrics.objectives import Constraint, read_constraints
+from bench.metrics.objectives import Constraint, read_constraints, stored_constraint
 from bench.model.gate import built_in
 from bench.model.initialization import MAX_SEED
 from bench.model.trial import PARAMETERS, Trial
@@ -81,6 +81,12 @@ def test_a_constraint_is_written_as_it_is_read(text):
     """With every digit: the text is part of what the search is."""
     (found,) = read_constraints("constraints", text)
     assert str(found) == text
+
+
+def test_a_stored_constraint_that_is_none_is_refused():
+    """A plan's document may have been changed by hand."""
+    with pytest.raises(RequestError, match="a limit is 'nothing'; allowed are limits such as"):
+        stored_constraint("nothing")
 
 
 # ------------------------------------------------------------------ mistakes
