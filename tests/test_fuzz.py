@@ -50,12 +50,13 @@ ODD = st.one_of(
     st.floats(),
     st.text(max_size=20),
 )
+PUT_IN = [b"", b"[", b"]]", b'"""', b"0", b"1", b"9", b"-", b".", b",", b"e9", b"\n", b"\xff"]
 EDITS = st.lists(
     st.tuples(
-        st.integers(0, 10**6), st.integers(0, 30), st.binary(max_size=8) | st.sampled_from([b"[", b"]]", b'"""'])
+        st.integers(0, 10**6), st.sampled_from([0, 0, 1, 1, 2, 30]), st.sampled_from(PUT_IN) | st.binary(max_size=8)
     ),
     min_size=1,
-    max_size=5,
+    max_size=4,
 )
 
 
@@ -159,8 +160,13 @@ def contents() -> list[dict[str, Any]]:
     return [tomllib.loads(text) for text in texts()]
 
 
+VALID = [
+    *("hidden=2", "hidden=3,4-4", "gate=or,xor", "seeds=0:5", "learning_rate=0.1..1:log:3", "dtype=float64"),
+    *("hidden=2..4", "search.trials=5", "learning_rate=1..2", "optimizer=adam", "map.size=4", *AXES),
+]
 WORDS = st.lists(
-    st.tuples(
+    st.sampled_from(VALID)
+    | st.tuples(
         st.sampled_from([*BLOCK_KEYS, *SEARCH_KEYS, *MAP_KEYS, "", "search", "each"]),
         st.lists(ODD.map(str), min_size=1, max_size=3).map(",".join),
     ).map("=".join)
