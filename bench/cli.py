@@ -56,7 +56,7 @@ def _completed_by(name: str) -> "Callable[[click.Context, click.Parameter, str],
 a_sweep = click.argument("sweep", shell_complete=_completed_by("sweeps"))
 newest_or = click.argument("sweep", required=False, shell_complete=_completed_by("sweeps"))
 tracking = click.option("--tracking-uri", metavar="URI", help=URI_HELP)
-workers = click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Workers.  [default: all cores]")
+workers = click.option("--workers", type=click.IntRange(1, 100_000), metavar="N", help="Workers.  [default: all cores]")
 executor = click.option(
     "--executor",
     default="auto",

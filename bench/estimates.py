@@ -66,7 +66,7 @@ def _memory_bytes(plan: Plan, workers: int) -> int:
     rows = sum(len(one.seeds[:read]) * (ROW_BYTES + NUMBER_BYTES * one.trial.targets.size) for one in plan.trials)
     curves = sum(_kept(one, listed) * len(one.trial.recorded_iterations) for one in plan.trials)
     more = plan.expected_trainings - plan.trainings  # of a search
-    back = max((_chunk_numbers(job) for job in _jobs(plan)), default=0) * WINDOW * workers
+    back = max((min(job.most * WINDOW * workers, job.trainings) * job.numbers for job in _jobs(plan)), default=0)
     return (
         BASE_BYTES
         + plan.expected_trials * TRIAL_BYTES
@@ -90,11 +90,6 @@ def _jobs(plan: Plan) -> Iterable[Job]:
         yield Job(one.trial, range(one.points), of=one)
     for part in plan.search.parts if plan.search else ():
         yield Job(part.first_trial, range(part.expected_trainings))
-
-
-def _chunk_numbers(job: Job) -> int:
-    """Return how many numbers come back of a chunk at most."""
-    return min(job.most, job.trainings) * job.numbers
 
 
 def memory_here() -> int | None:

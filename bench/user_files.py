@@ -106,7 +106,7 @@ def check_output(path: Path, *suffixes: str) -> None:
     """Raise RequestError for an output file that cannot be written, before any work."""
     if path.suffix not in suffixes:
         raise RequestError(f"output {str(path)!r} ends in {path.suffix!r}; allowed are {', '.join(suffixes)}")
-    _check_name(path)
+    check_name(path, f"output {str(path)!r}")
     try:
         if path.is_symlink() and not path.exists():
             raise RequestError(f"output {str(path)!r} is a link to nothing; allowed is one to a file that exists")
@@ -131,14 +131,14 @@ def check_folder(folder: Path, what: str) -> None:
         raise RequestError(f"{what} cannot be written: {str(folder)!r} is not a folder that one may write to")
 
 
-def _check_name(path: Path) -> None:
+def check_name(path: Path, what: str) -> None:
     """Raise RequestError for a name that no file can have, or that is no text."""
     if printable(str(path)) != str(path):
-        raise RequestError(f"output {str(path)!r} is not plain text; allowed is a name without control characters")
+        raise RequestError(f"{what} is not plain text; allowed is a name without control characters")
     longest = max((len(part.encode()) for part in path.parts), default=0)
     size = len(str(path).encode())
     if longest > LONGEST_NAME or size > LONGEST_PATH:
-        given = f"output {str(path)!r} has a name of {longest:,} bytes, in a path of {size:,}"
+        given = f"{what} has a name of {longest:,} bytes, in a path of {size:,}"
         raise RequestError(f"{given}; allowed are {LONGEST_NAME}, and {LONGEST_PATH:,}")
 
 

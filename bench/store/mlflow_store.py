@@ -26,6 +26,7 @@ from sqlalchemy.engine import Engine
 
 from bench.errors import RequestError
 from bench.store.names import JOURNAL, KIND, PARENT_TAG, SQLITE, is_there, tracking_uri
+from bench.user_files import check_name
 
 StoreError = MlflowException  # what a store raises that was reached and then failed
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on runs, not on chats
@@ -181,6 +182,7 @@ def _sqlite_path(uri: str) -> Path | None:
     if not uri.startswith(SQLITE):
         return None
     path = Path(uri.removeprefix(SQLITE)).resolve()
+    check_name(path, f"tracking URI {uri!r}")
     strange = sorted(set("?#%") & set(str(path)))
     if strange:
         raise RequestError(
