@@ -17,6 +17,7 @@ from bench.user_files import (
     MOST_TOML_BYTES,
     OutputError,
     check_output,
+    is_file,
     read_text,
     read_toml,
     written_aside,
@@ -159,6 +160,14 @@ def test_nothing_is_read_of_what_is_no_regular_file_or_too_large(tmp_path, pipe)
     for path, why in ((pipe, "a pipe"), (Path("/dev/zero"), "a device"), (tmp_path / "large.toml", "1,000,001 bytes")):
         with pytest.raises(ValueError, match=why):
             read_text(path, MOST_TOML_BYTES)
+
+
+def test_no_name_is_too_strange_to_be_asked_for(tmp_path):
+    """Of a file that cannot be there, it is said that it is not."""
+    assert not is_file(tmp_path / ("x" * 5000))
+    assert not is_file(tmp_path / "a\0b")
+    assert not is_file(tmp_path)
+    assert is_file(Path(__file__))
 
 
 def test_a_gate_of_the_wrong_kind_or_size_is_refused_in_a_short_sentence(tmp_path, pipe):
