@@ -35,6 +35,10 @@ class Linked:
         observations, inputs = gate.inputs.shape
         return self.times * int(inputs if self.of == INPUTS else observations) + self.more
 
+    def __repr__(self) -> str:
+        """Write it in messages as any other text that was given."""
+        return repr(str(self))
+
     def __str__(self) -> str:
         """Write it as it is read."""
         times = "" if self.times == 1 else f"{self.times} * "

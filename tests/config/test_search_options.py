@@ -92,6 +92,10 @@ def test_a_stored_constraint_that_is_none_is_refused():
 # ------------------------------------------------------------------ mistakes
 
 WRONG: Mapping[str, tuple[str, list[str]]] = {
+    "iterations that follow from the gate": (
+        "iterations = '2*inputs'",
+        ["iterations is '2 * inputs'", "whole numbers"],
+    ),
     "no trials": ("trials = 0", ["trials is 0", "from 1 to 100,000"]),
     "more in a batch than trials": ("trials = 5\nbatch = 6", ["batch is 6", "at most trials, 5"]),
     "an unknown sampler": ("sampler = 'tpee'", ["sampler 'tpee'", "did you mean 'tpe'"]),
