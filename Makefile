@@ -1,5 +1,6 @@
 # sweep: install, run the default sweep, print where the report is
 # test: lint, types, layers, tests with coverage, side by side        test-all: the slow statistical checks too
+# test-faults: campaigns of faults and fuzzing, some ten minutes; writes tests/FAULTS.md
 # lint, format, clean: what they say
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term
 # tests start dozens of processes, each of which would compile all of bench
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: sweep test test-all tests tests-all lint format clean
+.PHONY: sweep test test-all test-faults tests tests-all lint format clean
 
 sweep: .venv/installed
 	$(BIN)/python -m bench sweep
@@ -21,7 +22,10 @@ tests: .venv/installed-dev
 	$(PYTEST)
 
 tests-all: .venv/installed-dev
-	HYPOTHESIS_PROFILE=thorough $(PYTEST) -m ""
+	HYPOTHESIS_PROFILE=thorough $(PYTEST) -m "not faults"
+
+test-faults: .venv/installed-dev
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest --no-cov -m faults
 
 lint: .venv/installed-dev
 	$(BIN)/ruff format --check .

@@ -56,7 +56,7 @@ def _completed_by(name: str) -> "Callable[[click.Context, click.Parameter, str],
 a_sweep = click.argument("sweep", shell_complete=_completed_by("sweeps"))
 newest_or = click.argument("sweep", required=False, shell_complete=_completed_by("sweeps"))
 tracking = click.option("--tracking-uri", metavar="URI", help=URI_HELP)
-workers = click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Workers.  [default: all cores]")
+workers = click.option("--workers", type=click.IntRange(1, 100_000), metavar="N", help="Workers.  [default: all cores]")
 executor = click.option(
     "--executor",
     default="auto",
@@ -250,7 +250,7 @@ def _run(experiment: "Experiment", options: "Options", *, dry_run: bool, form: s
     from bench.console import print_conclusions, print_results, say
 
     if dry_run:
-        print_plan(experiment, form, quiet=options.quiet)
+        print_plan(experiment, form, quiet=options.quiet, workers=options.workers)
         return 0, None
     in_words = form == TABLE and not options.quiet
     status, swept, summary = _carry_out(experiment, replace(options, show=print_results if in_words else None))
@@ -290,7 +290,8 @@ def _carry_out(experiment: "Experiment", options: "Options") -> "tuple[int, Swee
         say(str(failed))
         if failed.__cause__ is not None:  # the store's own error: nothing more is asked of it
             return 1, None, summed_up(failed.sweep, {})
-        return 1, failed.sweep, summed_up(failed.sweep, failed.sweep.outcomes, report=options.report)
+        report = not failed.unreported and options.report
+        return 1, failed.sweep, summed_up(failed.sweep, failed.sweep.outcomes, report=report)
     except KeyboardInterrupt as at_once:
         for words in getattr(at_once, "__notes__", ()):
             say(words)
@@ -313,8 +314,8 @@ def report(sweeps: tuple[str, ...], output: Path | None, by: str | None, trackin
     """Write the report of a sweep again (the newest by default), or of several side by side."""
     from bench.api import load
     from bench.console import tell
-    from bench.report_files import check_output
     from bench.results import comparison_words, write_report
+    from bench.user_files import check_output
 
     if output is not None:
         check_output(output, ".html")
@@ -413,8 +414,8 @@ def export(
     from bench.console import say
     from bench.model.parameter_fields import choice
     from bench.report.number_format import plural
-    from bench.report_files import check_output
     from bench.store.export import LISTS, write_arrays, write_export
+    from bench.user_files import check_output
 
     check_output(output, ".parquet", ".csv", ".npz")
     named = [choice(*LISTS)("with", name.strip()) for name in lists.split(",")] if lists is not None else []
@@ -489,7 +490,7 @@ def zoom(
     with before_any_work():
         from bench.api import load
         from bench.lifecycle import Options
-        from bench.report_files import check_output
+        from bench.user_files import check_output
         from bench.zoom import zoom as zoomed
 
         if animation is not None:

@@ -15,6 +15,7 @@ from bench.config.map_config import write_axis
 from bench.config.plan import Plan, PlannedTrial
 from bench.config.search_config import Search
 from bench.config.seeds import write_seeds
+from bench.errors import printable
 from bench.listings import output, print_table
 from bench.metrics import columns as c
 from bench.metrics.objectives import SOLVED_RATE
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from bench.stats.search_results import SearchResults
 
 MOST_ROWS = 50
+MOST_PLANNED = 500  # rows of a plan
 SOLVED_AT = ",.0f"  # infinite where fewer than half have solved
 SOLVED_HEADING = "solved [95 %]"
 FIGURES = (SOLVED_HEADING, "median iterations", "median mse", "µs per iteration")  # the last is left out first
@@ -47,33 +49,37 @@ USUAL_VALUES = Trial().parameters
 
 def say(message: str) -> None:
     """Tell the user something that is not the result."""
-    click.echo(message, err=True)
+    click.echo(printable(message), err=True)
 
 
-def plan_table(plan: Plan) -> None:
-    """Print the trials of a plan and the size of its work."""
+def plan_table(plan: Plan, estimated: str) -> None:
+    """Print the trials of a plan, of many the first, and the size of its work, as it is ``estimated``."""
     table = Table("trial", "configuration", "seeds", box=None, header_style="bold")
-    names = labels([p.trial.parameters for p in plan.trials], [p.blocks[0] for p in plan.trials])
-    for planned, name in zip(plan.trials, names, strict=True):
+    listed = plan.trials[:MOST_PLANNED]
+    names = labels([p.trial.parameters for p in listed], [p.blocks[0] for p in listed])
+    for planned, name in zip(listed, names, strict=True):
         alone = f" (alone: {write_seeds(planned.alone)})" if planned.alone else ""
         table.add_row(planned.trial.trial_id, escape(name), write_seeds(planned.seeds) + alone)
     if plan.trials:
         print_table(table)
+    if len(listed) < len(plan.trials):
+        click.echo(f"... and {plural(len(plan.trials) - len(listed), 'more trial')}: --format csv lists all")
     twice = f"; {plan.duplicates:,} named more than once and planned once" if plan.duplicates else ""
     if plan.search:
-        click.echo(_search_words(plan.search))
+        click.echo(printable(_search_words(plan.search)))
         for words in repeats_words(plan.search):
-            click.echo(words)
+            click.echo(printable(words))
     if plan.until:
         click.echo(f"and more seeds for those not alone, in rounds, until {plan.until}")
     for one in plan.maps:
         for words in map_words(one):
-            click.echo(words)
+            click.echo(printable(words))
     some = "at most " if plan.search else ""
     trials = f"{plural(plan.expected_trials, 'trial')}, " if plan.expected_trials or not plan.maps else ""
     trainings = plural(plan.expected_trainings + plan.points, "training")
     work = f"{trainings}, {plural(plan.expected_iterations, 'iteration')}"
     click.echo(f"{some}{trials}{work}{twice}")
+    click.echo(estimated)
 
 
 def map_words(one: Map) -> Iterator[str]:

@@ -17,6 +17,7 @@ from bench.config.search_space import Choices
 from bench.config.swept import sweep_name
 from bench.console import repeats_words, say
 from bench.errors import RequestError, before_any_work, collecting, raising_all
+from bench.estimates import Estimate, check_memory, estimate
 from bench.listings import phase
 from bench.metrics import columns as c
 from bench.metrics.objectives import objective_names
@@ -47,6 +48,7 @@ from bench.store.names import BUDGET_CHECK, CODE_TAG, COMMAND_TAG, PLAN_TAG, is_
 from bench.store.reader import begun_sweeps, planned_trainings, read_environment, read_plan
 from bench.store.shards import written_trainings
 from bench.store.writer import SweepWriter, is_running
+from bench.user_files import OutputError
 
 if TYPE_CHECKING:
     from bench.search.optuna_journal import Journal
@@ -62,12 +64,14 @@ STATISTICS = Statistics(half_width, seeds_for_half_width, describe_trial, descri
 class SweepError(RuntimeError):
     """A sweep that its store, or a cluster's scheduler, did not let come to its end; what was written before is safe.
 
-    ``sweep`` is the `Sweep`. The same call with ``resume=True`` goes on with it.
+    ``sweep`` is the `Sweep`. The same call with ``resume=True`` goes on with it. Where all is done but the report,
+    which could not be written, it is ``unreported``.
     """
 
-    def __init__(self, message: str, sweep: Sweep) -> None:
+    def __init__(self, message: str, sweep: Sweep, *, unreported: bool = False) -> None:
         super().__init__(message)
         self.sweep = sweep
+        self.unreported = unreported
 
 
 class Interrupted(KeyboardInterrupt):
@@ -135,11 +139,18 @@ def carry_out(experiment: Experiment, options: Options) -> Sweep:
     with before_any_work(), _phase(options, "planning"):
         plan = checked_plan(experiment)
     with _checked(options) as pool:
-        return _carry_out(experiment, plan, options, pool, imported)
+        expected = estimate(plan, max(pool.workers, 1))
+        check_memory(expected)
+        return _carry_out(experiment, plan, options, pool, imported, expected)
 
 
 def _carry_out(
-    experiment: Experiment, plan: Plan, options: Options, pool: executors.WorkerPool, imported: float
+    experiment: Experiment,
+    plan: Plan,
+    options: Options,
+    pool: executors.WorkerPool,
+    imported: float,
+    expected: Estimate,
 ) -> Sweep:
     """Carry a plan out with these workers; ``imported`` is when all imports were done."""
     kind, cores = _kinds(plan, pool), pool.workers
@@ -165,7 +176,7 @@ def _carry_out(
         with _phase(options, "reading what was finished") if options.resume else nullcontext():
             already = recorder.resume() if options.resume else 0
         on = kind if kind == "serial" else f"{kind} on {cores}"
-        begun = f"sweep {writer.run_id[:8]}: {_work(plan, already)}, {on}"
+        begun = f"sweep {writer.run_id[:8]}: {_work(plan, already)}, {on}{'' if already else expected.long}"
         for words in () if options.quiet else (begun, *(repeats_words(plan.search) if plan.search else ())):
             options.say(words)
         recorder.seconds["import"] = imported - options.started
@@ -286,11 +297,7 @@ def _conclude(recorder: Recorder, options: Options, store: Store) -> Sweep:
         options.show(swept)
     for number, one in enumerate(swept.maps, 1):
         _write_map(writer, one, number)
-    if options.report:
-        with _phase(options, "writing the report"), tempfile.TemporaryDirectory() as folder:
-            path = write_report([swept], options.report if isinstance(options.report, Path) else None, Path(folder))
-            writer.file(path, REPORT)
-            writer.folder(Path(folder), FIGURES)
+    unwritten = _write_report(swept, options, writer) if options.report else None
     if read:
         writer.conclude(swept.page.answer, [(one.sentence, one.evidence) for one in swept.findings])
     recorder.seconds["report"] = time.monotonic() - reporting
@@ -300,7 +307,22 @@ def _conclude(recorder: Recorder, options: Options, store: Store) -> Sweep:
         back = f"{swept.account.trainings:,} of {plan.trainings:,}"
         raise SweepError(f"only {back} trainings could be read back; {options.resuming} does the rest", swept)
     writer.finish()
+    if unwritten:
+        again = f"All trainings are safe. Write it again with: python -m bench report {swept.id[:8]} -o REPORT.html"
+        raise SweepError(f"{unwritten}\n{again}", swept, unreported=True)
     return swept
+
+
+def _write_report(swept: Sweep, options: Options, writer: SweepWriter) -> OutputError | None:
+    """Write the report, and keep it with the sweep; return the error where its file cannot be written."""
+    with _phase(options, "writing the report"), tempfile.TemporaryDirectory() as folder:
+        try:
+            path = write_report([swept], options.report if isinstance(options.report, Path) else None, Path(folder))
+        except OutputError as error:
+            return error
+        writer.file(path, REPORT)
+        writer.folder(Path(folder), FIGURES)
+    return None
 
 
 def _phase(options: Options, words: str) -> AbstractContextManager[None]:

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from bench.errors import printable
 from bench.store.listing import SweepInfo
 
 WIDE = 200
@@ -49,8 +52,16 @@ def print_table(table: Table, *, on_stderr: bool = False) -> None:
     output(Console(stderr=on_stderr)).print(table)
 
 
+class _Plain(Console):
+    """Console on which no text that is stored, or that a user gave, moves or colours anything."""
+
+    def render_str(self, text: str, **style: Any) -> Text:
+        """Return a text to be shown: all of tables and sentences comes this way."""
+        return super().render_str(printable(text), **style)
+
+
 def output(console: Console) -> Console:
     """Return a console: a wide one where it is no terminal, and one without any style where NO_COLOR is set."""
     if not console.is_terminal:
-        return Console(stderr=console.stderr, width=WIDE)
-    return Console(stderr=console.stderr, color_system=None) if console.no_color else console
+        return _Plain(stderr=console.stderr, width=WIDE)
+    return _Plain(stderr=console.stderr, color_system=None if console.no_color else "auto")

@@ -39,16 +39,20 @@ def print_sweep(swept: "Sweep", form: str) -> None:
         print_conclusions(swept)
 
 
-def print_plan(experiment: "Experiment", form: str, *, quiet: bool) -> None:
+def print_plan(experiment: "Experiment", form: str, *, quiet: bool, workers: int | None = None) -> None:
     """List the trials of a request and count its work; a ``quiet`` one only says what is wrong with it."""
     from bench.config.seeds import until_row
     from bench.console import plan_table
+    from bench.estimates import check_memory, estimate
     from bench.lifecycle import checked_plan
+    from bench.running.executors import cpu_count
 
     plan = checked_plan(experiment)
+    found = estimate(plan, workers or cpu_count())
+    check_memory(found)
     if form == TABLE:
         if not quiet:
-            plan_table(plan)
+            plan_table(plan, str(found))
         return
     counts: dict[str, Any] = {"trials": plan.expected_trials, "trainings": plan.expected_trainings + plan.points}
     counts |= {"maps": [{**one.to_json(), "trainings": one.points} for one in plan.maps]} if plan.maps else {}
@@ -57,6 +61,7 @@ def print_plan(experiment: "Experiment", form: str, *, quiet: bool) -> None:
         print_rows(listed, ["trial_id", "trainings", *plan.parameters])
         return
     counts |= {"iterations": plan.expected_iterations, "duplicates": plan.duplicates}
+    counts |= {"seconds": float(f"{found.seconds:.3g}"), "memory_bytes": found.memory_bytes}
     rest = {"until": until_row(plan.until), "search": plan.search.row if plan.search else None, "list": listed}
     click.echo(json.dumps({"experiment": experiment.name, **counts, **rest}))
 

@@ -9,12 +9,13 @@ from bench.config.experiment import read_experiment
 from bench.config.files import PAPERS, papers
 from bench.config.plan import Plan
 from bench.config.values import Overrides
-from bench.errors import RequestError, raising_all, unknown
+from bench.errors import raising_all, unknown
 from bench.lifecycle import Options, carry_out, checked_plan, finished
 from bench.report.papers_page import Paper, papers_page
-from bench.report_files import REPORTS, check_output
+from bench.report_files import REPORTS
 from bench.results import Sweep
 from bench.stats.claims import REFUTED
+from bench.user_files import check_output, written_aside
 
 PAGE = REPORTS / "papers.html"
 FINISHED_SECONDS = "total_seconds"
@@ -64,9 +65,6 @@ def _paper(name: str, swept: Sweep, plan: Plan) -> Paper:
 def write_papers(found: Sequence[Paper], output: Path | None = None) -> Path:
     """Write the page, and return where it is."""
     path = output or PAGE
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(papers_page(found), encoding="utf-8")
-    except OSError as error:
-        raise RequestError(f"page {str(path)!r} cannot be written: {error.strerror}") from error
+    with written_aside(path) as beside:
+        beside.write_text(papers_page(found), encoding="utf-8")
     return path

@@ -1,7 +1,7 @@
 """Reports as files: what is read for one, where it goes, and how it is written."""
 
 import gc
-import os
+import hashlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +26,7 @@ from bench.stats.proportions import Account, account
 from bench.store.mlflow_store import Store
 from bench.store.reader import StoredSweep, frames_in_order, planned_trainings, read_plan, read_sweep
 from bench.store.shards import in_order
+from bench.user_files import check_folder, check_output, written_aside
 
 if TYPE_CHECKING:
     from bench.report.page import Report
@@ -36,6 +37,7 @@ MOST_READ = 500_000  # trainings that a page is made of: more would make its fig
 MOST_VALUES = 6  # of a parameter that are compared, each with the first
 MOST_CURVES = 100_000  # in memory at a time: 80 MB with a hundred points each
 FEWEST_CURVES = 100  # of a trial, however many trials there are
+LONGEST_STEM = 200  # in bytes, of a report's own name: no file system takes more than 255
 LOCAL_UI = "http://127.0.0.1:5000"
 
 
@@ -168,11 +170,8 @@ def write_page(reports: "Sequence[Report]", path: Path, by: str | None = None) -
 
     with garbage_later():
         page = render(reports, by)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise RequestError(f"report {str(path)!r} cannot be written: {error.strerror}") from error
+    with written_aside(path) as beside:
+        beside.write_text(page, encoding="utf-8")
 
 
 # ------------------------------------------------------------------ where they go
@@ -181,7 +180,11 @@ def write_page(reports: "Sequence[Report]", path: Path, by: str | None = None) -
 def default_report(sweeps: Sequence[tuple[str, str]], by: str | None = None) -> Path:
     """Return where the report of sweeps, each with its experiment and its id, goes when nobody says."""
     names = "-".join(dict.fromkeys(experiment for experiment, _ in sweeps))
-    return REPORTS / f"{names}-{'-'.join(sweep[:8] for _, sweep in sweeps)}{f'-by-{by}' if by else ''}.html"
+    whole = f"{names}-{'-'.join(sweep[:8] for _, sweep in sweeps)}{f'-by-{by}' if by else ''}"
+    if len(whole.encode()) > LONGEST_STEM:  # of dozens of sweeps
+        begun = whole.encode()[:LONGEST_STEM].decode(errors="ignore")
+        whole = f"{begun}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
+    return REPORTS / f"{whole}.html"
 
 
 def check_by(plans: Sequence[Plan], by: str) -> None:
@@ -203,21 +206,6 @@ def check_by(plans: Sequence[Plan], by: str) -> None:
 def check_report(path: Path | None) -> None:
     """Raise RequestError for a report that cannot be written there, or in its own folder if nobody says where."""
     if path is None:
-        _check_folder(REPORTS, f"folder {str(REPORTS)!r}")
+        check_folder(REPORTS, f"folder {str(REPORTS)!r}")
     else:
         check_output(path, ".html")
-
-
-def check_output(path: Path, *suffixes: str) -> None:
-    """Raise RequestError for an output file that cannot be written, before any work."""
-    if path.suffix not in suffixes:
-        raise RequestError(f"output {str(path)!r} ends in {path.suffix!r}; allowed are {', '.join(suffixes)}")
-    _check_folder(path.parent, f"output {str(path)!r}")
-
-
-def _check_folder(folder: Path, what: str) -> None:
-    """Raise RequestError unless a file can be written there, or the folder made."""
-    while not folder.exists():
-        folder = folder.parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise RequestError(f"{what} cannot be written: {str(folder)!r} is not a folder that one may write to")

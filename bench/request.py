@@ -12,7 +12,7 @@ from bench.config.experiment import ADHOC, Experiment, adhoc, python_line, read_
 from bench.config.files import find_experiment
 from bench.config.overrides import read_overrides
 from bench.config.seeds import ALLOWED, read_seeds, read_until, write_seeds
-from bench.errors import RequestError
+from bench.errors import RequestError, check_text
 
 DEFAULT_EXPERIMENT = "sensitivity"
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -32,6 +32,8 @@ def read_request(
     ``asked`` has the words of a command line, among them at most one experiment: its name, its path, or the content
     of its file. ``parameters`` are further words, by their names, with values as Python has them.
     """
+    for word in (str(one) for one in asked if isinstance(one, str | Path)):
+        check_text("a word", word)
     words = [one for one in asked if isinstance(one, str) and "=" in one]
     named = [one for one in asked if not isinstance(one, str) or "=" not in one]
     more = _words(parameters)

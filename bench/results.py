@@ -11,7 +11,7 @@ import pandas as pd
 
 from bench.config.claims import FigureClaim
 from bench.config.plan import Plan
-from bench.errors import RequestError
+from bench.errors import RequestError, check_text
 from bench.metrics import columns as c
 from bench.model.display_labels import USUAL, bare, varying
 from bench.model.outcome import Result
@@ -22,7 +22,6 @@ from bench.report.number_format import interval, percent_interval, plural
 from bench.report_files import (
     account_of,
     check_by,
-    check_output,
     check_report,
     default_report,
     read_for_report,
@@ -41,6 +40,7 @@ from bench.store.names import REUSED_FILES
 from bench.store.reader import StoredSweep, planned_trainings, read_map, read_plan
 from bench.store.shards import written_trainings
 from bench.store.writer import SweepWriter, is_running
+from bench.user_files import check_output
 
 if TYPE_CHECKING:
     from bench.report.charts import Finding
@@ -265,12 +265,14 @@ class Sweep:
 
     def rename(self, title: str) -> None:
         """Give it another title: on the page, when it is written again, and in MLflow."""
+        check_text("title", title)
         self._writer.rename(self.plan, title)
         for known in ("plan", "_read", "page"):
             self.__dict__.pop(known, None)
 
     def note(self, text: str) -> None:
         """Add a paragraph to what MLflow shows with it; Markdown."""
+        check_text("note", text)
         self._writer.add_note(text)
 
     def delete(self) -> None:

@@ -11,6 +11,7 @@ import signal
 import sqlite3
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -47,12 +48,44 @@ os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # nine processes beside a server, for nothing here
 settings.register_profile("quick", deadline=None, max_examples=12)  # other tests may hold the cores
 settings.register_profile("thorough", deadline=None)
+settings.register_profile("fuzz", deadline=None, max_examples=1000, database=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+FAULTS = "faults.jsonl"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest test, or one of two cores idles at the end."""
     items.sort(key=lambda item: "test_reproduce" not in item.nodeid)
+
+
+@pytest.fixture
+def fault_table(shared: Path) -> Callable[..., None]:
+    """Note that a fault was tried, so many times, and what came of it: a row of tests/FAULTS.md."""
+
+    def fault(name: str, outcome: str, times: int = 1) -> None:
+        with (shared / FAULTS).open("a", encoding="utf-8") as file:
+            file.write(json.dumps([name, outcome, times]) + "\n")
+
+    return fault
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write what the campaigns have noted as one table, where they alone were run."""
+    noted = session.config._tmp_path_factory.getbasetemp() / FAULTS
+    if "PYTEST_XDIST_WORKER" in os.environ or session.config.option.markexpr != "faults" or not noted.exists():
+        return
+    found: dict[str, Counter[str]] = {}
+    for name, outcome, times in map(json.loads, noted.read_text(encoding="utf-8").splitlines()):
+        found.setdefault(name, Counter())[outcome] += times
+    rows = [
+        f"| {name} | {counts.total():,} | {', '.join(f'{outcome} {count:,}' for outcome, count in counts.items())} |"
+        for name, counts in sorted(found.items())
+    ]
+    head = ["# Faults", "", "What `make test-faults` tried, and what came of it.", "", "| fault | tried | outcome |"]
+    text = "\n".join([*head, "|---|---:|---|", *rows, ""])
+    (Path(__file__).parent / "FAULTS.md").write_text(text, encoding="utf-8")
 
 
 class Tracing:

@@ -134,6 +134,8 @@ WRONG = {
     "a gate whose name has two tables": (["gate=a/t.csv,b/t.csv"], "names 2 tables"),
     "more than could be accounted for": (["seeds=0:4294967296"], "allowed in one sweep"),
     "a store whose name a URI would change": (["--tracking-uri", "sqlite:///a%41.db"], "allowed are paths without"),
+    "a store that is a folder": (["--tracking-uri", "sqlite:///"], "is no file; allowed are"),
+    "a store whose name no file can have": (["--tracking-uri", f"sqlite:///{'x' * 5000}.db"], "allowed are 255"),
     "artifacts where a file is": (["--tracking-uri", "sqlite:///b/x.db"], "allowed is one for artifacts"),
     "a cluster that does not answer": (["--executor", "dask://127.0.0.1:9"], "does not answer"),
 }

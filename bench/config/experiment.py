@@ -1,7 +1,6 @@
 """Experiments: where their files are, their shape, and reading one whole, so that all mistakes come at once."""
 
 import shlex
-import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from bench.errors import collecting, raising_all, unknown
 from bench.model.consistency import without_effect
 from bench.model.maps import Map
 from bench.model.trial import PARAMETERS
+from bench.user_files import MOST_INCLUDED, MOST_TOML_BYTES, check_content, is_file, read_text, read_toml
 
 ADHOC = "adhoc"
 
@@ -104,7 +104,10 @@ def _read_file(path: Path, problems: list[str], content: Mapping[str, Any] | Non
     With ``content`` it is that of the file, which need not exist.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig")) if content is None else content
+        if content is None:
+            content = read_toml(read_text(path, MOST_TOML_BYTES))
+        else:
+            check_content(content)
     except (ValueError, OSError) as error:  # tomllib's and Unicode's errors are ValueErrors
         problems.append(f"{path.name}: not a TOML file: {error}")
         return File()
@@ -202,8 +205,10 @@ class _Collected:
 
     def _include(self, name: str, path: Path, above: tuple[Path, ...], problems: list[str]) -> None:
         included = path.parent / f"{name}.toml"
-        if not included.is_file():
+        if not is_file(included):
             problems.append(f"include {name!r} is not a file; allowed are names of files beside it")
+        elif len(above) >= MOST_INCLUDED:
+            problems.append(f"include {name!r} is included by {len(above)} others; allowed are {MOST_INCLUDED}")
         elif included.resolve() in (path.resolve(), *above):
             problems.append(f"include {name!r} includes this file; allowed is one that does not")
         elif included.resolve() not in self.seen:

@@ -1,10 +1,9 @@
 """Experiment files: where they lie, and what they are called. Nothing heavy is imported: a list of them is quick."""
 
-import contextlib
-import tomllib
 from pathlib import Path
 
 from bench.errors import RequestError, unknown
+from bench.user_files import MOST_TOML_BYTES, is_file, read_text, read_toml
 
 PACKAGE = Path(__file__).resolve().parent.parent
 PAPERS = "papers"  # a folder of experiments, each about something published
@@ -31,9 +30,8 @@ def _files(within: str) -> dict[str, Path]:
 
 def find_experiment(name: str) -> Path:
     """Return the file of an experiment given by name or path; raise RequestError if there is none."""
-    with contextlib.suppress(OSError):  # a name too long for any file
-        if Path(name).is_file():
-            return Path(name)
+    if is_file(Path(name)):
+        return Path(name)
     known = experiments()
     if name in known:
         return known[name]
@@ -45,7 +43,7 @@ def find_experiment(name: str) -> Path:
 def title_of(path: Path) -> str:
     """Return the title of an experiment's file, or why there is none to be read."""
     try:
-        title = tomllib.loads(path.read_text(encoding="utf-8-sig")).get("title", "")
+        title = read_toml(read_text(path, MOST_TOML_BYTES)).get("title", "")
     except (OSError, ValueError) as error:
         return f"(cannot be read: {path.name}: {str(error).splitlines()[0]})"
     return title if isinstance(title, str) else f"(cannot be read: {path.name}: title is {title!r})"

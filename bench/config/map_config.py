@@ -9,9 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bench.config.seeds import DIGITS
 from bench.config.values import MOST_TRAININGS, given_in_vain, read_list, read_table
 from bench.errors import RequestError, collecting, raising_all, unknown
 from bench.model.consistency import without_effect_in_all
+from bench.model.csv_table import beside
 from bench.model.initialization import MAX_SEED
 from bench.model.maps import (
     DIRECTION,
@@ -29,6 +31,7 @@ from bench.model.network import weight_names
 from bench.model.outcome import Result
 from bench.model.parameter_fields import Reader, flag, number, whole
 from bench.model.trial import PARAMETERS, Trial
+from bench.user_files import MOST_TOML_BYTES, read_text
 
 LARGEST_SIDE = 16_384
 POINT_BYTES, PREDICTION_BYTES = 100, 16  # of memory, for a point that is trained, read and drawn
@@ -131,13 +134,13 @@ def _read_axis(name: str, value: object) -> Axis:
             problems.append(f"{name}: low is {low:g} on a logarithmic axis; allowed are numbers above 0")
         if log and kind != PARAMETER:
             problems.append(f"{name}: log goes with a parameter, not with {kind}; allowed is log = false")
-        if log and kind == PARAMETER and Axis(kind, str(value[kind]), 0, 1).is_whole:
+        if log and kind == PARAMETER and value[kind] in NUMERIC and Axis(kind, value[kind], 0, 1).is_whole:
             problems.append(f"{name}: {value[kind]} has whole numbers; allowed is log = false")
     return Axis(kind, of, low, high, log)
 
 
 def _seed(text: str) -> int | str:
-    return int(text) if text.isascii() and text.isdigit() else text
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= DIGITS else text
 
 
 def _read_of(kind: str, value: object) -> int | str:
@@ -158,7 +161,7 @@ NUMERIC = tuple(name for name, one in PARAMETERS.items() if one.number is not No
 
 def _read_size(name: str, value: object) -> tuple[int, int]:
     sides = value if isinstance(value, list) and len(value) == 2 else [value, value]
-    if isinstance(value, str) and (found := re.fullmatch(r"(\d+)x(\d+)", value)):
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,9})x(\d{1,9})", value)):
         sides = [int(found[1]), int(found[2])]
     try:
         width, height = (whole(1, LARGEST_SIDE)(name, side) for side in sides)
@@ -183,11 +186,11 @@ def _read_start(name: str, value: object, folder: Path = Path()) -> tuple[float,
     if isinstance(value, str) and "," in value:
         value = [_number(part) for part in value.split(",")]
     if isinstance(value, str):
-        path = folder / value if (folder / value).is_file() else Path(value)
+        path = beside(value, folder)
         try:
-            cells = [cell for row in csv.reader(path.read_text(encoding="utf-8-sig").splitlines()) for cell in row]
+            cells = [cell for row in csv.reader(read_text(path, MOST_TOML_BYTES).splitlines()) for cell in row]
             value = [float(cell) for cell in cells if cell.strip()]
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, csv.Error) as error:
             why = error.strerror if isinstance(error, OSError) else error
             raise RequestError(
                 f"{name} is {str(path)!r}, which cannot be read: {why}; allowed is a CSV file of numbers"

@@ -1,6 +1,5 @@
 """What the command line changes: TOML's literals, words, ranges and options of a search, as ``key=value``."""
 
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from bench.config.search_space import Range, read_range
 from bench.config.values import Overrides, block_readers, read_table
 from bench.errors import RequestError, raising_all, unknown
 from bench.model.trial import PARAMETERS
+from bench.user_files import read_toml
 
 SEARCH, MAP = "search.", "map."  # before the names of a search's options, and of a map's
 BLOCK_KEYS = (*PARAMETERS, "seeds", "alone", "rounds")
@@ -93,7 +93,7 @@ def _literal(text: str) -> Any:
     if "#" in text or "\n" in text:
         return text  # TOML would drop what follows
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
+        value = read_toml(f"value = {text}")["value"]
     except (ValueError, KeyError):
         return text
     return value if isinstance(value, bool | int | float | str) else text

@@ -27,7 +27,7 @@ from bench.config.ranges import Linked
 from bench.config.search_config import Search
 from bench.config.search_state import BLOCKS, Proposals
 from bench.config.seeds import Until, compact, read_seeds, until_row, write_seeds
-from bench.config.values import MOST_TRAININGS, given_in_vain, read_table, write_value
+from bench.config.values import MOST_TRAININGS, MOST_TRIALS, given_in_vain, read_table, write_value
 from bench.errors import RequestError, collecting, raising_all, unknown
 from bench.model.consistency import without_effect_in_all
 from bench.model.gate import Gate
@@ -234,7 +234,11 @@ def make_plan(experiment: Experiment) -> Plan:
     timing; one that several blocks name is taken once, in as many rounds as the most of them ask for.
     """
     grid, search = experiment.blocks, experiment.search
-    size = sum(math.prod(map(len, block.axes.values())) * len(block.seeds) for block in grid)
+    counts = [math.prod(map(len, block.axes.values())) for block in grid]  # nothing of it is made yet
+    size = sum(count * len(block.seeds) for count, block in zip(counts, grid, strict=True))
+    if sum(counts) > MOST_TRIALS:
+        given = f"{sum(counts):,} trials of {size:,} trainings are asked for"
+        raise RequestError(f"{given}; allowed in one sweep are {MOST_TRIALS:,} trials")
     size += search.expected_trainings if search else 0
     size += sum(one.points for one in experiment.maps)
     if size > MOST_TRAININGS:

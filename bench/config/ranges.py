@@ -1,7 +1,6 @@
 """Numbers in words: ranges, as ``2..16``, ``0..0.9:0.1``, ``0.01..10:log:50``, and multiples of what a gate has."""
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from bench.errors import RequestError
 from bench.model.gate import Gate
 from bench.model.parameter_fields import Number
+from bench.user_files import read_toml
 
 NUMBER = r"[-+]?\d[\d_]*(?:\.\d[\d_]*)?(?:[eE][-+]?\d+)?"
 RANGE = re.compile(rf"\s*({NUMBER})\s*\.\.\s*({NUMBER})\s*((?::[^:]*)*)")
@@ -34,6 +34,10 @@ class Linked:
         """Return the number for a gate."""
         observations, inputs = gate.inputs.shape
         return self.times * int(inputs if self.of == INPUTS else observations) + self.more
+
+    def __repr__(self) -> str:
+        """Write it in messages as any other text that was given."""
+        return repr(str(self))
 
     def __str__(self) -> str:
         """Write it as it is read."""
@@ -75,7 +79,7 @@ def read_bounds(name: str, text: str, allowed: str) -> dict[str, Any]:
 
 def _literal(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        return read_toml(f"value = {text}")["value"]
     except ValueError:
         return text
 

@@ -235,10 +235,10 @@ def _by_default(search: Search, fixed: Mapping[str, Any]) -> Iterator[TitledPara
         return
     own = WALKTHROUGH[search.gate]
     setting = {**{name: value for name, value in fixed.items() if name in AS_SEARCHED}, **own}
-    if "iterations" in search.space:
+    budget = search.default("iterations")
+    if "iterations" in search.space or not isinstance(budget, int):  # a number of the gate's, which is told elsewhere
         yield SETTING, setting
         return
-    budget = search.default("iterations")
     yield SETTING, {**setting, "iterations": budget}
     if own["iterations"] > budget:
         yield AS_LONG, setting

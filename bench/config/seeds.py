@@ -1,6 +1,6 @@
 """Seeds as users write them, ``0:200`` (end excluded), ``7``, ``0,3,5`` or a list, and how many more are added."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -13,6 +13,7 @@ from bench.model.initialization import MAX_SEED
 from bench.model.parameter_fields import number, whole
 
 MOST_RUNS = 100
+MOST_LISTED = 1_000_000  # seeds with gaps between them, which are held one by one
 DIGITS = 12  # more than any seed has
 ALLOWED = f"0:200, 7 or 0,3,5 with seeds from 0 to {MAX_SEED}"
 
@@ -22,10 +23,26 @@ def read_seeds(value: object) -> Sequence[int]:
     parts = value if isinstance(value, list) else str(value).split(",")
     if not parts:
         raise RequestError(f"seeds is {value!r}, which holds no seed; allowed are {ALLOWED}")
-    ranges = [_read_part(value, str(part).strip()) for part in parts]
+    ranges = _joined(_read_part(value, str(part).strip()) for part in parts)
     if len(ranges) == 1:
         return ranges[0]
-    return compact(sorted({seed for part in ranges for seed in part}))
+    count = sum(map(len, ranges))
+    if count > MOST_LISTED:
+        raise RequestError(
+            f"seeds is {value!r}, which are {count:,} with gaps between; allowed are {MOST_LISTED:,}, or one range"
+        )
+    return tuple(seed for part in ranges for seed in part)
+
+
+def _joined(parts: Iterable[range]) -> list[range]:
+    """Return sorted ranges with gaps between them that hold the same seeds, none of which is written out."""
+    found: list[range] = []
+    for part in sorted(parts, key=lambda one: one.start):
+        if found and part.start <= found[-1].stop:
+            found[-1] = range(found[-1].start, max(found[-1].stop, part.stop))
+        else:
+            found.append(part)
+    return found
 
 
 def _read_part(value: object, text: str) -> range:
@@ -83,6 +100,7 @@ def write_seeds(seeds: Sequence[int]) -> str:
 
 
 INTERVAL, CLAIMS, MAX_SEEDS = "interval", "claims", "max_seeds"
+FINEST = 1e-6  # half-width: even a rate of 0 takes two million seeds to be known so well, others 10^12
 
 
 @dataclass(frozen=True)
@@ -137,9 +155,12 @@ def _read_half_width(until: Any) -> Any:
     allowed = "a half-width between 0 and 0.5, such as 0.02, and the word claims"
     try:
         value = float(until) if isinstance(until, str) else until
-        return number(0, 0.5, above=True, below=True)("until", value)
+        found = number(0, 0.5, above=True, below=True)("until", value)
     except (ValueError, RequestError) as error:
         raise RequestError(f"until is {until!r}; allowed are {allowed}") from error
+    if found < FINEST:
+        raise RequestError(f"until is {until!r}; allowed are half-widths of {FINEST:g} and more")
+    return found
 
 
 def until_row(until: Until | None) -> dict[str, Any] | None:

@@ -19,6 +19,7 @@ from bench.model.trial import PARAMETERS, StoredName
 if TYPE_CHECKING:
     from bench.config.search_space import Range
 
+MOST_TRIALS = 100_000  # more would be planned for a minute, and have runs in MLflow for hours
 MOST_TRAININGS = 100_000_000  # more would not fit the memory that accounts for them
 DEFAULT_SEEDS = range(20)
 IN_FILES: Mapping[str, Callable[[str, Path], Any]] = {"gate": read_gate, "init_table": read_initial_table}
@@ -41,6 +42,9 @@ def read_table(
     What is wrong is added to the problems, after ``where``. Messages say what keys are ``called``, and which there
     are ``also``.
     """
+    if not isinstance(table, Mapping):
+        problems.append(f"{where}got {table!r}; allowed is a table")
+        return {}
     found = dict.fromkeys(table)
     for name, value in table.items():
         with collecting(problems, where):

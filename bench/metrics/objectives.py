@@ -236,7 +236,8 @@ def read_constraints(what: str, value: object) -> tuple[Constraint, ...]:
 def stored_constraint(text: str) -> Constraint:
     """Return the limit that `Constraint` wrote as text; its objective need not be here."""
     found = _CONSTRAINT.fullmatch(text)
-    assert found is not None
+    if found is None:
+        raise RequestError(f"a limit is {text!r}; allowed are limits such as 'solved_rate >= 0.95', with >= or <=")
     return Constraint(found[1], found[2], float(found[3]))
 
 

@@ -42,7 +42,7 @@ def initial_weights(
     sizes = [layer.fan_in * layer.fan_out for layer in network.layers]
     with_biases = init_bias == "same" and init != "orthogonal"
     bias_sizes = [layer.fan_out * (layer.bias is not None and with_biases) for layer in network.layers]
-    drawn = _draw(init, seeds, draws_before + sum(sizes) + sum(bias_sizes))[:, draws_before:]
+    drawn = _draw(init, seeds, sum(sizes) + sum(bias_sizes), draws_before)
     for layer, size, bias_size in zip(network.layers, sizes, bias_sizes, strict=True):
         weight, bias, drawn = np.split(drawn, [size, size + bias_size], axis=1)
         weight_bound, bias_bound = _bounds(init, layer)
@@ -58,17 +58,18 @@ def initial_weights(
         return weights if init_scale == 1.0 else weights * init_scale
 
 
-def _draw(init: str, seeds: Sequence[int], count: int) -> Floats:
-    """Return the first numbers ``[T, D]`` of the scheme's distribution from each seed's stream, unscaled."""
+def _draw(init: str, seeds: Sequence[int], count: int, before: int) -> Floats:
+    """Return numbers ``[T, D]`` of the scheme's distribution from each seed's stream after ``before``, unscaled."""
     if init == "torch":
-        return floats(words(seeds, count)).T
+        return floats(words(seeds, count, before)).T
     if init in ("uniform", "xavier"):
-        return doubles(words(seeds, 2 * count)).T
+        return doubles(words(seeds, 2 * count, 2 * before)).T
     # normal numbers are drawn by rejection, a different number of draws for each seed
     draw = _truncated_normal if init == "truncated_normal" else np.random.RandomState.standard_normal
     stream, drawn = np.random.RandomState(), np.empty((len(seeds), count))
     for place, seed in enumerate(seeds):
         stream.seed(int(seed))  # a new generator for each would gather entropy first: fifty times as long
+        draw(stream, before)
         drawn[place] = draw(stream, count)
     return drawn
 

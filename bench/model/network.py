@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.floating[Any]]
 
 MAX_NEURONS = 64
+MAX_LAYERS = 64
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def read_hidden(value: object) -> tuple[int, ...]:
     """Read ``0``, ``3`` or ``"4-4"`` as hidden layer sizes; raise ValueError for anything else."""
     text = str(value)
     parts = text.split("-")
-    if isinstance(value, bool) or not all(part.isascii() and part.isdigit() for part in parts):
+    if isinstance(value, bool) or len(parts) > MAX_LAYERS or not all(p.isascii() and p.isdigit() for p in parts):
         raise ValueError
     sizes = tuple(int(part) for part in parts)
     if sizes == (0,):

@@ -20,6 +20,7 @@ from bench.report.number_format import NONE, plural, short
 from bench.stats.basins import BasinFigures
 from bench.stats.boundary_dimension import Dimension, border
 from bench.stats.map_analysis import MapAnalysis
+from bench.user_files import written_aside
 
 SIDE = 512  # pixels of a frame
 FRAMES = 24  # of each step down, in the colours of fates and in no others
@@ -108,8 +109,8 @@ def write_animation(maps: Sequence[MapAnalysis], path: Path) -> None:
     colours = ending_colours(maps)
     frames = list(_frames([(one.map, Image.fromarray(MapPicture(one, colours).rgb())) for one in maps]))
     waits = [FRAME_MS] * (len(frames) - 1) + [LAST_MS]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    frames[0].save(path, save_all=True, append_images=frames[1:], duration=waits, loop=0, **ANIMATED[path.suffix])
+    with written_aside(path) as beside:
+        frames[0].save(beside, save_all=True, append_images=frames[1:], duration=waits, loop=0, **ANIMATED[path.suffix])
 
 
 def _frames(windows: Sequence[tuple[Map, Image.Image]]) -> Iterator[Image.Image]:

@@ -61,11 +61,15 @@ class Job:
         return load(self.trial.backend).cost_us(self.trial) * self.trial.iterations / 1e6
 
     @property
+    def numbers(self) -> int:
+        """How many numbers come back of each training."""
+        trial = self.trial
+        return 2 * (len(trial.checkpoints) + trial.network.parameters + len(trial.targets))
+
+    @property
     def most(self) -> int:
         """How many trainings one chunk may hold."""
-        trial = self.trial
-        numbers = 2 * (len(trial.checkpoints) + trial.network.parameters + len(trial.targets))
-        return max(CHUNK_NUMBERS // numbers, 1)
+        return max(CHUNK_NUMBERS // self.numbers, 1)
 
 
 @dataclass(frozen=True)

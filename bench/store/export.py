@@ -4,7 +4,6 @@ Shapes: T trainings.
 """
 
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from bench.store.mlflow_store import Store
 from bench.store.reader import read_columns, trainings_frame
 from bench.store.shards import Places, in_order, places
 from bench.store.tables import LIST
+from bench.user_files import written_aside
 
 LISTS = {"curves": (c.CURVE,), "weights": (c.INITIAL_WEIGHTS, c.WEIGHTS)}  # what an export may have as well
 MOST_VALUES = 10_000_000  # of lists in memory at a time: 80 MB
@@ -48,7 +48,7 @@ def write_trainings(
     columns = (*c.exported(plan.parameters), *lists)
     empty = exported(trainings_frame([], plan, columns), columns)
     count, without = 0, Counter[str]()
-    with _written(path) as file, _writer(file, path.suffix, empty, plan, columns) as write:
+    with written_aside(path) as file, _writer(file, path.suffix, empty, plan, columns) as write:
         for table in in_order(store, sweep, plan, read_columns(columns, plan), part=_part(plan, lists)):
             write(_with_initial_weights(table, plan) if c.INITIAL_WEIGHTS in lists else table)
             count += table.num_rows
@@ -74,27 +74,15 @@ def _writer(
 
 def write_export(data: pd.DataFrame, path: Path) -> None:
     """Write a frame to a .parquet or .csv file, lists as JSON, and make its folder."""
-    with _written(path) as file:
+    with written_aside(path) as file:
         _csv(data).to_csv(file, index=False) if path.suffix == ".csv" else data.to_parquet(file, index=False)
 
 
 def write_arrays(arrays: Mapping[str, NDArray[Any]], path: Path) -> None:
     """Write arrays to a compressed .npz file, and make its folder."""
     named: dict[str, Any] = dict(arrays)
-    with _written(path) as file:
+    with written_aside(path) as file:
         np.savez_compressed(file, **named)
-
-
-@contextmanager
-def _written(path: Path) -> Iterator[Path]:
-    """Yield a path beside, whose file gets the name when it is whole: what was there before stays until then."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        yield beside
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _csv(data: pd.DataFrame) -> pd.DataFrame:

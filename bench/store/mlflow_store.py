@@ -26,6 +26,7 @@ from sqlalchemy.engine import Engine
 
 from bench.errors import RequestError
 from bench.store.names import JOURNAL, KIND, PARENT_TAG, SQLITE, is_there, tracking_uri
+from bench.user_files import check_name
 
 StoreError = MlflowException  # what a store raises that was reached and then failed
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on runs, not on chats
@@ -181,6 +182,7 @@ def _sqlite_path(uri: str) -> Path | None:
     if not uri.startswith(SQLITE):
         return None
     path = Path(uri.removeprefix(SQLITE)).resolve()
+    check_name(path, f"tracking URI {uri!r}")
     strange = sorted(set("?#%") & set(str(path)))
     if strange:
         raise RequestError(
@@ -218,6 +220,8 @@ def _check_files(uri: str, path: Path) -> None:
     artifacts = path.parent / "mlruns"
     if not path.parent.is_dir():
         raise RequestError(f"tracking URI {uri!r}: {str(path.parent)!r} is not a folder; allowed is one that exists")
+    if path.exists() and not path.is_file():
+        raise RequestError(f"tracking URI {uri!r}: {str(path)!r} is no file; allowed are a database's and a new one's")
     for used in (path.parent, path, artifacts):
         if used.exists() and not os.access(used, os.W_OK):
             raise RequestError(f"tracking URI {uri!r}: {str(used)!r} cannot be written; allowed is a place that can")

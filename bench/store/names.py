@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from bench.user_files import is_file
+
 DEFAULT_URI = "sqlite:///mlflow.db"
 SQLITE = "sqlite:///"  # before a path
 SWEEP, TRIAL, TRAINING, MAP = "sweep", "trial", "training", "map"  # kinds of runs
@@ -32,4 +34,5 @@ def tracking_uri(given: str | None) -> str:
 
 def is_there(uri: str) -> bool:
     """Return whether a store is there; of a server or a database, that is found out when it is opened."""
-    return not uri.startswith(SQLITE) or Path(uri.removeprefix(SQLITE)).is_file()
+    path = Path(uri.removeprefix(SQLITE))
+    return not uri.startswith(SQLITE) or (is_file(path) and path.is_file())  # no pipe, and no name that is too long

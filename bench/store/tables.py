@@ -27,7 +27,7 @@ TEXTS = (c.TRIAL_ID, c.SEEDS, c.OUTCOME, c.REASON)
 FLAGS = (c.SOLVED, c.CORRECT, c.ALONE)
 COUNTS = (c.SEED, c.SOLVED_AT, c.CORRECT_AT, c.ITERATIONS_DONE, c.TOGETHER, c.ROUND, c.ORDER, c.THREADS)
 LISTS = (c.PREDICTIONS, *c.LISTS, c.CHUNK_US)
-NOT_WHOLE = (pa.ArrowException, OSError, KeyError)  # what reading a file raises that a kill cut off
+NOT_WHOLE = (pa.ArrowException, OSError, KeyError, UnicodeDecodeError)  # what reading a file raises that is not whole
 GROUP = 4096  # rows; of a group without wanted lists none is read
 MAY_BE_MISSING = (c.SOLVED_AT, c.CORRECT_AT, c.ITERATIONS_DONE, c.TOGETHER)
 

@@ -141,3 +141,9 @@ def test_a_search_for_each_is_extended_only_by_more_of_the_same(plan):
     short, long = plan(text), plan(text, "search.trials=9")
     assert long.extends(short.search, short.plan_id)
     assert not plan(text, "hidden=2", "search.trials=9").extends(short.search, short.plan_id)
+
+
+def test_a_variant_is_a_table(search):
+    """A number in their list is told like any other mistake."""
+    with pytest.raises(RequestError, match="each: variant 1: got 3; allowed is a table"):
+        search(SPACE + "[search.each]\nhidden = [2]\nvariant = [3]\n")

@@ -75,6 +75,13 @@ def test_a_start_may_be_a_file_beside_it(tmp_path):
     assert found.start == (1, 2, 3, 4, 5, 6, 7, 8, 9)
 
 
+def test_a_start_with_a_cell_that_no_csv_has_is_refused(tmp_path):
+    """As any other file that cannot be read."""
+    (tmp_path / "start.csv").write_text("1" * 200_000)
+    (said,) = problems(tmp_path, start="start.csv")
+    assert "which cannot be read: field larger than field limit" in said
+
+
 WRONG = {
     "unknown weight": (
         {"x": {"weight": "hidden[2].bias", "low": 0, "high": 1}},
@@ -95,6 +102,10 @@ WRONG = {
     "unknown parameter": (
         {"x": {"parameter": "learning_rat", "low": 0, "high": 1}},
         "x: parameter 'learning_rat' is not known; did you mean 'learning_rate'?",
+    ),
+    "unknown parameter on a logarithmic axis": (
+        {"x": {"parameter": "a sentence", "low": 1, "high": 2, "log": True}},
+        "x: parameter 'a sentence' is not known",
     ),
     "beyond what a parameter may be": (
         {"x": {"parameter": "momentum", "low": 0, "high": 1.5}},

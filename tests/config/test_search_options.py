@@ -14,7 +14,7 @@ from bench.config.experiment import read_experiment
 from bench.config.plan import Plan, make_plan
 from bench.config.values import Overrides, parse_value, write_value
 from bench.errors import RequestError
-from bench.metrics.objectives import Constraint, read_constraints
+from bench.metrics.objectives import Constraint, read_constraints, stored_constraint
 from bench.model.gate import built_in
 from bench.model.initialization import MAX_SEED
 from bench.model.trial import PARAMETERS, Trial
@@ -83,9 +83,19 @@ def test_a_constraint_is_written_as_it_is_read(text):
     assert str(found) == text
 
 
+def test_a_stored_constraint_that_is_none_is_refused():
+    """A plan's document may have been changed by hand."""
+    with pytest.raises(RequestError, match="a limit is 'nothing'; allowed are limits such as"):
+        stored_constraint("nothing")
+
+
 # ------------------------------------------------------------------ mistakes
 
 WRONG: Mapping[str, tuple[str, list[str]]] = {
+    "iterations that follow from the gate": (
+        "iterations = '2*inputs'",
+        ["iterations is '2 * inputs'", "whole numbers"],
+    ),
     "no trials": ("trials = 0", ["trials is 0", "from 1 to 100,000"]),
     "more in a batch than trials": ("trials = 5\nbatch = 6", ["batch is 6", "at most trials, 5"]),
     "an unknown sampler": ("sampler = 'tpee'", ["sampler 'tpee'", "did you mean 'tpe'"]),

@@ -60,6 +60,13 @@ def test_neither_a_half_width_nor_the_word_claims_is_refused(until):
     assert problem.startswith(f"until is {until!r}; allowed are a half-width between 0 and 0.5, such as 0.02, and the")
 
 
+@pytest.mark.parametrize("until", ["1e-300", 1e-9])
+def test_a_half_width_that_no_sweep_could_reach_is_refused(until):
+    """Even 10^12 trainings would not be enough."""
+    with pytest.raises(RequestError, match="allowed are half-widths of 1e-06 and more"):
+        read_until(until, None)
+
+
 def test_claims_need_an_end():
     """What is true exactly at its bound is never decided."""
     assert read_until("claims", 100) == Until(None, 100)

@@ -54,7 +54,7 @@ def test_torch_weights_have_the_bounds_of_every_layer_size(fan_in):
 
 
 @pytest.mark.untraced
-@pytest.mark.parametrize("draws_before", [1, 3, 15, 16, 17, 1000])
+@pytest.mark.parametrize("draws_before", [1, 3, 15, 16, 17, 1000, 100_000])
 def test_torch_weights_after_other_draws_are_those_after_torch_rand(draws_before):
     """Numbers taken from the seed's stream before the network shift its weights as in torch."""
     expected = np.array([torch_weights(SMALL, seed, draws_before) for seed in SEEDS])

@@ -36,6 +36,22 @@ def test_long_streams_are_numpys_across_every_turn_of_the_state(draws):
     np.testing.assert_array_equal(words([7], draws)[:, 0], oracle(7, draws))
 
 
+@pytest.mark.parametrize("skipped", [1, 226, 227, STATE - 1, STATE, STATE + 1, 2 * STATE + 300, 20_000])
+@pytest.mark.parametrize("draws", [3, STATE])
+def test_what_is_skipped_is_never_looked_at_and_counts(skipped, draws):
+    """The draws after so many are those that NumPy comes to, wherever in a state they begin and end."""
+    seeds = range(FEW // 20 + 1)
+    found = words(seeds, draws, skipped)
+    for seed in (seeds[0], seeds[-1]):
+        np.testing.assert_array_equal(found[:, seed], oracle(seed, skipped + draws)[skipped:])
+
+
+def test_more_draws_are_skipped_than_are_thrown_away_at_once(monkeypatch):
+    """Also where NumPy draws them."""
+    monkeypatch.setattr(mt19937, "AT_ONCE", 100)
+    np.testing.assert_array_equal(words([7], 5, 350)[:, 0], oracle(7, 355)[350:])
+
+
 def test_more_seeds_than_are_drawn_at_once_keep_their_streams():
     """No seed gets another's numbers at the seams."""
     found = words(range(SEEDS_AT_ONCE + 3), 2)

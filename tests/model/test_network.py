@@ -34,7 +34,28 @@ def test_hidden_layers_are_read_as_the_user_writes_them(value, sizes):
 
 
 @pytest.mark.parametrize(
-    "value", [-1, 65, "65", "4-", "-4", "4--4", "0-4", "4-0", "", " 4", "4.0", 4.0, "four", "٣", "³", True, None, (4,)]
+    "value",
+    [
+        -1,
+        65,
+        "65",
+        "4-",
+        "-4",
+        "4--4",
+        "0-4",
+        "4-0",
+        "",
+        " 4",
+        "4.0",
+        4.0,
+        "four",
+        "٣",
+        "³",
+        True,
+        None,
+        (4,),
+        "-".join(["4"] * 65),
+    ],
 )
 def test_anything_else_is_no_hidden_layers(value):
     """Negative, empty, fractional, oversized and foreign digits are refused."""
