@@ -22,10 +22,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bench.store.mlflow_store import Store, StoreError
 from bench.store.names import FINISHED, PARENT_TAG, RUNNING
+from bench.store.patience import PATIENCE_S, waiting
 
 BATCH_LIMIT = 1000  # metrics that MLflow takes in one log_batch
 MOST_RUNS = 100  # in one transaction, for which others wait
-BUSY_S = 20.0  # that another process may write meanwhile
 NAME_TAG = "mlflow.runName"
 RUN = {
     *("run_uuid", "name", "source_type", "source_name", "entry_point_name", "user_id", "status", "start_time"),
@@ -124,13 +124,15 @@ def _tables() -> dict[str, Table]:
 
 def _insert_all(store: Store, experiment_id: str, runs: Sequence[FinishedRun], parent: str) -> list[str]:
     location = store.artifacts_of(experiment_id)
-    engine = create_engine(store.uri, connect_args={"timeout": BUSY_S})
+    engine = create_engine(store.uri, connect_args={"timeout": PATIENCE_S})
     named = [(uuid4().hex, run) for run in runs]
 
     def write(some: Iterable[tuple[str, FinishedRun]], above: str) -> None:
         for part in _parts(some):
-            with engine.begin() as connection:
+            store.check()
+            with waiting(f"store {store.uri}", store.say), engine.begin() as connection:
                 _insert(connection, experiment_id, location, part, above)
+            store.check()
 
     try:
         write(named, parent)

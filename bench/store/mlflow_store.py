@@ -8,7 +8,7 @@ import sqlite3
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,14 @@ from sqlalchemy.engine import Engine
 
 from bench.errors import RequestError
 from bench.store.names import JOURNAL, KIND, PARENT_TAG, SQLITE, is_there, tracking_uri
+from bench.store.patience import PATIENCE_S, PatientClient, waiting
 
 StoreError = MlflowException  # what a store raises that was reached and then failed
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on runs, not on chats
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")  # that MLflow knows
 REACH_TIMEOUT_S = 5.0
 LOCK_TIMEOUT_S = 60.0  # another process makes the tables of a new store in seconds
+BEGUN = ".part"  # at the end of the name of a file that is being written
 STALE = ("-wal", "-shm", "-journal")  # files of SQLite beside a database, which it would play into a new one
 
 
@@ -46,9 +48,10 @@ def existing_store(given: str | None) -> "Store":
 class Store:
     """MLflow tracking store; raises RequestError if it cannot be reached."""
 
-    def __init__(self, uri: str) -> None:
-        """Reach the store now, so that a wrong URI costs no training."""
+    def __init__(self, uri: str, say: Callable[[str], None] = lambda _: None) -> None:
+        """Reach the store now, so that a wrong URI costs no training; ``say`` is told where it keeps one waiting."""
         self.path = _sqlite_path(uri)
+        self.say = say
         self._artifact_uris: dict[str, str] = {}
         self._locations: dict[str, str] = {}
         # MLflow keeps one engine per URI for the whole process: a relative path must not change its meaning
@@ -58,13 +61,17 @@ class Store:
             _check_files(uri, self.path)
         if self.is_remote:
             _check_server(uri)
+        where = f"tracking URI {uri!r}"
         try:
-            with self._lock():  # MLflow makes its tables on first sight, and two at once get in each other's way
+            # MLflow makes its tables on first sight, and two at once get in each other's way
+            with waiting(where, say), self.lock():
                 if self.path is not None and not self.path.exists():
                     _make_database(self.path)
                 elif uri.startswith(DATABASES):
                     _connect_once(uri)
-                self.client = MlflowClient(tracking_uri=self.uri)
+                self._file = self._file_now()
+                client = MlflowClient(tracking_uri=self.uri)
+                self.client = PatientClient(client, where, self.check, say, remote=self.is_remote)
                 self.client.search_experiments(max_results=1)
         except Timeout as error:
             raise RequestError(
@@ -73,8 +80,25 @@ class Store:
         except Exception as error:
             raise RequestError(f"tracking URI {uri!r} cannot be used: {_first_line(error)}") from error
 
-    def _lock(self) -> contextlib.AbstractContextManager[Any]:
+    def lock(self) -> contextlib.AbstractContextManager[Any]:
+        """Hold a lock of the store's for a moment: what is read and then written here is nobody else's meanwhile."""
         return contextlib.nullcontext() if self.path is None else FileLock(f"{self.path}.lock", timeout=LOCK_TIMEOUT_S)
+
+    def _file_now(self) -> tuple[int, int] | None:
+        """Return which file the database is, whatever its name; None where there is none."""
+        with contextlib.suppress(OSError):
+            if self.path is not None:
+                found = self.path.stat()
+                return found.st_dev, found.st_ino
+        return None
+
+    def check(self) -> None:
+        """Raise StoreError where the database is no longer the file that was opened: SQLite would write to no place."""
+        if self._file_now() != self._file:
+            raise StoreError(
+                f"the database {str(self.path)!r} was deleted or replaced meanwhile; what lies beside it in 'mlruns' "
+                f"is safe, and becomes sweeps again with: python -m bench doctor --repair --tracking-uri {self.uri}"
+            )
 
     def experiment_id(self, name: str) -> str:
         """Return the id of the experiment of that name, creating it if needed; SQLite's artifacts lie beside it."""
@@ -105,8 +129,9 @@ class Store:
         experiment: str | None = None,
         parent: str | None = None,
         tag: tuple[str, str] | None = None,
+        status: str | None = None,
     ) -> Iterator[Run]:
-        """Yield the runs of a kind, newest first, of one experiment, below one parent or with a tag if given."""
+        """Yield the runs of a kind, newest first: of one experiment, below a parent, with a tag or status if given."""
         if experiment is None:
             ids = [item.experiment_id for item in self.client.search_experiments()]
         else:
@@ -114,6 +139,7 @@ class Store:
             ids = [] if found is None else [found.experiment_id]
         tags = {KIND: kind, **({PARENT_TAG: parent} if parent else {}), **dict([tag] if tag else [])}
         where = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+        where += f" and attributes.status = '{status}'" if status else ""
         newest_first = ["attributes.start_time DESC"]
         token: str | None = None
         while ids:
@@ -148,6 +174,27 @@ class Store:
         uri = f"{self._artifact_uris[run_id]}/{name}"
         return Path(local_file_uri_to_path(uri)) if is_local_uri(uri) else None
 
+    def write(self, run_id: str, name: str, write: Callable[[Path], object]) -> None:
+        """Write an artifact of a run by this name or path: whole or not at all, where it lies on this machine."""
+        place = self._in_place(run_id, name)
+        if place is None:
+            with tempfile.TemporaryDirectory() as folder:
+                copy = Path(folder) / Path(name).name
+                write(copy)
+                self.client.log_artifact(run_id, str(copy), name.rpartition("/")[0] or None)
+            return
+        self.check()
+        beside = place.with_name(f".{uuid4().hex}{BEGUN}")
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                write(beside)
+                beside.replace(place)
+            finally:
+                beside.unlink(missing_ok=True)
+        except OSError as error:  # the disk's own words are without a place
+            raise StoreError(f"{str(place)!r} cannot be written: {error.strerror or _first_line(error)}") from error
+
     @property
     def journal(self) -> Path:
         """The file of Optuna's studies: beside the store, or in the working folder if that is no file."""
@@ -162,7 +209,8 @@ class Store:
         """Let SQLite gather its statistics: MLflow never does, and reads of curves are 30 times slower without."""
         if self.path is None:
             return
-        with contextlib.closing(sqlite3.connect(self.path)) as connection:
+        self.check()
+        with contextlib.closing(sqlite3.connect(self.path)) as connection, contextlib.suppress(sqlite3.Error):
             connection.execute("PRAGMA analysis_limit=1000")
             connection.execute("ANALYZE")
             connection.commit()
@@ -172,6 +220,7 @@ class Store:
 def _tune_sqlite(connection: Any, _record: Any) -> None:
     """Write ahead and without a disk flush per transaction: a crash of the machine may lose the last runs."""
     if isinstance(connection, sqlite3.Connection):
+        connection.execute(f"PRAGMA busy_timeout={PATIENCE_S * 1000:.0f}")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
 

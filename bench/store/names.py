@@ -6,7 +6,8 @@ from pathlib import Path
 DEFAULT_URI = "sqlite:///mlflow.db"
 SQLITE = "sqlite:///"  # before a path
 SWEEP, TRIAL, TRAINING, MAP = "sweep", "trial", "training", "map"  # kinds of runs
-RUNNING, FINISHED = "RUNNING", "FINISHED"
+BEGINNING = "beginning"  # kind of the run of a sweep until all is there that is needed to read or resume it
+RUNNING, FINISHED, KILLED = "RUNNING", "FINISHED", "KILLED"
 OWNER_TAG = "bench.owner"
 KIND, TRIAL_TAG, PLAN_TAG, COMMAND_TAG = "bench.kind", "bench.trial_id", "bench.plan_id", "bench.command"
 ANSWER_TAG = "bench.answer"  # what came of a sweep, in a sentence
@@ -19,6 +20,8 @@ STUDY_TAG, STORAGE_TAG = "optuna.study", "optuna.storage"
 # artifacts of a sweep
 REUSED = "-reused"  # at the end of a shard's name: its rows are those of earlier sweeps
 REUSED_FILES = f"*{REUSED}.parquet"
+ROWS = "r"  # after the number of a shard's rows, in its name
+PLAN, ENVIRONMENT = "plan.json", "environment.json"
 SHARDS, TIMINGS, COLD_STARTS, RUNS, SEARCH = "shards", "timings", "cold_starts.json", "runs.json", "search.json"
 BUDGET_CHECK = "budget_check.json"
 MAPS = "maps"  # a folder of shards for each
