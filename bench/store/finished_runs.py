@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bench.store.mlflow_store import Store, StoreError
 from bench.store.names import FINISHED, PARENT_TAG, RUNNING
-from bench.store.patience import PATIENCE_S, waiting
+from bench.store.patience import waiting
 
 BATCH_LIMIT = 1000  # metrics that MLflow takes in one log_batch
 MOST_RUNS = 100  # in one transaction, for which others wait
@@ -124,7 +124,7 @@ def _tables() -> dict[str, Table]:
 
 def _insert_all(store: Store, experiment_id: str, runs: Sequence[FinishedRun], parent: str) -> list[str]:
     location = store.artifacts_of(experiment_id)
-    engine = create_engine(store.uri, connect_args={"timeout": PATIENCE_S})
+    engine = create_engine(store.uri)
     named = [(uuid4().hex, run) for run in runs]
 
     def write(some: Iterable[tuple[str, FinishedRun]], above: str) -> None:
