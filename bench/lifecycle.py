@@ -35,7 +35,7 @@ from bench.running.dask_executor import SchedulerLostError
 from bench.running.environment import environment, fingerprint
 from bench.running.map_training import train_maps
 from bench.running.progress import SweepProgress, interrupts
-from bench.running.recorder import Recorder, Statistics
+from bench.running.recorder import Recorder, Statistics, Step
 from bench.running.work import Work, planned_work
 from bench.stats.claims import check_claims, undecided
 from bench.stats.mlflow_summary import describe_training, describe_trial
@@ -46,7 +46,7 @@ from bench.store.mlflow_store import Store, StoreError
 from bench.store.names import BUDGET_CHECK, CODE_TAG, COMMAND_TAG, KILLED, PLAN_TAG, is_there, tracking_uri
 from bench.store.reader import begun_sweeps, planned_trainings, read_environment, read_plan
 from bench.store.shards import written_trainings
-from bench.store.writer import SweepWriter, end_beginnings, is_running
+from bench.store.writer import SweepWriter, beginnings, is_running
 
 if TYPE_CHECKING:
     from bench.search.optuna_journal import Journal
@@ -190,7 +190,8 @@ def _taken_up(
 ) -> SweepWriter:
     """Return the sweep that is gone on with, or a new one; raise RequestError where the store lets none be."""
     try:
-        end_beginnings(store, experiment.name)
+        for left in beginnings(store, experiment.name):
+            store.client.set_terminated(left, status=KILLED)
         if options.resume:
             writer = _resumed(store, experiment, plan, code)
             if other := _other_plugins(writer, plan, facts):
@@ -211,6 +212,28 @@ def _fault(error: Exception) -> str:
         place = f"{error.filename!r}: " if error.filename else ""
         return f"a file cannot be read or written: {place}{error.strerror or error}"
     return f"the store failed: {(str(error).splitlines() or [type(error).__name__])[0]}"
+
+
+def write_runs_again(store: Store, sweep: str) -> bool:
+    """Write the runs of a sweep again from its trainings, and end it; return whether that could be done.
+
+    It cannot where trainings are missing, or where a strategy would have to say what more is known of the trials.
+    """
+    plan, run = read_plan(store, sweep), store.client.get_run(sweep)
+    if plan.search or plan.until:
+        return False
+    question = plan.question
+    writer = SweepWriter(store, run.info.experiment_id, sweep)
+    experiment = Experiment(question.experiment, question.title, question.about, (), (), ())
+    few = plan.expected_trainings <= FEW_TRAININGS
+    recorder = Recorder(experiment, plan, writer, STATISTICS, training_runs=few)
+    recorder.resume()
+    recorder.begin(Step(plan))
+    whole = not (recorder.missing(alone=False) or recorder.missing(alone=True))
+    if not whole or not all(writer.mapped(one).all() for one in plan.maps):
+        return False
+    _conclude(recorder, Options(quiet=True, whole=True, say=lambda _: None), store)
+    return True
 
 
 def _undecided(store: Store, sweep: str, plan: Plan) -> int:

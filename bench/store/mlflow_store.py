@@ -25,7 +25,7 @@ from sqlalchemy import create_engine, event, inspect
 from sqlalchemy.engine import Engine
 
 from bench.errors import RequestError
-from bench.store.names import JOURNAL, KIND, PARENT_TAG, SQLITE, is_there, tracking_uri
+from bench.store.names import ARTIFACTS, JOURNAL, KIND, PARENT_TAG, SQLITE, is_there, tracking_uri
 from bench.store.patience import PATIENCE_S, PatientClient, waiting
 
 StoreError = MlflowException  # what a store raises that was reached and then failed
@@ -96,15 +96,15 @@ class Store:
         """Raise StoreError where the database is no longer the file that was opened: SQLite would write to no place."""
         if self._file_now() != self._file:
             raise StoreError(
-                f"the database {str(self.path)!r} was deleted or replaced meanwhile; what lies beside it in 'mlruns' "
-                f"is safe, and becomes sweeps again with: python -m bench doctor --repair --tracking-uri {self.uri}"
+                f"the database {str(self.path)!r} was deleted or replaced meanwhile; what lies beside it in "
+                f"{ARTIFACTS!r} becomes sweeps again with: python -m bench doctor --repair --tracking-uri {self.uri}"
             )
 
     def experiment_id(self, name: str) -> str:
         """Return the id of the experiment of that name, creating it if needed; SQLite's artifacts lie beside it."""
         found = self.client.get_experiment_by_name(name)
         if found is None:
-            location = None if self.path is None else (self.path.parent / "mlruns" / name).as_uri()
+            location = None if self.path is None else (self.path.parent / ARTIFACTS / name).as_uri()
             try:
                 return str(self.client.create_experiment(name, artifact_location=location, tags=EXPERIMENT_TAGS))
             except MlflowException as error:
@@ -151,7 +151,7 @@ class Store:
 
     def has_artifact(self, run_id: str, name: str) -> bool:
         """Return whether a run keeps a file or a folder of this name, or of this path."""
-        place = self._in_place(run_id, name)
+        place = self.in_place(run_id, name)
         if place is not None:
             return place.exists()
         folder = name.rpartition("/")[0] or None
@@ -160,14 +160,14 @@ class Store:
     @contextlib.contextmanager
     def artifact(self, run_id: str, name: str) -> Iterator[Path]:
         """Yield the path of an artifact: in place if that is on this machine, else of a copy that ends here."""
-        place = self._in_place(run_id, name)
+        place = self.in_place(run_id, name)
         if place is not None:  # MLflow's own download would leave a copy behind each time
             yield place
             return
         with tempfile.TemporaryDirectory() as folder:
             yield Path(download_artifacts(run_id=run_id, artifact_path=name, dst_path=folder, tracking_uri=self.uri))
 
-    def _in_place(self, run_id: str, name: str) -> Path | None:
+    def in_place(self, run_id: str, name: str) -> Path | None:
         """Return where an artifact is or would be on this machine; None where it is elsewhere."""
         if run_id not in self._artifact_uris:  # it never changes, and MLflow asks for the whole run each time
             self._artifact_uris[run_id] = self.client.get_run(run_id).info.artifact_uri
@@ -176,7 +176,7 @@ class Store:
 
     def write(self, run_id: str, name: str, write: Callable[[Path], object]) -> None:
         """Write an artifact of a run by this name or path: whole or not at all, where it lies on this machine."""
-        place = self._in_place(run_id, name)
+        place = self.in_place(run_id, name)
         if place is None:
             with tempfile.TemporaryDirectory() as folder:
                 copy = Path(folder) / Path(name).name
@@ -264,7 +264,7 @@ def _check_server(uri: str) -> None:
 
 def _check_files(uri: str, path: Path) -> None:
     """Raise RequestError where SQLite or the artifacts beside it could not be written."""
-    artifacts = path.parent / "mlruns"
+    artifacts = path.parent / ARTIFACTS
     if not path.parent.is_dir():
         raise RequestError(f"tracking URI {uri!r}: {str(path.parent)!r} is not a folder; allowed is one that exists")
     for used in (path.parent, path, artifacts):

@@ -1,6 +1,7 @@
 """What stores, and what is in them, are called: this file imports no library."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 DEFAULT_URI = "sqlite:///mlflow.db"
@@ -22,10 +23,11 @@ REUSED = "-reused"  # at the end of a shard's name: its rows are those of earlie
 REUSED_FILES = f"*{REUSED}.parquet"
 ROWS = "r"  # after the number of a shard's rows, in its name
 PLAN, ENVIRONMENT = "plan.json", "environment.json"
+BEGUN = "begun.json"  # name, params and tags of a sweep's run, from which it is written again if its store is lost
 SHARDS, TIMINGS, COLD_STARTS, RUNS, SEARCH = "shards", "timings", "cold_starts.json", "runs.json", "search.json"
 BUDGET_CHECK = "budget_check.json"
 MAPS = "maps"  # a folder of shards for each
-JOURNAL = "optuna.journal"  # beside the store
+JOURNAL, ARTIFACTS = "optuna.journal", "mlruns"  # beside the store
 
 
 def tracking_uri(given: str | None) -> str:
@@ -36,3 +38,11 @@ def tracking_uri(given: str | None) -> str:
 def is_there(uri: str) -> bool:
     """Return whether a store is there; of a server or a database, that is found out when it is opened."""
     return not uri.startswith(SQLITE) or Path(uri.removeprefix(SQLITE)).is_file()
+
+
+def kept_beside(uri: str) -> Iterator[Path]:
+    """Yield the folders of what sweeps keep beside a file of SQLite, known to it or not, as they were begun."""
+    folder = Path(uri.removeprefix(SQLITE)).resolve().parent / ARTIFACTS
+    found = folder.glob(f"*/*/artifacts/{ENVIRONMENT}") if uri.startswith(SQLITE) else ()
+    begun = sorted(found, key=lambda path: (path.stat().st_mtime, path))
+    yield from (path.parent for path in begun if (path.parent / PLAN).is_file())

@@ -292,13 +292,21 @@ def _json(store: Store, sweep: str, name: str, kind: type | tuple[type, ...] = o
     """Return a JSON document that is kept with the sweep; raise RequestError if it cannot be read, or is no such."""
     try:
         with store.artifact(sweep, name) as path:
-            found = json.loads(path.read_text(encoding="utf-8"))
-    except (MlflowException, OSError, ValueError) as error:
+            return read_json(path, sweep, kind)
+    except MlflowException as error:
+        raise RequestError(f"sweep {sweep} has no {name} in {store.uri}; allowed is a sweep of bench") from error
+
+
+def read_json(path: Path, sweep: str, kind: type | tuple[type, ...] = object) -> Any:
+    """Return the JSON document of a file; raise RequestError if it cannot be read, or is no such."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise RequestError(
-            f"sweep {sweep} has no readable {name} in {store.uri}; allowed is a sweep of bench"
+            f"sweep {sweep} has no readable {path.name} in {str(path.parent)!r}; allowed is a sweep of bench"
         ) from error
     if not isinstance(found, kind):
-        raise RequestError(f"sweep {sweep} has a {name} that bench did not write in {store.uri}: {str(found)[:40]}")
+        raise RequestError(f"sweep {sweep} has a {path.name} that bench did not write: {str(found)[:40]}")
     return found
 
 

@@ -64,9 +64,12 @@ class SweepWriter:
         writer = cls(store, experiment_id, run.info.run_id)
         writer.plan(plan)
         writer.environment(environment)
+        params = swept_params(plan)
+        if store.path is not None:
+            writer.json(names.BEGUN, {"store": store.path.name, "name": name, "params": params, "tags": tags})
         sizes = {"trials": plan.expected_trials, "trainings": plan.expected_trainings + plan.points}
         whole = {names.KIND: names.SWEEP}  # MLflow writes params, figures and tags, in this order
-        log_batch(store, writer.run_id, swept_params(plan), Summary(sizes), whole)
+        log_batch(store, writer.run_id, params, Summary(sizes), whole)
         return writer
 
     @classmethod
@@ -287,16 +290,11 @@ def _check_owner(store: Store, run: Run) -> None:
         )
 
 
-def end_beginnings(store: Store, experiment: str | None = None) -> list[str]:
-    """Set those runs KILLED whose process ended before they were sweeps; return their ids."""
-    left = [
-        str(run.info.run_id)
-        for run in store.runs(names.BEGINNING, experiment, status=names.RUNNING)
-        if whereabouts(run.data.tags.get(names.OWNER_TAG, "")) in (Whereabouts.GONE, Whereabouts.HERE)
-    ]
-    for run_id in left:
-        store.client.set_terminated(run_id, status=names.KILLED)
-    return left
+def beginnings(store: Store, experiment: str | None = None) -> list[str]:
+    """Return the runs of sweeps, of one experiment if given, that were being begun by a process that has ended."""
+    ended = (Whereabouts.GONE, Whereabouts.HERE)
+    begun = store.runs(names.BEGINNING, experiment, status=names.RUNNING)
+    return [str(run.info.run_id) for run in begun if whereabouts(run.data.tags.get(names.OWNER_TAG, "")) in ended]
 
 
 def trial_run(
