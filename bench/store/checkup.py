@@ -24,7 +24,7 @@ from bench.store.mlflow_store import Store
 from bench.store.owner import Whereabouts, whereabouts
 from bench.store.reader import map_shards, read_environment, read_json, read_plan
 from bench.store.shards import in_order
-from bench.store.tables import BrokenShardError, shard_file
+from bench.store.tables import TIMING_SCHEMA, BrokenShardError, is_whole, training_schema
 from bench.store.writer import SweepWriter, beginnings
 
 ASIDE = "aside"  # beside a sweep's artifacts: shards that are not what was written
@@ -179,23 +179,19 @@ def _there(store: Store, sweep: str, plan: Plan) -> int:
 def _damaged(store: Store, run: Run, plan: Plan) -> Iterator[Fault]:
     """Yield the shards of a sweep that are not what was written, or no shards."""
     sweep = str(run.info.run_id)
-    for folder in (names.SHARDS, names.TIMINGS):
+    for folder, schema in ((names.SHARDS, training_schema(plan.parameters)), (names.TIMINGS, TIMING_SCHEMA)):
         if store.has_artifact(sweep, folder):
             with store.artifact(sweep, folder) as path:
-                yield from _damaged_files(store, run, sorted(path.glob("*.parquet")))
+                yield from _damaged_files(store, run, sorted(path.glob("*.parquet")), schema)
     for one in plan.maps:
         with map_shards(store, sweep, one) as files:
-            yield from _damaged_files(store, run, files)
+            yield from _damaged_files(store, run, files, None)
 
 
-def _damaged_files(store: Store, run: Run, files: list[Path]) -> Iterator[Fault]:
+def _damaged_files(store: Store, run: Run, files: list[Path], schema: Any) -> Iterator[Fault]:
     for file in files:
         try:
-            with shard_file(file) as shard:
-                why = "" if shard is not None else f"shard {str(file)!r} was cut off"
-                if shard is not None:
-                    for group in range(shard.num_row_groups):
-                        shard.read_row_group(group)
+            why = "" if is_whole(file, schema) else f"shard {str(file)!r} was cut off"
         except BrokenShardError as error:
             why = str(error).partition("; python")[0]
         if why:

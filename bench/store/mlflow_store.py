@@ -23,6 +23,7 @@ from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 from sqlalchemy import create_engine, event, inspect
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import DisconnectionError
 
 from bench.errors import RequestError
 from bench.store.names import ARTIFACTS, JOURNAL, KIND, PARENT_TAG, SQLITE, is_there, tracking_uri
@@ -33,7 +34,7 @@ EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # the U
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")  # that MLflow knows
 REACH_TIMEOUT_S = 5.0
 LOCK_TIMEOUT_S = 60.0  # another process makes the tables of a new store in seconds
-BEGUN = ".part"  # at the end of the name of a file that is being written
+PART = ".part"  # at the end of the name of a file that is being written
 STALE = ("-wal", "-shm", "-journal")  # files of SQLite beside a database, which it would play into a new one
 
 
@@ -69,7 +70,7 @@ class Store:
                     _make_database(self.path)
                 elif uri.startswith(DATABASES):
                     _connect_once(uri)
-                self._file = self._file_now()
+                self._file = _file_of(self.path)
                 client = MlflowClient(tracking_uri=self.uri)
                 self.client = PatientClient(client, where, self.check, say, remote=self.is_remote)
                 self.client.search_experiments(max_results=1)
@@ -84,17 +85,9 @@ class Store:
         """Hold a lock of the store's for a moment: what is read and then written here is nobody else's meanwhile."""
         return contextlib.nullcontext() if self.path is None else FileLock(f"{self.path}.lock", timeout=LOCK_TIMEOUT_S)
 
-    def _file_now(self) -> tuple[int, int] | None:
-        """Return which file the database is, whatever its name; None where there is none."""
-        with contextlib.suppress(OSError):
-            if self.path is not None:
-                found = self.path.stat()
-                return found.st_dev, found.st_ino
-        return None
-
     def check(self) -> None:
         """Raise StoreError where the database is no longer the file that was opened: SQLite would write to no place."""
-        if self._file_now() != self._file:
+        if _file_of(self.path) != self._file:
             raise StoreError(
                 f"the database {str(self.path)!r} was deleted or replaced meanwhile; what lies beside it in "
                 f"{ARTIFACTS!r} becomes sweeps again with: python -m bench doctor --repair --tracking-uri {self.uri}"
@@ -184,7 +177,7 @@ class Store:
                 self.client.log_artifact(run_id, str(copy), name.rpartition("/")[0] or None)
             return
         self.check()
-        beside = place.with_name(f".{uuid4().hex}{BEGUN}")
+        beside = place.with_name(f".{uuid4().hex}{PART}")
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -194,6 +187,12 @@ class Store:
                 beside.unlink(missing_ok=True)
         except OSError as error:  # the disk's own words are without a place
             raise StoreError(f"{str(place)!r} cannot be written: {error.strerror or _first_line(error)}") from error
+
+    def tidy(self, run_id: str) -> None:
+        """Remove what a process that was killed had begun to write, and nobody reads."""
+        folder = self.in_place(run_id, ".")
+        for path in () if folder is None else folder.rglob(f".*{PART}"):
+            path.unlink(missing_ok=True)
 
     @property
     def journal(self) -> Path:
@@ -217,12 +216,32 @@ class Store:
 
 
 @event.listens_for(Engine, "connect")
-def _tune_sqlite(connection: Any, _record: Any) -> None:
+def _tune_sqlite(connection: Any, record: Any) -> None:
     """Write ahead and without a disk flush per transaction: a crash of the machine may lose the last runs."""
     if isinstance(connection, sqlite3.Connection):
         connection.execute(f"PRAGMA busy_timeout={PATIENCE_S * 1000:.0f}")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
+        record.info["path"] = connection.execute("PRAGMA database_list").fetchone()[2]
+        record.info["file"] = _file_of(record.info["path"])
+
+
+@event.listens_for(Engine, "checkout")
+def _connect_anew(_connection: Any, record: Any, _proxy: Any) -> None:
+    """Use no connection to a database that another has replaced: MLflow keeps them for the life of a process."""
+    if record.info.get("path") and _file_of(record.info["path"]) not in (None, record.info["file"]):
+        raise DisconnectionError
+
+
+def _file_of(path: str | Path | None) -> tuple[int, int] | None:
+    """Return which file a database is, whatever its name; None where there is none."""
+    if path is None:
+        return None
+    try:
+        found = os.stat(path)  # noqa: PTH116 - a path may be text
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _sqlite_path(uri: str) -> Path | None:

@@ -244,6 +244,18 @@ def shard_file(path: Path) -> Iterator[pq.ParquetFile | None]:
         ) from error
 
 
+def is_whole(path: Path, schema: pa.Schema | None) -> bool:
+    """Whether all of a shard can be read, by a schema if there is one; raise BrokenShardError if it is broken."""
+    with shard_file(path) as file:
+        if file is None:
+            return False
+        for group in range(file.num_row_groups):
+            table = file.read_row_group(group)
+            if schema is not None:
+                with_nulls(table, schema)
+        return True
+
+
 def count_rows(path: Path) -> int:
     """Return how many rows a file has; none if it is not whole."""
     try:

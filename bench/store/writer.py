@@ -82,6 +82,7 @@ class SweepWriter:
         """
         writer = cls(store, run.info.experiment_id, run.info.run_id)
         take(store, run)
+        store.tidy(writer.run_id)
         mixed = {} if run.data.tags.get(names.CODE_TAG) == code else {names.CODE_TAG: ""}
         log_batch(store, writer.run_id, tags={**_asked(experiment, plan), **mixed})
         for child in store.runs(names.TRIAL, parent=writer.run_id):
