@@ -121,9 +121,20 @@ def main() -> None:
         for problem in error.problems:
             click.echo(f"bench: {problem}", err=True)
         sys.exit(2)
+    except Exception as error:
+        if not _is_of_the_store(error):
+            raise
+        click.echo(f"bench: the store failed: {str(error).splitlines()[0]}", err=True)
+        sys.exit(1)
     finally:
         gc.freeze()  # it all ends with the process: looking for garbage in it would take another 0.3 s
         gc.enable()
+
+
+def _is_of_the_store(error: Exception) -> bool:
+    """Whether it is what a store raises; where none was opened, the library of stores is not imported."""
+    opened = sys.modules.get("bench.store.mlflow_store")
+    return opened is not None and isinstance(error, opened.StoreError)
 
 
 class Interruptible(click.Group):

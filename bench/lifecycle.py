@@ -177,7 +177,9 @@ def _carry_out(
     except SchedulerLostError as error:
         raise SweepError(f"{error}\n{SAFE} {options.again}", _unfinished(recorder, options, store)) from error
     except (StoreError, RequestError, OSError) as error:
-        raise SweepError(f"{_fault(error)}\n{SAFE} {options.again}", _unfinished(recorder, options, store)) from error
+        raise SweepError(
+            f"{_fault(error, store)}\n{SAFE} {options.again}", _unfinished(recorder, options, store)
+        ) from error
     except KeyboardInterrupt as at_once:
         at_once.add_note(options.again)
         raise
@@ -201,17 +203,17 @@ def _taken_up(
             options.say(said)
         return SweepWriter.begin(store, experiment, plan, facts, _name(experiment, plan), code)
     except (StoreError, OSError) as error:
-        raise RequestError(f"{_fault(error)}; nothing was trained") from error
+        raise RequestError(f"{_fault(error, store)}; nothing was trained") from error
 
 
-def _fault(error: Exception) -> str:
+def _fault(error: Exception, store: Store) -> str:
     """Return in a sentence what failed, and where."""
     if isinstance(error, RequestError):
         return "; ".join(error.problems)
     if isinstance(error, OSError):
         place = f"{error.filename!r}: " if error.filename else ""
         return f"a file cannot be read or written: {place}{error.strerror or error}"
-    return f"the store failed: {(str(error).splitlines() or [type(error).__name__])[0]}"
+    return f"the store failed: {(str(error).splitlines() or [type(error).__name__])[0]}; it is {store.uri}"
 
 
 def write_runs_again(store: Store, sweep: str) -> bool:

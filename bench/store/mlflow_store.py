@@ -258,11 +258,13 @@ def _sqlite_path(uri: str) -> Path | None:
 
 
 def _quiet() -> None:
-    """Keep MLflow and Alembic from announcing every table that they create, and bars for every file."""
+    """Keep MLflow and Alembic from announcing every table that they create, each file, and failures with tracebacks."""
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # stdout is for results
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    for name in ("mlflow.store.db.utils", "mlflow.utils.rest_utils", "urllib3.connectionpool"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # whatever they say of failures is raised or waited for, too
 
 
 def _check_server(uri: str) -> None:

@@ -12,9 +12,9 @@ from bench.store.mlflow_store import Store
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
-GRID = ("gate=xor", "hidden=2,3", "backend=numpy", "iterations=20", "seeds=0:3", "--no-report", "--executor", "serial")
+GRID = ("gate=xor", "hidden=2,3", "backend=numpy", "iterations=20", "seeds=0:2", "--no-report", "--executor", "serial")
 SEARCH = (
-    *("hidden=2..4", "backend=numpy", "iterations=20", "seeds=0:2", "search.trials=3", "search.validate=2"),
+    *("hidden=2..4", "backend=numpy", "iterations=20", "seeds=0:2", "search.trials=2", "search.validate=1"),
     *("search.best=1", "--no-report", "--executor", "serial"),
 )
 SWEEPS = {

@@ -244,6 +244,17 @@ def test_a_store_that_is_locked_for_a_while_is_waited_for(bench, folder, start):
     assert "Traceback" not in err
 
 
+def test_a_store_that_fails_while_it_is_read_is_one_sentence(bench, folder, monkeypatch):
+    """Where nothing was being trained, there is nothing to go on with."""
+
+    def fail(*_):
+        raise MlflowException("the server is gone")
+
+    monkeypatch.setattr(Store, "runs", fail)
+    ran = bench("show")
+    assert (ran.status, ran.err) == (1, "bench: the store failed: the server is gone\n")
+
+
 # ------------------------------------------------------------------ disks
 
 
