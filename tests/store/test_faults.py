@@ -244,6 +244,26 @@ def test_a_store_that_is_locked_for_a_while_is_waited_for(bench, folder, start):
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
+@pytest.mark.faults
+def test_a_store_that_is_locked_for_long_in_the_middle_is_one_sentence(bench, folder, start):
+    """What was trained is in its shards, and the sweep goes on when the store can be written again."""
+    asked = ("hidden=2,3", "seeds=0:16", "iterations=6000", "--no-report", "--executor", "serial", "--fresh")
+    impatient = "import bench.store.patience as p, bench.store.mlflow_store as m; p.PATIENCE_S = m.PATIENCE_S = 5.0"
+    process = start(folder, "sweep", *asked, after=impatient)
+    while not shards(folder):
+        assert process.poll() is None, process.communicate()
+    with contextlib.closing(sqlite3.connect("mlflow.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        _, err = process.communicate(120)
+    assert process.returncode == 1, err
+    assert "database is locked" in err
+    assert "What was written is safe" in err
+    assert "Traceback" not in err
+    assert bench("sweep", *asked, "--resume").status == 0
+    assert bench("doctor").status == 0
+
+
 def test_a_store_that_fails_while_it_is_read_is_one_sentence(bench, folder, monkeypatch):
     """Where nothing was being trained, there is nothing to go on with."""
 
