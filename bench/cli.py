@@ -124,7 +124,9 @@ def main() -> None:
     except Exception as error:
         if not _is_of_the_store(error):
             raise
-        click.echo(f"bench: the store failed: {str(error).splitlines()[0]}", err=True)
+        from bench.store.patience import in_a_line
+
+        click.echo(f"bench: the store failed: {in_a_line(error)}", err=True)
         sys.exit(1)
     finally:
         gc.freeze()  # it all ends with the process: looking for garbage in it would take another 0.3 s

@@ -9,6 +9,7 @@ from bench.store.checkup import Fault, faults, unregistered
 from bench.store.checkup import unlock as unlocked
 from bench.store.mlflow_store import Store, StoreError, existing_store
 from bench.store.names import is_there, kept_beside
+from bench.store.patience import in_a_line
 from bench.store.reader import find_sweep
 
 COLUMNS = ("kind", "run", "what", "done")
@@ -55,7 +56,7 @@ def _mended(store: Store, fault: Fault) -> Finding:
         if fault.again and write_runs_again(store, fault.run):
             done = "its runs are written again"
     except (StoreError, RequestError, SweepError, OSError) as error:
-        return Finding(fault.kind, fault.run, fault.what, f"not mended: {str(error).splitlines()[0]}")
+        return Finding(fault.kind, fault.run, fault.what, f"not mended: {in_a_line(error)}")
     return Finding(fault.kind, fault.run, fault.what, done, mended=True)
 
 

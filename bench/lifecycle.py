@@ -44,6 +44,7 @@ from bench.store.earlier_trainings import EarlierTrainings
 from bench.store.finished_runs import Summary
 from bench.store.mlflow_store import Store, StoreError
 from bench.store.names import BUDGET_CHECK, CODE_TAG, COMMAND_TAG, KILLED, PLAN_TAG, is_there, tracking_uri
+from bench.store.patience import in_a_line
 from bench.store.reader import begun_sweeps, planned_trainings, read_environment, read_plan
 from bench.store.shards import written_trainings
 from bench.store.writer import SweepWriter, beginnings, is_running
@@ -213,7 +214,7 @@ def _fault(error: Exception, store: Store) -> str:
     if isinstance(error, OSError):
         place = f"{error.filename!r}: " if error.filename else ""
         return f"a file cannot be read or written: {place}{error.strerror or error}"
-    return f"the store failed: {(str(error).splitlines() or [type(error).__name__])[0]}; it is {store.uri}"
+    return f"the store failed: {in_a_line(error)}; it is {store.uri}"
 
 
 def write_runs_again(store: Store, sweep: str) -> bool:

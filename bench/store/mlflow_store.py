@@ -27,7 +27,7 @@ from sqlalchemy.exc import DisconnectionError
 
 from bench.errors import RequestError
 from bench.store.names import ARTIFACTS, JOURNAL, KIND, PARENT_TAG, SQLITE, is_there, tracking_uri
-from bench.store.patience import PATIENCE_S, PatientClient, waiting
+from bench.store.patience import PATIENCE_S, PatientClient, in_a_line, waiting
 
 StoreError = MlflowException  # what a store raises that was reached and then failed
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on runs, not on chats
@@ -79,7 +79,7 @@ class Store:
                 f"tracking URI {uri!r}: {error.lock_file!r} cannot be locked; allowed is a folder that keeps locks"
             ) from error
         except Exception as error:
-            raise RequestError(f"tracking URI {uri!r} cannot be used: {_first_line(error)}") from error
+            raise RequestError(f"tracking URI {uri!r} cannot be used: {in_a_line(error)}") from error
 
     def lock(self) -> contextlib.AbstractContextManager[Any]:
         """Hold a lock of the store's for a moment: what is read and then written here is nobody else's meanwhile."""
@@ -103,7 +103,7 @@ class Store:
             except MlflowException as error:
                 found = self.client.get_experiment_by_name(name)  # another sweep may have made it meanwhile
                 if found is None:
-                    raise RequestError(f"MLflow experiment {name!r} cannot be created: {_first_line(error)}") from error
+                    raise RequestError(f"MLflow experiment {name!r} cannot be created: {in_a_line(error)}") from error
         if found.lifecycle_stage != "active":
             raise RequestError(
                 f"MLflow experiment {name!r} is deleted; restore it or give the experiment file another name"
@@ -186,7 +186,7 @@ class Store:
             finally:
                 beside.unlink(missing_ok=True)
         except OSError as error:  # the disk's own words are without a place
-            raise StoreError(f"{str(place)!r} cannot be written: {error.strerror or _first_line(error)}") from error
+            raise StoreError(f"{str(place)!r} cannot be written: {error.strerror or in_a_line(error)}") from error
 
     def tidy(self, run_id: str) -> None:
         """Remove what a process that was killed had begun to write, and nobody reads."""
@@ -325,8 +325,3 @@ def _make_database(path: Path) -> None:
         os.replace(whole, path)  # noqa: PTH105 - named for what it is: atomic
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _first_line(error: Exception) -> str:
-    """Return the first line of an error, or its kind if it has no text."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -100,6 +100,12 @@ def may_pass(error: Exception) -> bool:
     return not isinstance(error, RestException) and any(words in str(error) for words in LOST)
 
 
+def in_a_line(error: Exception) -> str:
+    """Return what a store's error says in its first line, or in that which has SQLite's own words."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return next((line for line in lines if "(sqlite3." in line), lines[0])
+
+
 def _pauses() -> Iterator[float]:
     yield from PAUSES_S
     while True:
