@@ -22,8 +22,9 @@ from bench.store.writer import SweepWriter, trial_run
 
 
 @pytest.fixture(params=["sqlite", "http"])
-def store(request, folder):
-    """Every kind of store."""
+def store(request, folder, monkeypatch):
+    """Every kind of store; nobody else takes a sweep up at the same time."""
+    monkeypatch.setattr("bench.store.writer.SETTLE_S", 0.0)
     return Store("sqlite:///mlflow.db" if request.param == "sqlite" else request.getfixturevalue("server"))
 
 
