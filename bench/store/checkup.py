@@ -23,7 +23,7 @@ from bench.store.finished_runs import FinishedRun, Summary, write_again
 from bench.store.mlflow_store import Store
 from bench.store.owner import Whereabouts, whereabouts
 from bench.store.reader import map_shards, read_environment, read_json, read_plan
-from bench.store.shards import in_order
+from bench.store.shards import in_order, written_trainings
 from bench.store.tables import TIMING_SCHEMA, BrokenShardError, is_whole, training_schema
 from bench.store.writer import SweepWriter, beginnings
 
@@ -89,6 +89,11 @@ def _end(store: Store, run_id: str) -> str:
     return f"set {names.KILLED}"
 
 
+def _undo(store: Store, run_id: str) -> str:
+    store.client.set_tag(run_id, names.KIND, names.BEGINNING)
+    return _end(store, run_id)
+
+
 def _delete(store: Store, run_id: str) -> str:
     store.client.delete_run(run_id)
     return "deleted, as MLflow does"
@@ -150,7 +155,10 @@ def _of_sweep(store: Store, run: Run) -> Iterator[Fault]:
         plan = read_plan(store, sweep)
         read_environment(store, sweep)
     except RequestError as error:
-        yield Fault("unreadable", sweep, str(error), None)
+        if run.info.status != names.FINISHED and not written_trainings(store, sweep):  # of an older version
+            yield Fault("unfinished beginning", sweep, str(error), partial(_undo, store, sweep))
+        else:
+            yield Fault("unreadable", sweep, str(error))
         return
     damaged = list(_damaged(store, run, plan))
     yield from damaged

@@ -231,7 +231,7 @@ def planned_budgets(store: Store, sweep: str) -> dict[str, tuple[int, int]]:
     try:
         rows = [(row["trial_id"], row["parameters"]) for row in _json(store, sweep, names.PLAN)["trials"]]
         return {str(name): (int(own[c.ITERATIONS]), int(own[c.CURVE_POINTS])) for name, own in rows}
-    except (RequestError, KeyError, TypeError):
+    except MALFORMED:  # a RequestError is a ValueError
         return {}
 
 

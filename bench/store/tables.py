@@ -223,25 +223,32 @@ class BrokenShardError(RequestError):
 def shard_file(path: Path) -> Iterator[pq.ParquetFile | None]:
     """Yield a shard to read from, each of whose pages is verified, or None if a kill cut it off.
 
-    Raise BrokenShardError where what is read is not what was written: other bytes, rows or types.
+    That may be of older ones alone, whose names do not say how many rows they have: these had a name before they were
+    whole. Raise BrokenShardError where what is read is not what was written: other bytes, rows or types.
     """
+    named = NAMED_ROWS.search(path.name)
     try:
         file = pq.ParquetFile(path, page_checksum_verification=True)
-    except NOT_WHOLE:
+    except NOT_WHOLE as error:
+        if named:
+            raise _broken(path, error) from error
         yield None
         return
     try:
         with file:
-            named, found = NAMED_ROWS.search(path.name), file.metadata.num_rows
-            if named and int(named[1]) != found:
-                raise pa.ArrowInvalid(f"it has {found} rows, and was written with {named[1]}")
+            if named and int(named[1]) != file.metadata.num_rows:
+                raise pa.ArrowInvalid(f"it has {file.metadata.num_rows} rows, and was written with {named[1]}")
             yield file
     except NOT_WHOLE as error:
-        why = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise BrokenShardError(
-            f"shard {str(path)!r} is not what was written: {why}; python -m bench doctor --repair sets it aside, and "
-            "--resume trains again what was in it"
-        ) from error
+        raise _broken(path, error) from error
+
+
+def _broken(path: Path, error: Exception) -> BrokenShardError:
+    why = (str(error).splitlines() or [type(error).__name__])[0]
+    return BrokenShardError(
+        f"shard {str(path)!r} is not what was written: {why}; python -m bench doctor --repair sets it aside, and "
+        "--resume trains again what was in it"
+    )
 
 
 def is_whole(path: Path, schema: pa.Schema | None) -> bool:

@@ -386,13 +386,24 @@ def flipped(path):
     path.write_bytes(content)
 
 
+def cut_off(path):
+    """Have no end."""
+    path.write_bytes(path.read_bytes()[:-20])
+
+
 def fewer(path):
     """Have fewer rows."""
     pq.write_table(pq.read_table(path).slice(1), path)
 
 
 @pytest.mark.parametrize(
-    "damage", [flipped, pytest.param(as_text, marks=pytest.mark.slow), pytest.param(fewer, marks=pytest.mark.slow)]
+    "damage",
+    [
+        flipped,
+        pytest.param(as_text, marks=pytest.mark.slow),
+        pytest.param(fewer, marks=pytest.mark.slow),
+        pytest.param(cut_off, marks=pytest.mark.slow),
+    ],
 )
 def test_a_shard_that_is_not_what_was_written_is_set_aside_and_trained_again(bench, folder, damage):
     """Other sweeps can be read; of this one each command says in a sentence what is wrong."""
@@ -477,6 +488,7 @@ def test_the_doctor_finds_and_mends_runs_that_nobody_ended(bench, folder):
     tags = {names.KIND: names.TRIAL, names.TRIAL_TAG: first.data.tags[names.TRIAL_TAG]}
     ghost = store.client.create_run(experiment, tags={**tags, names.PARENT_TAG: sweep})
     orphan = store.client.create_run(experiment, tags={**tags, names.PARENT_TAG: "nobody"})
+    bare = store.client.create_run(experiment, tags={names.KIND: names.SWEEP})
     store.client.delete_run(second.info.run_id)
     left_as(other, f"process {os.getppid()} on {platform.node()}, begun at 1")
     found = {one["kind"]: one["run"] for one in bench("doctor", "--json").json["store"]["found"]}
@@ -485,6 +497,7 @@ def test_the_doctor_finds_and_mends_runs_that_nobody_ended(bench, folder):
         "orphan": orphan.info.run_id,
         "runs missing": sweep,
         "stale lock": other,
+        "unfinished beginning": bare.info.run_id,
     }
     assert bench("doctor", "--repair").status == 0
     assert bench("doctor", "--json").json["store"]["found"] == []
