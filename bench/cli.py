@@ -121,9 +121,22 @@ def main() -> None:
         for problem in error.problems:
             click.echo(f"bench: {problem}", err=True)
         sys.exit(2)
+    except Exception as error:
+        if not _is_of_the_store(error):
+            raise
+        from bench.store.patience import in_a_line
+
+        click.echo(f"bench: the store failed: {in_a_line(error)}", err=True)
+        sys.exit(1)
     finally:
         gc.freeze()  # it all ends with the process: looking for garbage in it would take another 0.3 s
         gc.enable()
+
+
+def _is_of_the_store(error: Exception) -> bool:
+    """Whether it is what a store raises; where none was opened, the library of stores is not imported."""
+    opened = sys.modules.get("bench.store.mlflow_store")
+    return opened is not None and isinstance(error, opened.StoreError)
 
 
 class Interruptible(click.Group):
@@ -597,23 +610,52 @@ def papers(
 @click.option(
     "--rounds", type=click.IntRange(min=1), default=1, show_default=True, help="With --speed: of which medians."
 )
+@click.option("--repair", is_flag=True, help="Mend what can be; no training that has finished is deleted.")
+@click.option("--unlock", metavar="SWEEP", help="Take a sweep from a process of another machine that has ended.")
 @as_json
-def doctor(*, speed: bool, rounds: int, as_json: bool) -> None:
-    """Say what bench runs on here and, with --speed, how long sweeps take, some three minutes a round."""
-    from bench import overhead
+@tracking
+def doctor(
+    *, speed: bool, rounds: int, repair: bool, unlock: str | None, as_json: bool, tracking_uri: str | None
+) -> None:
+    """Say what bench runs on here, and what is wrong with the store; exit status 1 if anything stays wrong.
+
+    With --speed it says, instead of the store, how long sweeps take, some three minutes a round.
+    """
     from bench.console import fields_table, rows_table, say
+    from bench.report.number_format import plural
     from bench.running.environment import environment
     from bench.running.executors import cpu_count
+    from bench.store.names import is_there, kept_beside
+    from bench.store.names import tracking_uri as in_use
 
-    here = environment("auto", cpu_count())
-    rows = overhead.measure(rounds, say) if speed else []
+    uri = in_use(tracking_uri)
+    here: dict[str, Any] = {"environment": environment("auto", cpu_count())}
+    if not as_json:
+        fields_table(here["environment"])
+    status, rows, columns = 0, list[Any](), list[str]()
+    if speed:
+        from bench import overhead
+
+        rows = here["seconds"] = overhead.measure(rounds, say)
+        columns = list(overhead.COLUMNS)
+    elif repair or unlock or tracking_uri or is_there(uri) or any(kept_beside(uri)):
+        from bench.doctor import COLUMNS, examine, shown
+        from bench.doctor import unlock as unlocked
+
+        if unlock:
+            say(unlocked(uri, unlock))
+        found = examine(uri, repair=repair)
+        here["store"] = {"uri": uri, "found": [one.row for one in found]}
+        rows, columns = list(shown(found)), list(COLUMNS)
+        status = 0 if all(one.mended for one in found) else 1
+        hint = "; mend what can be with: python -m bench doctor --repair" if found and not repair else ""
+        say(f"store {uri}: {plural(len(found), 'fault') if found else 'nothing wrong'}{hint}")
     if as_json:
-        click.echo(json.dumps({"environment": here, **({"seconds": rows} if speed else {})}))
-        return
-    fields_table(here)
-    if rows:
+        click.echo(json.dumps(here))
+    elif rows:
         click.echo()
-        rows_table(rows, overhead.COLUMNS)
+        rows_table(rows, columns)
+    sys.exit(status)
 
 
 @cli.command("list")

@@ -2,13 +2,13 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench import plugins
 from bench.config.experiment import ADHOC, Experiment
@@ -36,7 +36,7 @@ from bench.running.dask_executor import SchedulerLostError
 from bench.running.environment import environment, fingerprint
 from bench.running.map_training import train_maps
 from bench.running.progress import SweepProgress, interrupts
-from bench.running.recorder import Recorder, Statistics
+from bench.running.recorder import Recorder, Statistics, Step
 from bench.running.work import Work, planned_work
 from bench.stats.claims import check_claims, undecided
 from bench.stats.mlflow_summary import describe_training, describe_trial
@@ -44,10 +44,11 @@ from bench.stats.proportions import COUNT, half_width, seeds_for_half_width
 from bench.store.earlier_trainings import EarlierTrainings
 from bench.store.finished_runs import Summary
 from bench.store.mlflow_store import Store, StoreError
-from bench.store.names import BUDGET_CHECK, CODE_TAG, COMMAND_TAG, PLAN_TAG, is_there, tracking_uri
+from bench.store.names import BUDGET_CHECK, CODE_TAG, COMMAND_TAG, KILLED, PLAN_TAG, is_there, tracking_uri
+from bench.store.patience import in_a_line
 from bench.store.reader import begun_sweeps, planned_trainings, read_environment, read_plan
 from bench.store.shards import written_trainings
-from bench.store.writer import SweepWriter, is_running
+from bench.store.writer import SweepWriter, beginnings, is_running
 from bench.user_files import OutputError
 
 if TYPE_CHECKING:
@@ -55,9 +56,9 @@ if TYPE_CHECKING:
     from bench.stats.map_analysis import MapAnalysis
 
 FEW_TRAININGS = 100  # up to here every training has an MLflow run of its own
-KILLED = "KILLED"
 REPORT, FIGURES = "report.html", "figures"  # what they are called beside the sweep
 MOST_REASONS = 5
+SAFE = "What was written is safe."
 STATISTICS = Statistics(half_width, seeds_for_half_width, describe_trial, describe_training, seeds_read)
 
 
@@ -155,18 +156,11 @@ def _carry_out(
     """Carry a plan out with these workers; ``imported`` is when all imports were done."""
     kind, cores = _kinds(plan, pool), pool.workers
     with _phase(options, "opening the store"):
-        store = Store(tracking_uri(options.tracking_uri))
+        store = Store(tracking_uri(options.tracking_uri), options.say)
         journal = _journal(store, plan)
         facts = environment(kind, cores, _plugins(plan))
         code = fingerprint(facts)
-    if options.resume:
-        writer = _resumed(store, experiment, plan, code)
-        if other := _other_plugins(store, writer.run_id, plan):
-            options.say(other)
-    else:
-        for said in _unfinished_ones(store, experiment, plan, options):
-            options.say(said)
-        writer = SweepWriter.begin(store, experiment, plan, facts, _name(experiment, plan), code)
+        writer = _taken_up(store, experiment, plan, facts, code, options)
     few = plan.expected_trainings <= FEW_TRAININGS and plan.until is None
     training_runs = few if options.runs == "auto" else options.runs == "training"
     statistics = replace(STATISTICS, undecided=partial(_undecided, store, writer.run_id))
@@ -193,16 +187,67 @@ def _carry_out(
             return _conclude(recorder, options, store)
         writer.finish(KILLED)
     except SchedulerLostError as error:
-        why = f"{error}\nWhat was finished is safe. {options.again}"
-        raise SweepError(why, _unfinished(recorder, options, store)) from error
-    except StoreError as error:
-        why = f"the store failed: {str(error).splitlines()[0]}\nWhat was written is safe. {options.again}"
-        raise SweepError(why, _unfinished(recorder, options, store)) from error
+        raise SweepError(f"{error}\n{SAFE} {options.again}", _unfinished(recorder, options, store)) from error
+    except (StoreError, RequestError, OSError) as error:
+        raise SweepError(
+            f"{_fault(error, store)}\n{SAFE} {options.again}", _unfinished(recorder, options, store)
+        ) from error
     except KeyboardInterrupt as at_once:
         at_once.add_note(options.again)
         raise
-    said = f"interrupted; what was written is safe. {options.again}"
+    said = f"interrupted; {SAFE[0].lower()}{SAFE[1:]} {options.again}"
     raise Interrupted(said, _unfinished(recorder, options, store))
+
+
+def _taken_up(
+    store: Store, experiment: Experiment, plan: Plan, facts: Mapping[str, Any], code: str, options: Options
+) -> SweepWriter:
+    """Return the sweep that is gone on with, or a new one; raise RequestError where the store lets none be."""
+    try:
+        for left in beginnings(store, experiment.name):
+            store.client.set_terminated(left, status=KILLED)
+        if options.resume:
+            writer = _resumed(store, experiment, plan, code)
+            if other := _other_plugins(writer, plan, facts):
+                options.say(other)
+            return writer
+        for said in _unfinished_ones(store, experiment, plan, options):
+            options.say(said)
+        return SweepWriter.begin(store, experiment, plan, facts, _name(experiment, plan), code)
+    except (StoreError, OSError) as error:
+        raise RequestError(f"{_fault(error, store)}; nothing was trained") from error
+
+
+def _fault(error: Exception, store: Store) -> str:
+    """Return in a sentence what failed, and where."""
+    if isinstance(error, RequestError):
+        return "; ".join(error.problems)
+    if isinstance(error, OSError):
+        place = f"{error.filename!r}: " if error.filename else ""
+        return f"a file cannot be read or written: {place}{error.strerror or error}"
+    return f"the store failed: {in_a_line(error)}; it is {store.uri}"
+
+
+def write_runs_again(store: Store, sweep: str) -> bool:
+    """Write the runs of a sweep again from its trainings, and end it; return whether that could be done.
+
+    It cannot where trainings are missing, or where a strategy would have to say what more is known of the trials.
+    """
+    plan, run = read_plan(store, sweep), store.client.get_run(sweep)
+    if plan.search or plan.until:
+        return False
+    question = plan.question
+    writer = SweepWriter(store, run.info.experiment_id, sweep)
+    experiment = Experiment(question.experiment, question.title, question.about, (), (), ())
+    few = plan.expected_trainings <= FEW_TRAININGS
+    recorder = Recorder(experiment, plan, writer, STATISTICS, training_runs=few)
+    recorder.resume()
+    recorder.begin(Step(plan))
+    whole = not (recorder.missing(alone=False) or recorder.missing(alone=True))
+    if not whole or not all(writer.mapped(one).all() for one in plan.maps):
+        return False
+    _conclude(recorder, Options(quiet=True, whole=True, say=lambda _: None), store)
+    return True
 
 
 def _undecided(store: Store, sweep: str, plan: Plan) -> int:
@@ -383,9 +428,17 @@ def _plugins(plan: Plan) -> dict[str, str]:
     return plugins.origins(dict.fromkeys(used))
 
 
-def _other_plugins(store: Store, sweep: str, plan: Plan) -> str:
-    """Say where a sweep that goes on has been given other plug-ins than it was begun with; nothing where it has not."""
-    before, now = read_environment(store, sweep).get(plugins.RECORDED, {}), _plugins(plan)
+def _other_plugins(writer: SweepWriter, plan: Plan, facts: Mapping[str, Any]) -> str:
+    """Say where a sweep that goes on has been given other plug-ins than it was begun with; nothing where it has not.
+
+    Where it no longer says what it was begun with, it says from now on what it goes on with.
+    """
+    try:
+        before = read_environment(writer.store, writer.run_id).get(plugins.RECORDED, {})
+    except RequestError:
+        writer.environment(facts)
+        return ""
+    now = _plugins(plan)
     other = [
         f"{one} was of {before[one]}, and is of {now[one]}" for one in now if before.get(one, now[one]) != now[one]
     ]
@@ -418,8 +471,17 @@ def _resumed(store: Store, experiment: Experiment, plan: Plan, code: str) -> Swe
         most = max(same, key=lambda run: (not is_running(run), written_trainings(store, run.info.run_id)))
         return SweepWriter.resume(store, most, experiment, plan, code)
     for run in ended if plan.search else ():
-        if plan.extends(read_plan(store, run.info.run_id).search, run.data.tags[PLAN_TAG]):
+        if _extends(store, plan, run.info.run_id, run.data.tags.get(PLAN_TAG, "")):
             return SweepWriter.resume(store, run, experiment, plan, code)
     others = "; ".join(f"{run.data.tags.get(COMMAND_TAG, '?')} --resume" for run in found[:5])
     hint = f"unfinished sweeps of {experiment.name} that asked something else: {others}" if others else "there is none"
     raise RequestError(f"nothing to resume: no unfinished sweep of this request in {store.uri}; {hint}")
+
+
+def _extends(store: Store, plan: Plan, sweep: str, plan_id: str) -> bool:
+    """Return whether a plan asks for more of the search of a sweep that has ended; one that cannot be read has none."""
+    try:
+        earlier = read_plan(store, sweep)
+    except RequestError:
+        return False
+    return plan.extends(earlier.search, plan_id)

@@ -84,7 +84,7 @@ def summed_up(swept: "Sweep", outcomes: dict[str, int], *, report: bool | Path =
         "experiment": name,
         "trials": len(trials),
         "trainings": swept.plan.trainings + swept.plan.points,
-        **({"reused": swept.reused} if swept.reused else {}),
+        **({"reused": swept.reused} if outcomes and swept.reused else {}),  # nothing is asked of a store that failed
         "outcomes": outcomes,
         **({"maps": [one.metrics for one in swept.maps]} if swept.plan.maps and outcomes else {}),
         "seconds": swept.seconds,

@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from bench.store.owner import began, runs
+
 LONGEST = 80  # letters of a command that are shown
 
 
@@ -33,7 +35,7 @@ class Owner:
 @contextmanager
 def named_owner(lock: Path, command: str) -> Iterator[None]:
     """Say beside a lock that this process holds it; where that cannot be written, nobody is told."""
-    own = Owner(os.getpid(), _began(os.getpid()), _user(), command)
+    own = Owner(os.getpid(), began(os.getpid()), _user(), command)
     path = lock.with_name(f"{lock.name}.{own.process}")
     with suppress(OSError):
         path.unlink(missing_ok=True)
@@ -51,28 +53,9 @@ def owner(lock: Path) -> Owner | None:
     for path in sorted(lock.parent.glob(f"{lock.name}.*")):
         with suppress(OSError, ValueError, TypeError):
             found = Owner(**json.loads(path.read_text(encoding="utf-8")))
-            if path.name == f"{lock.name}.{found.process}" and _runs(found):
+            if path.name == f"{lock.name}.{found.process}" and runs(int(found.process), found.began):
                 return Owner(found.process, found.began, _printable(found.user), _printable(found.command))
     return None
-
-
-def _runs(found: Owner) -> bool:
-    """Whether a process is still there, and no other that got its number."""
-    with suppress(PermissionError):  # somebody else's
-        try:
-            os.kill(int(found.process), 0)
-        except ProcessLookupError:
-            return False
-    return _began(found.process) == found.began
-
-
-def _began(process: int) -> str:
-    """Return when a process began, in ticks since the system did; nothing where the system does not say."""
-    try:
-        after_name = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2]
-        return after_name.split()[19]
-    except (OSError, IndexError):
-        return ""
 
 
 def _user() -> str:

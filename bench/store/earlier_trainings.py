@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from bench.config.plan import Plan, PlannedTrial
 from bench.config.seeds import compact
+from bench.errors import RequestError
 from bench.metrics import columns as c
 from bench.model.outcome import Result
 from bench.model.trial import Trial
@@ -77,7 +78,7 @@ class EarlierTrainings:
         """Yield a sweep's trainings, as far as they can be read."""
         try:
             yield from in_order(self.store, sweep, plan, training_schema(plan.parameters).names, part=PART)
-        except (*NOT_WHOLE, MlflowException) as error:
+        except (*NOT_WHOLE, MlflowException, RequestError) as error:
             why = str(error).splitlines()[0]
             self._say(f"sweep {sweep[:8]} cannot be read, and nothing more is taken over from it: {why}")
             self._trials.pop(sweep, None)

@@ -22,10 +22,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bench.store.mlflow_store import Store, StoreError
 from bench.store.names import FINISHED, PARENT_TAG, RUNNING
+from bench.store.patience import waiting
 
 BATCH_LIMIT = 1000  # metrics that MLflow takes in one log_batch
 MOST_RUNS = 100  # in one transaction, for which others wait
-BUSY_S = 20.0  # that another process may write meanwhile
 NAME_TAG = "mlflow.runName"
 RUN = {
     *("run_uuid", "name", "source_type", "source_name", "entry_point_name", "user_id", "status", "start_time"),
@@ -68,6 +68,20 @@ def write_runs(store: Store, experiment_id: str, runs: Sequence[FinishedRun], pa
     """
     write = _insert_all if store.path is not None and _tables_are_known() else _log_all
     return write(store, experiment_id, runs, parent)
+
+
+def write_again(store: Store, experiment_id: str, run_id: str, run: FinishedRun) -> None:
+    """Write a run below no other by the id that it had; raise StoreError where the store is no file of SQLite."""
+    if store.path is None or not _tables_are_known():
+        raise StoreError(f"run {run_id} cannot be written with its id into {store.uri}; allowed is a file of SQLite")
+    engine = create_engine(store.uri)
+    try:
+        with waiting(f"store {store.uri}", store.say), engine.begin() as connection:
+            _insert(connection, experiment_id, store.artifacts_of(experiment_id), [(run_id, run)], None)
+    except SQLAlchemyError as error:
+        raise StoreError(str(error)) from error
+    finally:
+        engine.dispose()
 
 
 # ------------------------------------------------------------------ by the client
@@ -124,13 +138,15 @@ def _tables() -> dict[str, Table]:
 
 def _insert_all(store: Store, experiment_id: str, runs: Sequence[FinishedRun], parent: str) -> list[str]:
     location = store.artifacts_of(experiment_id)
-    engine = create_engine(store.uri, connect_args={"timeout": BUSY_S})
+    engine = create_engine(store.uri)
     named = [(uuid4().hex, run) for run in runs]
 
     def write(some: Iterable[tuple[str, FinishedRun]], above: str) -> None:
         for part in _parts(some):
-            with engine.begin() as connection:
+            store.check()
+            with waiting(f"store {store.uri}", store.say), engine.begin() as connection:
                 _insert(connection, experiment_id, location, part, above)
+            store.check()
 
     try:
         write(named, parent)
@@ -152,7 +168,11 @@ def _parts(named: Iterable[tuple[str, FinishedRun]]) -> Iterator[list[tuple[str,
 
 
 def _insert(
-    connection: Connection, experiment_id: str, location: str, named: Sequence[tuple[str, FinishedRun]], parent: str
+    connection: Connection,
+    experiment_id: str,
+    location: str,
+    named: Sequence[tuple[str, FinishedRun]],
+    parent: str | None,
 ) -> None:
     """Insert runs as MLflow's client does; one that has others below it has not ended yet."""
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in COLUMNS}
@@ -160,7 +180,7 @@ def _insert(
     for at, (run_id, run) in enumerate(named, first):  # a millisecond each: they are shown in the order of their times
         own: dict[str, Any] = {"run_uuid": run_id}
         rows["runs"].append(own | _run_row(run, at, experiment_id, append_to_uri_path(location, run_id, "artifacts")))
-        tags = {**run.tags, PARENT_TAG: parent, NAME_TAG: run.name}
+        tags = {**run.tags, **({PARENT_TAG: parent} if parent else {}), NAME_TAG: run.name}
         rows["tags"] += [own | {"key": key, "value": value} for key, value in tags.items()]
         rows["params"] += [own | {"key": key, "value": str(value)} for key, value in run.params.items()]
         points: list[dict[str, Any]] = [

@@ -56,7 +56,7 @@ class SweepInfo:
         """Return what a list shows of a run, its figures and its tags."""
         sweep, experiment, status, start, name = run
         started = datetime.fromtimestamp(start / 1000, tz=UTC)
-        trials, trainings = (int(figures.get(name, 0)) for name in FIGURES)
+        trials, trainings = (_whole(figures.get(name, 0)) for name in FIGURES)
         command, answer = (tags.get(name, "") for name in (COMMAND_TAG, ANSWER_TAG))
         running = status == RUNNING and is_alive(tags.get(OWNER_TAG, ""))
         return cls(sweep, experiment, status, started, trials, trainings, command, answer, running, TIME.sub("", name))
@@ -77,6 +77,14 @@ def read_list(uri: str) -> list[SweepInfo] | None:
             return [_info(connection, run) for run in connection.execute(RUNS, (KIND, SWEEP)).fetchall()]
     except (sqlite3.Error, ValueError):
         return None
+
+
+def _whole(figure: float | str) -> int:
+    """Return a figure as a whole number; one that somebody else wrote there as text is none."""
+    try:
+        return int(float(figure))
+    except (ValueError, OverflowError):
+        return 0
 
 
 def _info(connection: sqlite3.Connection, run: Run) -> SweepInfo:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from bench.metrics import columns as c
 from bench.model.maps import MISSING, RESULTS, Map, MapPoints
 from bench.model.outcome import NEVER, Record, Result, read_outcome
+from bench.store.tables import CHECKSUMS, shard_file
 
 ArrowTable: TypeAlias = pa.Table
 PLACE, PREDICTION = "place", "prediction_"
@@ -64,6 +65,7 @@ def write_points(table: pa.Table, path: Path) -> None:
         column_encoding=encoding,
         write_statistics=False,
         store_schema=False,
+        **CHECKSUMS,
     )
 
 
@@ -79,12 +81,10 @@ def read_points(found: Map, files: Iterable[Path]) -> MapPoints:
         reasons={},
     )
     for path in files:
-        try:
-            with pq.ParquetFile(path) as file:
+        with shard_file(path) as file:
+            if file is not None:
                 for group in range(file.num_row_groups):
                     _put(file.read_row_group(group), points)
-        except (pa.ArrowException, OSError, KeyError):
-            continue
     return points
 
 
@@ -106,8 +106,7 @@ def trained_places(found: Map, files: Iterable[Path]) -> NDArray[np.bool_]:
     """Return which points of a map the shards have ``[M]``."""
     there_M = np.zeros(found.points, bool)
     for path in files:
-        try:
-            there_M[pq.read_table(path, columns=[PLACE])[PLACE].to_numpy()] = True
-        except (pa.ArrowException, OSError, KeyError):
-            continue
+        with shard_file(path) as file:
+            if file is not None:
+                there_M[file.read([PLACE])[PLACE].to_numpy()] = True
     return there_M

@@ -8,7 +8,7 @@ import sqlite3
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,11 @@ from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 from sqlalchemy import create_engine, event, inspect
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import DisconnectionError
 
 from bench.errors import RequestError
-from bench.store.names import JOURNAL, KIND, PARENT_TAG, SQLITE, is_there, tracking_uri
+from bench.store.names import ARTIFACTS, JOURNAL, KIND, PARENT_TAG, SQLITE, is_there, tracking_uri
+from bench.store.patience import PATIENCE_S, PatientClient, in_a_line, waiting
 from bench.user_files import check_name
 
 StoreError = MlflowException  # what a store raises that was reached and then failed
@@ -33,6 +35,7 @@ EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # the U
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")  # that MLflow knows
 REACH_TIMEOUT_S = 5.0
 LOCK_TIMEOUT_S = 60.0  # another process makes the tables of a new store in seconds
+PART = ".part"  # at the end of the name of a file that is being written
 STALE = ("-wal", "-shm", "-journal")  # files of SQLite beside a database, which it would play into a new one
 
 
@@ -47,9 +50,10 @@ def existing_store(given: str | None) -> "Store":
 class Store:
     """MLflow tracking store; raises RequestError if it cannot be reached."""
 
-    def __init__(self, uri: str) -> None:
-        """Reach the store now, so that a wrong URI costs no training."""
+    def __init__(self, uri: str, say: Callable[[str], None] = lambda _: None) -> None:
+        """Reach the store now, so that a wrong URI costs no training; ``say`` is told where it keeps one waiting."""
         self.path = _sqlite_path(uri)
+        self.say = say
         self._artifact_uris: dict[str, str] = {}
         self._locations: dict[str, str] = {}
         # MLflow keeps one engine per URI for the whole process: a relative path must not change its meaning
@@ -59,35 +63,48 @@ class Store:
             _check_files(uri, self.path)
         if self.is_remote:
             _check_server(uri)
+        where = f"tracking URI {uri!r}"
         try:
-            with self._lock():  # MLflow makes its tables on first sight, and two at once get in each other's way
+            # MLflow makes its tables on first sight, and two at once get in each other's way
+            with waiting(where, say), self.lock():
                 if self.path is not None and not self.path.exists():
                     _make_database(self.path)
                 elif uri.startswith(DATABASES):
                     _connect_once(uri)
-                self.client = MlflowClient(tracking_uri=self.uri)
+                self._file = _file_of(self.path)
+                client = MlflowClient(tracking_uri=self.uri)
+                self.client = PatientClient(client, where, self.check, say, remote=self.is_remote)
                 self.client.search_experiments(max_results=1)
         except Timeout as error:
             raise RequestError(
                 f"tracking URI {uri!r}: {error.lock_file!r} cannot be locked; allowed is a folder that keeps locks"
             ) from error
         except Exception as error:
-            raise RequestError(f"tracking URI {uri!r} cannot be used: {_first_line(error)}") from error
+            raise RequestError(f"tracking URI {uri!r} cannot be used: {in_a_line(error)}") from error
 
-    def _lock(self) -> contextlib.AbstractContextManager[Any]:
+    def lock(self) -> contextlib.AbstractContextManager[Any]:
+        """Hold a lock of the store's for a moment: what is read and then written here is nobody else's meanwhile."""
         return contextlib.nullcontext() if self.path is None else FileLock(f"{self.path}.lock", timeout=LOCK_TIMEOUT_S)
+
+    def check(self) -> None:
+        """Raise StoreError where the database is no longer the file that was opened: SQLite would write to no place."""
+        if _file_of(self.path) != self._file:
+            raise StoreError(
+                f"the database {str(self.path)!r} was deleted or replaced meanwhile; what lies beside it in "
+                f"{ARTIFACTS!r} becomes sweeps again with: python -m bench doctor --repair --tracking-uri {self.uri}"
+            )
 
     def experiment_id(self, name: str) -> str:
         """Return the id of the experiment of that name, creating it if needed; SQLite's artifacts lie beside it."""
         found = self.client.get_experiment_by_name(name)
         if found is None:
-            location = None if self.path is None else (self.path.parent / "mlruns" / name).as_uri()
+            location = None if self.path is None else (self.path.parent / ARTIFACTS / name).as_uri()
             try:
                 return str(self.client.create_experiment(name, artifact_location=location, tags=EXPERIMENT_TAGS))
             except MlflowException as error:
                 found = self.client.get_experiment_by_name(name)  # another sweep may have made it meanwhile
                 if found is None:
-                    raise RequestError(f"MLflow experiment {name!r} cannot be created: {_first_line(error)}") from error
+                    raise RequestError(f"MLflow experiment {name!r} cannot be created: {in_a_line(error)}") from error
         if found.lifecycle_stage != "active":
             raise RequestError(
                 f"MLflow experiment {name!r} is deleted; restore it or give the experiment file another name"
@@ -106,8 +123,9 @@ class Store:
         experiment: str | None = None,
         parent: str | None = None,
         tag: tuple[str, str] | None = None,
+        status: str | None = None,
     ) -> Iterator[Run]:
-        """Yield the runs of a kind, newest first, of one experiment, below one parent or with a tag if given."""
+        """Yield the runs of a kind, newest first: of one experiment, below a parent, with a tag or status if given."""
         if experiment is None:
             ids = [item.experiment_id for item in self.client.search_experiments()]
         else:
@@ -115,6 +133,7 @@ class Store:
             ids = [] if found is None else [found.experiment_id]
         tags = {KIND: kind, **({PARENT_TAG: parent} if parent else {}), **dict([tag] if tag else [])}
         where = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+        where += f" and attributes.status = '{status}'" if status else ""
         newest_first = ["attributes.start_time DESC"]
         token: str | None = None
         while ids:
@@ -126,7 +145,7 @@ class Store:
 
     def has_artifact(self, run_id: str, name: str) -> bool:
         """Return whether a run keeps a file or a folder of this name, or of this path."""
-        place = self._in_place(run_id, name)
+        place = self.in_place(run_id, name)
         if place is not None:
             return place.exists()
         folder = name.rpartition("/")[0] or None
@@ -135,19 +154,46 @@ class Store:
     @contextlib.contextmanager
     def artifact(self, run_id: str, name: str) -> Iterator[Path]:
         """Yield the path of an artifact: in place if that is on this machine, else of a copy that ends here."""
-        place = self._in_place(run_id, name)
+        place = self.in_place(run_id, name)
         if place is not None:  # MLflow's own download would leave a copy behind each time
             yield place
             return
         with tempfile.TemporaryDirectory() as folder:
             yield Path(download_artifacts(run_id=run_id, artifact_path=name, dst_path=folder, tracking_uri=self.uri))
 
-    def _in_place(self, run_id: str, name: str) -> Path | None:
+    def in_place(self, run_id: str, name: str) -> Path | None:
         """Return where an artifact is or would be on this machine; None where it is elsewhere."""
         if run_id not in self._artifact_uris:  # it never changes, and MLflow asks for the whole run each time
             self._artifact_uris[run_id] = self.client.get_run(run_id).info.artifact_uri
         uri = f"{self._artifact_uris[run_id]}/{name}"
         return Path(local_file_uri_to_path(uri)) if is_local_uri(uri) else None
+
+    def write(self, run_id: str, name: str, write: Callable[[Path], object]) -> None:
+        """Write an artifact of a run by this name or path: whole or not at all, where it lies on this machine."""
+        place = self.in_place(run_id, name)
+        if place is None:
+            with tempfile.TemporaryDirectory() as folder:
+                copy = Path(folder) / Path(name).name
+                write(copy)
+                self.client.log_artifact(run_id, str(copy), name.rpartition("/")[0] or None)
+            return
+        self.check()
+        beside = place.with_name(f".{uuid4().hex}{PART}")
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                write(beside)
+                beside.replace(place)
+            finally:
+                beside.unlink(missing_ok=True)
+        except OSError as error:  # the disk's own words are without a place
+            raise StoreError(f"{str(place)!r} cannot be written: {error.strerror or in_a_line(error)}") from error
+
+    def tidy(self, run_id: str) -> None:
+        """Remove what a process that was killed had begun to write, and nobody reads."""
+        folder = self.in_place(run_id, ".")
+        for path in () if folder is None else folder.rglob(f".*{PART}"):
+            path.unlink(missing_ok=True)
 
     @property
     def journal(self) -> Path:
@@ -163,18 +209,40 @@ class Store:
         """Let SQLite gather its statistics: MLflow never does, and reads of curves are 30 times slower without."""
         if self.path is None:
             return
-        with contextlib.closing(sqlite3.connect(self.path)) as connection:
+        self.check()
+        with contextlib.closing(sqlite3.connect(self.path)) as connection, contextlib.suppress(sqlite3.Error):
             connection.execute("PRAGMA analysis_limit=1000")
             connection.execute("ANALYZE")
             connection.commit()
 
 
 @event.listens_for(Engine, "connect")
-def _tune_sqlite(connection: Any, _record: Any) -> None:
+def _tune_sqlite(connection: Any, record: Any) -> None:
     """Write ahead and without a disk flush per transaction: a crash of the machine may lose the last runs."""
     if isinstance(connection, sqlite3.Connection):
+        connection.execute(f"PRAGMA busy_timeout={PATIENCE_S * 1000:.0f}")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
+        record.info["path"] = connection.execute("PRAGMA database_list").fetchone()[2]
+        record.info["file"] = _file_of(record.info["path"])
+
+
+@event.listens_for(Engine, "checkout")
+def _connect_anew(_connection: Any, record: Any, _proxy: Any) -> None:
+    """Use no connection to a database that another has replaced: MLflow keeps them for the life of a process."""
+    if record.info.get("path") and _file_of(record.info["path"]) not in (None, record.info["file"]):
+        raise DisconnectionError
+
+
+def _file_of(path: str | Path | None) -> tuple[int, int] | None:
+    """Return which file a database is, whatever its name; None where there is none."""
+    if path is None:
+        return None
+    try:
+        found = os.stat(path)  # noqa: PTH116 - a path may be text
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _sqlite_path(uri: str) -> Path | None:
@@ -192,11 +260,13 @@ def _sqlite_path(uri: str) -> Path | None:
 
 
 def _quiet() -> None:
-    """Keep MLflow and Alembic from announcing every table that they create, and bars for every file."""
+    """Keep MLflow and Alembic from announcing every table that they create, each file, and failures with tracebacks."""
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # stdout is for results
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    for name in ("mlflow.store.db.utils", "mlflow.utils.rest_utils", "urllib3.connectionpool"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # whatever they say of failures is raised or waited for, too
 
 
 def _check_server(uri: str) -> None:
@@ -217,7 +287,7 @@ def _check_server(uri: str) -> None:
 
 def _check_files(uri: str, path: Path) -> None:
     """Raise RequestError where SQLite or the artifacts beside it could not be written."""
-    artifacts = path.parent / "mlruns"
+    artifacts = path.parent / ARTIFACTS
     if not path.parent.is_dir():
         raise RequestError(f"tracking URI {uri!r}: {str(path.parent)!r} is not a folder; allowed is one that exists")
     if path.exists() and not path.is_file():
@@ -259,8 +329,3 @@ def _make_database(path: Path) -> None:
         os.replace(whole, path)  # noqa: PTH105 - named for what it is: atomic
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _first_line(error: Exception) -> str:
-    """Return the first line of an error, or its kind if it has no text."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

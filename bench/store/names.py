@@ -1,6 +1,7 @@
 """What stores, and what is in them, are called: this file imports no library."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from bench.user_files import is_file
@@ -8,7 +9,8 @@ from bench.user_files import is_file
 DEFAULT_URI = "sqlite:///mlflow.db"
 SQLITE = "sqlite:///"  # before a path
 SWEEP, TRIAL, TRAINING, MAP = "sweep", "trial", "training", "map"  # kinds of runs
-RUNNING, FINISHED = "RUNNING", "FINISHED"
+BEGINNING = "beginning"  # kind of the run of a sweep until all is there that is needed to read or resume it
+RUNNING, FINISHED, KILLED = "RUNNING", "FINISHED", "KILLED"
 OWNER_TAG = "bench.owner"
 KIND, TRIAL_TAG, PLAN_TAG, COMMAND_TAG = "bench.kind", "bench.trial_id", "bench.plan_id", "bench.command"
 ANSWER_TAG = "bench.answer"  # what came of a sweep, in a sentence
@@ -21,10 +23,13 @@ STUDY_TAG, STORAGE_TAG = "optuna.study", "optuna.storage"
 # artifacts of a sweep
 REUSED = "-reused"  # at the end of a shard's name: its rows are those of earlier sweeps
 REUSED_FILES = f"*{REUSED}.parquet"
+ROWS = "r"  # after the number of a shard's rows, in its name
+PLAN, ENVIRONMENT = "plan.json", "environment.json"
+BEGUN = "begun.json"  # name, params and tags of a sweep's run, from which it is written again if its store is lost
 SHARDS, TIMINGS, COLD_STARTS, RUNS, SEARCH = "shards", "timings", "cold_starts.json", "runs.json", "search.json"
 BUDGET_CHECK = "budget_check.json"
 MAPS = "maps"  # a folder of shards for each
-JOURNAL = "optuna.journal"  # beside the store
+JOURNAL, ARTIFACTS = "optuna.journal", "mlruns"  # beside the store
 
 
 def tracking_uri(given: str | None) -> str:
@@ -36,3 +41,11 @@ def is_there(uri: str) -> bool:
     """Return whether a store is there; of a server or a database, that is found out when it is opened."""
     path = Path(uri.removeprefix(SQLITE))
     return not uri.startswith(SQLITE) or (is_file(path) and path.is_file())  # no pipe, and no name that is too long
+
+
+def kept_beside(uri: str) -> Iterator[Path]:
+    """Yield the folders of what sweeps keep beside a file of SQLite, known to it or not, as they were begun."""
+    folder = Path(uri.removeprefix(SQLITE)).resolve().parent / ARTIFACTS
+    found = folder.glob(f"*/*/artifacts/{ENVIRONMENT}") if uri.startswith(SQLITE) else ()
+    begun = sorted(found, key=lambda path: (path.stat().st_mtime, path))
+    yield from (path.parent for path in begun if (path.parent / PLAN).is_file())

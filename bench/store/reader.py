@@ -106,6 +106,7 @@ def _targets(trials: Sequence[Trial], place_T: Places) -> NDArray[np.object_]:
 
 
 MIN_PREFIX = 4
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError)  # what a document of others' raises
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,22 +216,28 @@ def frames_in_order(store: Store, sweep: str, plan: Plan, columns: Sequence[str]
 
 
 def read_plan(store: Store, sweep: str) -> Plan:
-    """Return what was planned."""
-    return Plan.from_json(_json(store, sweep, "plan.json"))
+    """Return what was planned; raise RequestError where that cannot be read."""
+    document = _json(store, sweep, names.PLAN)
+    try:
+        return Plan.from_json(document)
+    except RequestError:
+        raise
+    except MALFORMED as error:
+        raise RequestError(f"sweep {sweep[:8]} has a {names.PLAN} that bench did not write: {error!r}") from error
 
 
 def planned_budgets(store: Store, sweep: str) -> dict[str, tuple[int, int]]:
     """Return iterations and points of the curve of each trial that was planned; none where no plan can be read."""
     try:
-        rows = [(row["trial_id"], row["parameters"]) for row in _json(store, sweep, "plan.json")["trials"]]
+        rows = [(row["trial_id"], row["parameters"]) for row in _json(store, sweep, names.PLAN)["trials"]]
         return {str(name): (int(own[c.ITERATIONS]), int(own[c.CURVE_POINTS])) for name, own in rows}
-    except (RequestError, KeyError, TypeError):
+    except MALFORMED:  # a RequestError is a ValueError
         return {}
 
 
 def read_environment(store: Store, sweep: str) -> dict[str, Any]:
     """Return where a sweep was begun."""
-    found: dict[str, Any] = _json(store, sweep, "environment.json")
+    found: dict[str, Any] = _json(store, sweep, names.ENVIRONMENT, dict)
     return found
 
 
@@ -278,18 +285,29 @@ def _runs(store: Store, sweep: str, experiment: str) -> dict[str, str]:
 
 def _json_or(default: Any, store: Store, sweep: str, name: str) -> Any:
     """Return a JSON document that is kept with the sweep, or the default if there is none."""
-    return _json(store, sweep, name) if store.has_artifact(sweep, name) else default
+    return _json(store, sweep, name, (dict, list, type(None))) if store.has_artifact(sweep, name) else default
 
 
-def _json(store: Store, sweep: str, name: str) -> Any:
-    """Return a JSON document that is kept with the sweep; raise RequestError if it cannot be read."""
+def _json(store: Store, sweep: str, name: str, kind: type | tuple[type, ...] = object) -> Any:
+    """Return a JSON document that is kept with the sweep; raise RequestError if it cannot be read, or is no such."""
     try:
         with store.artifact(sweep, name) as path:
-            return json.loads(path.read_text(encoding="utf-8"))
-    except (MlflowException, OSError, ValueError) as error:
+            return read_json(path, sweep, kind)
+    except MlflowException as error:
+        raise RequestError(f"sweep {sweep} has no {name} in {store.uri}; allowed is a sweep of bench") from error
+
+
+def read_json(path: Path, sweep: str, kind: type | tuple[type, ...] = object) -> Any:
+    """Return the JSON document of a file; raise RequestError if it cannot be read, or is no such."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise RequestError(
-            f"sweep {sweep} has no readable {name} in {store.uri}; allowed is a sweep of bench"
+            f"sweep {sweep} has no readable {path.name} in {str(path.parent)!r}; allowed is a sweep of bench"
         ) from error
+    if not isinstance(found, kind):
+        raise RequestError(f"sweep {sweep} has a {path.name} that bench did not write: {str(found)[:40]}")
+    return found
 
 
 def _info(run: Run, experiment: str) -> SweepInfo:

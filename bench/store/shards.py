@@ -1,7 +1,8 @@
 """Shards of a sweep: trainings as they were written, or each once, in order and a part at a time.
 
 The rows of a shard lie in groups, of which Parquet keeps the least and the greatest seed: where a part of a sweep is
-read, groups that it cannot be in are not. A shard that a kill cut off counts as never written.
+read, groups that it cannot be in are not. A shard that a kill cut off counts as never written; one that is not what was
+written, by the checksums of its pages or the number of its rows, is read by nobody.
 
 Shapes: T trainings, G groups of rows.
 """
@@ -20,7 +21,7 @@ from bench.config.plan import Plan
 from bench.metrics import columns as c
 from bench.store import names
 from bench.store.mlflow_store import Store
-from bench.store.tables import EVERY_COLUMN, NOT_WHOLE, TRAINING_SCHEMA, count_rows, read_table, with_nulls
+from bench.store.tables import EVERY_COLUMN, TRAINING_SCHEMA, count_rows, read_table, shard_file, with_nulls
 
 Places = NDArray[np.int64]
 SEED_BITS = 32  # a seed has no more
@@ -151,7 +152,8 @@ def in_order(
             tables = [schema.empty_table()]
             for file in np.unique(file_G[within_G]):
                 wanted = np.unique(group_G[within_G & (file_G == file)]).tolist()
-                with pq.ParquetFile(files[file]) as shard:
+                with shard_file(files[file]) as shard:
+                    assert shard is not None  # it was whole when its groups were listed
                     tables.append(with_nulls(shard.read_row_groups(wanted, schema.names), schema))
             yield without_lists(_each_once(pa.concat_tables(tables), trials, last_P, one), trials, listed_P)
 
@@ -208,16 +210,13 @@ def _groups(files: Sequence[Path], trials: Sequence[str]) -> Iterator[_Group]:
     """Yield what lies in each group of each whole file, but for trials that are not asked for."""
     known = {trial_id: place for place, trial_id in enumerate(trials)}
     for number, path in enumerate(files):
-        try:
-            with pq.ParquetFile(path) as shard:
-                found = [
-                    _Group(number, group, known[trial_id], low, high)
-                    for group in range(shard.num_row_groups)
-                    for trial_id, low, high in _trials_of(shard, group)
-                    if trial_id in known
-                ]
-        except NOT_WHOLE:
-            continue
+        with shard_file(path) as shard:
+            found = [
+                _Group(number, group, known[trial_id], low, high)
+                for group in range(shard.num_row_groups if shard else 0)
+                for trial_id, low, high in _trials_of(shard, group)
+                if trial_id in known
+            ]
         yield from found
 
 

@@ -3,8 +3,10 @@
 Shapes: T trainings, S of them with curves, K recorded iterations.
 """
 
+import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,6 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from bench.config.seeds import write_seeds
+from bench.errors import RequestError
 from bench.metrics import columns as c
 from bench.model.outcome import NEVER, Outcome, Reading, Record, Result, read_outcome
 from bench.model.timing import Sample, stretches
@@ -28,6 +31,8 @@ FLAGS = (c.SOLVED, c.CORRECT, c.ALONE)
 COUNTS = (c.SEED, c.SOLVED_AT, c.CORRECT_AT, c.ITERATIONS_DONE, c.TOGETHER, c.ROUND, c.ORDER, c.THREADS)
 LISTS = (c.PREDICTIONS, *c.LISTS, c.CHUNK_US)
 NOT_WHOLE = (pa.ArrowException, OSError, KeyError, UnicodeDecodeError)  # what reading a file raises that is not whole
+CHECKSUMS = {"write_page_checksum": True}  # of every page, verified when it is read; older files have none
+NAMED_ROWS = re.compile(r"-(\d+)r\b")  # in a shard's name; older ones have none
 GROUP = 4096  # rows; of a group without wanted lists none is read
 MAY_BE_MISSING = (c.SOLVED_AT, c.CORRECT_AT, c.ITERATIONS_DONE, c.TOGETHER)
 
@@ -206,7 +211,56 @@ def write_table(table: pa.Table, path: Path) -> None:
         row_group_size=GROUP,
         use_dictionary=[name for name in table.column_names if name not in numbers],
         column_encoding=dict.fromkeys(split, "BYTE_STREAM_SPLIT"),
+        **CHECKSUMS,
     )
+
+
+class BrokenShardError(RequestError):
+    """A shard that is whole, and not what was written."""
+
+
+@contextmanager
+def shard_file(path: Path) -> Iterator[pq.ParquetFile | None]:
+    """Yield a shard to read from, each of whose pages is verified, or None if a kill cut it off.
+
+    That may be of older ones alone, whose names do not say how many rows they have: these had a name before they were
+    whole. Raise BrokenShardError where what is read is not what was written: other bytes, rows or types.
+    """
+    named = NAMED_ROWS.search(path.name)
+    try:
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+    except NOT_WHOLE as error:
+        if named:
+            raise _broken(path, error) from error
+        yield None
+        return
+    try:
+        with file:
+            if named and int(named[1]) != file.metadata.num_rows:
+                raise pa.ArrowInvalid(f"it has {file.metadata.num_rows} rows, and was written with {named[1]}")
+            yield file
+    except NOT_WHOLE as error:
+        raise _broken(path, error) from error
+
+
+def _broken(path: Path, error: Exception) -> BrokenShardError:
+    why = (str(error).splitlines() or [type(error).__name__])[0]
+    return BrokenShardError(
+        f"shard {str(path)!r} is not what was written: {why}; python -m bench doctor --repair sets it aside, and "
+        "--resume trains again what was in it"
+    )
+
+
+def is_whole(path: Path, schema: pa.Schema | None) -> bool:
+    """Whether all of a shard can be read, by a schema if there is one; raise BrokenShardError if it is broken."""
+    with shard_file(path) as file:
+        if file is None:
+            return False
+        for group in range(file.num_row_groups):
+            table = file.read_row_group(group)
+            if schema is not None:
+                with_nulls(table, schema)
+        return True
 
 
 def count_rows(path: Path) -> int:
@@ -218,15 +272,14 @@ def count_rows(path: Path) -> int:
 
 
 def read_table(path: Path, schema: pa.Schema, last_seeds: Mapping[str, int] | None) -> pa.Table | None:
-    """Return a file's wanted columns and trials, or None if it is not whole."""
-    try:
-        with pq.ParquetFile(path) as file:
-            if last_seeds is None:
-                return with_nulls(file.read(schema.names), schema)
-            groups = (_read_group(file, group, schema, last_seeds) for group in range(file.num_row_groups))
-            return pa.concat_tables([schema.empty_table(), *groups])
-    except NOT_WHOLE:
-        return None
+    """Return a file's wanted columns and trials, or None if it was cut off; raise BrokenShardError if it is broken."""
+    with shard_file(path) as file:
+        if file is None:
+            return None
+        if last_seeds is None:
+            return with_nulls(file.read(schema.names), schema)
+        groups = (_read_group(file, group, schema, last_seeds) for group in range(file.num_row_groups))
+        return pa.concat_tables([schema.empty_table(), *groups])
 
 
 def with_nulls(table: pa.Table, schema: pa.Schema) -> pa.Table:

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -28,13 +27,14 @@ from bench.store import names
 from bench.store.finished_runs import FinishedRun, Summary, log_batch, write_runs
 from bench.store.map_points import trained_places, write_points
 from bench.store.mlflow_store import Store
-from bench.store.owner import is_alive, owner
+from bench.store.owner import Whereabouts, is_alive, owner, whereabouts
 from bench.store.reader import map_shards, read_cold_starts, read_timings
 from bench.store.shards import in_order, read_shards_in_parts, shards_one_by_one
 from bench.store.tables import concat, timing_rows, write_table
 
 LONGEST_PARAM, LONGEST_TAG = 500, 7_500
 ANSWER_BEGINS = "\n\n### "
+SETTLE_S = 1.0  # in which a server has heard all who would take up a sweep at once
 ENDS = ("low", "high", "log")  # of an axis
 
 
@@ -53,15 +53,23 @@ class SweepWriter:
     def begin(
         cls, store: Store, experiment: Experiment, plan: Plan, environment: Mapping[str, Any], name: str, code: str
     ) -> "SweepWriter":
-        """Create the parent run with what will be needed to read or resume it, and its code's fingerprint."""
+        """Create the parent run with what will be needed to read or resume it, and its code's fingerprint.
+
+        It is a sweep once all of that is there: what is killed before leaves a run of another kind, that nobody reads.
+        """
         experiment_id = store.experiment_id(experiment.name)
-        tags = {names.KIND: names.SWEEP, names.CODE_TAG: code, **_asked(experiment, plan), **_tags_of(environment)}
+        tags = {names.KIND: names.BEGINNING, names.CODE_TAG: code}
+        tags |= {**_asked(experiment, plan), **_tags_of(environment)}
         run = store.client.create_run(experiment_id, tags=tags, run_name=name)
         writer = cls(store, experiment_id, run.info.run_id)
-        sizes = {"trials": plan.expected_trials, "trainings": plan.expected_trainings + plan.points}
-        log_batch(store, writer.run_id, params=swept_params(plan), summary=Summary(sizes))
         writer.plan(plan)
-        writer.json("environment.json", environment)
+        writer.environment(environment)
+        params = swept_params(plan)
+        if store.path is not None:
+            writer.json(names.BEGUN, {"store": store.path.name, "name": name, "params": params, "tags": tags})
+        sizes = {"trials": plan.expected_trials, "trainings": plan.expected_trainings + plan.points}
+        whole = {names.KIND: names.SWEEP}  # MLflow writes params, figures and tags, in this order
+        log_batch(store, writer.run_id, params, Summary(sizes), whole)
         return writer
 
     @classmethod
@@ -70,12 +78,11 @@ class SweepWriter:
 
         They will be written anew. A sweep that several codes trained has no fingerprint.
 
-        Raise RequestError if the process that began it is still at it, as far as this machine can tell.
+        Raise RequestError if another process is at it, or may be.
         """
         writer = cls(store, run.info.experiment_id, run.info.run_id)
-        if is_running(run):
-            by = run.data.tags[names.OWNER_TAG]
-            raise RequestError(f"sweep {writer.run_id[:8]} is still running as {by}; allowed is one that has ended")
+        take(store, run)
+        store.tidy(writer.run_id)
         mixed = {} if run.data.tags.get(names.CODE_TAG) == code else {names.CODE_TAG: ""}
         log_batch(store, writer.run_id, tags={**_asked(experiment, plan), **mixed})
         for child in store.runs(names.TRIAL, parent=writer.run_id):
@@ -83,7 +90,6 @@ class SweepWriter:
                 for training in store.runs(names.TRAINING, parent=child.info.run_id):
                     store.client.delete_run(training.info.run_id)
                 store.client.delete_run(child.info.run_id)
-        store.client.update_run(writer.run_id, status=names.RUNNING)
         return writer
 
     def trained(self, parameters: Collection[str] = ()) -> Iterator[pa.Table]:
@@ -139,17 +145,15 @@ class SweepWriter:
         params["origin"] = "start" if one.start else f"seed {one.seed}"
         run = str(self.client.create_run(self.experiment_id, tags=tags, run_name=name).info.run_id)
         log_batch(self.store, run, params, summary)
-        self.client.log_artifact(run, str(picture))
+        self.store.write(run, picture.name, lambda copy: shutil.copy(picture, copy))
         self.client.set_terminated(run)
         return run
 
     def _table(
         self, table: pa.Table, folder: str, write: Callable[[pa.Table, Path], None] = write_table, mark: str = ""
     ) -> None:
-        with tempfile.TemporaryDirectory() as here:
-            path = Path(here) / f"{time.time_ns()}-{uuid.uuid4().hex[:8]}{mark}.parquet"
-            write(table, path)
-            self.client.log_artifact(self.run_id, str(path), folder)
+        name = f"{time.time_ns()}-{uuid.uuid4().hex[:8]}-{table.num_rows}{names.ROWS}{mark}.parquet"
+        self.store.write(self.run_id, f"{folder}/{name}", lambda path: write(table, path))
 
     def keep_cold_starts(self, measured: Sequence[ColdStart]) -> None:
         """Keep what each backend took in a fresh process."""
@@ -205,17 +209,21 @@ class SweepWriter:
 
     def plan(self, plan: Plan) -> None:
         """Keep what is planned, in place of what was."""
-        self.json("plan.json", plan.to_json())
+        self.json(names.PLAN, plan.to_json())
+
+    def environment(self, environment: Mapping[str, Any]) -> None:
+        """Keep where the sweep runs."""
+        self.json(names.ENVIRONMENT, environment)
 
     def json(self, name: str, content: Any) -> None:
         """Keep a JSON document with the sweep."""
-        self.client.log_text(self.run_id, json.dumps(content, indent=1), name)
+        text = json.dumps(content, indent=1)
+        self.store.write(self.run_id, name, lambda path: path.write_text(text, encoding="utf-8"))
 
     def file(self, path: Path, name: str | None = None, folder: str | None = None) -> None:
         """Keep a file with the sweep, by its own name or another, at the top or in a folder."""
-        with tempfile.TemporaryDirectory() as here:
-            copy = shutil.copy(path, Path(here) / name) if name and name != path.name else path
-            self.client.log_artifact(self.run_id, str(copy), folder)
+        kept = "/".join(filter(None, [folder, name or path.name]))
+        self.store.write(self.run_id, kept, lambda copy: shutil.copy(path, copy))
 
     def folder(self, path: Path, name: str) -> None:
         """Keep all files of a folder with the sweep, in a folder of that name."""
@@ -246,6 +254,48 @@ def _asked(experiment: Experiment, plan: Plan) -> dict[str, str]:
 def is_running(run: Run) -> bool:
     """Whether the process that began a sweep is still at it, as far as this machine can tell."""
     return run.info.status == names.RUNNING and is_alive(run.data.tags.get(names.OWNER_TAG, ""))
+
+
+def take(store: Store, run: Run) -> None:
+    """Become the owner of a sweep, as it was found, that has none or whose owner has ended.
+
+    Of two that try at once one does: a file's lock is held meanwhile. Where the store is no file, the owner is read
+    again after a while in which whoever looked before it was written has written too.
+
+    Raise RequestError for a sweep that another process has, or may have.
+    """
+    sweep = run.info.run_id
+    with store.lock():
+        now = store.client.get_run(sweep)
+        if now.info.status == names.FINISHED != run.info.status:
+            raise RequestError(f"sweep {sweep[:8]} was finished by another process meanwhile; there is nothing to do")
+        if now.info.status == names.RUNNING:
+            _check_owner(store, now)
+        store.client.set_tag(sweep, names.OWNER_TAG, owner())
+        store.client.update_run(sweep, status=names.RUNNING)
+    if store.path is None:
+        time.sleep(SETTLE_S)
+        _check_owner(store, store.client.get_run(sweep))
+
+
+def _check_owner(store: Store, run: Run) -> None:
+    """Raise RequestError where another process has a sweep, or may have it."""
+    by = run.data.tags.get(names.OWNER_TAG, "")
+    known = whereabouts(by)
+    if known is Whereabouts.ALIVE:
+        raise RequestError(f"sweep {run.info.run_id[:8]} is still running as {by}; allowed is one that has ended")
+    if known is Whereabouts.ELSEWHERE:
+        raise RequestError(
+            f"sweep {run.info.run_id[:8]} belongs to {by}, of which nothing is known here; if that has ended, take it "
+            f"from it with: python -m bench doctor --unlock {run.info.run_id[:8]} --tracking-uri {store.uri}"
+        )
+
+
+def beginnings(store: Store, experiment: str | None = None) -> list[str]:
+    """Return the runs of sweeps, of one experiment if given, that were being begun by a process that has ended."""
+    ended = (Whereabouts.GONE, Whereabouts.HERE)
+    begun = store.runs(names.BEGINNING, experiment, status=names.RUNNING)
+    return [str(run.info.run_id) for run in begun if whereabouts(run.data.tags.get(names.OWNER_TAG, "")) in ended]
 
 
 def trial_run(

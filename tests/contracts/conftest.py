@@ -1,6 +1,15 @@
 """Which tests of a product of parameters run in the quick suite, where every single one is costly."""
 
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
 from collections import Counter
+from functools import partial
 from itertools import combinations, groupby
 
 import pytest
@@ -59,3 +68,54 @@ def pairwise_covering(tests):
         held.update(tests[best])
         missing -= tests[best]
     return kept or set(range(len(tests)))
+
+
+# ------------------------------------------------------------------ MLflow servers
+
+
+def free_port():
+    with contextlib.closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def end(process, number):
+    """End a server with the process that answers for it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+    process.wait(30)
+
+
+@pytest.fixture(scope="session")
+def serve():
+    """Start an MLflow server that keeps its artifacts itself, on a folder with a store; return its port and its end."""
+    processes = []
+
+    def begin(folder, port=None):
+        port = port or free_port()
+        command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
+        command += ["--artifacts-destination", str(folder / "artifacts"), "--host", "127.0.0.1", "--port", str(port)]
+        with (folder / "log").open("ab") as log:
+            process = subprocess.Popen(
+                [*command, "--workers", "1"], cwd=folder, stdout=log, stderr=log, start_new_session=True
+            )
+        processes.append(process)
+        for _ in range(600):
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1).close()
+                break
+            assert process.poll() is None, (folder / "log").read_text()
+            time.sleep(0.1)
+        return port, partial(end, process, signal.SIGKILL)
+
+    yield begin
+    for process in processes:
+        end(process, signal.SIGTERM)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory, blank_store, serve):
+    """An MLflow server that keeps its artifacts itself."""
+    folder = tmp_path_factory.mktemp("server")
+    (folder / "mlflow.db").write_bytes(blank_store.read_bytes())
+    return f"http://127.0.0.1:{serve(folder)[0]}"

@@ -1,11 +1,5 @@
 """What every MLflow store must do: SQLite on this machine, and a server across HTTP."""
 
-import contextlib
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -27,37 +21,10 @@ from bench.store.tables import rows
 from bench.store.writer import SweepWriter, trial_run
 
 
-def free_port():
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory, blank_store):
-    """An MLflow server that keeps its artifacts itself."""
-    folder = tmp_path_factory.mktemp("server")
-    (folder / "mlflow.db").write_bytes(blank_store.read_bytes())
-    port = free_port()
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
-    command += ["--artifacts-destination", str(folder / "artifacts"), "--host", "127.0.0.1", "--port", str(port)]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([*command, "--workers", "1"], cwd=folder, stdout=log, stderr=log)
-    uri = f"http://127.0.0.1:{port}"
-    for _ in range(600):
-        with contextlib.suppress(OSError):
-            urllib.request.urlopen(f"{uri}/health", timeout=1).close()
-            break
-        assert process.poll() is None, (folder / "log").read_text()
-        time.sleep(0.1)
-    yield uri
-    process.terminate()
-    process.wait(30)
-
-
 @pytest.fixture(params=["sqlite", "http"])
-def store(request, folder):
-    """Every kind of store."""
+def store(request, folder, monkeypatch):
+    """Every kind of store; nobody else takes a sweep up at the same time."""
+    monkeypatch.setattr("bench.store.writer.SETTLE_S", 0.0)
     return Store("sqlite:///mlflow.db" if request.param == "sqlite" else request.getfixturevalue("server"))
 
 

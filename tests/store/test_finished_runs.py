@@ -123,7 +123,7 @@ def test_what_cannot_be_written_is_not_half_written(store, folder, monkeypatch):
     refused = FinishedRun("second", {}, {}, Summary({None: 1.0}))
     with pytest.raises(StoreError, match="NOT NULL"):
         write_runs(store, experiment, [RUNS[0], refused], "above")
-    monkeypatch.setattr(finished_runs, "BUSY_S", 0.1)
+    monkeypatch.setattr("bench.store.mlflow_store.PATIENCE_S", 0.1)
     with contextlib.closing(sqlite3.connect(folder / "mlflow.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="locked"):
