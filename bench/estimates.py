@@ -9,12 +9,10 @@ from pathlib import Path
 from bench.config.plan import Plan, PlannedTrial
 from bench.errors import RequestError
 from bench.metrics import columns as c
-from bench.model.trial import Trial
 from bench.report.number_format import duration, plural, short
 from bench.report_files import curves_read, seeds_read
 from bench.running.chunks import Job
 from bench.running.executors import WINDOW
-from bench.running.work import planned_work
 
 BASE_BYTES = 500_000_000  # of the libraries
 TRIAL_BYTES = 10_000  # of a trial in the plan, in its document and in frames
@@ -48,16 +46,14 @@ class Estimate:
 
 def estimate(plan: Plan, workers: int) -> Estimate:
     """Return what a plan will take, by what its backends are known to take for such networks."""
-    drawn_s = sum(_drawing_s(one.trial, one.trainings) for one in plan.trials)
-    costs = planned_work(plan).cost_s.items()
-    seconds = sum(cost_s for kind, cost_s in costs if kind.alone)
-    seconds += (drawn_s + sum(cost_s for kind, cost_s in costs if not kind.alone)) / workers
-    return Estimate(workers, seconds, _memory_bytes(plan, workers))
+    alone_s = sum(Job(one.trial, one.seeds).cost_s * one.rounds for one in plan.timings)
+    together_s = sum(job.cost_s + _drawing_s(job) for job in _jobs(plan) if job.trainings)
+    return Estimate(workers, alone_s + together_s / workers, _memory_bytes(plan, workers))
 
 
-def _drawing_s(trial: Trial, trainings: int) -> float:
+def _drawing_s(job: Job) -> float:
     """Return how long it takes to skip what is drawn before the weights of a trial."""
-    return trainings * trial.draws_before * DRAWN_US.get(trial.init, NORMAL_US) / 1e6
+    return job.trainings * job.trial.draws_before * DRAWN_US.get(job.trial.init, NORMAL_US) / 1e6
 
 
 def _memory_bytes(plan: Plan, workers: int) -> int:
@@ -83,9 +79,9 @@ def _kept(planned: PlannedTrial, listed: int | None) -> int:
 
 
 def _jobs(plan: Plan) -> Iterable[Job]:
-    """Yield a job of each kind."""
+    """Yield what is trained side by side."""
     for planned in plan.trials:
-        yield Job(planned.trial, planned.seeds)
+        yield Job(planned.trial, planned.together)
     for one in plan.maps:
         yield Job(one.trial, range(one.points), of=one)
     for part in plan.search.parts if plan.search else ():
