@@ -7,6 +7,7 @@ from contextlib import contextmanager
 LONGEST = 2000  # characters of one problem
 MOST_PROBLEMS = 100  # that are told one by one
 LONGEST_WORD = 100  # letters, in which a name may be meant that somebody mistyped
+CREDENTIALS = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^/\s@]+@", re.IGNORECASE)  # of a URI: nobody is shown them
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -30,9 +31,10 @@ class RequestError(ValueError):
 def printable(text: str) -> str:
     """Return a text as a terminal may show it: what would move, colour or turn it is escaped, and what is no text.
 
-    Line ends and tabs stay, and whatever people write with.
+    Line ends and tabs stay, and whatever people write with. What a URI has before its @ is replaced by ``***``.
     """
-    return CONTROL.sub(lambda found: repr(found[0])[1:-1] if found[0] > "\x9f" else f"\\x{ord(found[0]):02x}", text)
+    hidden = CREDENTIALS.sub(r"\1***@", text)
+    return CONTROL.sub(lambda found: repr(found[0])[1:-1] if found[0] > "\x9f" else f"\\x{ord(found[0]):02x}", hidden)
 
 
 def check_text(what: str, text: str) -> None:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bench.user_files import as_text
+
 if TYPE_CHECKING:
     from bench.config.experiment import Experiment
     from bench.results import Sweep
@@ -26,7 +28,7 @@ def print_sweep(swept: "Sweep", form: str) -> None:
     from bench.console import print_conclusions, print_results
 
     if form == CSV:
-        click.echo(swept.trials.to_csv(index=False), nl=False)
+        click.echo(swept.trials.map(as_text).to_csv(index=False), nl=False)
     elif form == JSON:
         found = {
             name: json.loads(frame.to_json(orient="records"))
@@ -70,7 +72,7 @@ def print_rows(rows: Iterable[Mapping[str, Any]], names: Iterable[str]) -> None:
     """Print rows as CSV."""
     table = csv.DictWriter(sys.stdout, list(names), lineterminator="\n")
     table.writeheader()
-    table.writerows(rows)
+    table.writerows({name: as_text(value) for name, value in row.items()} for row in rows)
 
 
 def summed_up(swept: "Sweep", outcomes: dict[str, int], *, report: bool | Path = False) -> dict[str, Any]:

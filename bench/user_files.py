@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.errors import RequestError, printable
+from bench.errors import CONTROL, RequestError
 
 MOST_TOML_BYTES = 1_000_000  # of an experiment: a hundred times the longest of ours
 MOST_CSV_BYTES = 100_000_000  # of a table: 100,000 starts of a network with 40 weights
@@ -133,13 +133,21 @@ def check_folder(folder: Path, what: str) -> None:
 
 def check_name(path: Path, what: str) -> None:
     """Raise RequestError for a name that no file can have, or that is no text."""
-    if printable(str(path)) != str(path):
+    if CONTROL.search(str(path)):
         raise RequestError(f"{what} is not plain text; allowed is a name without control characters")
     longest = max((len(part.encode()) for part in path.parts), default=0)
     size = len(str(path).encode())
     if longest > LONGEST_NAME or size > LONGEST_PATH:
         given = f"{what} has a name of {longest:,} bytes, in a path of {size:,}"
         raise RequestError(f"{given}; allowed are {LONGEST_NAME}, and {LONGEST_PATH:,}")
+
+
+FORMULA = re.compile(r"[=@\t\r]|[-+].*[(|!]")  # what a spreadsheet would compute, or worse
+
+
+def as_text(value: Any) -> Any:
+    """Return a cell of a CSV file so that no spreadsheet takes it for a formula: text only, after an apostrophe."""
+    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
 
 
 @contextmanager

@@ -111,7 +111,14 @@ def test_the_report_of_dozens_of_sweeps_has_a_name_that_a_file_may_have():
 
 def test_a_sweep_whose_report_fails_is_finished(bench, folder, monkeypatch):
     """All was trained: one sentence, exit 1, and the command that writes the report again."""
-    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    replace = Path.replace
+
+    def full(path, target):
+        if path.suffix == ".html":
+            raise OSError(28, "No space left on device")
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", full)
     ran = bench("sweep", "iterations=20", "seeds=0:2", "-o", "x.html", "-q")
     monkeypatch.undo()
     monkeypatch.chdir(folder)

@@ -19,6 +19,7 @@ from bench.report.colours import DIM
 from bench.report.drawing import Panel, inline, short_id
 from bench.report.number_format import interval, percent_interval, whole
 from bench.stats.proportions import HIGH, LOW, RATE
+from bench.user_files import as_text
 
 ESCAPED = '%\n "#<>&'  # in the address of a download, the escape itself first
 ABREAST, DPI = 3, 144  # panels of a picture
@@ -69,7 +70,9 @@ class Chart:
 
 def csv_uri(data: pd.DataFrame) -> str:
     """Return a frame as a data URI of a CSV file, with six significant digits."""
-    text = data.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    words = [str(name) for name in data if not pd.api.types.is_numeric_dtype(data[name])]
+    safe = data.assign(**{name: data[name].map(as_text) for name in words})
+    text = safe.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     # a table is numbers and commas, of which few need an escape: a fifth less than base64
     for mark in ESCAPED:
         text = text.replace(mark, f"%{ord(mark):02X}")

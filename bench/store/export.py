@@ -24,10 +24,11 @@ from bench.store.mlflow_store import Store
 from bench.store.reader import read_columns, trainings_frame
 from bench.store.shards import Places, in_order, places
 from bench.store.tables import LIST
-from bench.user_files import written_aside
+from bench.user_files import as_text, written_aside
 
 LISTS = {"curves": (c.CURVE,), "weights": (c.INITIAL_WEIGHTS, c.WEIGHTS)}  # what an export may have as well
 MOST_VALUES = 10_000_000  # of lists in memory at a time: 80 MB
+NAMED_BY_USERS = (c.GATE, "init_table", c.REASON)  # columns whose words are not ours
 NO_TRAINING = pa.array([str(Result.FAILED), str(Result.UNSUPPORTED)])
 
 
@@ -86,12 +87,15 @@ def write_arrays(arrays: Mapping[str, NDArray[Any]], path: Path) -> None:
 
 
 def _csv(data: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame as a CSV file has it: lists as JSON, and nothing that a spreadsheet would compute."""
     lists = [name for name in (c.PREDICTIONS, *c.LISTS) if name in data]
+    words = [name for name in NAMED_BY_USERS if name in data]
     return data.assign(
         **{
             name: data[name].map(lambda found: json.dumps([float(p) for p in found]), na_action="ignore")
             for name in lists
-        }
+        },
+        **{name: data[name].replace({one: as_text(one) for one in data[name].unique()}) for name in words},
     )
 
 

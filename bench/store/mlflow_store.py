@@ -25,7 +25,7 @@ from sqlalchemy import create_engine, event, inspect
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DisconnectionError
 
-from bench.errors import RequestError
+from bench.errors import CREDENTIALS, RequestError
 from bench.store.names import ARTIFACTS, JOURNAL, KIND, PARENT_TAG, SQLITE, is_there, tracking_uri
 from bench.store.patience import PATIENCE_S, PatientClient, in_a_line, waiting
 from bench.user_files import check_name
@@ -273,7 +273,7 @@ def _check_server(uri: str) -> None:
     """Raise RequestError within seconds where MLflow itself would ask a server for minutes."""
     try:
         with urllib.request.urlopen(  # noqa: S310 - only http and https come here
-            uri.rstrip("/") + "/health", timeout=REACH_TIMEOUT_S
+            CREDENTIALS.sub(r"\1", uri).rstrip("/") + "/health", timeout=REACH_TIMEOUT_S
         ):
             return
     except urllib.error.HTTPError:
