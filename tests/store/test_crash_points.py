@@ -1,7 +1,9 @@
-"""Crashes at every write: a sweep is killed before, in the middle of and after each, and resumed without loss."""
+"""Crashes: a sweep is killed before, in the middle of and after every write, or at any moment, and loses nothing."""
 
+import random
 import shutil
 import signal
+import time
 
 import pandas as pd
 import pytest
@@ -21,6 +23,15 @@ SWEEPS = {
     "a grid": (*GRID, "--runs", "trial"),
     "with runs of trainings": (*GRID, "--runs", "training"),
     "a search": (*SEARCH, "--runs", "trial"),
+}
+SLOW = ("gate=xor", "backend=numpy", "iterations=400", "--no-report", "--workers", "2")
+KILLS = 40  # of each kind
+KILLED = {
+    "a grid": (*SLOW, "hidden=2,3,4", "seeds=0:80", "--executor", "serial"),
+    "processes": (*SLOW, "hidden=2,3,4", "seeds=0:80", "--executor", "processes"),
+    "a search": (*SLOW, "hidden=2..4", "seeds=0:20", "search.trials=6", "search.validate=20", "search.best=2"),
+    "until": (*SLOW, "hidden=2,3", "seeds=0:20", "--until", "0.12", "--executor", "serial"),
+    "alone": (*SLOW, "hidden=2,3", "seeds=0:10", "alone=true", "rounds=3"),
 }
 DEADLY = """
 import os, signal
@@ -78,7 +89,9 @@ def check(command, folder, words, whole):
 
 
 @pytest.mark.parametrize("which", SWEEPS)
-def test_a_crash_at_any_write_costs_nothing_that_was_finished(tmp_path, blank_store, command, start, which):
+def test_a_crash_at_any_write_costs_nothing_that_was_finished(
+    tmp_path, blank_store, command, start, fault_table, which
+):
     """Every write: of a file, of a run, of a tag; the sweep that is left is whole, or goes on, or never was."""
     words = ("sweep", *SWEEPS[which], "--fresh")
     calm = tmp_path / "calm"
@@ -96,4 +109,35 @@ def test_a_crash_at_any_write_costs_nothing_that_was_finished(tmp_path, blank_st
         assert process.returncode == -signal.SIGKILL, err
         check(command, folder, words, whole)
         shutil.rmtree(folder)
+        fault_table(f"crash at a write, {which}", "same rows, one run a trial, doctor clean")
     assert at > 30
+
+
+@pytest.mark.parametrize("which", KILLED)
+def test_a_kill_at_any_moment_costs_nothing_that_was_finished(
+    tmp_path, blank_store, command, start, fault_table, which
+):
+    """SIGKILL from when the sweep may begin to its end; also while it is planned, or as it ends."""
+    words, rng = ("sweep", *KILLED[which], "--fresh"), random.Random(which)
+    calm = tmp_path / "calm"
+    calm.mkdir()
+    shutil.copy(blank_store, calm / "mlflow.db")
+    began = time.monotonic()
+    process = start(calm, *words)
+    process.communicate(300)
+    assert process.returncode == 0
+    lasts_s = time.monotonic() - began
+    (sweep,) = command(calm, "list", "--json").json["sweeps"]
+    whole = rows(command, calm, sweep["sweep"])
+    for number in range(KILLS):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        shutil.copy(blank_store, folder / "mlflow.db")
+        process = start(folder, *words)
+        time.sleep(rng.uniform(0.2, 1.0) * lasts_s)
+        process.kill()
+        process.communicate()
+        time.sleep(0.5)  # workers notice that their driver has gone
+        check(command, folder, words, whole)
+        shutil.rmtree(folder)
+        fault_table(f"SIGKILL at any moment, {which}", "same rows, one run a trial, doctor clean")
