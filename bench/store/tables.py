@@ -23,6 +23,7 @@ from bench.metrics import columns as c
 from bench.model.outcome import NEVER, Outcome, Reading, Record, Result, read_outcome
 from bench.model.timing import Sample, stretches
 from bench.model.trial import BASIC, Scalar, Trial
+from bench.store import names
 
 ArrowTable: TypeAlias = pa.Table
 LIST = pa.list_(pa.float64())
@@ -32,7 +33,7 @@ COUNTS = (c.SEED, c.SOLVED_AT, c.CORRECT_AT, c.ITERATIONS_DONE, c.TOGETHER, c.RO
 LISTS = (c.PREDICTIONS, *c.LISTS, c.CHUNK_US)
 NOT_WHOLE = (pa.ArrowException, OSError, KeyError, UnicodeDecodeError)  # what reading a file raises that is not whole
 CHECKSUMS = {"write_page_checksum": True}  # of every page, verified when it is read; older files have none
-NAMED_ROWS = re.compile(r"-(\d+)r\b")  # in a shard's name; older ones have none
+NAMED_ROWS = re.compile(rf"-(\d+){names.ROWS}\b")  # in a shard's name; older ones have none
 GROUP = 4096  # rows; of a group without wanted lists none is read
 MAY_BE_MISSING = (c.SOLVED_AT, c.CORRECT_AT, c.ITERATIONS_DONE, c.TOGETHER)
 
