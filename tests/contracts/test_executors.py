@@ -182,7 +182,7 @@ def test_nothing_new_is_begun_after_a_stop():
 def test_what_is_being_trained_is_left_after_a_stop(name):
     """However long it would take; what the same chunk has finished by then comes back."""
     stop, endless = threading.Event(), Job(Trial(iterations=10**9, curve_points=1), range(2))
-    threading.Timer(10.0 if name == "processes" else 1.0, stop.set).start()
+    threading.Timer(10.0 if name == "processes" else 0.3, stop.set).start()
     chunks = [Chunk((*JOBS, endless)), Chunk((endless,))]
     began = time.monotonic()
     found = [
