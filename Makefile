@@ -1,6 +1,6 @@
 # sweep: install, run the default sweep, print where the report is
 # test: lint, types, layers, tests with coverage, side by side        test-all: the slow statistical checks too
-# test-faults: campaigns of faults and fuzzing, some ten minutes; writes tests/FAULTS.md
+# test-faults: campaigns of faults and fuzzing, most of an hour; writes tests/FAULTS.md
 # lint, format, clean: what they say
 
 PYTHON ?= python3

@@ -60,6 +60,10 @@ def _sizes(trial: "Trial") -> Iterator[str]:
         yield f"init_low is {trial.init_low:g}; allowed are numbers below init_high, {trial.init_high:g}{of}"
     if trial.target_low >= trial.target_high:
         yield f"target_low is {trial.target_low:g}; allowed are numbers below target_high, {trial.target_high:g}"
+    apart = trial.target_high - trial.target_low
+    if trial.success == "tolerance" and 0 < apart <= 2 * trial.tolerance and _is_logical(trial):
+        which = f"with targets of {trial.target_low:g} and {trial.target_high:g}"
+        yield f"tolerance is {trial.tolerance:g} {which}; allowed are numbers below {apart / 2:g}, half of that"
     if trial.step_min > trial.step_max:
         yield f"step_min is {trial.step_min:g}; allowed are numbers up to step_max, {trial.step_max:g}"
     if isinstance(trial.init_table, InitialTable):
@@ -89,6 +93,11 @@ def _columns(trial: "Trial", table: InitialTable) -> Iterator[str]:
         yield f"{cell}: got {table.weights_SP[row, column]:g}{times}; allowed in {trial.dtype} are -{most} to {most}"
 
 
+def _is_logical(trial: "Trial") -> bool:
+    """Whether a trial's gate says 0 and 1, and nothing between."""
+    return bool(np.isin(trial.gate.targets, (0, 1)).all())
+
+
 def _outputs(trial: "Trial") -> Iterator[str]:
     low, high = OUTPUT_RANGES[trial.output]
     outside = trial.targets[~((trial.targets >= low) & (trial.targets <= high))]
@@ -97,7 +106,7 @@ def _outputs(trial: "Trial") -> Iterator[str]:
         yield f"{what}; allowed with output = {trial.output} are numbers from {low:g} to {high:g}"
     if trial.loss == "bce" and trial.output != "sigmoid":
         yield f"loss is bce with output = {trial.output}; allowed is that with output = sigmoid"
-    if not np.isin(trial.gate.targets, (0, 1)).all():
+    if not _is_logical(trial):
         asked = [f"label_flips is {trial.label_flips:g}"] * bool(trial.label_flips)
         asked += ["success is correct"] * (trial.success == "correct")
         for one in asked:

@@ -88,9 +88,13 @@ def compare(
         return _beyond_chance(claim, expected, started, tail)
     if claim.published.shape is not None:
         return _shape(planned, expected, started, tail)
+    if claim.figure == "better" and claim.seed not in set(started[c.SEED]):
+        return Comparison(expected, f"seed {claim.seed} is not among those that were trained", OPEN)
     shown, strict = (_observed(planned, started, begun(than), one) for one in (TAIL, tail))
     found = _judged(claim, expected, _words(claim, shown, _counted(claim, started)), strict, tail)
-    return replace(found, numbers=_numbers(claim, shown))
+    alone = _judged(claim, expected, "", shown, TAIL)
+    verdict = OPEN if (found.verdict, alone.verdict) == (AGREES, DIFFERS) else found.verdict
+    return replace(found, verdict=verdict, numbers=_numbers(claim, shown))
 
 
 # ------------------------------------------------------------------ figures
@@ -230,7 +234,8 @@ def _judged(claim: FigureClaim, expected: str, observed: str, figure: Estimate, 
         assert said.low is not None
         assert said.high is not None
         outside = figure.high < said.low or figure.low > said.high
-        return Comparison(expected, observed, DIFFERS if outside else AGREES)
+        within = said.low <= figure.low and figure.high <= said.high
+        return Comparison(expected, observed, DIFFERS if outside else AGREES if within else OPEN)
     other = published_estimate(said, tail, is_share=_is_share(claim))
     difference = figure.less(other)
     if not math.isfinite(figure.value):
@@ -238,7 +243,8 @@ def _judged(claim: FigureClaim, expected: str, observed: str, figure: Estimate, 
     wide = WIDE_SHARE if _is_share(claim) else WIDE * abs(other.value)
     is_apart = difference.low > 0 or difference.high < 0
     is_wide = difference.high - difference.low > 2 * wide
-    verdict = DIFFERS if is_apart else OPEN if is_wide else AGREES
+    differs = OPEN if other.low == other.high else DIFFERS  # nobody knows how uncertain it is
+    verdict = differs if is_apart else OPEN if is_wide else AGREES
     return Comparison(expected, observed, verdict, _difference(claim, difference))
 
 

@@ -19,7 +19,10 @@ from bench.model.threefry import NOISE
 from bench.model.trial import Trial
 
 KINDS = {name: kind for kind, name in enumerate(OPTIMIZERS)}
-SGD, NESTEROV, ADAM, ADAMW, RMSPROP, ADAGRAD, RPROP, SIGNSGD, NORMALIZED, QUICKPROP, DELTA_BAR_DELTA, NONE = range(12)
+SGD, NESTEROV, ADAM, ADAMW = (KINDS[name] for name in ("sgd", "nesterov", "adam", "adamw"))
+RMSPROP, ADAGRAD, RPROP, SIGNSGD = (KINDS[name] for name in ("rmsprop", "adagrad", "rprop", "signsgd"))
+NORMALIZED, QUICKPROP, DELTA_BAR_DELTA = (KINDS[name] for name in ("normalized", "quickprop", "delta-bar-delta"))
+NONE = KINDS["none"]
 DIRECT = -1  # no optimizer: each weight steps down its gradient as soon as that is known
 SUMS = 3  # rows below the gradients: of zeros, and two for sums
 CONSTANT, COSINE, STEP, WARMUP = range(len(SCHEDULES))
