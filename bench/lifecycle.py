@@ -362,9 +362,10 @@ def _no_spool_once(stop: Event, store: Store) -> Iterator[None]:
     """Let no sweep go on in its spool whose end was asked for meanwhile."""
     try:
         yield
-    finally:
+    except (StoreError, RequestError):
         if stop.is_set():
             store.spools.clear()
+        raise
 
 
 def _conclude(recorder: Recorder, options: Options, store: Store) -> Sweep:

@@ -243,9 +243,10 @@ class SweepWriter:
         log_batch(self.store, self.run_id, summary=Summary(metrics))
 
     def finish(self, status: str = names.FINISHED) -> None:
-        """End the parent run; nothing is written after this, and once it is FINISHED there is nothing to deliver."""
+        """End the parent run; nothing is written after this, here or in its spool."""
+        spool = self.store.spools.pop(self.run_id, None)
         self.client.set_terminated(self.run_id, status=status)
-        if status == names.FINISHED and (spool := self.store.spools.pop(self.run_id, None)):
+        if spool:
             spool.drop()
         self.store.analyze()
 

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import shutil
 import signal
 
 import pandas as pd
@@ -14,6 +13,12 @@ from bench.store import names
 from bench.store.mlflow_store import Store, write_whole
 
 ASKED = ("sweep", "gate=xor", "hidden=2,3", "seeds=0:6", "iterations=30", "--no-budget-check", "--no-report")
+EVERY_KIND = {
+    "a search": ("hidden=2..4", "seeds=0:4", "search.trials=4", "search.validate=4", "search.best=1"),
+    "until": ("hidden=2,3", "seeds=0:20", "--until", "0.12"),
+    "alone": ("hidden=2,3", "seeds=0:6", "alone=true", "rounds=3"),
+    "a map": ("hidden=2", "map.size=6", "map.x=toward:1:-1.5..2.5", "map.y=toward:3:-1.5..2.5", "map.pairs=64"),
+}
 RESUMED = (*ASKED, "--resume")
 AWAY = MlflowException("API request to http://there failed with exception connection refused")
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -25,7 +30,7 @@ def server(folder, monkeypatch):
     place, faults = Store.in_place, []
 
     def in_place(self, run_id, name):
-        if self.is_remote and name.startswith(f"{names.SHARDS}/") and faults:
+        if self.is_remote and name.startswith((f"{names.SHARDS}/", f"{names.MAPS}/")) and faults:
             faults.pop()()
         return place(self, run_id, name)
 
@@ -129,15 +134,34 @@ def test_a_file_that_was_cut_off_on_its_way_is_delivered_again(bench, folder, se
     assert (delivered[f"{c.ITERATION_US}_x"] == delivered[f"{c.ITERATION_US}_y"]).all()
 
 
-def test_a_sweep_that_was_begun_elsewhere_goes_on_beside_its_server_too(bench, folder, server, monkeypatch):
-    """What the server had of it is fetched while it is there."""
+def test_a_sweep_that_was_resumed_goes_on_beside_its_server(bench, folder, server, monkeypatch):
+    """What the server has of it is fetched while it is there: of a sweep that was ended nothing is left here."""
     monkeypatch.setattr("bench.running.chunks.CHUNK_NUMBERS", 1)
     server.append(interrupt)
     assert bench(*ASKED, "--executor", "serial").status == 130
-    shutil.rmtree(folder / names.SPOOL)
+    assert not (folder / names.SPOOL).exists()
     assert len(written(bench)[1]) == 6
     server.append(stay_away)
     assert bench(*RESUMED, "--executor", "serial").status == 1
     (spool,) = (folder / names.SPOOL).iterdir()
     status, kept = written(bench, f"sqlite:///{spool}/mlflow.db")
     assert (status, len(kept)) == (names.FINISHED, 12)
+
+
+@pytest.mark.slow
+@pytest.mark.faults
+@pytest.mark.parametrize("kind", EVERY_KIND)
+def test_every_kind_of_sweep_goes_on_beside_its_server(bench, folder, server, kind):
+    """And is delivered with all that it kept there: --resume trains and times nothing."""
+    words = ("sweep", "gate=xor", "iterations=30", *EVERY_KIND[kind])
+    server.append(stay_away)
+    ran = bench(*words, "-o", "r.html")
+    assert ran.status == 1
+    assert "stayed away" in ran.err
+    assert (folder / "r.html").exists()
+    kept = {path.name: path.read_bytes() for path in folder.rglob("*.parquet")}
+    ran = bench(*words, "--no-report", "--resume")
+    assert ran.status == 0, ran.err
+    assert {path.name: path.read_bytes() for path in folder.rglob("*.parquet")} == kept
+    assert bench("doctor", "--json").json["store"]["found"] == []
+    assert not (folder / names.SPOOL).exists()
