@@ -3,12 +3,13 @@
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from threading import Event
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from bench import plugins
 from bench.config.experiment import ADHOC, Experiment
@@ -16,7 +17,7 @@ from bench.config.plan import Plan, make_plan
 from bench.config.search_space import Choices
 from bench.config.swept import sweep_name
 from bench.console import repeats_words, say
-from bench.errors import RequestError, before_any_work, collecting, raising_all
+from bench.errors import RequestError, before_any_work, collecting, printable, raising_all
 from bench.estimates import Estimate, check_memory, estimate
 from bench.listings import phase
 from bench.metrics import columns as c
@@ -41,6 +42,7 @@ from bench.running.work import Work, planned_work
 from bench.stats.claims import check_claims, undecided
 from bench.stats.mlflow_summary import describe_training, describe_trial
 from bench.stats.proportions import COUNT, half_width, seeds_for_half_width
+from bench.store.checkup import register_all
 from bench.store.earlier_trainings import EarlierTrainings
 from bench.store.finished_runs import Summary
 from bench.store.mlflow_store import Store, StoreError
@@ -48,6 +50,7 @@ from bench.store.names import BUDGET_CHECK, CODE_TAG, COMMAND_TAG, KILLED, PLAN_
 from bench.store.patience import in_a_line
 from bench.store.reader import begun_sweeps, planned_trainings, read_environment, read_plan
 from bench.store.shards import written_trainings
+from bench.store.spool import Spool
 from bench.store.writer import SweepWriter, beginnings, is_running
 from bench.user_files import OutputError
 
@@ -66,13 +69,14 @@ class SweepError(RuntimeError):
     """A sweep that its store, or a cluster's scheduler, did not let come to its end; what was written before is safe.
 
     ``sweep`` is the `Sweep`. The same call with ``resume=True`` goes on with it. Where all is done but the report,
-    which could not be written, it is ``unreported``.
+    which could not be written, it is ``unreported``. Where a server stays away, it goes on in its ``spool``.
     """
 
-    def __init__(self, message: str, sweep: Sweep, *, unreported: bool = False) -> None:
+    def __init__(self, message: str, sweep: Sweep, *, unreported: bool = False, spool: Spool | None = None) -> None:
         super().__init__(message)
         self.sweep = sweep
         self.unreported = unreported
+        self.spool = spool
 
 
 class Interrupted(KeyboardInterrupt):
@@ -142,7 +146,36 @@ def carry_out(experiment: Experiment, options: Options) -> Sweep:
     with _checked(options) as pool:
         expected = estimate(plan, max(pool.workers, 1))
         check_memory(expected)
-        return _carry_out(experiment, plan, options, pool, imported, expected)
+        try:
+            return _carry_out(experiment, plan, options, pool, imported, expected)
+        except SweepError as failed:
+            if failed.spool is None:
+                raise
+            _go_on_in(failed.spool, failed, experiment, plan, options, pool, expected)
+
+
+def _go_on_in(
+    spool: Spool,
+    failed: SweepError,
+    experiment: Experiment,
+    plan: Plan,
+    options: Options,
+    pool: executors.WorkerPool,
+    expected: Estimate,
+) -> NoReturn:
+    """Go on in its spool with a sweep whose server stays away, to its report, and raise SweepError that says so."""
+    fault, started = printable(str(failed)).partition("\n")[0], time.monotonic()
+    options.say(f"{fault}; the sweep goes on in {str(spool.folder)!r}")
+    there = replace(options, tracking_uri=spool.uri, resume=True, started=started)
+    try:
+        register_all(Store(spool.uri, options.say))
+        swept = _carry_out(experiment, plan, there, pool, started, expected)
+    except (StoreError, RequestError, OSError):  # it cannot be used, either
+        raise failed from failed.__cause__
+    away = (
+        f"{printable(tracking_uri(options.tracking_uri))} stayed away, and the sweep went on in {str(spool.folder)!r}"
+    )
+    raise SweepError(f"{away}: it is delivered once the server is back. {options.again}", swept) from None
 
 
 def _carry_out(
@@ -189,8 +222,10 @@ def _carry_out(
     except SchedulerLostError as error:
         raise SweepError(f"{error}\n{SAFE} {options.again}", _unfinished(recorder, options, store)) from error
     except (StoreError, RequestError, OSError) as error:
+        away = isinstance(error, StoreError) or isinstance(error.__cause__, StoreError)
+        spool = store.spools.get(writer.run_id) if away else None
         raise SweepError(
-            f"{_fault(error, store)}\n{SAFE} {options.again}", _unfinished(recorder, options, store)
+            f"{_fault(error, store)}\n{SAFE} {options.again}", _unfinished(recorder, options, store), spool=spool
         ) from error
     except KeyboardInterrupt as at_once:
         at_once.add_note(options.again)
@@ -304,7 +339,11 @@ def _train(
     steps = loop.strategies(recorder.plan, recorder.statistics, journal)
     plan = recorder.plan
     share = min(already / max(plan.expected_trainings + plan.points, 1), 1.0)
-    with interrupts() as stop, bar(planned_work(plan), share, max(pool.workers, 1)) as progress:
+    with (
+        interrupts() as stop,
+        bar(planned_work(plan), share, max(pool.workers, 1)) as progress,
+        _no_spool_once(stop, store),
+    ):
         loop.run(steps, recorder, pool, progress, stop)
         with recorder.clock("train"):
             recorder.seconds["workers_train"] += train_maps(plan, recorder.writer, pool, progress, stop)
@@ -316,6 +355,17 @@ def _train(
                 checked = check_budget(recorder.plan, trainings, pool, stop)
             recorder.writer.json(BUDGET_CHECK, checked or [])
     return not stop.is_set()
+
+
+@contextmanager
+def _no_spool_once(stop: Event, store: Store) -> Iterator[None]:
+    """Let no sweep go on in its spool whose end was asked for meanwhile."""
+    try:
+        yield
+    except (StoreError, RequestError):
+        if stop.is_set():
+            store.spools.clear()
+        raise
 
 
 def _conclude(recorder: Recorder, options: Options, store: Store) -> Sweep:
@@ -467,6 +517,14 @@ def _resumed(store: Store, experiment: Experiment, plan: Plan, code: str) -> Swe
     """
     found, ended = begun_sweeps(store, experiment.name)
     same = [run for run in found if run.data.tags.get(PLAN_TAG) == plan.plan_id]
+    for run in ended if store.is_remote else ():
+        Spool.of(run.info.run_id, experiment.name).drop()  # of a process that was killed as it ended
+    for run in same if store.is_remote else ():
+        spool = Spool.of(run.info.run_id, experiment.name)
+        if not is_running(run) and (delivered := spool.deliver(store)):
+            store.say(
+                f"{plural(delivered, 'training')} that the server lacked are delivered from {str(spool.folder)!r}"
+            )
     if same:
         most = max(same, key=lambda run: (not is_running(run), written_trainings(store, run.info.run_id)))
         return SweepWriter.resume(store, most, experiment, plan, code)

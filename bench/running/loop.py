@@ -1,6 +1,7 @@
 """How a sweep runs: strategies say what is trained next, given what has come back, until none has more to ask."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from threading import Event
 from typing import TYPE_CHECKING, Protocol
 
@@ -61,8 +62,12 @@ def run(
             progress.advance(recorder.reused)
             if is_new and step.message:
                 progress.print(step.message)
-            with recorder.clock("time" if step.alone else "train"):
-                for records, samples in _train(step, recorder, pool, progress, stop):
+            # closed at once where the store fails: the same workers may go on elsewhere
+            with (
+                recorder.clock("time" if step.alone else "train"),
+                closing(_train(step, recorder, pool, progress, stop)) as back,
+            ):
+                for records, samples in back:
                     recorder.add(records, samples)
                     progress.advance(done_work(records, samples))
             recorder.flush()
@@ -72,7 +77,7 @@ def run(
 
 def _train(
     step: Step, recorder: Recorder, pool: WorkerPool, progress: SweepProgress, stop: Event
-) -> Iterator[tuple[list[Record], list[Sample]]]:
+) -> Generator[tuple[list[Record], list[Sample]], None, None]:
     """Yield what becomes of all that is missing of a step; once ``stop`` is set nothing new is begun."""
     yield refusals(recorder.missing(alone=step.alone)), []
     missing = recorder.missing(alone=step.alone)  # refusals are recorded by now

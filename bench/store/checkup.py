@@ -238,6 +238,13 @@ def _unregistered(store: Store) -> Iterator[Fault]:
                 yield Fault("run missing", sweep, what, partial(_register, store, folder), again=True)
 
 
+def register_all(store: Store) -> None:
+    """Write the runs of sweeps that lie beside a database that has none of them."""
+    for one in _unregistered(store):
+        if one.mend:
+            one.mend()
+
+
 def _begun(folder: Path) -> dict[str, Any]:
     """Return what a sweep kept of its run when it was begun; nothing where it did not, or it cannot be read."""
     try:

@@ -9,7 +9,7 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -28,6 +28,7 @@ from sqlalchemy.exc import DisconnectionError
 from bench.errors import CREDENTIALS, RequestError
 from bench.store.names import ARTIFACTS, JOURNAL, KIND, PARENT_TAG, SQLITE, is_there, tracking_uri
 from bench.store.patience import PATIENCE_S, PatientClient, in_a_line, waiting
+from bench.store.spool import PART, Spool, write_whole
 from bench.user_files import check_name
 
 StoreError = MlflowException  # what a store raises that was reached and then failed
@@ -35,7 +36,6 @@ EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # the U
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")  # that MLflow knows
 REACH_TIMEOUT_S = 5.0
 LOCK_TIMEOUT_S = 60.0  # another process makes the tables of a new store in seconds
-PART = ".part"  # at the end of the name of a file that is being written
 STALE = ("-wal", "-shm", "-journal")  # files of SQLite beside a database, which it would play into a new one
 
 
@@ -56,6 +56,7 @@ class Store:
         self.say = say
         self._artifact_uris: dict[str, str] = {}
         self._locations: dict[str, str] = {}
+        self.spools: dict[str, Spool] = {}  # by run, where what it writes is kept as well
         # MLflow keeps one engine per URI for the whole process: a relative path must not change its meaning
         self.uri = uri if self.path is None else f"sqlite:///{self.path}"
         _quiet()
@@ -159,7 +160,9 @@ class Store:
             yield place
             return
         with tempfile.TemporaryDirectory() as folder:
-            yield Path(download_artifacts(run_id=run_id, artifact_path=name, dst_path=folder, tracking_uri=self.uri))
+            with _across_a_network(name, "downloaded"):
+                copy = download_artifacts(run_id=run_id, artifact_path=name, dst_path=folder, tracking_uri=self.uri)
+            yield Path(copy)
 
     def in_place(self, run_id: str, name: str) -> Path | None:
         """Return where an artifact is or would be on this machine; None where it is elsewhere."""
@@ -169,25 +172,36 @@ class Store:
         return Path(local_file_uri_to_path(uri)) if is_local_uri(uri) else None
 
     def write(self, run_id: str, name: str, write: Callable[[Path], object]) -> None:
-        """Write an artifact of a run by this name or path: whole or not at all, where it lies on this machine."""
+        """Write an artifact of a run by this name or path: whole or not at all, where it lies on this machine.
+
+        What has a spool goes there first.
+        """
+        if run_id in self.spools:
+            write = self._spooled(run_id, name, write)
         place = self.in_place(run_id, name)
         if place is None:
             with tempfile.TemporaryDirectory() as folder:
                 copy = Path(folder) / Path(name).name
                 write(copy)
-                self.client.log_artifact(run_id, str(copy), name.rpartition("/")[0] or None)
+                with _across_a_network(name, "uploaded"):
+                    self.client.log_artifact(run_id, str(copy), name.rpartition("/")[0] or None)
             return
         self.check()
-        beside = place.with_name(f".{uuid4().hex}{PART}")
         try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                write(beside)
-                beside.replace(place)
-            finally:
-                beside.unlink(missing_ok=True)
+            write_whole(place, write)
         except OSError as error:  # the disk's own words are without a place
             raise StoreError(f"{str(place)!r} cannot be written: {error.strerror or in_a_line(error)}") from error
+
+    def _spooled(self, run_id: str, name: str, write: Callable[[Path], object]) -> Callable[[Path], object]:
+        """Write into a run's spool; return what copies it from there. One that cannot be written is given up."""
+        spool = self.spools[run_id]
+        try:
+            write_whole(spool.artifacts / name, write)
+        except OSError as error:
+            self.spools.pop(run_id).drop()  # the server has all that was in it
+            self.say(f"{spool.unkept(error)}")
+            return write
+        return partial(shutil.copy, spool.artifacts / name)
 
     def tidy(self, run_id: str) -> None:
         """Remove what a process that was killed had begun to write, and nobody reads."""
@@ -214,6 +228,15 @@ class Store:
             connection.execute("PRAGMA analysis_limit=1000")
             connection.execute("ANALYZE")
             connection.commit()
+
+
+@contextlib.contextmanager
+def _across_a_network(name: str, done: str) -> Iterator[None]:
+    """Raise StoreError where a file does not come across: what MLflow raises then may be of its HTTP library."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"{name} cannot be {done}: {in_a_line(error)}") from error
 
 
 @event.listens_for(Engine, "connect")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from bench.user_files import is_file
 
-DEFAULT_URI = "sqlite:///mlflow.db"
 SQLITE = "sqlite:///"  # before a path
+DATABASE = "mlflow.db"  # a file of SQLite where nobody says which
+DEFAULT_URI = f"{SQLITE}{DATABASE}"
 SWEEP, TRIAL, TRAINING, MAP = "sweep", "trial", "training", "map"  # kinds of runs
 BEGINNING = "beginning"  # kind of the run of a sweep until all is there that is needed to read or resume it
 RUNNING, FINISHED, KILLED = "RUNNING", "FINISHED", "KILLED"
@@ -30,6 +31,7 @@ SHARDS, TIMINGS, COLD_STARTS, RUNS, SEARCH = "shards", "timings", "cold_starts.j
 BUDGET_CHECK = "budget_check.json"
 MAPS = "maps"  # a folder of shards for each
 JOURNAL, ARTIFACTS = "optuna.journal", "mlruns"  # beside the store
+SPOOL = "bench-spool"  # in the working folder, what sweeps on a server write until they have ended
 
 
 def tracking_uri(given: str | None) -> str:

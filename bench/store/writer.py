@@ -30,6 +30,7 @@ from bench.store.mlflow_store import Store
 from bench.store.owner import Whereabouts, is_alive, owner, whereabouts
 from bench.store.reader import map_shards, read_cold_starts, read_timings
 from bench.store.shards import in_order, read_shards_in_parts, shards_one_by_one
+from bench.store.spool import Spool
 from bench.store.tables import concat, timing_rows, write_table
 
 LONGEST_PARAM, LONGEST_TAG = 500, 7_500
@@ -65,11 +66,14 @@ class SweepWriter:
         writer.plan(plan)
         writer.environment(environment)
         params = swept_params(plan)
+        begun = {"name": name, "params": params, "tags": tags}
         if store.path is not None:
-            writer.json(names.BEGUN, {"store": store.path.name, "name": name, "params": params, "tags": tags})
+            writer.json(names.BEGUN, {"store": store.path.name, **begun})
         sizes = {"trials": plan.expected_trials, "trainings": plan.expected_trainings + plan.points}
         whole = {names.KIND: names.SWEEP}  # MLflow writes params, figures and tags, in this order
         log_batch(store, writer.run_id, params, Summary(sizes), whole)
+        if store.is_remote:
+            Spool.of(writer.run_id, experiment.name).begin(store, begun)
         return writer
 
     @classmethod
@@ -84,7 +88,11 @@ class SweepWriter:
         take(store, run)
         store.tidy(writer.run_id)
         mixed = {} if run.data.tags.get(names.CODE_TAG) == code else {names.CODE_TAG: ""}
-        log_batch(store, writer.run_id, tags={**_asked(experiment, plan), **mixed})
+        tags = {**_asked(experiment, plan), **mixed}
+        log_batch(store, writer.run_id, tags=tags)
+        if store.is_remote:
+            begun = {"name": run.info.run_name, "params": run.data.params, "tags": {**run.data.tags, **tags}}
+            Spool.of(writer.run_id, experiment.name).begin(store, begun)
         for child in store.runs(names.TRIAL, parent=writer.run_id):
             if child.info.status != names.FINISHED:
                 for training in store.runs(names.TRAINING, parent=child.info.run_id):
@@ -227,15 +235,19 @@ class SweepWriter:
 
     def folder(self, path: Path, name: str) -> None:
         """Keep all files of a folder with the sweep, in a folder of that name."""
-        self.client.log_artifacts(self.run_id, str(path), name)
+        for file in sorted(file for file in path.rglob("*") if file.is_file()):
+            self.file(file, file.relative_to(path).as_posix(), name)
 
     def figures(self, metrics: Mapping[str, float]) -> None:
         """Note figures of the whole sweep."""
         log_batch(self.store, self.run_id, summary=Summary(metrics))
 
     def finish(self, status: str = names.FINISHED) -> None:
-        """End the parent run; nothing is written after this."""
+        """End the parent run; nothing is written after this, here or in its spool."""
+        spool = self.store.spools.pop(self.run_id, None)
         self.client.set_terminated(self.run_id, status=status)
+        if spool:
+            spool.drop()
         self.store.analyze()
 
 

@@ -16,6 +16,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
 ASKED = ("gate=xor", "hidden=2,3,4", "seeds=0:6", "iterations=30", "--no-report", "--runs", "trial", "--fresh")
 LONG = ("gate=xor", "hidden=2,3", "seeds=0:16", "iterations=6000", "--no-report", "--executor", "serial")
+SLOW = ("gate=xor", "hidden=2,3,4", "backend=numpy", "iterations=400", "seeds=0:80", "--executor", "serial")
+LOCAL = names.DEFAULT_URI
 COMMAND = "python -m bench sweep gate=xor hidden=2,3 seeds=0:16 iterations=6000"
 MISCHIEF = ("dropped", "502", "half", "cut off")
 CREATE = "runs/create"
@@ -133,35 +135,70 @@ def rows(bench, sweep, uri):
     return pd.read_parquet("x.parquet").drop(columns=c.ITERATION_US)
 
 
-@pytest.mark.parametrize("back", [True, False])
-def test_a_server_that_dies_costs_nothing_that_was_written(
-    bench, folder, start, serve, blank_store, tmp_path_factory, back
-):
-    """One that comes back is waited for; one that stays away ends the sweep, and --resume does the rest."""
+@pytest.fixture
+def dying(serve, blank_store, tmp_path_factory):
+    """A server with a store of its own, to be killed: its folder, its port, and its end."""
     there = tmp_path_factory.mktemp("dying")
     (there / "mlflow.db").write_bytes(blank_store.read_bytes())
-    port, kill = serve(there)
+    return there, *serve(there)
+
+
+def test_a_server_that_comes_back_is_waited_for(bench, folder, start, serve, dying):
+    """It costs nothing that was written."""
+    there, port, kill = dying
     uri = f"http://127.0.0.1:{port}"
-    process = start(folder, "sweep", *LONG, "--fresh", "--tracking-uri", uri, after="" if back else IMPATIENT)
+    process = start(folder, "sweep", *LONG, "--fresh", "--tracking-uri", uri)
     wait_for_a_shard(there, process)
     kill()
-    if back:
-        time.sleep(3)
-        serve(there, port)
+    time.sleep(3)
+    serve(there, port)
     _, err = process.communicate(300)
     assert "Traceback" not in err
-    if not back:
-        assert process.returncode == 1, err
-        assert "What was written is safe" in err
-        serve(there, port)
-        assert bench("sweep", *LONG, "--resume", "--tracking-uri", uri).status == 0
-    else:
-        assert process.returncode == 0, err
+    assert process.returncode == 0, err
     (one,) = bench("list", "--json", "--tracking-uri", uri).json["sweeps"]
     whole = bench("sweep", *LONG, "--fresh", "--json").json["sweep"]
     pd.testing.assert_frame_equal(rows(bench, one["sweep"], uri), rows(bench, whole, names.DEFAULT_URI))
     assert len(list(Store(uri).runs(names.TRIAL, parent=one["sweep"]))) == 2
     assert bench("doctor", "--json", "--tracking-uri", uri).json["store"]["found"] == []
+
+
+def test_a_sweep_whose_server_stays_away_goes_on_beside_it_and_is_delivered(bench, folder, start, serve, dying):
+    """It ends with its report; --resume trains nothing again, and leaves the server as if it had never been away."""
+    there, port, kill = dying
+    uri = f"http://127.0.0.1:{port}"
+    process = start(folder, "sweep", *SLOW, "-o", "r.html", "--fresh", "--tracking-uri", uri, after=IMPATIENT)
+    wait_for_a_shard(there, process)
+    kill()
+    _, err = process.communicate(300)
+    assert process.returncode == 1, err
+    assert "Traceback" not in err
+    assert f"{uri} stayed away" in err
+    assert f"--resume --tracking-uri {uri}" in err
+    assert "240 trainings" in (folder / "r.html").read_text()
+    (spool,) = (folder / names.SPOOL).iterdir()
+    beside = f"sqlite:///{spool}/mlflow.db"
+    (kept,) = bench("list", "--json", "--tracking-uri", beside).json["sweeps"]
+    assert (kept["sweep"], kept["status"]) == (spool.name, names.FINISHED)
+    bench("export", spool.name, "-o", "kept.parquet", "--tracking-uri", beside)
+    assert [bench("doctor", "--json", "--tracking-uri", one).json["store"]["found"] for one in (beside, LOCAL)] == [
+        [],
+        [],
+    ]
+    serve(there, port)
+    ran = bench("sweep", *SLOW, "--no-report", "--resume", "--tracking-uri", uri)
+    assert ran.status == 0, ran.err
+    assert "trainings that the server lacked are delivered" in ran.err
+    assert "0 trainings of 3 trials (240 more are done)" in ran.err
+    (one,) = bench("list", "--json", "--tracking-uri", uri).json["sweeps"]
+    assert (one["sweep"], one["status"]) == (spool.name, names.FINISHED)
+    delivered = rows(bench, one["sweep"], uri)
+    took = pd.read_parquet("x.parquet")[c.ITERATION_US]
+    pd.testing.assert_series_equal(took, pd.read_parquet("kept.parquet")[c.ITERATION_US])
+    whole = bench("sweep", *SLOW, "--no-report", "--fresh", "--json").json["sweep"]
+    pd.testing.assert_frame_equal(delivered, rows(bench, whole, LOCAL))
+    assert [run.info.status for run in Store(uri).runs(names.TRIAL, parent=one["sweep"])] == [names.FINISHED] * 3
+    assert bench("doctor", "--json", "--tracking-uri", uri).json["store"]["found"] == []
+    assert not (folder / names.SPOOL).exists()
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "http"])
