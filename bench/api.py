@@ -138,7 +138,8 @@ def sweep(
     Raises:
         RequestError: something of this is wrong; nothing was trained, and no sweep was begun
         KeyboardInterrupt: Ctrl-C; what was finished is written and in its ``sweep``, and ``resume=True`` goes on
-        SweepError: the store failed on the way; the same holds
+        SweepError: the store failed on the way; the same holds. Where a server stayed away, the sweep has gone on
+            in ``bench-spool`` in the working folder, and ``resume=True`` delivers it
 
     """
     started = time.monotonic()

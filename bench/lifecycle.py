@@ -168,7 +168,9 @@ def _go_on_in(
     options.say(f"{fault}; the sweep goes on in {str(spool.folder)!r}")
     there = replace(options, tracking_uri=spool.uri, resume=True, started=started)
     try:
-        register_all(Store(spool.uri, options.say))
+        store = Store(spool.uri, options.say)
+        register_all(store)
+        store.client.set_terminated(spool.run_id, status=KILLED)  # it may have ended there before
         swept = _carry_out(experiment, plan, there, pool, started, expected)
     except (StoreError, RequestError, OSError):  # it cannot be used, either
         raise failed from failed.__cause__

@@ -199,7 +199,7 @@ class Store:
             write_whole(spool.artifacts / name, write)
         except OSError as error:
             self.spools.pop(run_id).drop()  # the server has all that was in it
-            self.say(f"{spool.unkept(error)}")
+            self.say(spool.unkept(error))
             return write
         return partial(shutil.copy, spool.artifacts / name)
 

@@ -85,6 +85,7 @@ class Spool:
             text = json.dumps({"store": names.DATABASE, **begun}, indent=1)
             write_whole(self.artifacts / names.BEGUN, lambda path: path.write_text(text, encoding="utf-8"))
         except OSError as error:
+            self.drop()
             store.say(self.unkept(error))
         else:
             store.spools[self.run_id] = self

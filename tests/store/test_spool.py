@@ -10,7 +10,7 @@ from mlflow.exceptions import MlflowException
 
 from bench.metrics import columns as c
 from bench.store import names
-from bench.store.mlflow_store import Store, write_whole
+from bench.store.mlflow_store import Store, StoreError, write_whole
 
 ASKED = ("sweep", "gate=xor", "hidden=2,3", "seeds=0:6", "iterations=30", "--no-budget-check", "--no-report")
 EVERY_KIND = {
@@ -26,11 +26,14 @@ FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 @pytest.fixture
 def server(folder, monkeypatch):
-    """The folder's store, taken for one behind a server; the list has what it does when trainings are written."""
+    """The folder's store, taken for a server's.
+
+    The list has what it does, last first, when trainings or claims are written.
+    """
     place, faults = Store.in_place, []
 
     def in_place(self, run_id, name):
-        if self.is_remote and name.startswith((f"{names.SHARDS}/", f"{names.MAPS}/")) and faults:
+        if self.is_remote and name.startswith((f"{names.SHARDS}/", f"{names.MAPS}/", "claims")) and faults:
             faults.pop()()
         return place(self, run_id, name)
 
@@ -146,6 +149,36 @@ def test_a_sweep_that_was_resumed_goes_on_beside_its_server(bench, folder, serve
     (spool,) = (folder / names.SPOOL).iterdir()
     status, kept = written(bench, f"sqlite:///{spool}/mlflow.db")
     assert (status, len(kept)) == (names.FINISHED, 12)
+
+
+def test_a_file_that_does_not_come_across_is_a_fault_of_the_store(folder, monkeypatch):
+    """Though MLflow raises an error of its HTTP library then, which is one of files."""
+
+    def refuse(*_):
+        raise OSError("502 Server Error")
+
+    store = Store(names.DEFAULT_URI)
+    monkeypatch.setattr(Store, "in_place", lambda *_: None)
+    monkeypatch.setattr(store.client, "log_artifact", refuse, raising=False)
+    with pytest.raises(StoreError, match=r"r.html cannot be uploaded: 502 Server Error"):
+        store.write("run", "r.html", lambda path: path.touch())
+
+
+@pytest.mark.slow
+@pytest.mark.faults
+def test_a_server_that_goes_away_again_is_gone_on_beside_again(bench, folder, server):
+    """From the same spool, whose sweep has ended already."""
+    server.append(stay_away)
+    assert bench(*ASKED).status == 1
+    delivered = list((folder / names.SPOOL).rglob("shards/*.parquet"))
+    server += [stay_away, *[lambda: None] * len(delivered)]
+    again = bench(*RESUMED)
+    assert again.status == 1
+    assert "stayed away, and the sweep went on in" in again.err
+    assert "12 more are done" in again.err
+    assert bench(*RESUMED).status == 0
+    assert written(bench)[0] == names.FINISHED
+    assert not (folder / names.SPOOL).exists()
 
 
 @pytest.mark.slow
