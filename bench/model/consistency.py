@@ -61,7 +61,8 @@ def _sizes(trial: "Trial") -> Iterator[str]:
     if trial.target_low >= trial.target_high:
         yield f"target_low is {trial.target_low:g}; allowed are numbers below target_high, {trial.target_high:g}"
     apart = trial.target_high - trial.target_low
-    if trial.success == "tolerance" and 0 < apart <= 2 * trial.tolerance and _is_logical(trial):
+    has_both = _is_logical(trial) and len(np.unique(trial.gate.targets)) == 2
+    if trial.success == "tolerance" and 0 < apart <= 2 * trial.tolerance and has_both:
         which = f"with targets of {trial.target_low:g} and {trial.target_high:g}"
         yield f"tolerance is {trial.tolerance:g} {which}; allowed are numbers below {apart / 2:g}, half of that"
     if trial.step_min > trial.step_max:

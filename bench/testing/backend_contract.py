@@ -294,7 +294,8 @@ def takes(backend, values):
 def differentiable(output, loss):
     """Yield trials' parameters: one step of gradient descent, towards what the output can say."""
     low, high = np.clip(OUTPUT_RANGES[output], -1, 1)
-    usual = {"output": output, "loss": loss, "target_low": 0.2 * low, "target_high": 0.2 * high, "encoding": "bipolar"}
+    usual = {"output": output, "loss": loss, "target_low": 0.2 * low, "target_high": 0.2 * high, "tolerance": 0.05}
+    usual["encoding"] = "bipolar"
     usual |= {"init": "normal", "init_scale": 0.1, "learning_rate": 0.5, "iterations": 1, "dtype": "float64"}
     for gate, hidden in itertools.product((TABLE, HALF_ADDER, CLASSES), ("0", "3", "3-2")):
         for activation in HIDDEN_ACTIVATIONS if hidden != "0" else ("sigmoid",):

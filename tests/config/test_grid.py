@@ -319,6 +319,7 @@ IN_VAIN = {
     "iterations=9 success_for=10": "success_for is 10 with iterations = 9; allowed are whole numbers from 1 to 9",
     "hidden=0 learning_rate_output=0.1": "learning_rate_output is 0.1 with hidden = 0; allowed is that with hidden lay",
     "hidden=0 frozen=output,hidden": "frozen is output, hidden with hidden = 0; allowed are hidden layers, and biases",
+    "target_low=0.4 target_high=0.5": "tolerance is 0.1 with targets of 0.4 and 0.5; allowed are numbers below 0.05",
     "success=correct tolerance=0.2,0.3": "tolerance is 0.2, 0.3 with success = correct; allowed is that with success",
     "success=loss success_loss=0.1 tolerance=0.2": "tolerance is 0.2 with success = loss; allowed is that with succes",
     "schedule=cosine schedule_length=0": "schedule is cosine and schedule_length is 0; allowed is that with schedule",

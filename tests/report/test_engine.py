@@ -214,7 +214,7 @@ def trials_with_extras():
         {},
         {"success": "correct"},
         {"success": "loss", "success_loss": 0.2, "success_for": 4},
-        {"success_for": 7, "tolerance": 0.45},
+        {"success_for": 7, "tolerance": 0.4},
         {"success": "correct", "success_for": 5, "stop": "solved"},
     ]
     changes = [values for name, values in EXTRAS.items() if name not in REFUSED]
