@@ -567,6 +567,7 @@ def test_it_is_silent_where_nobody_looks(folder, capfd):
     assert "1 training unsupported" in said.err
 
 
+@pytest.mark.slow
 def test_a_script_needs_no_guard(folder):
     """Worker processes do not run the script that started them."""
     (folder / "script.py").write_text(
@@ -660,6 +661,7 @@ def test_the_lines_of_the_readme_work_as_they_stand(folder, capsys):
 
 
 @pytest.mark.untraced
+@pytest.mark.slow
 def test_the_notebook_runs(folder, monkeypatch):
     """From its first cell to its last, with a bar, a table, two figures and a report, and without a warning."""
     import nbformat

@@ -21,7 +21,7 @@ from bench.store.tables import rows
 from bench.store.writer import SweepWriter, trial_run
 
 
-@pytest.fixture(params=["sqlite", "http"])
+@pytest.fixture(params=["sqlite", pytest.param("http", marks=pytest.mark.slow)])
 def store(request, folder, monkeypatch):
     """Every kind of store; nobody else takes a sweep up at the same time."""
     monkeypatch.setattr("bench.store.writer.SETTLE_S", 0.0)

@@ -83,6 +83,7 @@ def test_each_combination_is_searched_as_if_it_were_the_only_one(whole, bench, f
     assert len(held_out) == 4 * 12
 
 
+@pytest.mark.slow
 def test_a_search_for_each_that_was_killed_comes_to_the_same(whole, folder, bench, start, monkeypatch):
     """Nothing is trained twice, and every study goes on with the same proposals."""
     monkeypatch.chdir(folder)

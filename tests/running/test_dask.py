@@ -446,6 +446,7 @@ def all_below(pid):
 # ------------------------------------------------------------------ clusters
 
 
+@pytest.mark.slow
 def test_a_cluster_of_ones_own_gives_the_same_rows(bench):
     """``--executor dask`` starts as many workers as are asked for, and ends them."""
     request = ("hidden=2,3", "seeds=0:24", "iterations=300", "backend=numpy", "--no-report", "--no-budget-check")

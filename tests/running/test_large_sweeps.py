@@ -63,6 +63,7 @@ def test_the_page_says_of_which_part_it_is(bench, small, folder):
     assert ran.json["trainings"] == 400
 
 
+@pytest.mark.slow
 def test_killed_anywhere_it_goes_on(bench, small, monkeypatch):
     """What was written is not trained again, nor counted twice."""
     write, calls = SweepWriter.shard, []

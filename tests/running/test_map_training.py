@@ -61,6 +61,7 @@ def test_a_map_is_the_same_file_whoever_trains_it(bench, whole, small_shards, wo
     assert arrays(bench) == whole
 
 
+@pytest.mark.slow
 def test_a_killed_map_is_resumed_to_the_same_file(bench, folder, start, whole):
     """After SIGKILL, --resume trains what is missing and nothing else."""
     after = "import bench.running.map_training as m, bench.running.chunks as k; m.FLUSH_S = 0; k.CHUNK_S = 0.001"

@@ -86,6 +86,7 @@ def test_a_sweep_that_is_still_running_is_not_taken_over(bench, folder, start):
     assert f"still running as process {process.pid}" in ran.err
 
 
+@pytest.mark.slow
 def test_workers_end_with_a_driver_that_was_killed(folder, start):
     """No process is left behind to train for nobody."""
     process = start(folder, "sweep", *REQUEST[:4], "--no-report", "--executor", "processes", "--workers", "2")

@@ -138,6 +138,7 @@ def test_mlflow_knows_each_trials_number_and_state(whole):
 
 
 @pytest.mark.untraced
+@pytest.mark.slow
 def test_a_search_killed_three_times_goes_on_as_if_nothing_had_happened(search, folder, whole, start, monkeypatch):
     """The same trials, the same best, and no trial told twice; what goes on is killed at the next moment."""
     told = journal()

@@ -397,6 +397,7 @@ def test_a_sweep_without_anything_alone_has_no_timings(bench, folder):
     assert read.cold_starts == []
 
 
+@pytest.mark.slow
 def test_a_killed_sweep_takes_no_timing_again_that_was_written(bench, folder, start):
     """After SIGKILL, --resume takes the missing ones; what was there stays as it was."""
     process = start(folder, "sweep", *REQUEST, "--no-report")

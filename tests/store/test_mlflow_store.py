@@ -74,6 +74,7 @@ def test_a_file_that_is_no_database_is_refused(folder):
         Store("sqlite:///text.db")
 
 
+@pytest.mark.slow
 def test_sweeps_that_start_at_once_share_a_new_store(tmp_path, child):
     """MLflow makes its tables on first sight; two processes do not get in each other's way."""
     code = "from bench.store.mlflow_store import Store; Store('sqlite:///new.db').experiment_id('x')"

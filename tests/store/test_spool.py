@@ -137,6 +137,7 @@ def test_a_file_that_was_cut_off_on_its_way_is_delivered_again(bench, folder, se
     assert (delivered[f"{c.ITERATION_US}_x"] == delivered[f"{c.ITERATION_US}_y"]).all()
 
 
+@pytest.mark.slow
 def test_a_sweep_that_was_resumed_goes_on_beside_its_server(bench, folder, server, monkeypatch):
     """What the server has of it is fetched while it is there: of a sweep that was ended nothing is left here."""
     monkeypatch.setattr("bench.running.chunks.CHUNK_NUMBERS", 1)
