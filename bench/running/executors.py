@@ -109,7 +109,8 @@ class WorkerPool:
         for kind, some in self.divide(jobs).items():
             for records in train_chunks(self._maker(kind), cut(some, self._pace), self._window(kind), stop):
                 self._pace.note(records)
-                yield records
+                if records:  # there are none of a chunk that was left
+                    yield records
 
     def _maker(self, kind: str) -> MakeExecutor:
         cluster = self._cluster
