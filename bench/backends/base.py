@@ -3,19 +3,18 @@
 Shapes: T trainings (of a batch, or of a group), N observations, C checkpoints, P parameters of the network.
 """
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import replace
 from itertools import pairwise
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.backends.pieces import first_piece, in_pieces
 from bench.model.outcome import NEVER, Batch, Outcome
 from bench.model.trial import PARAMETERS, Trial
 
@@ -25,34 +24,6 @@ Results = tuple[Array, Array, Ints, Ints]  # final predictions [T, N] and weight
 ELSEWHERE = ("diagnostics", "init_table")  # extra parameters that are seen to outside of backends
 LATER = {"activation": ("symmetric",), "loss": ("arctanh",), "update": ("minibatch",)}  # values like extra parameters
 EVERYTHING: dict[str, Collection[Any] | None] = dict.fromkeys(["outputs", *PARAMETERS])  # what takes all has
-MULTIPLY_ADD_US = 0.002  # microseconds for one of a loop's multiply-adds: only chunk sizes depend on it
-
-
-PIECE_S = 0.1  # how long trainings go on without a look at whether they are wanted any more
-
-
-class Flag(Protocol):
-    """An event of threads or of processes."""
-
-    def is_set(self) -> bool:
-        """Whether it has come."""
-
-
-class StoppedError(Exception):
-    """Trainings were left before their end, because nobody wants them any more."""
-
-
-_STOP: ContextVar[Flag | None] = ContextVar("stop", default=None)
-
-
-@contextmanager
-def heeding(stop: Flag | None) -> Iterator[None]:
-    """Have what is trained meanwhile, in this thread, raise StoppedError soon after ``stop`` is set."""
-    token = _STOP.set(stop)
-    try:
-        yield
-    finally:
-        _STOP.reset(token)
 
 
 _COMPILING: list[bool] = []  # a mark for each kernel that was begun: whether it is ready
@@ -184,13 +155,17 @@ class Backend(ABC):
         """Train some of the batch's trainings into their rows of the outcome; return the seconds spent on compiling."""
         trial, group = batch.trial, self.group(batch.take(indices))
         stops = trial.stop == "solved"
-        piece = max(int(PIECE_S * 1e6 / (self.cost_us(trial) * max(len(indices), self.least))), 1)
+        piece = first_piece(self.cost_us(trial) * max(len(indices), self.least))
+
+        def is_over() -> bool:
+            return stops and group.all_solved()
+
         for checkpoint, (start, end) in enumerate(pairwise([*trial.checkpoints.tolist(), trial.iterations])):
             started = perf_counter() - group.compile_seconds
-            outcome.loss_TC[indices, checkpoint], piece = self._advance(group, start, end, piece, stops=stops)
+            outcome.loss_TC[indices, checkpoint], piece = in_pieces(group.advance, is_over, start, end, piece)
             seconds = perf_counter() - group.compile_seconds - started
             outcome.seconds_TC[indices, checkpoint] = seconds / len(indices)
-            if stops and group.all_solved():
+            if is_over():
                 break
         predictions_TN, weights_TP, solved_at_T, correct_at_T = group.results()
         solved_at_T = np.where(solved_at_T > trial.iterations, NEVER, solved_at_T)
@@ -201,28 +176,6 @@ class Backend(ABC):
         outcome.correct_at_T[indices] = np.where(correct_at_T > done_T, NEVER, correct_at_T)
         outcome.loss_TC[indices] = np.where(trial.checkpoints > done_T[:, None], np.nan, outcome.loss_TC[indices])
         return group.compile_seconds
-
-    @staticmethod
-    def _advance(group: Group, start: int, end: int, piece: int, *, stops: bool) -> tuple[Array, int]:
-        """Advance a group, ``piece`` iterations at a time; return the losses before the first, and the next piece.
-
-        A piece takes PIECE_S or so, as those before it took. Between two of them Ctrl-C is heeded, whoever calls.
-        """
-        stop, losses_T = _STOP.get(), None
-        while start < end:
-            if stop is not None and stop.is_set():
-                raise StoppedError
-            began, last = perf_counter(), min(start + piece, end)
-            found_T = group.advance(start, last)
-            losses_T = found_T if losses_T is None else losses_T
-            taken_s = max(perf_counter() - began, 1e-9)
-            if last < end or taken_s > PIECE_S:
-                piece = max(int(piece * min(max(PIECE_S / taken_s, 0.25), 4.0)), 1)
-                if stops and group.all_solved():
-                    break
-            start = last
-        assert losses_T is not None
-        return losses_T, piece
 
 
 class Unavailable(Backend):
@@ -239,102 +192,3 @@ class Unavailable(Backend):
     def cost_us(self, trial: Trial) -> float:  # noqa: ARG002 - likewise
         """Return a number that nothing depends on: every trial is refused."""
         return 1.0
-
-
-# ------------------------------------------------------------------ one network at a time
-
-
-class LoopBackend(Backend):
-    """Backend that trains one network after the other, each in a Python loop."""
-
-    releases_gil = False
-    overhead_us: float  # of the interpreter, for a layer's part of one step
-
-    def cost_us(self, trial: Trial) -> float:
-        """Return the interpreter's overhead plus the arithmetic, in microseconds."""
-        layers = len(trial.network.layers)
-        return trial.steps * layers * self.overhead_us + len(trial.inputs) * trial.network.parameters * MULTIPLY_ADD_US
-
-
-class LoopTraining(Group):
-    """One network in a loop that checks for convergence before every update; subclasses predict and step."""
-
-    def __init__(self, batch: Batch) -> None:
-        """Prepare the targets and the tolerance in the trial's dtype, as `succeeds` and `right_side` have them."""
-        self.trial = trial = batch.trial
-        dtype = np.dtype(trial.dtype)
-        self.targets_N = trial.targets.astype(dtype)
-        self.middle = dtype.type(trial.middle)
-        self.side_N = trial.targets > trial.middle
-        self.tolerance, self.loss_bound = dtype.type(trial.tolerance), dtype.type(trial.success_loss)
-        self.solved_at = self.correct_at = NEVER
-        self.iteration = self.in_a_row = 0
-        # for targets of 0 and 1, and a tolerance below 0.5, solved implies correct: the cheaper test comes first
-        usual = trial.success == "tolerance" and trial.success_for == 1 and trial.middle == 0.5
-        self.solved_is_correct = usual and bool(np.isin(self.targets_N, (0, 1)).all() and self.tolerance < 0.5)
-
-    @abstractmethod
-    def predict(self) -> Array:
-        """Return the current predictions ``[N]``, or of several outputs ``[N * O]``."""
-
-    @abstractmethod
-    def loss(self) -> float:
-        """Return the loss of the last predictions."""
-
-    @abstractmethod
-    def step(self) -> None:
-        """Do the update of ``self.iteration``: one full-batch step, or one after the other."""
-
-    @abstractmethod
-    def weights(self) -> Array:
-        """Return the current weights ``[P]`` in the flat order of `Network`."""
-
-    def advance(self, start: int, end: int) -> Array:
-        """Do the iterations from start to end, unless it stops; return the loss ``[1]`` before the first."""
-        stops, loss = self.trial.stop == "solved", math.nan
-        for iteration in range(start, end):
-            self.iteration = iteration
-            self._check(self.predict(), iteration)
-            if iteration == start:
-                loss = self.loss()
-            if stops and self.all_solved():
-                break
-            self.step()
-        return np.array([loss])
-
-    def all_solved(self) -> bool:
-        """Whether the gate has been solved at some iteration."""
-        return self.solved_at != NEVER
-
-    def results(self) -> Results:
-        """Check the final predictions too, and return all results."""
-        predictions_N = self.predict()
-        self._check(predictions_N, self.trial.iterations)
-        solved_at_T, correct_at_T = np.array([[self.solved_at], [self.correct_at]])
-        return predictions_N[None], self.weights()[None], solved_at_T, correct_at_T
-
-    def _check(self, predictions_N: Array, iteration: int) -> None:
-        """Keep the iteration if its predictions are the first to be correct, or to solve the gate."""
-        if NEVER not in (self.solved_at, self.correct_at):
-            return
-        if self.correct_at == NEVER:
-            if self._is_correct(predictions_N):
-                self.correct_at = iteration
-            elif self.solved_is_correct:
-                return
-        if self.solved_at == NEVER:
-            self.in_a_row = self.in_a_row + 1 if self._succeeds(predictions_N) else 0
-            if self.in_a_row == self.trial.success_for:
-                self.solved_at = iteration
-
-    def _is_correct(self, predictions_N: Array) -> bool:
-        """Whether every prediction is on its target's side."""
-        return bool(((predictions_N > self.middle) == self.side_N).all() and not np.isnan(predictions_N).any())
-
-    def _succeeds(self, predictions_N: Array) -> bool:
-        """Whether predictions meet the trial's ``success``."""
-        if self.trial.success == "correct":
-            return self._is_correct(predictions_N)
-        if self.trial.success == "loss":
-            return bool(self.loss() <= self.loss_bound)
-        return bool((np.abs(predictions_N - self.targets_N) <= self.tolerance).all())

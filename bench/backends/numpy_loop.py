@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.backends.base import EVERYTHING, Array, LoopBackend, LoopTraining
+from bench.backends.base import EVERYTHING, Array
+from bench.backends.loops import LoopBackend, LoopTraining
 from bench.backends.numpy_steps import STEPS
 from bench.model.draws import batches, dropout_factors, flipped_targets, gradient_noise
 from bench.model.loss import loss_slope, loss_value

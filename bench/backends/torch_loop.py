@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from bench.backends.base import EVERYTHING, LoopBackend, LoopTraining
+from bench.backends.base import EVERYTHING
+from bench.backends.loops import LoopBackend, LoopTraining
 from bench.model.draws import batches, dropout_factors, flipped_targets, gradient_noise
 from bench.model.loss import ARCTANH_CEILING
 from bench.model.outcome import Batch

@@ -9,7 +9,8 @@ from functools import cache
 from threadpoolctl import threadpool_limits
 
 from bench.backends import load
-from bench.backends.base import Backend, Flag, StoppedError, heeding
+from bench.backends.base import Backend
+from bench.backends.pieces import Flag, StoppedError, heeding
 from bench.model.diagnostics import diagnostics
 from bench.model.maps import Map
 from bench.model.outcome import Batch, Outcome, Record, Result

@@ -15,7 +15,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 from threadpoolctl import threadpool_limits
 
-from bench.backends.base import StoppedError, heeding
+from bench.backends.pieces import StoppedError, heeding
 from bench.config.plan import Plan
 from bench.config.seeds import compact, write_seeds
 from bench.metrics import columns as c

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from bench.backends import load
-from bench.backends.base import Backend, StoppedError, heeding
+from bench.backends.base import Backend
+from bench.backends.pieces import StoppedError, heeding
 from bench.model.gate import Gate
 from bench.model.initial_table import InitialTable
 from bench.model.loss import LOSSES, REDUCTIONS, loss_value
@@ -740,7 +741,7 @@ class BackendContract:
         seeds, budget = SOME["full"]
         trial = trial_for(self.backend, **FAST["full"], iterations=budget, stop=stop, curve_points=3)
         whole = train(self.backend, trial, seeds)
-        monkeypatch.setattr("bench.backends.base.PIECE_S", 1e-9)
+        monkeypatch.setattr("bench.backends.pieces.PIECE_S", 1e-9)
         same(train(self.backend, trial, seeds), whole)
 
     def test_a_training_that_nobody_wants_any_more_is_left(self):
